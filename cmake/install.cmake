@@ -1,0 +1,21 @@
+# bin/srq, the libraries with their headers, srq.pc, a CMake package, and the experiments as they are.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS srq RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS srq_core srq_dist srq_io ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY core dist io DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srq FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY experiments/ DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/experiments
+        FILES_MATCHING PATTERN "*.cfg" PATTERN "*.sh")
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+set(SRQ_PC_PREFIX "\${pcfiledir}/${up}")
+configure_file(cmake/srq.pc.in srq.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srq.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_package_config_file(cmake/srqConfig.cmake.in srqConfig.cmake
+                              INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/srq
+                              PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(srqConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srqConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/srqConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/srq)

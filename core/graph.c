@@ -1,0 +1,557 @@
+#include "core/graph.h"
+
+#include "core/ops/softmax_loss.h"
+#include "core/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A buffer that an operator or the graph asked for, and where its address goes. */
+typedef struct request {
+    srq_buffer buffer;
+    void **slot;
+} request;
+
+struct srq_graph {
+    const srq_model_spec *spec;
+    srq_graph_options options;
+    const srq_kernels *kernels;
+    srq_tensor images;
+    int layer_count;
+    srq_layer *layers;
+    /* For a layer whose codes are read by an operator that wants float32: that copy. */
+    srq_tensor *widened;
+    int parameter_count, parameter_room;
+    srq_parameter *parameters;
+    size_t size;
+    float *values;
+    int request_count, request_room;
+    request *requests;
+    char *memory;
+    size_t memory_size;
+    float *logit_gradient;
+    srq_pass pass;
+};
+
+/* Times of the plan: layer i runs forward at i, the loss is taken at L, layer i runs backward at 2L - i. */
+static int backward_time(const srq_graph *graph, int layer)
+{
+    return 2 * graph->layer_count - layer;
+}
+
+static void *grown(void *array, int count, int *room, size_t size)
+{
+    if (count < *room) return array;
+    int wanted = *room ? 2 * *room : 16;
+    void *larger = realloc(array, (size_t)wanted * size);
+    if (larger) *room = wanted;
+    return larger;
+}
+
+static srq_status add_request(srq_graph *graph, size_t bytes, int birth, int death, void **slot)
+{
+    request *larger = grown(graph->requests, graph->request_count, &graph->request_room, sizeof *larger);
+    if (!larger) return srq_fail_memory(sizeof *larger, "the memory plan");
+    graph->requests = larger;
+    graph->requests[graph->request_count++] =
+        (request){.buffer = {.bytes = bytes, .birth = birth, .death = death}, .slot = slot};
+    return SRQ_OK;
+}
+
+srq_status srq_graph_add_buffer(srq_graph *graph, const srq_layer *layer, size_t bytes, bool whole, void **slot)
+{
+    /* The pass before the first layer (prepare) and after the last (finish) see buffers that are kept. */
+    int birth = whole ? -1 : layer->index;
+    int death = whole ? 2 * graph->layer_count + 1 : backward_time(graph, layer->index);
+    return add_request(graph, bytes, birth, death, slot);
+}
+
+srq_status srq_graph_add_parameter(srq_graph *graph, const srq_layer *layer, const char *suffix,
+                                   srq_parameter_kind kind, int rank, const size_t *shape, int *index)
+{
+    srq_parameter *larger = grown(graph->parameters, graph->parameter_count, &graph->parameter_room, sizeof *larger);
+    if (!larger) return srq_fail_memory(sizeof *larger, "the list of parameters");
+    graph->parameters = larger;
+    srq_parameter *p = &graph->parameters[graph->parameter_count];
+    *p = (srq_parameter){
+        .kind = kind, .rank = rank, .count = 1, .offset = graph->size, .momentum = layer->spec->momentum};
+    snprintf(p->name, sizeof p->name, "%s/%s", layer->spec->name, suffix);
+    for (int i = 0; i < rank; i++) {
+        p->shape[i] = shape[i];
+        if (shape[i] > ((size_t)1 << 33) / p->count)
+            return srq_fail(SRQ_ERROR_USAGE, "more than 2^33 weights in one layer; make it smaller");
+        p->count *= shape[i];
+    }
+    graph->size += (p->count + 15) / 16 * 16;
+    *index = graph->parameter_count++;
+    return SRQ_OK;
+}
+
+srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const char *prefix)
+{
+    if (!layer->quantizer.method) return SRQ_OK;
+    char name[32];
+    snprintf(name, sizeof name, "%s_alpha", prefix);
+    SRQ_TRY(srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_ALPHA, 0, NULL, &layer->alpha));
+    if (!layer->quantizer.method->has_sigma) return SRQ_OK;
+    snprintf(name, sizeof name, "%s_sigma", prefix);
+    return srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_SIGMA, 0, NULL, &layer->sigma);
+}
+
+void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer)
+{
+    layer->quantizer.grid.alpha = graph->values[graph->parameters[layer->alpha].offset];
+    if (layer->sigma >= 0) layer->quantizer.grid.sigma = graph->values[graph->parameters[layer->sigma].offset];
+}
+
+void srq_layer_store_quantizer(const srq_graph *graph, srq_layer *layer)
+{
+    graph->values[graph->parameters[layer->alpha].offset] = layer->quantizer.grid.alpha;
+    if (layer->sigma >= 0) graph->values[graph->parameters[layer->sigma].offset] = layer->quantizer.grid.sigma;
+}
+
+/* --- Building */
+
+static int find_layer(const srq_graph *graph, const char *name, int before)
+{
+    for (int i = 0; i < before; i++)
+        if (strcmp(graph->spec->layers[i].name, name) == 0) return i;
+    return -1;
+}
+
+static srq_status connect_input(srq_graph *graph, srq_layer *layer, int k)
+{
+    const char *name = layer->spec->inputs[k];
+    int producer = find_layer(graph, name, layer->index);
+    layer->producers[k] = producer;
+    if (producer < 0) {
+        if (strcmp(name, "input") != 0)
+            return srq_fail(SRQ_ERROR_USAGE, "input \"%s\" is not an earlier layer; use the name of one, or \"input\"",
+                            name);
+        layer->inputs[k] = &graph->images;
+        return SRQ_OK;
+    }
+    const srq_tensor *output = &graph->layers[producer].output;
+    bool widen = output->operand.dtype != SRQ_FLOAT32 && !layer->op->reads_codes;
+    if (widen) {
+        graph->widened[producer] = *output;
+        graph->widened[producer].operand = (srq_operand){.dtype = SRQ_FLOAT32, .scale = 1};
+    }
+    layer->inputs[k] = widen ? &graph->widened[producer] : output;
+    return SRQ_OK;
+}
+
+static srq_status create_layer(srq_graph *graph, int index)
+{
+    srq_layer *layer = &graph->layers[index];
+    const srq_layer_spec *spec = &graph->spec->layers[index];
+    *layer = (srq_layer){.spec = spec,
+                         .index = index,
+                         .input_count = spec->input_count,
+                         .alpha = -1,
+                         .sigma = -1,
+                         .weight = -1,
+                         .bias = -1};
+    layer->op = srq_op_find(spec->type);
+    if (!layer->op) return srq_fail(SRQ_ERROR_USAGE, "no layer type is called \"%s\"", spec->type);
+    if (spec->input_count < layer->op->min_inputs || spec->input_count > layer->op->max_inputs)
+        return srq_fail(SRQ_ERROR_USAGE, "%d inputs, but a layer of type %s takes %d to %d", spec->input_count,
+                        spec->type, layer->op->min_inputs, layer->op->max_inputs);
+    for (int k = 0; k < layer->input_count; k++) SRQ_TRY(connect_input(graph, layer, k));
+    SRQ_TRY(layer->op->create(graph, layer));
+    srq_tensor *out = &layer->output;
+    out->features = (size_t)out->height * (size_t)out->width * (size_t)out->channels;
+    if (out->features > ((size_t)1 << 33))
+        return srq_fail(SRQ_ERROR_USAGE, "an output of more than 2^33 numbers for one image; make the layer smaller");
+    if (out->operand.scale == 0) out->operand.scale = 1;
+    return SRQ_OK;
+}
+
+static srq_status create_layers(srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        srq_status status = create_layer(graph, i);
+        const srq_layer_spec *spec = &graph->spec->layers[i];
+        if (status != SRQ_OK) return srq_fail_in(status, "%s: layer \"%s\"", spec->origin, spec->name);
+    }
+    const srq_tensor *logits = &graph->layers[graph->layer_count - 1].output;
+    if (logits->operand.dtype != SRQ_FLOAT32 || logits->height != 1 || logits->width != 1 || logits->channels < 2) {
+        const srq_layer_spec *spec = &graph->spec->layers[graph->layer_count - 1];
+        return srq_fail(
+            SRQ_ERROR_USAGE,
+            "%s: the last layer, \"%s\", gives %d x %d x %d numbers an image (height x width x channels) and must "
+            "give 1 x 1 x classes logits; end with a dense layer",
+            spec->origin, spec->name, logits->height, logits->width, logits->channels);
+    }
+    return SRQ_OK;
+}
+
+static size_t element_size(srq_dtype dtype)
+{
+    return dtype == SRQ_FLOAT32 ? sizeof(float) : 1;
+}
+
+/* Until when the output of layer `producer` (or its float32 copy) is read. */
+static int last_use(const srq_graph *graph, int producer, const srq_tensor *tensor)
+{
+    int last = producer;
+    for (int i = 0; i < graph->layer_count; i++)
+        for (int k = 0; k < graph->layers[i].input_count; k++) {
+            if (graph->layers[i].inputs[k] != tensor) continue;
+            int use = graph->layers[i].op->keeps_input ? backward_time(graph, i) : i;
+            if (use > last) last = use;
+        }
+    return last;
+}
+
+static srq_status request_outputs(srq_graph *graph)
+{
+    const size_t capacity = (size_t)graph->options.capacity;
+    for (int i = 0; i < graph->layer_count; i++) {
+        srq_layer *layer = &graph->layers[i];
+        srq_tensor *out = &layer->output, *copy = &graph->widened[i];
+        int death = last_use(graph, i, out);
+        if (layer->op->keeps_output) death = backward_time(graph, i);
+        if (i == graph->layer_count - 1) death = 2 * graph->layer_count + 1; /* the caller may read the logits */
+        SRQ_TRY(add_request(graph, capacity * out->features * element_size(out->operand.dtype), i, death,
+                            (void **)&out->operand.data));
+        if (copy->features)
+            SRQ_TRY(add_request(graph, capacity * copy->features * sizeof(float), i, last_use(graph, i, copy),
+                                (void **)&copy->operand.data));
+    }
+    return SRQ_OK;
+}
+
+static srq_status request_gradients(srq_graph *graph)
+{
+    const size_t capacity = (size_t)graph->options.capacity;
+    for (int i = 0; i < graph->layer_count; i++) {
+        srq_layer *layer = &graph->layers[i];
+        for (int k = 0; k < layer->input_count; k++) {
+            if (layer->producers[k] < 0) continue;
+            SRQ_TRY(add_request(graph, capacity * layer->inputs[k]->features * sizeof(float), backward_time(graph, i),
+                                backward_time(graph, layer->producers[k]), (void **)&layer->input_gradients[k]));
+        }
+    }
+    const srq_tensor *logits = &graph->layers[graph->layer_count - 1].output;
+    return add_request(graph, capacity * logits->features * sizeof(float), graph->layer_count,
+                       backward_time(graph, graph->layer_count - 1), (void **)&graph->logit_gradient);
+}
+
+static srq_status plan_memory(srq_graph *graph)
+{
+    SRQ_TRY(request_outputs(graph));
+    SRQ_TRY(request_gradients(graph));
+    srq_buffer *buffers = calloc((size_t)graph->request_count, sizeof *buffers);
+    if (!buffers) return srq_fail_memory((size_t)graph->request_count * sizeof *buffers, "the memory plan");
+    for (int i = 0; i < graph->request_count; i++) buffers[i] = graph->requests[i].buffer;
+    srq_status status = srq_plan_buffers(buffers, graph->request_count, &graph->memory_size);
+    if (status == SRQ_OK) {
+        /* One line more than planned: reading a whole vector at the end of a buffer stays inside. */
+        graph->memory = aligned_alloc(64, graph->memory_size + 64);
+        if (!graph->memory)
+            status = srq_fail_memory(graph->memory_size, "activations");
+        else
+            for (int i = 0; i < graph->request_count; i++) *graph->requests[i].slot = graph->memory + buffers[i].offset;
+    }
+    free(buffers);
+    return status;
+}
+
+/* The gradient of a layer's output is that of its first user; the others are added to it before it is needed. */
+static void connect_gradients(srq_graph *graph)
+{
+    for (int i = graph->layer_count - 1; i >= 0; i--)
+        for (int k = graph->layers[i].input_count - 1; k >= 0; k--) {
+            int producer = graph->layers[i].producers[k];
+            if (producer >= 0) graph->layers[producer].output_gradient = graph->layers[i].input_gradients[k];
+        }
+    graph->layers[graph->layer_count - 1].output_gradient = graph->logit_gradient;
+}
+
+static srq_status check_used(const srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count - 1; i++)
+        if (!graph->layers[i].output_gradient)
+            return srq_fail(
+                SRQ_ERROR_USAGE,
+                "%s: the output of layer \"%s\" is not used; name it in the inputs of a later layer or remove it",
+                graph->spec->layers[i].origin, graph->spec->layers[i].name);
+    return SRQ_OK;
+}
+
+static srq_status build(srq_graph *graph)
+{
+    const srq_model_spec *spec = graph->spec;
+    graph->images = (srq_tensor){.height = spec->height,
+                                 .width = spec->width,
+                                 .channels = spec->channels,
+                                 .features = (size_t)spec->height * (size_t)spec->width * (size_t)spec->channels,
+                                 .operand = {.dtype = SRQ_FLOAT32, .scale = 1}};
+    if (graph->layer_count < 1)
+        return srq_fail(SRQ_ERROR_USAGE, "%s: a model without layers; add some to \"layers\"", spec->origin);
+    graph->layers = calloc((size_t)graph->layer_count, sizeof *graph->layers);
+    graph->widened = calloc((size_t)graph->layer_count, sizeof *graph->widened);
+    if (!graph->layers || !graph->widened) return srq_fail_memory(sizeof *graph->layers, "the layers");
+    SRQ_TRY(create_layers(graph));
+    SRQ_TRY(add_request(graph, (size_t)graph->options.capacity * graph->images.features * sizeof(float), -1,
+                        2 * graph->layer_count + 1, (void **)&graph->images.operand.data));
+    SRQ_TRY(plan_memory(graph));
+    connect_gradients(graph);
+    SRQ_TRY(check_used(graph));
+    size_t bytes = graph->size ? graph->size * sizeof(float) : 64;
+    graph->values = aligned_alloc(64, bytes);
+    if (!graph->values) return srq_fail_memory(bytes, "the parameters");
+    memset(graph->values, 0, bytes);
+    return SRQ_OK;
+}
+
+srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)
+{
+    srq_kernels_pin_threads();
+    srq_graph *graph = calloc(1, sizeof *graph);
+    if (!graph) return srq_fail_memory(sizeof *graph, "the network");
+    graph->spec = spec;
+    graph->options = *options;
+    graph->layer_count = spec->layer_count;
+    graph->kernels = &srq_kernels_reference;
+    if (!graph->options.vector) graph->options.vector = srq_vector_best(NULL);
+    srq_status status = build(graph);
+    if (status != SRQ_OK) {
+        srq_graph_destroy(&graph);
+        return status;
+    }
+    graph->pass = (srq_pass){.vector = graph->options.vector, .values = graph->values};
+    *out = graph;
+    return SRQ_OK;
+}
+
+void srq_graph_destroy(srq_graph **graph)
+{
+    srq_graph *g = *graph;
+    if (!g) return;
+    for (int i = 0; g->layers && i < g->layer_count; i++)
+        if (g->layers[i].op && g->layers[i].op->destroy) g->layers[i].op->destroy(&g->layers[i]);
+    free(g->layers);
+    free(g->widened);
+    free(g->parameters);
+    free(g->requests);
+    free(g->memory);
+    free(g->values);
+    free(g);
+    *graph = NULL;
+}
+
+/* --- Looking into it */
+
+int srq_graph_parameter_count(const srq_graph *graph)
+{
+    return graph->parameter_count;
+}
+
+const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index)
+{
+    return &graph->parameters[index];
+}
+
+int srq_graph_find_parameter(const srq_graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->parameter_count; i++)
+        if (strcmp(graph->parameters[i].name, name) == 0) return i;
+    return -1;
+}
+
+size_t srq_graph_size(const srq_graph *graph)
+{
+    return graph->size;
+}
+
+float *srq_graph_values(const srq_graph *graph)
+{
+    return graph->values;
+}
+
+int srq_graph_layer_count(const srq_graph *graph)
+{
+    return graph->layer_count;
+}
+
+const srq_layer *srq_graph_layer(const srq_graph *graph, int index)
+{
+    return &graph->layers[index];
+}
+
+const srq_model_spec *srq_graph_spec(const srq_graph *graph)
+{
+    return graph->spec;
+}
+
+int srq_graph_classes(const srq_graph *graph)
+{
+    return graph->layers[graph->layer_count - 1].output.channels;
+}
+
+size_t srq_graph_memory(const srq_graph *graph)
+{
+    return graph->memory_size;
+}
+
+int srq_graph_capacity(const srq_graph *graph)
+{
+    return graph->options.capacity;
+}
+
+const srq_vector *srq_graph_vector(const srq_graph *graph)
+{
+    return graph->options.vector;
+}
+
+const srq_kernels *srq_graph_kernels(const srq_graph *graph)
+{
+    return graph->kernels;
+}
+
+float *srq_graph_input(srq_graph *graph)
+{
+    return (float *)graph->images.operand.data;
+}
+
+const float *srq_graph_logits(const srq_graph *graph)
+{
+    return graph->layers[graph->layer_count - 1].output.operand.data;
+}
+
+/* --- Running it */
+
+void srq_graph_initialize(srq_graph *graph, uint64_t seed)
+{
+    memset(graph->values, 0, graph->size * sizeof *graph->values);
+    for (int i = 0; i < graph->layer_count; i++)
+        if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(graph, &graph->layers[i], seed);
+    /* Until srq_graph_start has seen data: a step size that is at least valid. */
+    for (int i = 0; i < graph->parameter_count; i++) {
+        const srq_parameter *p = &graph->parameters[i];
+        bool positive = p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA;
+        if (positive && graph->values[p->offset] == 0) graph->values[p->offset] = 1;
+    }
+}
+
+srq_status srq_graph_prepare(srq_graph *graph)
+{
+    graph->pass.bad = -1;
+    for (int i = 0; i < graph->layer_count; i++)
+        if (graph->layers[i].op->prepare) graph->layers[i].op->prepare(&graph->layers[i], &graph->pass);
+    if (graph->pass.bad < 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN,
+                    "layer \"%s\": its weights hold an infinity or NaN; use a lower optimizer.learning_rate",
+                    graph->spec->layers[graph->pass.bad].name);
+}
+
+/* The float32 copy of a layer's codes, for operators that do not read codes. */
+static void widen_output(const srq_graph *graph, const srq_layer *layer, int n)
+{
+    const srq_tensor *copy = &graph->widened[layer->index];
+    if (!copy->features) return;
+    const size_t count = (size_t)n * copy->features;
+    const float alpha = layer->output.operand.scale;
+    float *y = (float *)copy->operand.data;
+    if (layer->output.operand.dtype == SRQ_UINT8)
+        graph->options.vector->widen_u8(count, layer->output.operand.data, y);
+    else
+        graph->options.vector->widen_s8(count, layer->output.operand.data, y);
+    for (size_t i = 0; i < count; i++) y[i] *= alpha;
+}
+
+static void forward(srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        graph->layers[i].op->forward(&graph->layers[i], &graph->pass);
+        widen_output(graph, &graph->layers[i], graph->pass.n);
+    }
+}
+
+/* Adds what every other user found to the gradient kept by the first. */
+static void sum_gradients(const srq_graph *graph, const srq_layer *layer)
+{
+    const size_t count = (size_t)graph->pass.n * layer->output.features;
+    float *sum = (float *)layer->output_gradient;
+    for (int i = layer->index + 1; i < graph->layer_count; i++)
+        for (int k = 0; k < graph->layers[i].input_count; k++) {
+            const float *other = graph->layers[i].input_gradients[k];
+            if (graph->layers[i].producers[k] == layer->index && other != sum)
+                graph->options.vector->add(count, sum, other);
+        }
+}
+
+static void backward(srq_graph *graph)
+{
+    for (int i = graph->layer_count - 1; i >= 0; i--) {
+        sum_gradients(graph, &graph->layers[i]);
+        graph->layers[i].op->backward(&graph->layers[i], &graph->pass);
+    }
+}
+
+srq_status srq_graph_start(srq_graph *graph, int n)
+{
+    SRQ_TRY(srq_graph_prepare(graph));
+    graph->pass.n = n;
+    graph->pass.gradient = NULL;
+    graph->pass.training = graph->pass.starting = true;
+    forward(graph);
+    graph->pass.training = graph->pass.starting = false;
+    if (graph->pass.bad < 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
+                    graph->spec->layers[graph->pass.bad].name);
+}
+
+int srq_graph_train(srq_graph *graph, int n, const int32_t *labels, int batch, float *gradient, srq_metrics *metrics)
+{
+    *metrics = (srq_metrics){.count = n};
+    if (n == 0) {
+        memset(gradient, 0, graph->size * sizeof *gradient);
+        return -1;
+    }
+    srq_pass *pass = &graph->pass;
+    pass->n = n;
+    pass->training = true;
+    pass->share = (float)n / (float)batch;
+    pass->gradient = gradient;
+    pass->bad = -1;
+    forward(graph);
+    srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 1.0f / (float)batch,
+                     graph->logit_gradient, &metrics->loss, &metrics->correct);
+    if (pass->bad < 0 && !isfinite(metrics->loss)) pass->bad = graph->layer_count - 1;
+    backward(graph);
+    pass->training = false;
+    return pass->bad;
+}
+
+int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metrics *metrics)
+{
+    *metrics = (srq_metrics){.count = n};
+    graph->pass.n = n;
+    graph->pass.training = false;
+    graph->pass.bad = -1;
+    forward(graph);
+    srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 0, NULL, &metrics->loss,
+                     &metrics->correct);
+    if (!graph->pass.bad && !isfinite(metrics->loss)) graph->pass.bad = graph->layer_count - 1;
+    return graph->pass.bad;
+}
+
+void srq_graph_finish(srq_graph *graph, float *gradient)
+{
+    graph->pass.gradient = gradient;
+    for (int i = 0; i < graph->layer_count; i++)
+        if (graph->layers[i].op->finish) graph->layers[i].op->finish(&graph->layers[i], &graph->pass);
+}
+
+int srq_graph_bad_gradient(const srq_graph *graph, const float *gradient)
+{
+    for (int i = 0; i < graph->parameter_count; i++)
+        if (!graph->options.vector->finite(graph->parameters[i].count, gradient + graph->parameters[i].offset))
+            return i;
+    return -1;
+}

@@ -1,0 +1,231 @@
+/* Convolution by copying the patches under the kernel into rows (im2col) and one matrix product for a group of images.
+ *
+ * Rows are [kernel 0][kernel 1][in], so that a row of the kernel is one contiguous run of the channels-last image.
+ * Groups are as many images as keep their patches in the second-level cache; their number depends on the shape alone,
+ * so that sums are always taken in the same order. */
+#include "core/kernels/kernels.h"
+
+#include <cblas.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct srq_conv_plan {
+    srq_conv_shape shape;
+    const srq_vector *vector;
+    int group;       /* images of one matrix product */
+    int rows, depth; /* patches of an image; elements of a patch */
+    bool direct;     /* the input already is its own patches */
+    float scale;     /* of the weights */
+    float *weights;  /* [out][kernel 0][kernel 1][in] elements, unscaled */
+    float *filter;   /* one filter, on its way to another order */
+    float *patches;  /* [group * rows][depth] */
+};
+
+void srq_kernels_pin_threads(void)
+{
+    openblas_set_num_threads(1);
+}
+
+static void destroy(srq_conv_plan **plan)
+{
+    if (!*plan) return;
+    free((*plan)->weights);
+    free((*plan)->filter);
+    free((*plan)->patches);
+    free(*plan);
+    *plan = NULL;
+}
+
+static float *floats(size_t n)
+{
+    /* Whole cache lines: equal alignment on every run and rank. */
+    return aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
+}
+
+static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **out)
+{
+    enum { PATCH_BYTES = 1 << 19 };
+    srq_conv_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return srq_fail_memory(sizeof *plan, "a convolution");
+    plan->shape = *shape;
+    plan->vector = vector;
+    plan->rows = shape->out_height * shape->out_width;
+    plan->depth = shape->kernel[0] * shape->kernel[1] * shape->in;
+    bool covers = shape->kernel[0] == shape->height && shape->kernel[1] == shape->width && plan->rows == 1;
+    bool pointwise = shape->kernel[0] == 1 && shape->kernel[1] == 1 && shape->stride[0] == 1 && shape->stride[1] == 1;
+    plan->direct = (covers || pointwise) && shape->padding[0] == 0 && shape->padding[1] == 0;
+    size_t image = (size_t)plan->rows * (size_t)plan->depth * sizeof(float);
+    plan->group = image >= PATCH_BYTES ? 1 : (int)(PATCH_BYTES / image);
+    if (plan->group > shape->capacity) plan->group = shape->capacity;
+    size_t weights = (size_t)shape->out * (size_t)plan->depth;
+    size_t patches = (size_t)plan->group * (size_t)plan->rows * (size_t)plan->depth;
+    plan->weights = floats(weights);
+    plan->filter = floats((size_t)plan->depth);
+    plan->patches = floats(patches);
+    if (!plan->weights || !plan->filter || !plan->patches) {
+        destroy(&plan);
+        return srq_fail_memory((weights + patches) * sizeof(float), "a convolution");
+    }
+    *out = plan;
+    return SRQ_OK;
+}
+
+static void widen(const srq_vector *vector, srq_dtype dtype, size_t n, const void *from, float *to)
+{
+    if (dtype == SRQ_FLOAT32)
+        memcpy(to, from, n * sizeof(float));
+    else if (dtype == SRQ_UINT8)
+        vector->widen_u8(n, from, to);
+    else
+        vector->widen_s8(n, from, to);
+}
+
+static size_t element_size(srq_dtype dtype)
+{
+    return dtype == SRQ_FLOAT32 ? sizeof(float) : 1;
+}
+
+/* [out][in][area] <-> [out][area][in] */
+static void pack(srq_conv_plan *plan, const srq_operand *weights)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
+    plan->scale = weights->scale;
+    if (area == 1 || in == 1) {
+        widen(plan->vector, weights->dtype, (size_t)s->out * depth, weights->data, plan->weights);
+        return;
+    }
+    for (size_t o = 0; o < (size_t)s->out; o++) {
+        const char *from = (const char *)weights->data + o * depth * element_size(weights->dtype);
+        float *row = plan->filter, *to = plan->weights + o * depth;
+        widen(plan->vector, weights->dtype, depth, from, row);
+        for (size_t a = 0; a < area; a++)
+            for (size_t c = 0; c < in; c++) to[a * in + c] = row[c * area + a];
+    }
+}
+
+static void unpack(const srq_conv_plan *plan, const float *packed, float *dw)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
+    for (size_t o = 0; o < (size_t)s->out; o++) {
+        const float *from = packed + o * depth;
+        float *to = dw + o * depth;
+        for (size_t c = 0; c < in; c++)
+            for (size_t a = 0; a < area; a++) to[c * area + a] = from[a * in + c];
+    }
+}
+
+/* The columns of a row of patch that lie inside the image, and where they start in it. */
+typedef struct run {
+    int skip, count; /* columns of padding before; columns inside */
+    size_t offset;   /* of the first one, in elements of the image */
+} run;
+
+static run find_run(const srq_conv_shape *s, int oy, int ox, int ky)
+{
+    int y = oy * s->stride[0] - s->padding[0] + ky, x = ox * s->stride[1] - s->padding[1];
+    int first = x < 0 ? -x : 0, last = x + s->kernel[1] > s->width ? s->width - x : s->kernel[1];
+    if (y < 0 || y >= s->height || last <= first) return (run){.skip = s->kernel[1]};
+    return (run){.skip = first,
+                 .count = last - first,
+                 .offset = ((size_t)y * (size_t)s->width + (size_t)(x + first)) * (size_t)s->in};
+}
+
+static void copy_patches(const srq_conv_plan *plan, const srq_operand *x, size_t image, float *to)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t in = (size_t)s->in, width = (size_t)s->kernel[1] * in, size = element_size(x->dtype);
+    const char *from = (const char *)x->data + image * (size_t)(s->height * s->width) * in * size;
+    for (int oy = 0; oy < s->out_height; oy++)
+        for (int ox = 0; ox < s->out_width; ox++)
+            for (int ky = 0; ky < s->kernel[0]; ky++, to += width) {
+                run r = find_run(s, oy, ox, ky);
+                size_t before = (size_t)r.skip * in, inside = (size_t)r.count * in;
+                if (before) memset(to, 0, before * sizeof *to);
+                if (inside) widen(plan->vector, x->dtype, inside, from + r.offset * size, to + before);
+                if (before + inside < width) memset(to + before + inside, 0, (width - before - inside) * sizeof *to);
+            }
+}
+
+static void add_patches(const srq_conv_plan *plan, const float *from, float *image)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t in = (size_t)s->in, width = (size_t)s->kernel[1] * in;
+    for (int oy = 0; oy < s->out_height; oy++)
+        for (int ox = 0; ox < s->out_width; ox++)
+            for (int ky = 0; ky < s->kernel[0]; ky++, from += width) {
+                run r = find_run(s, oy, ox, ky);
+                if (r.count) plan->vector->add((size_t)r.count * in, image + r.offset, from + (size_t)r.skip * in);
+            }
+}
+
+/* The patches of images [first, first + count) as float32; the input itself where that is what they are. */
+static const float *patches_of(srq_conv_plan *plan, const srq_operand *x, int first, int count)
+{
+    const size_t image = (size_t)plan->rows * (size_t)plan->depth;
+    if (plan->direct) {
+        size_t offset = (size_t)first * image;
+        if (x->dtype == SRQ_FLOAT32) return (const float *)x->data + offset;
+        widen(plan->vector, x->dtype, (size_t)count * image, (const char *)x->data + offset, plan->patches);
+        return plan->patches;
+    }
+    for (int i = 0; i < count; i++) copy_patches(plan, x, (size_t)(first + i), plan->patches + (size_t)i * image);
+    return plan->patches;
+}
+
+static int group_at(const srq_conv_plan *plan, int first, int n)
+{
+    return n - first < plan->group ? n - first : plan->group;
+}
+
+static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y)
+{
+    const int out = plan->shape.out, depth = plan->depth;
+    for (int i = 0; i < n; i += plan->group) {
+        int count = group_at(plan, i, n);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count * plan->rows, out, depth, plan->scale * x->scale,
+                    patches_of(plan, x, i, count), depth, plan->weights, depth, 0,
+                    y + (size_t)i * (size_t)plan->rows * (size_t)out, out);
+    }
+}
+
+static void backward_data(srq_conv_plan *plan, int n, const float *dy, float *dx)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const int out = s->out, depth = plan->depth;
+    const size_t image = (size_t)(s->height * s->width * s->in);
+    for (int i = 0; i < n; i += plan->group) {
+        int count = group_at(plan, i, n);
+        float *to = plan->direct ? dx + (size_t)i * image : plan->patches;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count * plan->rows, depth, out, plan->scale,
+                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, plan->weights, depth, 0, to, depth);
+        if (plan->direct) continue;
+        memset(dx + (size_t)i * image, 0, (size_t)count * image * sizeof *dx);
+        for (int k = 0; k < count; k++)
+            add_patches(plan, to + (size_t)k * (size_t)plan->rows * (size_t)depth, dx + (size_t)(i + k) * image);
+    }
+}
+
+static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, const float *dy, float *dw)
+{
+    const int out = plan->shape.out, depth = plan->depth;
+    for (int i = 0; i < n; i += plan->group) {
+        int count = group_at(plan, i, n);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, depth, count * plan->rows, x->scale,
+                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, patches_of(plan, x, i, count), depth,
+                    i == 0 ? 0.0f : 1.0f, dw, depth);
+    }
+}
+
+const srq_kernels srq_kernels_reference = {
+    .name = "reference",
+    .conv_create = create,
+    .conv_destroy = destroy,
+    .conv_pack = pack,
+    .conv_forward = forward,
+    .conv_backward_data = backward_data,
+    .conv_backward_weights = backward_weights,
+    .conv_unpack = unpack,
+};

@@ -1,0 +1,51 @@
+#include "core/ops/op.h"
+
+#include <string.h>
+
+/* y = sum of the inputs, all of one shape. */
+
+static srq_status create(srq_graph *graph, srq_layer *layer)
+{
+    (void)graph;
+    const srq_tensor *x = layer->inputs[0];
+    bool non_negative = true;
+    for (int i = 0; i < layer->input_count; i++) {
+        const srq_tensor *other = layer->inputs[i];
+        if (other->height != x->height || other->width != x->width || other->channels != x->channels)
+            return srq_fail(
+                SRQ_ERROR_USAGE,
+                "inputs of different shapes: \"%s\" is %d x %d x %d and \"%s\" is %d x %d x %d (height x width "
+                "x channels); give both the same stride and number of channels",
+                layer->spec->inputs[0], x->height, x->width, x->channels, layer->spec->inputs[i], other->height,
+                other->width, other->channels);
+        non_negative = non_negative && other->non_negative;
+    }
+    layer->output =
+        (srq_tensor){.height = x->height, .width = x->width, .channels = x->channels, .non_negative = non_negative};
+    return SRQ_OK;
+}
+
+static void forward(srq_layer *layer, srq_pass *pass)
+{
+    const size_t count = (size_t)pass->n * layer->output.features;
+    float *y = (float *)layer->output.operand.data;
+    memcpy(y, layer->inputs[0]->operand.data, count * sizeof *y);
+    for (int i = 1; i < layer->input_count; i++) pass->vector->add(count, y, layer->inputs[i]->operand.data);
+}
+
+static void backward(srq_layer *layer, srq_pass *pass)
+{
+    const size_t bytes = (size_t)pass->n * layer->output.features * sizeof(float);
+    for (int i = 0; i < layer->input_count; i++)
+        if (layer->input_gradients[i]) memcpy(layer->input_gradients[i], layer->output_gradient, bytes);
+}
+
+extern const srq_op srq_op_add;
+const srq_op srq_op_add = {
+    .type = "add",
+    .min_inputs = 2,
+    .max_inputs = SRQ_INPUTS_MAX,
+    .create = create,
+    .forward = forward,
+    .backward = backward,
+};

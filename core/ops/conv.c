@@ -1,0 +1,58 @@
+#include "core/ops/weighted.h"
+
+/* Convolution, x [n][h][w][in] -> y [n][oh][ow][out], weights [out][in][kernel 0][kernel 1], zero padding. */
+
+static srq_status infer(const srq_layer *layer, int capacity, srq_conv_shape *shape)
+{
+    const srq_layer_spec *spec = layer->spec;
+    const srq_tensor *x = layer->inputs[0];
+    const int size[2] = {x->height, x->width};
+    int out[2];
+    for (int i = 0; i < 2; i++) {
+        int reach = size[i] + 2 * spec->padding[i] - spec->kernel[i];
+        if (reach < 0)
+            return srq_fail(
+                SRQ_ERROR_USAGE,
+                "the kernel %d x %d does not fit into the input of %d x %d pixels with padding %d, %d; use a "
+                "smaller kernel or more padding",
+                spec->kernel[0], spec->kernel[1], x->height, x->width, spec->padding[0], spec->padding[1]);
+        out[i] = reach / spec->stride[i] + 1;
+    }
+    *shape = (srq_conv_shape){.capacity = capacity,
+                              .height = x->height,
+                              .width = x->width,
+                              .in = x->channels,
+                              .out_height = out[0],
+                              .out_width = out[1],
+                              .out = spec->out,
+                              .kernel = {spec->kernel[0], spec->kernel[1]},
+                              .stride = {spec->stride[0], spec->stride[1]},
+                              .padding = {spec->padding[0], spec->padding[1]}};
+    return SRQ_OK;
+}
+
+static srq_status create(srq_graph *graph, srq_layer *layer)
+{
+    srq_conv_shape shape;
+    SRQ_TRY(infer(layer, srq_graph_capacity(graph), &shape));
+    layer->output = (srq_tensor){.height = shape.out_height, .width = shape.out_width, .channels = shape.out};
+    const size_t dimensions[4] = {(size_t)shape.out, (size_t)shape.in, (size_t)shape.kernel[0],
+                                  (size_t)shape.kernel[1]};
+    return srq_weighted_create(graph, layer, &shape, 4, dimensions);
+}
+
+extern const srq_op srq_op_conv;
+const srq_op srq_op_conv = {
+    .type = "conv",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .reads_codes = true,
+    .keeps_input = true,
+    .create = create,
+    .destroy = srq_weighted_destroy,
+    .initialize = srq_weighted_initialize,
+    .prepare = srq_weighted_prepare,
+    .forward = srq_weighted_forward,
+    .backward = srq_weighted_backward,
+    .finish = srq_weighted_finish,
+};

@@ -1,0 +1,36 @@
+#include "core/ops/weighted.h"
+
+/* Dense layer, x [n][h][w][c] -> y [n][1][1][out]. Its weights are [out][c * h * w], in the order that a flattened
+ * [c][h][w] image has in other frameworks: a convolution whose kernel is the whole image. */
+static srq_status create(srq_graph *graph, srq_layer *layer)
+{
+    const srq_tensor *x = layer->inputs[0];
+    const srq_conv_shape shape = {.capacity = srq_graph_capacity(graph),
+                                  .height = x->height,
+                                  .width = x->width,
+                                  .in = x->channels,
+                                  .out_height = 1,
+                                  .out_width = 1,
+                                  .out = layer->spec->out,
+                                  .kernel = {x->height, x->width},
+                                  .stride = {1, 1}};
+    layer->output = (srq_tensor){.height = 1, .width = 1, .channels = shape.out};
+    const size_t dimensions[2] = {(size_t)shape.out, x->features};
+    return srq_weighted_create(graph, layer, &shape, 2, dimensions);
+}
+
+extern const srq_op srq_op_dense;
+const srq_op srq_op_dense = {
+    .type = "dense",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .reads_codes = true,
+    .keeps_input = true,
+    .create = create,
+    .destroy = srq_weighted_destroy,
+    .initialize = srq_weighted_initialize,
+    .prepare = srq_weighted_prepare,
+    .forward = srq_weighted_forward,
+    .backward = srq_weighted_backward,
+    .finish = srq_weighted_finish,
+};

@@ -1,0 +1,121 @@
+/* Operators: shape inference, parameters, forward and backward of one kind of layer, behind one table.
+ *
+ * Tensors are dense and channels-last, [n][height][width][channels], n <= the graph's capacity. An operator writes its
+ * output and, in the backward pass, the gradient of each input; the graph sums gradients where an output has several
+ * users, so an operator always overwrites. */
+#ifndef SRQ_CORE_OPS_OP_H
+#define SRQ_CORE_OPS_OP_H
+
+#include "core/kernels/kernels.h"
+#include "core/quant/quantizer.h"
+#include "core/spec.h"
+#include "core/status.h"
+
+#include <stdint.h>
+
+typedef struct srq_graph srq_graph;
+typedef struct srq_layer srq_layer;
+
+/* An activation of n images. */
+typedef struct srq_tensor {
+    int height, width, channels;
+    size_t features;     /* height * width * channels */
+    bool non_negative;   /* no element is below 0: an unsigned grid serves it */
+    srq_operand operand; /* data [n][height][width][channels] */
+} srq_tensor;
+
+/* What a parameter is decides how a step changes it. */
+typedef enum srq_parameter_kind {
+    SRQ_PARAMETER_WEIGHT,    /* conv and dense weights: the only ones with weight decay */
+    SRQ_PARAMETER_BIAS,      /* biases, batch-norm scale and shift */
+    SRQ_PARAMETER_ALPHA,     /* step size: stays positive, learned as log alpha */
+    SRQ_PARAMETER_SIGMA,     /* noise scale: likewise */
+    SRQ_PARAMETER_STATISTIC, /* not learned: moves by `momentum` towards the batch's own, found in its gradient's place
+                              */
+} srq_parameter_kind;
+
+enum { SRQ_PARAMETER_NAME_SIZE = SRQ_NAME_SIZE + 32 };
+
+typedef struct srq_parameter {
+    char name[SRQ_PARAMETER_NAME_SIZE]; /* "conv1/weight" */
+    srq_parameter_kind kind;
+    int rank;        /* 0 for a scalar */
+    size_t shape[4]; /* weights [out][in][kernel 0][kernel 1] or [out][in] */
+    size_t count;    /* product of the shape */
+    size_t offset;   /* of its first float in the graph's vector of values, and of gradients */
+    float momentum;  /* statistics only */
+} srq_parameter;
+
+/* One run of the network over n images. */
+typedef struct srq_pass {
+    const srq_vector *vector;
+    int n;
+    bool training;   /* batch-norm by the batch's own statistics, and its statistics into `gradient` */
+    bool starting;   /* quantize layers take alpha and sigma from what they see */
+    float share;     /* n / images of the global batch: weight of this shard's batch statistics */
+    float *values;   /* the graph's vector */
+    float *gradient; /* the vector that this shard's gradients go into */
+    int bad;         /* index of the first layer that met an infinity or NaN, or -1 */
+} srq_pass;
+
+typedef struct srq_op {
+    const char *type;
+    int min_inputs, max_inputs;
+    bool reads_codes;  /* takes inputs as codes; else the graph gives it float32 */
+    bool keeps_input;  /* backward reads the input ... */
+    bool keeps_output; /* ... or the output of forward */
+    /* Infers output shape from spec and inputs, adds parameters and buffers. Errors name what does not fit. */
+    srq_status (*create)(srq_graph *graph, srq_layer *layer);
+    void (*destroy)(srq_layer *layer);
+    /* Starting values of the parameters. Draws are keyed by the layer's index. Optional. */
+    void (*initialize)(srq_graph *graph, srq_layer *layer, uint64_t seed);
+    /* Once after the values have changed: quantize and pack weights. Optional. */
+    void (*prepare)(srq_layer *layer, srq_pass *pass);
+    void (*forward)(srq_layer *layer, srq_pass *pass);
+    void (*backward)(srq_layer *layer, srq_pass *pass);
+    /* Once after gradients have been summed over shards: the part that is linear in them, such as the weight
+     * quantizer's backward, in place in pass->gradient. Optional. */
+    void (*finish)(srq_layer *layer, srq_pass *pass);
+} srq_op;
+
+struct srq_layer {
+    const srq_layer_spec *spec;
+    const srq_op *op;
+    int index;
+    int input_count;
+    const srq_tensor *inputs[SRQ_INPUTS_MAX];
+    int producers[SRQ_INPUTS_MAX];          /* index of the layer that makes the input, -1 for the images */
+    float *input_gradients[SRQ_INPUTS_MAX]; /* NULL for the images */
+    srq_tensor output;
+    const float *output_gradient;
+    srq_quantizer quantizer; /* of the weights (conv, dense) or the output (quantize); method NULL without */
+    int alpha, sigma;        /* parameter indices of the quantizer, -1 without */
+    int weight, bias;        /* parameter indices, -1 without */
+    size_t macs;             /* multiply-accumulates for one image */
+    void *state;             /* the operator's own */
+};
+
+/* For operators, while they are created: */
+
+/* Adds a parameter called LAYER/suffix; its index is returned in *index. */
+srq_status srq_graph_add_parameter(srq_graph *graph, const srq_layer *layer, const char *suffix,
+                                   srq_parameter_kind kind, int rank, const size_t *shape, int *index);
+/* Adds alpha and, if the method has it, sigma of layer->quantizer, called LAYER/prefix_alpha and so on. */
+srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const char *prefix);
+/* Memory of `bytes` whose address is put into *slot once the graph is planned: kept from this layer's forward to its
+ * backward (`whole` false), or always (`whole` true). */
+srq_status srq_graph_add_buffer(srq_graph *graph, const srq_layer *layer, size_t bytes, bool whole, void **slot);
+const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index);
+float *srq_graph_values(const srq_graph *graph);
+int srq_graph_capacity(const srq_graph *graph);
+const srq_vector *srq_graph_vector(const srq_graph *graph);
+const srq_kernels *srq_graph_kernels(const srq_graph *graph);
+
+/* The quantizer's alpha and sigma between layer->quantizer and the graph's values, each way. */
+void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer);
+void srq_layer_store_quantizer(const srq_graph *graph, srq_layer *layer);
+
+/* The operator called `type`, or NULL. */
+const srq_op *srq_op_find(const char *type);
+
+#endif

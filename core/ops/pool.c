@@ -1,0 +1,192 @@
+#include "core/ops/op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Pooling over windows, x [n][h][w][c] -> y [n][oh][ow][c]. Max-pooling ignores padding; average-pooling counts it as
+ * zeros, as PyTorch does. */
+
+typedef struct pool {
+    int kernel[2], stride[2], padding[2];
+    int32_t *where; /* max: window position of the largest, [n][oh][ow][c] */
+} pool;
+
+/* The part of a window that lies inside the image, in rows and columns. */
+typedef struct window {
+    int y0, y1, x0, x1; /* inside: y0 <= y < y1 */
+    int top, left;      /* of the whole window, may be negative */
+} window;
+
+static window window_at(const pool *p, const srq_tensor *x, int oy, int ox)
+{
+    window w = {.top = oy * p->stride[0] - p->padding[0], .left = ox * p->stride[1] - p->padding[1]};
+    w.y0 = w.top > 0 ? w.top : 0;
+    w.x0 = w.left > 0 ? w.left : 0;
+    w.y1 = w.top + p->kernel[0] < x->height ? w.top + p->kernel[0] : x->height;
+    w.x1 = w.left + p->kernel[1] < x->width ? w.left + p->kernel[1] : x->width;
+    return w;
+}
+
+static srq_status create(srq_layer *layer)
+{
+    const srq_layer_spec *spec = layer->spec;
+    const srq_tensor *x = layer->inputs[0];
+    const int size[2] = {x->height, x->width};
+    pool *p = calloc(1, sizeof *p);
+    if (!p) return srq_fail_memory(sizeof *p, spec->name);
+    layer->state = p;
+    int out[2];
+    for (int i = 0; i < 2; i++) {
+        p->kernel[i] = spec->kernel[i] ? spec->kernel[i] : size[i];
+        p->stride[i] = spec->kernel[i] ? spec->stride[i] : 1;
+        p->padding[i] = spec->padding[i];
+        if (2 * p->padding[i] > p->kernel[i])
+            return srq_fail(SRQ_ERROR_USAGE,
+                            "padding of %d is more than half of the kernel of %d: some windows would hold "
+                            "nothing but padding; use less padding",
+                            p->padding[i], p->kernel[i]);
+        int reach = size[i] + 2 * p->padding[i] - p->kernel[i];
+        if (reach < 0)
+            return srq_fail(SRQ_ERROR_USAGE,
+                            "the window %d x %d does not fit into the input of %d x %d pixels; use a smaller kernel",
+                            p->kernel[0], p->kernel[1], x->height, x->width);
+        out[i] = reach / p->stride[i] + 1;
+    }
+    layer->output =
+        (srq_tensor){.height = out[0], .width = out[1], .channels = x->channels, .non_negative = x->non_negative};
+    return SRQ_OK;
+}
+
+static srq_status max_create(srq_graph *graph, srq_layer *layer)
+{
+    SRQ_TRY(create(layer));
+    pool *p = layer->state;
+    size_t count = (size_t)layer->output.height * (size_t)layer->output.width * (size_t)layer->output.channels;
+    return srq_graph_add_buffer(graph, layer, (size_t)srq_graph_capacity(graph) * count * sizeof *p->where, false,
+                                (void **)&p->where);
+}
+
+static srq_status avg_create(srq_graph *graph, srq_layer *layer)
+{
+    (void)graph;
+    return create(layer);
+}
+
+static void destroy(srq_layer *layer)
+{
+    free(layer->state);
+    layer->state = NULL;
+}
+
+static size_t pixel(const srq_tensor *t, int image, int y, int x)
+{
+    return (((size_t)image * (size_t)t->height + (size_t)y) * (size_t)t->width + (size_t)x) * (size_t)t->channels;
+}
+
+static void max_window(const pool *p, const srq_vector *vector, size_t channels, const window *w, const srq_tensor *in,
+                       int image, float *y, int32_t *where)
+{
+    const float *x = in->operand.data;
+    int32_t first = (int32_t)((w->y0 - w->top) * p->kernel[1] + (w->x0 - w->left));
+    memcpy(y, x + pixel(in, image, w->y0, w->x0), channels * sizeof *y);
+    for (size_t c = 0; c < channels; c++) where[c] = first;
+    for (int wy = w->y0; wy < w->y1; wy++)
+        for (int wx = w->x0; wx < w->x1; wx++) {
+            int32_t k = (int32_t)((wy - w->top) * p->kernel[1] + (wx - w->left));
+            if (k != first) vector->max_update(channels, x + pixel(in, image, wy, wx), k, y, where);
+        }
+}
+
+static void max_forward(srq_layer *layer, srq_pass *pass)
+{
+    const pool *p = layer->state;
+    const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    for (int i = 0; i < pass->n; i++)
+        for (int oy = 0; oy < out->height; oy++)
+            for (int ox = 0; ox < out->width; ox++) {
+                size_t at = pixel(out, i, oy, ox);
+                window w = window_at(p, in, oy, ox);
+                max_window(p, pass->vector, (size_t)out->channels, &w, in, i, (float *)out->operand.data + at,
+                           p->where + at);
+            }
+}
+
+static void max_backward(srq_layer *layer, srq_pass *pass)
+{
+    const pool *p = layer->state;
+    const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    float *dx = layer->input_gradients[0];
+    if (!dx) return;
+    memset(dx, 0, (size_t)pass->n * in->features * sizeof *dx);
+    for (int i = 0; i < pass->n; i++)
+        for (int oy = 0; oy < out->height; oy++)
+            for (int ox = 0; ox < out->width; ox++) {
+                size_t at = pixel(out, i, oy, ox);
+                window w = window_at(p, in, oy, ox);
+                for (int y = w.y0; y < w.y1; y++)
+                    for (int x = w.x0; x < w.x1; x++)
+                        pass->vector->max_scatter((size_t)out->channels, layer->output_gradient + at, p->where + at,
+                                                  (int32_t)((y - w.top) * p->kernel[1] + (x - w.left)),
+                                                  dx + pixel(in, i, y, x));
+            }
+}
+
+static void avg_forward(srq_layer *layer, srq_pass *pass)
+{
+    const pool *p = layer->state;
+    const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    const float share = 1.0f / (float)(p->kernel[0] * p->kernel[1]);
+    const size_t channels = (size_t)out->channels;
+    for (int i = 0; i < pass->n; i++)
+        for (int oy = 0; oy < out->height; oy++)
+            for (int ox = 0; ox < out->width; ox++) {
+                float *y = (float *)out->operand.data + pixel(out, i, oy, ox);
+                window w = window_at(p, in, oy, ox);
+                memset(y, 0, channels * sizeof *y);
+                for (int wy = w.y0; wy < w.y1; wy++)
+                    for (int wx = w.x0; wx < w.x1; wx++)
+                        pass->vector->add(channels, y, (const float *)in->operand.data + pixel(in, i, wy, wx));
+                for (size_t c = 0; c < channels; c++) y[c] *= share;
+            }
+}
+
+static void avg_backward(srq_layer *layer, srq_pass *pass)
+{
+    const pool *p = layer->state;
+    const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    const float share = 1.0f / (float)(p->kernel[0] * p->kernel[1]);
+    float *dx = layer->input_gradients[0];
+    if (!dx) return;
+    memset(dx, 0, (size_t)pass->n * in->features * sizeof *dx);
+    for (int i = 0; i < pass->n; i++)
+        for (int oy = 0; oy < out->height; oy++)
+            for (int ox = 0; ox < out->width; ox++) {
+                const float *dy = layer->output_gradient + pixel(out, i, oy, ox);
+                window w = window_at(p, in, oy, ox);
+                for (int y = w.y0; y < w.y1; y++)
+                    for (int x = w.x0; x < w.x1; x++) {
+                        float *to = dx + pixel(in, i, y, x);
+                        for (int c = 0; c < out->channels; c++) to[c] += share * dy[c];
+                    }
+            }
+}
+
+extern const srq_op srq_op_max_pool, srq_op_avg_pool;
+const srq_op srq_op_max_pool = {
+    .type = "max_pool",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .create = max_create,
+    .destroy = destroy,
+    .forward = max_forward,
+    .backward = max_backward,
+};
+const srq_op srq_op_avg_pool = {
+    .type = "avg_pool",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .create = avg_create,
+    .destroy = destroy,
+    .forward = avg_forward,
+    .backward = avg_backward,
+};

@@ -1,0 +1,146 @@
+#include "core/optimizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct srq_optimizer {
+    srq_optimizer_options options;
+    long steps;
+    int state_count;
+    float *state[2]; /* sgd: momentum; adam: m, v */
+};
+
+double srq_schedule_factor(const srq_schedule *s, long step)
+{
+    if (step < s->warmup) return (double)(step + 1) / (double)(s->warmup + 1);
+    const long left = s->total - s->warmup, at = step - s->warmup;
+    const double progress = left > 0 ? fmin(1.0, (double)at / (double)left) : 1.0;
+    switch (s->method) {
+    case SRQ_STEP:
+        return s->step_every > 0 ? pow(s->factor, (double)(at / s->step_every)) : 1.0;
+    case SRQ_LINEAR:
+        return 1 + (s->final - 1) * progress;
+    case SRQ_COSINE:
+        return s->final + (1 - s->final) * 0.5 * (1 + cos(3.141592653589793 * progress));
+    case SRQ_CONSTANT:
+        break;
+    }
+    return 1;
+}
+
+srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_options *options, srq_optimizer **out)
+{
+    srq_optimizer *o = calloc(1, sizeof *o);
+    if (!o) return srq_fail_memory(sizeof *o, "the optimizer");
+    o->options = *options;
+    o->state_count = options->method == SRQ_ADAM ? 2 : 1;
+    const size_t bytes = srq_graph_size(graph) * sizeof(float);
+    for (int i = 0; i < o->state_count; i++) {
+        o->state[i] = aligned_alloc(64, bytes ? bytes : 64);
+        if (!o->state[i]) {
+            srq_optimizer_destroy(&o);
+            return srq_fail_memory(bytes, "the optimizer's state");
+        }
+        memset(o->state[i], 0, bytes);
+    }
+    *out = o;
+    return SRQ_OK;
+}
+
+void srq_optimizer_destroy(srq_optimizer **optimizer)
+{
+    if (!*optimizer) return;
+    free((*optimizer)->state[0]);
+    free((*optimizer)->state[1]);
+    free(*optimizer);
+    *optimizer = NULL;
+}
+
+static double base_rate(const srq_optimizer_options *options, srq_parameter_kind kind)
+{
+    if (kind == SRQ_PARAMETER_ALPHA) return options->alpha_learning_rate;
+    if (kind == SRQ_PARAMETER_SIGMA) return options->sigma_learning_rate;
+    return options->learning_rate;
+}
+
+/* w by g, both of `count` floats at `offset` of the state. */
+static void update(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, float *w, const float *g,
+                   double factor)
+{
+    const srq_optimizer_options *options = &o->options;
+    const double rate = base_rate(options, p->kind) * factor;
+    const float decay = p->kind == SRQ_PARAMETER_WEIGHT ? (float)options->weight_decay : 0;
+    if (options->method == SRQ_SGD) {
+        vector->sgd(p->count, w, o->state[0] + p->offset, g, (float)rate, (float)options->momentum, decay);
+        return;
+    }
+    /* m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), with the corrections taken out of the loop. */
+    const double t = (double)o->steps + 1;
+    const double second = sqrt(1 - pow(options->beta2, t));
+    const srq_adam_step step = {.rate = (float)(rate * second / (1 - pow(options->beta1, t))),
+                                .beta1 = (float)options->beta1,
+                                .beta2 = (float)options->beta2,
+                                .epsilon = (float)(options->epsilon * second),
+                                .decay = decay};
+    vector->adam(p->count, w, o->state[0] + p->offset, o->state[1] + p->offset, g, &step);
+}
+
+/* A positive parameter moves in its logarithm, whose gradient is v dL/dv. */
+static void update_logarithm(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, float *value,
+                             const float *gradient, double factor)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        srq_parameter one = *p;
+        one.count = 1;
+        one.offset += i;
+        float moved = 0, g = gradient[i] * value[i];
+        update(o, vector, &one, &moved, &g, factor);
+        moved = fmaxf(-1, fminf(1, moved));
+        value[i] = fmaxf(1e-30f, fminf(1e30f, value[i] * expf(moved)));
+    }
+}
+
+void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradient, double factor)
+{
+    float *values = srq_graph_values(graph);
+    const srq_vector *vector = srq_graph_vector(graph);
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        float *value = values + p->offset;
+        const float *g = gradient + p->offset;
+        if (p->kind == SRQ_PARAMETER_STATISTIC)
+            for (size_t k = 0; k < p->count; k++) value[k] += p->momentum * (g[k] - value[k]);
+        else if (p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA)
+            update_logarithm(o, vector, p, value, g, factor);
+        else
+            update(o, vector, p, value, g, factor);
+    }
+    o->steps++;
+}
+
+long srq_optimizer_steps(const srq_optimizer *optimizer)
+{
+    return optimizer->steps;
+}
+
+void srq_optimizer_set_steps(srq_optimizer *optimizer, long steps)
+{
+    optimizer->steps = steps;
+}
+
+int srq_optimizer_state_count(const srq_optimizer *optimizer)
+{
+    return optimizer->state_count;
+}
+
+const char *srq_optimizer_state_name(const srq_optimizer *optimizer, int index)
+{
+    if (optimizer->options.method == SRQ_SGD) return "momentum";
+    return index == 0 ? "m" : "v";
+}
+
+float *srq_optimizer_state(srq_optimizer *optimizer, int index)
+{
+    return optimizer->state[index];
+}

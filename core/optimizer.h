@@ -1,0 +1,53 @@
+/* SGD with momentum and Adam, with a learning rate for each kind of parameter, and schedules of the rates. */
+#ifndef SRQ_CORE_OPTIMIZER_H
+#define SRQ_CORE_OPTIMIZER_H
+
+#include "core/graph.h"
+
+typedef enum srq_optimizer_method { SRQ_SGD, SRQ_ADAM } srq_optimizer_method;
+
+typedef struct srq_optimizer_options {
+    srq_optimizer_method method;
+    double learning_rate;         /* weights, biases, batch-norm */
+    double alpha_learning_rate;   /* log alpha */
+    double sigma_learning_rate;   /* log sigma */
+    double momentum;              /* sgd */
+    double beta1, beta2, epsilon; /* adam */
+    double weight_decay;          /* weights only */
+} srq_optimizer_options;
+
+typedef enum srq_schedule_method { SRQ_CONSTANT, SRQ_STEP, SRQ_LINEAR, SRQ_COSINE } srq_schedule_method;
+
+/* The factor on every learning rate over training. */
+typedef struct srq_schedule {
+    srq_schedule_method method;
+    long total;      /* steps of training */
+    long warmup;     /* steps of linear rise from 0 */
+    long step_every; /* step: the factor is multiplied by `factor` every so many steps */
+    double factor;
+    double final; /* linear, cosine: the factor at the end */
+} srq_schedule;
+
+/* The factor for `step` (0 is the first): warm-up first, then the method over the steps that are left. */
+double srq_schedule_factor(const srq_schedule *schedule, long step);
+
+typedef struct srq_optimizer srq_optimizer;
+
+/* State for the graph's parameters, all zeros. The caller destroys *optimizer. */
+srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_options *options,
+                                srq_optimizer **optimizer);
+void srq_optimizer_destroy(srq_optimizer **optimizer);
+
+/* One step: changes the graph's values by `gradient` with every rate times `factor`. alpha and sigma move as
+ * logarithms, v <- v e^(-d), so they stay positive; d is cut to [-1, 1]. Statistics move towards the batch's.
+ * Call srq_graph_prepare afterwards. */
+void srq_optimizer_step(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
+
+/* What a checkpoint must hold: the number of steps taken and the state vectors, laid out as the graph's values. */
+long srq_optimizer_steps(const srq_optimizer *optimizer);
+void srq_optimizer_set_steps(srq_optimizer *optimizer, long steps);
+int srq_optimizer_state_count(const srq_optimizer *optimizer);
+const char *srq_optimizer_state_name(const srq_optimizer *optimizer, int index); /* "momentum"; "m", "v" */
+float *srq_optimizer_state(srq_optimizer *optimizer, int index);
+
+#endif

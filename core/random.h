@@ -1,0 +1,25 @@
+/* Random numbers as functions (architecture.md, idea 4): Philox4x32-10 of Salmon et al., "Parallel random numbers: as
+ * easy as 1, 2, 3", SC 2011. No state: a number depends on (seed, purpose, step, index) alone. */
+#ifndef SRQ_CORE_RANDOM_H
+#define SRQ_CORE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a number is for; each purpose has its own stream. The values are part of what makes runs repeatable. */
+typedef enum srq_purpose { SRQ_RANDOM_WEIGHTS = 1, SRQ_RANDOM_ORDER = 2, SRQ_RANDOM_TEST = 3 } srq_purpose;
+
+/* The block cipher: four 32-bit numbers from a 128-bit counter and a 64-bit key. */
+void srq_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* Four 32-bit numbers for the place (seed, purpose, step, index). `step` is below 2^32. */
+void srq_random(uint64_t seed, srq_purpose purpose, uint64_t step, uint64_t index, uint32_t out[4]);
+
+/* out[i] drawn from a normal distribution with mean 0 (Box-Muller). */
+void srq_random_normal(uint64_t seed, srq_purpose purpose, uint64_t step, size_t n, float deviation, float *out);
+
+/* A permutation of 0..n-1 evaluated one place at a time: a Feistel network keyed by (seed, epoch) on the next power
+ * of four, walked until it falls into the range. Returns which sample is at `place` (< n) in this epoch's order. */
+uint64_t srq_random_order(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t place);
+
+#endif

@@ -1,0 +1,51 @@
+/* What a network is, in plain numbers: read by io/ from a model file, built by core/graph.h. */
+#ifndef SRQ_CORE_SPEC_H
+#define SRQ_CORE_SPEC_H
+
+#include <stdbool.h>
+
+enum {
+    SRQ_NAME_SIZE = 64,    /* layer and model names with their zero: [A-Za-z0-9_.-]+ */
+    SRQ_INPUTS_MAX = 8,    /* inputs of one layer */
+    SRQ_ORIGIN_SIZE = 256, /* "FILE:LINE" */
+    SRQ_LAYERS_MAX = 4096
+};
+
+typedef enum srq_estimator { SRQ_ESTIMATOR_FULL, SRQ_ESTIMATOR_ARGMAX } srq_estimator;
+
+/* How one tensor is quantized (method.md, sections 1-3). */
+typedef struct srq_quantizer_spec {
+    char method[16];         /* a name of core/quant/quantizer.h; "float32" leaves the tensor as it is */
+    srq_estimator estimator; /* srq only */
+    int bits;                /* bit-length b, 1..8 */
+    float sigma_ratio;       /* srq only: sigma / alpha at the start */
+} srq_quantizer_spec;
+
+/* One layer. A setting that the layer's type does not have is left at its default by the reader, which rejects it
+ * in the file. */
+typedef struct srq_layer_spec {
+    char name[SRQ_NAME_SIZE];
+    char type[16]; /* conv, dense, batch_norm, max_pool, avg_pool, relu, add, quantize */
+    int input_count;
+    char inputs[SRQ_INPUTS_MAX][SRQ_NAME_SIZE]; /* names of earlier layers, or "input" for the images */
+    int out;                                    /* conv, dense: output channels */
+    int kernel[2];                /* conv, pools: height, width; 0, 0 for avg_pool means the whole image */
+    int stride[2];                /* conv: 1 by default; pools: the kernel by default */
+    int padding[2];               /* conv: zeros added on each side; 0 by default */
+    bool bias;                    /* conv, dense: true by default */
+    float momentum;               /* batch_norm: weight of the new batch in the running statistics, 0.1 by default */
+    float epsilon;                /* batch_norm: 1e-5 by default */
+    srq_quantizer_spec quantizer; /* conv, dense: of the weights; quantize: of the activation */
+    char origin[SRQ_ORIGIN_SIZE]; /* where it was declared, for messages: "models/lenet5.cfg:7" */
+} srq_layer_spec;
+
+/* A network: layers in an order in which every input comes before its users. The last layer gives the logits. */
+typedef struct srq_model_spec {
+    char name[SRQ_NAME_SIZE];
+    int height, width, channels; /* of the input images */
+    int layer_count;
+    srq_layer_spec *layers; /* [layer_count] */
+    char origin[SRQ_ORIGIN_SIZE];
+} srq_model_spec;
+
+#endif

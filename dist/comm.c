@@ -1,0 +1,137 @@
+#include "dist/comm.h"
+
+#include "dist/comm_mpi.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct srq_comm {
+    bool mpi; /* false: one process, MPI not started */
+    MPI_Comm world;
+    int rank, size;
+};
+
+MPI_Comm srq_comm_mpi(const srq_comm *comm)
+{
+    return comm->world;
+}
+
+static int number_from_environment(const char *name)
+{
+    const char *text = getenv(name);
+    return text ? atoi(text) : 0;
+}
+
+static bool launched(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i])) return true;
+    return false;
+}
+
+/* srun without a PMI that this MPI speaks starts every task as a run of its own, each of one rank. */
+static srq_status check_launcher(const srq_comm *comm)
+{
+    int tasks = number_from_environment("SLURM_STEP_NUM_TASKS");
+    const char *by = "srun";
+    if (tasks <= 1) {
+        tasks = number_from_environment("PMI_SIZE");
+        by = "the launcher";
+    }
+    if (comm->size > 1 || tasks <= 1 || number_from_environment("OMPI_COMM_WORLD_SIZE") > 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s started %d tasks, but each of them sees only itself: they would all train the same run. Use "
+                    "`srun --mpi=pmix` (see `srun --mpi=list`) or `mpirun`",
+                    by, tasks);
+}
+
+srq_status srq_comm_create(bool parallel, srq_comm **out)
+{
+    srq_comm *comm = calloc(1, sizeof *comm);
+    if (!comm) return srq_fail_memory(sizeof *comm, "the communicator");
+    comm->size = 1;
+    if (parallel || launched()) {
+        int granted;
+        if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted) != MPI_SUCCESS) {
+            free(comm);
+            return srq_fail(SRQ_ERROR_RUN, "MPI could not be started; look at the messages above");
+        }
+        comm->mpi = true;
+        MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
+        MPI_Comm_rank(comm->world, &comm->rank);
+        MPI_Comm_size(comm->world, &comm->size);
+    }
+    *out = comm;
+    return check_launcher(comm);
+}
+
+void srq_comm_destroy(srq_comm **comm)
+{
+    if (!*comm) return;
+    if ((*comm)->mpi) {
+        MPI_Comm_free(&(*comm)->world);
+        MPI_Finalize();
+    }
+    free(*comm);
+    *comm = NULL;
+}
+
+int srq_comm_rank(const srq_comm *comm)
+{
+    return comm->rank;
+}
+
+int srq_comm_size(const srq_comm *comm)
+{
+    return comm->size;
+}
+
+srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
+{
+    if (comm->size == 1) return status;
+    struct {
+        int status, rank;
+    } mine = {(int)status, comm->rank}, worst;
+    /* MAXLOC gives the lowest rank among equals. */
+    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
+    if (worst.status == SRQ_OK) return SRQ_OK;
+    char message[SRQ_MESSAGE_SIZE] = "";
+    if (comm->rank == worst.rank) strncpy(message, srq_message(), sizeof message - 1);
+    MPI_Bcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm->world);
+    return srq_fail((srq_status)worst.status, "%s", message);
+}
+
+void srq_comm_share(const srq_comm *comm, void *data, size_t bytes)
+{
+    if (comm->size == 1) return;
+    /* MPI counts are ints: in pieces. */
+    for (char *at = data; bytes > 0;) {
+        int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
+        MPI_Bcast(at, piece, MPI_BYTE, 0, comm->world);
+        at += piece;
+        bytes -= (size_t)piece;
+    }
+}
+
+void srq_comm_sum(const srq_comm *comm, double *values, int count)
+{
+    if (comm->size > 1) MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world);
+}
+
+void srq_comm_barrier(const srq_comm *comm)
+{
+    if (comm->size > 1) MPI_Barrier(comm->world);
+}
+
+void srq_comm_version(char *text, size_t size)
+{
+    char full[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(full, &length);
+    size_t end = strcspn(full, ",\n");
+    if (end >= size) end = size - 1;
+    memcpy(text, full, end);
+    text[end] = '\0';
+}

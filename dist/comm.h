@@ -1,0 +1,38 @@
+/* The ranks of a run, and how they agree. The only users of MPI are the files of this folder. */
+#ifndef SRQ_DIST_COMM_H
+#define SRQ_DIST_COMM_H
+
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct srq_comm srq_comm;
+
+/* Starts MPI. With `parallel` false only if a launcher started this process: a command that one rank can do alone
+ * (srq inspect) then works with and without mpirun, on rank 0, and needs no MPI when started by hand.
+ * SRQ_ERROR_USAGE if the launcher started several tasks that do not see each other (srun without a matching --mpi). */
+srq_status srq_comm_create(bool parallel, srq_comm **comm);
+/* Ends MPI: collective. */
+void srq_comm_destroy(srq_comm **comm);
+
+int srq_comm_rank(const srq_comm *comm);
+int srq_comm_size(const srq_comm *comm);
+
+/* Collective: every rank brings its status and leaves with the worst, and with the message of the lowest rank that had
+ * it. What one rank cannot do, no rank goes on from. */
+srq_status srq_comm_agree(const srq_comm *comm, srq_status status);
+
+/* Collective: `bytes` bytes at `data` from rank 0 to all. */
+void srq_comm_share(const srq_comm *comm, void *data, size_t bytes);
+
+/* Collective: element-wise sum of `count` doubles over ranks, in place; exact if all but one rank hold 0. */
+void srq_comm_sum(const srq_comm *comm, double *values, int count);
+
+/* Collective: waits for all. */
+void srq_comm_barrier(const srq_comm *comm);
+
+/* "Open MPI v4.1.4, ...", the library's own words up to the first comma. */
+void srq_comm_version(char *text, size_t size);
+
+#endif

@@ -1,0 +1,34 @@
+/* The subcommands of srq, one file each. */
+#ifndef SRQ_EXPERIMENTS_COMMANDS_H
+#define SRQ_EXPERIMENTS_COMMANDS_H
+
+#include "core/graph.h"
+#include "core/status.h"
+#include "dist/comm.h"
+#include "io/config.h"
+
+#include <stddef.h>
+
+/* Commands that need all ranks. argv[0] is the name of the command. */
+srq_status srq_command_train(srq_comm *comm, int argc, char **argv);
+srq_status srq_command_eval(srq_comm *comm, int argc, char **argv);
+
+/* Commands that one process does. */
+srq_status srq_command_inspect(int argc, char **argv);
+srq_status srq_command_diff(int argc, char **argv);
+srq_status srq_command_data(int argc, char **argv);
+srq_status srq_command_check(int argc, char **argv);
+srq_status srq_command_help(int argc, char **argv);
+srq_status srq_command_version(int argc, char **argv);
+
+/* One line that names srq and the libraries it runs with. */
+void srq_versions(char *text, size_t size);
+
+/* Collective: the configuration (and model) in a checkpoint or run directory, read by rank 0. The caller destroys it.
+ */
+srq_status srq_share_config(const srq_comm *comm, srq_status status, srq_config **config);
+
+/* `path` itself, or the newest checkpoint if it is a run directory. */
+void srq_checkpoint_path(const char *path, char *out, size_t size);
+
+#endif

@@ -1,0 +1,96 @@
+/* srq help */
+#include "experiments/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct topic {
+    const char *name, *summary, *text;
+} topic;
+
+static const topic topics[] = {
+    {"train", "train a network",
+     "usage: [mpirun -n P] srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE]\n"
+     "\n"
+     "Trains the network of a configuration and keeps everything about the run in DIR: config.cfg (resolved),\n"
+     "log.jsonl, checkpoints/STEP.h5, last.h5 (a link to the newest checkpoint). The result does not depend on the\n"
+     "number of ranks P, which may be 1 to train.shards.\n"
+     "\n"
+     "  --out DIR          the folder of the run; made if it is not there\n"
+     "  --set path=value   overrides a setting, such as --set train.epochs=3; may be given several times\n"
+     "  --resume never     (default) refuses a DIR that holds a run\n"
+     "  --resume auto      goes on from the newest whole checkpoint in DIR, starts if there is none, and does nothing\n"
+     "                     if the run is finished\n"
+     "  --resume FILE      starts a run in a new DIR from the step, weights and optimizer state of a checkpoint\n"
+     "\n"
+     "SIGTERM, SIGINT or SIGUSR1 to any rank ends the run after the step it is in, with a checkpoint (status 75).\n"
+     "`srq help configuration` lists all settings."},
+    {"eval", "test error and loss of a checkpoint",
+     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE]\n"
+     "\n"
+     "CHECKPOINT is a file or a run directory (its last checkpoint). The data set is the one the run was trained "
+     "with,\n"
+     "or FILE."},
+    {"inspect", "layers, bits, codes in use and size of a checkpoint",
+     "usage: srq inspect CHECKPOINT [--json]\n"
+     "\n"
+     "For each layer with weights or an activation quantizer: shape, bits of weights and of the activations it reads\n"
+     "(W/A), alpha, sigma, the share of weights that are exactly 0, codes in use, packed size, and BOPs (bit "
+     "operations:\n"
+     "multiply-accumulates x W bits x A bits, with 32 for float32 and for the images). CHECKPOINT is a file or a run\n"
+     "directory."},
+    {"diff", "compare two checkpoints bit for bit",
+     "usage: srq diff A B\n"
+     "\n"
+     "A and B are checkpoints or run directories. Status 0 if step and every tensor are equal bit for bit, 1 if not; "
+     "the\n"
+     "first differences are named."},
+    {"data", "import and describe data sets",
+     "usage: srq data import SOURCE DEST.h5\n"
+     "       srq data info FILE.h5\n"
+     "\n"
+     "import reads a folder of IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,\n"
+     "t10k-labels-idx1-ubyte, each plain or with .gz) into one HDF5 file. A file at DEST.h5 is never overwritten; if "
+     "it\n"
+     "holds the same data, nothing is done."},
+    {"check", "kernels against golden cases",
+     "usage: srq check golden FILE.h5\n"
+     "\n"
+     "Runs every case of a file of golden cases (format srq-golden) whose method this version has, and prints the "
+     "worst\n"
+     "error of each method, relative to the largest magnitude in the case. Status 1 if one is too large."},
+    {"version", "versions of srq and its libraries", "usage: srq version"},
+    {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
+};
+enum { TOPICS = sizeof topics / sizeof *topics };
+
+static void print_overview(void)
+{
+    printf("srq trains low-bit neural networks with Semi-Relaxed Quantization on many ranks, exactly.\n\n"
+           "usage: srq COMMAND ...\n\n");
+    for (int i = 0; i < TOPICS; i++) printf("  %-9s %s\n", topics[i].name, topics[i].summary);
+    printf("\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations.\n\n"
+           "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
+           "4 run-time failure; 75 stopped on request after saving.\n\n"
+           "First run:\n"
+           "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
+           "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
+}
+
+srq_status srq_command_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview();
+        return SRQ_OK;
+    }
+    if (strcmp(argv[1], "configuration") == 0) {
+        srq_config_reference(stdout, argc > 2 && strcmp(argv[2], "--markdown") == 0);
+        return SRQ_OK;
+    }
+    for (int i = 0; i < TOPICS; i++) {
+        if (strcmp(topics[i].name, argv[1]) != 0) continue;
+        printf("srq %s: %s\n\n%s\n", topics[i].name, topics[i].summary, topics[i].text);
+        return SRQ_OK;
+    }
+    return srq_fail(SRQ_ERROR_USAGE, "help: no command is called \"%s\"; `srq help` lists them", argv[1]);
+}

@@ -1,0 +1,130 @@
+/* srq train: trains a network of a configuration. */
+#include "experiments/commands.h"
+#include "experiments/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct train_options {
+    const char *config;
+    const char *out;
+    srq_resume resume;
+    const char *resume_file;
+    int set_count;
+    const char **sets;
+} train_options;
+
+static srq_status usage(const char *what, const char *word)
+{
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE]",
+                    what, word);
+}
+
+static void set_resume(train_options *options, const char *word)
+{
+    options->resume = strcmp(word, "never") == 0  ? SRQ_RESUME_NEVER
+                      : strcmp(word, "auto") == 0 ? SRQ_RESUME_AUTO
+                                                  : SRQ_RESUME_FILE;
+    options->resume_file = word;
+}
+
+static srq_status parse(int argc, char **argv, train_options *options)
+{
+    options->sets = calloc((size_t)argc, sizeof *options->sets);
+    if (!options->sets) return srq_fail_memory((size_t)argc * sizeof *options->sets, "the command line");
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        bool takes_value = strcmp(word, "--out") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--resume") == 0;
+        if (takes_value && !value) return usage("a value is missing after ", word);
+        if (strcmp(word, "--out") == 0)
+            options->out = value;
+        else if (strcmp(word, "--set") == 0)
+            options->sets[options->set_count++] = value;
+        else if (strcmp(word, "--resume") == 0)
+            set_resume(options, value);
+        else if (word[0] == '-')
+            return usage("no option is called ", word);
+        else if (options->config)
+            return usage("one configuration is expected, and here is another: ", word);
+        else
+            options->config = word;
+        i += takes_value;
+    }
+    if (!options->config) return usage("no configuration is named", "");
+    if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    return SRQ_OK;
+}
+
+/* Rank 0 reads files; the others get the resolved text, so that all work on the same settings. */
+static srq_status read_config(srq_comm *comm, int argc, char **argv, train_options *options, srq_config **config)
+{
+    srq_status status = parse(argc, argv, options);
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        status = srq_config_load(options->config, options->set_count, options->sets, config);
+    return srq_share_config(comm, status, config);
+}
+
+static void say_start(const srq_trainer *t, const char *dir)
+{
+    const srq_settings *s = t->settings;
+    char parameters[32], images[32];
+    long count = 0;
+    for (int i = 0; i < srq_graph_parameter_count(t->graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(t->graph, i);
+        if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS) count += (long)p->count;
+    }
+    bool quantized = strcmp(s->quantizer.method, "float32") != 0;
+    char bits[64] = "float32";
+    if (quantized)
+        snprintf(bits, sizeof bits, "%s, %d-bit weights, %d-bit activations", s->quantizer.method,
+                 s->quantizer.weight_bits, s->quantizer.activation_bits);
+    srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
+                      srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
+                      srq_grouped(t->batches.count, images, sizeof images));
+    srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
+                      srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
+                      srq_graph_vector(t->graph)->isa, t->point.total_steps, s->train.batch, s->train.shards, dir);
+    if (t->point.step > 0 && t->point.step < t->point.total_steps)
+        srq_progress_line(t->progress, "going on from step %ld", t->point.step);
+}
+
+static void say_end(const srq_trainer *t, const char *dir, srq_status status, bool was_done)
+{
+    if (status == SRQ_STOPPED) {
+        srq_progress_line(t->progress, "stopped after step %ld of %ld, saved; continue with `--resume auto`",
+                          t->point.step, t->point.total_steps);
+        return;
+    }
+    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
+                      was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
+                      dir);
+}
+
+static srq_status train(srq_comm *comm, const srq_config *config, const train_options *options)
+{
+    char versions[512];
+    srq_trainer trainer;
+    srq_versions(versions, sizeof versions);
+    srq_status status = srq_trainer_create(comm, config, versions, &trainer);
+    if (status == SRQ_OK) status = srq_trainer_open(&trainer, options->out, options->resume, options->resume_file);
+    if (status == SRQ_OK) {
+        const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
+        say_start(&trainer, options->out);
+        if (!was_done) status = srq_trainer_run(&trainer);
+        if (status == SRQ_OK || status == SRQ_STOPPED) say_end(&trainer, options->out, status, was_done);
+    }
+    srq_trainer_destroy(&trainer);
+    return status;
+}
+
+srq_status srq_command_train(srq_comm *comm, int argc, char **argv)
+{
+    train_options options = {0};
+    srq_config *config = NULL;
+    srq_status status = read_config(comm, argc, argv, &options, &config);
+    if (status == SRQ_OK) status = train(comm, config, &options);
+    srq_config_destroy(&config);
+    free(options.sets);
+    return status;
+}

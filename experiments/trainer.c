@@ -1,0 +1,388 @@
+#include "experiments/trainer.h"
+
+#include "core/kernels/kernels.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What each shard contributes to a step besides its gradient. */
+enum { LOSS, CORRECT, COUNT, BAD_LAYER, STOP, GATHERED };
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* --- Building */
+
+static srq_optimizer_options optimizer_options(const srq_settings *s)
+{
+    return (srq_optimizer_options){
+        .method = strcmp(s->optimizer.method, "sgd") == 0 ? SRQ_SGD : SRQ_ADAM,
+        .learning_rate = s->optimizer.learning_rate,
+        .alpha_learning_rate = s->optimizer.alpha_learning_rate,
+        .sigma_learning_rate = s->optimizer.sigma_learning_rate,
+        .momentum = s->optimizer.momentum,
+        .beta1 = s->optimizer.beta1,
+        .beta2 = s->optimizer.beta2,
+        .epsilon = s->optimizer.epsilon,
+        .weight_decay = s->optimizer.weight_decay,
+    };
+}
+
+static srq_schedule make_schedule(const srq_settings *s, long total, long steps_per_epoch)
+{
+    static const char *const names[] = {"constant", "step", "linear", "cosine"};
+    srq_schedule schedule = {.total = total,
+                             .warmup = srq_span_steps(s->schedule.warmup, steps_per_epoch),
+                             .step_every = srq_span_steps(s->schedule.step_every, steps_per_epoch),
+                             .factor = s->schedule.factor,
+                             .final = s->schedule.final};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(names[i], s->schedule.method) == 0) schedule.method = (srq_schedule_method)i;
+    return schedule;
+}
+
+/* Everything a rank builds by itself. */
+static srq_status build(srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
+    SRQ_TRY(srq_batches_create(t->dataset, (uint64_t)s->train.seed, s->train.batch, s->train.shards, &t->batches));
+    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches)};
+    SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
+    SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
+    const srq_optimizer_options optimizer = optimizer_options(s);
+    SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
+    SRQ_TRY(srq_reduce_create(t->comm, s->train.shards, srq_graph_size(t->graph), srq_graph_vector(t->graph)->add,
+                              &t->reduce));
+    t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
+    t->gathered = calloc((size_t)s->train.shards * GATHERED, sizeof *t->gathered);
+    if (!t->labels || !t->gathered) return srq_fail_memory((size_t)options.capacity, "the labels");
+    long total = (long)s->train.epochs * t->batches.steps_per_epoch;
+    if (s->train.max_steps > 0 && s->train.max_steps < total) total = s->train.max_steps;
+    t->point.total_steps = total;
+    t->schedule = make_schedule(s, total, t->batches.steps_per_epoch);
+    return SRQ_OK;
+}
+
+srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions, srq_trainer *t)
+{
+    *t = (srq_trainer){
+        .comm = comm, .config = config, .settings = srq_config_settings(config), .versions = versions, .test_best = 2};
+    return srq_comm_agree(comm, build(t));
+}
+
+void srq_trainer_destroy(srq_trainer *t)
+{
+    srq_progress_destroy(&t->progress);
+    srq_run_close(&t->run);
+    srq_reduce_destroy(&t->reduce);
+    srq_optimizer_destroy(&t->optimizer);
+    srq_graph_destroy(&t->graph);
+    srq_batches_destroy(&t->batches);
+    srq_dataset_destroy(&t->dataset);
+    free(t->labels);
+    free(t->gathered);
+}
+
+/* --- Where to begin */
+
+/* Every rank starts from the same numbers without a message: weights are functions of the seed, and the activations'
+ * alpha is taken from shard 0 of the first batch, by every rank alike. */
+static srq_status start_fresh(srq_trainer *t)
+{
+    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
+    int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
+    if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
+    return srq_graph_start(t->graph, n);
+}
+
+/* A run is continued as it was planned; `--resume FILE` may go on under a longer or shorter plan. */
+static srq_status check_point(const srq_trainer *t, const srq_progress_point *point, bool same_run)
+{
+    if (same_run && point->total_steps != t->point.total_steps)
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "the run is one of %ld steps, but this configuration and data set make %ld: %s has another number of "
+            "images than before; use the data set that the run was started with",
+            point->total_steps, t->point.total_steps, t->settings->data.file);
+    if (point->step > t->point.total_steps)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "the checkpoint is at step %ld, but this configuration ends at %ld; raise train.epochs or "
+                        "train.max_steps",
+                        point->step, t->point.total_steps);
+    return SRQ_OK;
+}
+
+/* Rank 0: what --resume says. */
+static srq_status restore(srq_trainer *t, srq_resume resume, const char *file, bool *found)
+{
+    srq_progress_point point;
+    if (resume == SRQ_RESUME_FILE) {
+        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point));
+        *found = true;
+    } else {
+        SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, found, stderr));
+    }
+    if (!*found) return SRQ_OK;
+    SRQ_TRY(check_point(t, &point, resume != SRQ_RESUME_FILE));
+    point.total_steps = t->point.total_steps;
+    t->point = point;
+    return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d", point.step, srq_comm_size(t->comm));
+}
+
+static void share_state(srq_trainer *t)
+{
+    const size_t bytes = srq_graph_size(t->graph) * sizeof(float);
+    long steps = srq_optimizer_steps(t->optimizer);
+    srq_comm_share(t->comm, srq_graph_values(t->graph), bytes);
+    for (int i = 0; i < srq_optimizer_state_count(t->optimizer); i++)
+        srq_comm_share(t->comm, srq_optimizer_state(t->optimizer, i), bytes);
+    srq_comm_share(t->comm, &steps, sizeof steps);
+    srq_comm_share(t->comm, &t->point, sizeof t->point);
+    srq_optimizer_set_steps(t->optimizer, steps);
+}
+
+static srq_status log_start(srq_trainer *t)
+{
+    char file[4200], versions[1024];
+    const srq_settings *s = t->settings;
+    return srq_run_log(t->run, "start",
+                       "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
+                       "\"seed\": %lld, \"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
+                       "\"data_sha256\": \"%s\", \"versions\": %s",
+                       srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps,
+                       t->batches.steps_per_epoch, (long long)s->train.seed, srq_graph_kernels(t->graph)->name,
+                       srq_graph_vector(t->graph)->isa, srq_json_quote(s->data.file, file, sizeof file),
+                       t->dataset->checksum, srq_json_quote(t->versions, versions, sizeof versions));
+}
+
+srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, const char *file)
+{
+    srq_status status = SRQ_OK;
+    bool found = false;
+    if (srq_comm_rank(t->comm) == 0) {
+        status = srq_run_open(dir, t->config, resume, &t->run);
+        if (status == SRQ_OK) status = log_start(t);
+        if (status == SRQ_OK) status = restore(t, resume, file, &found);
+        t->progress = srq_progress_create(stdout);
+    }
+    SRQ_TRY(srq_comm_agree(t->comm, status));
+    srq_comm_share(t->comm, &found, sizeof found);
+    if (found)
+        share_state(t);
+    else
+        SRQ_TRY(srq_comm_agree(t->comm, start_fresh(t)));
+    return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
+}
+
+/* --- Steps */
+
+static double sum_of(const srq_trainer *t, int what)
+{
+    double sum = 0;
+    for (int s = 0; s < t->settings->train.shards; s++) sum += t->gathered[s * GATHERED + what];
+    return sum;
+}
+
+/* Forward and backward of this rank's shards. */
+static void run_shards(srq_trainer *t)
+{
+    long first, last;
+    const int batch = srq_batches_size(&t->batches, t->point.step);
+    srq_reduce_range(t->reduce, &first, &last);
+    for (long shard = first; shard < last; shard++) {
+        srq_metrics metrics;
+        int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
+        int bad = srq_graph_train(t->graph, n, t->labels, batch, srq_reduce_leaf(t->reduce), &metrics);
+        srq_reduce_push(t->reduce);
+        double *row = t->gathered + shard * GATHERED;
+        row[LOSS] = metrics.loss;
+        row[CORRECT] = (double)metrics.correct;
+        row[COUNT] = n;
+        row[BAD_LAYER] = bad + 1;
+        row[STOP] = stop_requested;
+    }
+}
+
+/* Known to every rank after the gather: no rank goes on alone. */
+static srq_status check_shards(const srq_trainer *t)
+{
+    for (int s = 0; s < t->settings->train.shards; s++) {
+        int layer = (int)t->gathered[s * GATHERED + BAD_LAYER] - 1;
+        if (layer >= 0)
+            return srq_fail(
+                SRQ_ERROR_RUN,
+                "step %ld: layer \"%s\" meets an infinity or NaN (first in shard %d); the last checkpoint is kept: "
+                "train with a lower optimizer.learning_rate or a schedule.warmup",
+                t->point.step, srq_graph_layer(t->graph, layer)->spec->name, s);
+    }
+    return SRQ_OK;
+}
+
+static srq_status check_gradient(const srq_trainer *t, const float *gradient)
+{
+    int bad = srq_graph_bad_gradient(t->graph, gradient);
+    if (bad < 0) return SRQ_OK;
+    return srq_fail(
+        SRQ_ERROR_RUN,
+        "step %ld: the gradient of %s holds an infinity or NaN; the last checkpoint is kept: train with a lower "
+        "optimizer.learning_rate or a schedule.warmup",
+        t->point.step, srq_graph_parameter(t->graph, bad)->name);
+}
+
+static srq_status one_step(srq_trainer *t)
+{
+    run_shards(t);
+    srq_reduce_gather(t->reduce, t->gathered, GATHERED);
+    float *gradient = srq_reduce_finish(t->reduce);
+    SRQ_TRY(check_shards(t));
+    srq_graph_finish(t->graph, gradient);
+    SRQ_TRY(check_gradient(t, gradient));
+    srq_optimizer_step(t->optimizer, t->graph, gradient, srq_schedule_factor(&t->schedule, t->point.step));
+    SRQ_TRY(srq_graph_prepare(t->graph));
+    t->point.step++;
+    t->point.evaluated = false;
+    t->recent.loss += sum_of(t, LOSS);
+    t->recent.correct += (long)sum_of(t, CORRECT);
+    t->recent.count += (long)sum_of(t, COUNT);
+    return SRQ_OK;
+}
+
+/* --- What is shown and kept */
+
+static void show_progress(srq_trainer *t)
+{
+    if (!t->progress || t->recent.count == 0) return;
+    const double now = srq_seconds();
+    const long done = t->point.step - t->started_at, left = t->point.total_steps - t->point.step;
+    char rate[32], time_left[32];
+    srq_grouped((long)((double)t->recent.count / fmax(1e-9, now - t->recent_since)), rate, sizeof rate);
+    srq_duration((now - t->started) / (double)(done ? done : 1) * (double)left, time_left, sizeof time_left);
+    srq_progress_update(t->progress, "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%  %s images/s  %s left",
+                        (t->point.step - 1) / t->batches.steps_per_epoch + 1,
+                        (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step,
+                        t->point.total_steps, t->recent.loss / (double)t->recent.count,
+                        100 - 100.0 * (double)t->recent.correct / (double)t->recent.count, rate, time_left);
+}
+
+static srq_status log_step(srq_trainer *t)
+{
+    const double now = srq_seconds(), count = (double)t->recent.count;
+    srq_status status = SRQ_OK;
+    if (t->run && t->recent.count > 0)
+        status =
+            srq_run_log(t->run, "step",
+                        "\"step\": %ld, \"epoch\": %.4f, \"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
+                        "\"images_per_second\": %.1f",
+                        t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
+                        t->recent.loss / count, 1 - (double)t->recent.correct / count,
+                        t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
+                        count / fmax(1e-9, now - t->recent_since));
+    t->recent = (srq_metrics){0};
+    t->recent_since = now;
+    return status;
+}
+
+static srq_status evaluate(srq_trainer *t)
+{
+    srq_metrics m;
+    const double since = srq_seconds();
+    SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_TEST, &m));
+    t->point.evaluated = true;
+    t->point.test_count = m.count;
+    t->point.test_loss = m.loss / (double)m.count;
+    t->point.test_error = 1 - (double)m.correct / (double)m.count;
+    if (t->point.test_error < t->test_best) t->test_best = t->point.test_error;
+    const double took = srq_seconds() - since;
+    t->recent_since += took; /* not part of the rate of training */
+    t->started += took;
+    if (!t->run) return SRQ_OK;
+    char elapsed[32];
+    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f  (%s)", t->point.step,
+                      (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
+                      t->point.test_loss, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
+    return srq_run_log(t->run, "eval", "\"step\": %ld, \"test_loss\": %.9g, \"test_error\": %.9g, \"test_count\": %ld",
+                       t->point.step, t->point.test_loss, t->point.test_error, t->point.test_count);
+}
+
+static srq_status checkpoint(srq_trainer *t)
+{
+    if (!t->run) return SRQ_OK;
+    return srq_run_checkpoint(t->run, t->config, t->graph, t->optimizer, &t->point, t->versions,
+                              t->settings->train.keep);
+}
+
+static bool due(const srq_trainer *t, srq_span every)
+{
+    long steps = srq_span_steps(every, t->batches.steps_per_epoch);
+    return steps > 0 && t->point.step % steps == 0;
+}
+
+/* After a step: log, evaluation and checkpoint where they are due; the last step has all of them. */
+static srq_status after_step(srq_trainer *t, bool stopping)
+{
+    const srq_settings *s = t->settings;
+    const bool last = t->point.step == t->point.total_steps;
+    srq_status status = SRQ_OK;
+    show_progress(t);
+    if (due(t, s->train.log_every) || last || stopping) status = log_step(t);
+    if (last || due(t, s->train.eval_every)) {
+        SRQ_TRY(srq_comm_agree(t->comm, status));
+        status = evaluate(t);
+    }
+    if (status == SRQ_OK && (last || stopping || due(t, s->train.checkpoint_every))) status = checkpoint(t);
+    /* A full disk is met by rank 0 alone: the others hear of it here, where all of them are. */
+    if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
+        due(t, s->train.checkpoint_every))
+        status = srq_comm_agree(t->comm, status);
+    return status;
+}
+
+static srq_status train_to_end(srq_trainer *t)
+{
+    while (t->point.step < t->point.total_steps) {
+        SRQ_TRY(one_step(t));
+        const bool stopping = sum_of(t, STOP) > 0 && t->point.step < t->point.total_steps;
+        SRQ_TRY(after_step(t, stopping));
+        if (stopping) return SRQ_STOPPED;
+    }
+    return SRQ_OK;
+}
+
+static void handle_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+srq_status srq_trainer_run(srq_trainer *t)
+{
+    handle_signals();
+    t->started = t->recent_since = srq_seconds();
+    t->started_at = t->point.step;
+    srq_status status = train_to_end(t);
+    if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
+        srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
+                                        t->point.step, status == SRQ_OK ? "done" : "signal", (int)status);
+        if (logged != SRQ_OK) status = logged;
+    }
+    if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {
+        char message[SRQ_MESSAGE_SIZE], quoted[SRQ_MESSAGE_SIZE + 64];
+        snprintf(message, sizeof message, "%s", srq_message());
+        /* Best effort: the first message is the one that counts. */
+        (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                          srq_json_quote(message, quoted, sizeof quoted), (int)status);
+        (void)srq_fail(status, "%s", message);
+    }
+    return srq_comm_agree(t->comm, status);
+}

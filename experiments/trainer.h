@@ -1,0 +1,46 @@
+/* Training: the loop, and everything that it works on. */
+#ifndef SRQ_EXPERIMENTS_TRAINER_H
+#define SRQ_EXPERIMENTS_TRAINER_H
+
+#include "core/optimizer.h"
+#include "dist/reduce.h"
+#include "experiments/evaluate.h"
+#include "io/progress.h"
+#include "io/run.h"
+
+typedef struct srq_trainer {
+    srq_comm *comm;
+    const srq_config *config;
+    const srq_settings *settings;
+    const char *versions;
+    srq_dataset *dataset;
+    srq_batches batches;
+    srq_graph *graph;
+    srq_optimizer *optimizer;
+    srq_schedule schedule;
+    srq_reduce *reduce;
+    srq_run *run;           /* rank 0 only */
+    srq_progress *progress; /* rank 0 only */
+    srq_progress_point point;
+    int32_t *labels;  /* [capacity] */
+    double *gathered; /* [shards][...]: what is summed for every step besides gradients */
+    /* Since the last line of the log: */
+    srq_metrics recent;
+    double recent_since;
+    double started;   /* seconds */
+    long started_at;  /* step */
+    double test_best; /* lowest test error so far in this process, or 2 */
+} srq_trainer;
+
+/* Collective: builds everything for `config`; SRQ_ERROR_* agreed by all ranks. */
+srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions, srq_trainer *trainer);
+void srq_trainer_destroy(srq_trainer *trainer);
+
+/* Collective: opens the run directory, and brings the network to where it stands there: from a checkpoint, from
+ * `file` (SRQ_RESUME_FILE), or from the start. */
+srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
+
+/* Collective: trains to the end. SRQ_STOPPED after a checkpoint if SIGTERM, SIGINT or SIGUSR1 came to any rank. */
+srq_status srq_trainer_run(srq_trainer *trainer);
+
+#endif

@@ -1,0 +1,198 @@
+#include "io/checkpoint.h"
+
+#include "io/h5.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64 };
+
+static srq_status write_vector(srq_h5_writer *writer, const srq_graph *graph, const char *folder, const float *vector,
+                               bool learned_only)
+{
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (learned_only && p->kind == SRQ_PARAMETER_STATISTIC) continue;
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "%s/%s", folder, p->name);
+        SRQ_TRY(srq_h5_write(writer, name, H5T_NATIVE_FLOAT, p->rank, p->shape, vector + p->offset));
+    }
+    return SRQ_OK;
+}
+
+/* What a reader without the configuration needs to make sense of a layer. */
+static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer)
+{
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "layers/%s", layer->spec->name);
+    SRQ_TRY(srq_h5_write_group(writer, name));
+    SRQ_TRY(srq_h5_write_attribute_text(writer, name, "type", layer->spec->type));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "index", layer->index));
+    const srq_quantizer *q = &layer->quantizer;
+    if (!q->method) return SRQ_OK;
+    SRQ_TRY(srq_h5_write_attribute_text(writer, name, "quantizer", q->method->name));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "bits", q->spec.bits));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "smallest_code", q->grid.min));
+    return srq_h5_write_attribute_int(writer, name, "largest_code", q->grid.max);
+}
+
+static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *point)
+{
+    SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", point->step));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "total_steps", point->total_steps));
+    if (!point->evaluated) return SRQ_OK;
+    SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_loss", point->test_loss));
+    SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_error", point->test_error));
+    return srq_h5_write_attribute_int(writer, "/", "test_count", point->test_count);
+}
+
+static srq_status fill(srq_h5_writer *writer, const srq_config *config, const srq_graph *graph,
+                       srq_optimizer *optimizer, const srq_progress_point *point, const char *versions)
+{
+    SRQ_TRY(write_point(writer, point));
+    SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "versions", versions));
+    SRQ_TRY(srq_h5_write_text(writer, "config", srq_config_text(config)));
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) SRQ_TRY(describe_layer(writer, srq_graph_layer(graph, i)));
+    SRQ_TRY(write_vector(writer, graph, "layers", srq_graph_values(graph), false));
+    SRQ_TRY(srq_h5_write_group(writer, "optimizer"));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, "optimizer", "steps", srq_optimizer_steps(optimizer)));
+    for (int i = 0; i < srq_optimizer_state_count(optimizer); i++) {
+        char folder[64];
+        snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(optimizer, i));
+        SRQ_TRY(write_vector(writer, graph, folder, srq_optimizer_state(optimizer, i), true));
+    }
+    return SRQ_OK;
+}
+
+srq_status srq_checkpoint_write(const char *path, const srq_config *config, const srq_graph *graph,
+                                srq_optimizer *optimizer, const srq_progress_point *point, const char *versions)
+{
+    srq_h5_writer *writer = NULL;
+    SRQ_TRY(srq_h5_writer_create(SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &writer));
+    srq_status status = fill(writer, config, graph, optimizer, point, versions);
+    if (status == SRQ_OK) status = srq_h5_writer_commit(writer, path);
+    srq_h5_writer_destroy(&writer);
+    return status;
+}
+
+static srq_status open_checkpoint(const char *path, srq_h5_reader **reader)
+{
+    return srq_h5_reader_open(path, "a checkpoint", SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, reader);
+}
+
+srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
+{
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(open_checkpoint(path, &reader));
+    char *text = NULL;
+    srq_status status = srq_h5_read_text(reader, "config", &text);
+    srq_h5_reader_close(&reader);
+    if (status != SRQ_OK) return status;
+    status = srq_config_parse(text, "config", config);
+    free(text);
+    if (status != SRQ_OK)
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: data set config: %s; the checkpoint was made by another version of srq or has been changed", path,
+            srq_message());
+    return SRQ_OK;
+}
+
+/* A number that no training writes: the file was damaged or made by hand. */
+static srq_status check_values(const srq_h5_reader *reader, const char *name, const srq_parameter *p,
+                               const float *values, bool state)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        bool positive = !state && (p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA);
+        if (isfinite(values[i]) && (!positive || values[i] > 0)) continue;
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: data set %s: element %zu is %g, but it must be finite%s; use an earlier checkpoint",
+                        srq_h5_reader_path(reader), name, i, (double)values[i], positive ? " and above 0" : "");
+    }
+    return SRQ_OK;
+}
+
+static srq_status read_vector(const srq_h5_reader *reader, const srq_graph *graph, const char *folder, float *vector,
+                              bool state)
+{
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (state && p->kind == SRQ_PARAMETER_STATISTIC) continue;
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "%s/%s", folder, p->name);
+        SRQ_TRY(srq_h5_read(reader, name, H5T_NATIVE_FLOAT, p->rank, p->shape, vector + p->offset));
+        SRQ_TRY(check_values(reader, name, p, vector + p->offset, state));
+    }
+    return SRQ_OK;
+}
+
+/* Layers of the file that the model does not have. */
+static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *graph)
+{
+    size_t count = 0;
+    char **names = NULL;
+    SRQ_TRY(srq_h5_members(reader, "layers", &count, &names));
+    srq_status status = SRQ_OK;
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (int k = 0; k < srq_graph_layer_count(graph); k++)
+            known = known || strcmp(srq_graph_layer(graph, k)->spec->name, names[i]) == 0;
+        if (!known && status == SRQ_OK)
+            status = srq_fail(SRQ_ERROR_DATA,
+                              "%s: layer \"%s\" is not in the model \"%s\"; this is a checkpoint of another model",
+                              srq_h5_reader_path(reader), names[i], srq_graph_spec(graph)->name);
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *point)
+{
+    int64_t step, total, count = 0;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "step", &step));
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "total_steps", &total));
+    if (step < 0 || total < 0 || step > total)
+        return srq_fail(SRQ_ERROR_DATA, "%s: attribute step is %lld of total_steps %lld; use an earlier checkpoint",
+                        srq_h5_reader_path(reader), (long long)step, (long long)total);
+    *point = (srq_progress_point){.step = (long)step, .total_steps = (long)total};
+    if (!srq_h5_has_attribute(reader, "/", "test_error")) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_error", &point->test_error));
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_loss", &point->test_loss));
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "test_count", &count));
+    point->test_count = (long)count;
+    point->evaluated = true;
+    return SRQ_OK;
+}
+
+static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *graph, srq_optimizer *optimizer)
+{
+    int64_t steps;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "optimizer", "steps", &steps));
+    if (steps < 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s: attribute steps of optimizer is %lld, but it must be 0 or more",
+                        srq_h5_reader_path(reader), (long long)steps);
+    srq_optimizer_set_steps(optimizer, (long)steps);
+    for (int i = 0; i < srq_optimizer_state_count(optimizer); i++) {
+        char folder[64];
+        snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(optimizer, i));
+        SRQ_TRY(read_vector(reader, graph, folder, srq_optimizer_state(optimizer, i), true));
+    }
+    return SRQ_OK;
+}
+
+srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point)
+{
+    srq_h5_reader *reader = NULL;
+    srq_progress_point found;
+    SRQ_TRY(open_checkpoint(path, &reader));
+    srq_status status = check_layers(reader, graph);
+    if (status == SRQ_OK) status = read_vector(reader, graph, "layers", srq_graph_values(graph), false);
+    if (status == SRQ_OK) status = read_point(reader, &found);
+    if (status == SRQ_OK && optimizer) status = read_optimizer(reader, graph, optimizer);
+    if (status == SRQ_OK && point) *point = found;
+    srq_h5_reader_close(&reader);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* Checkpoints: everything that a run needs to go on, in one HDF5 file (docs/checkpoint-format.md).
+ *
+ * Format "srq-checkpoint" version 1: attributes of the root group (step, ...), /config (the resolved configuration),
+ * /layers/LAYER/PARAMETER and /optimizer/STATE/LAYER/PARAMETER, each parameter in its shape and under its name. */
+#ifndef SRQ_IO_CHECKPOINT_H
+#define SRQ_IO_CHECKPOINT_H
+
+#include "core/graph.h"
+#include "core/optimizer.h"
+#include "core/status.h"
+#include "io/config.h"
+
+#define SRQ_CHECKPOINT_FORMAT "srq-checkpoint"
+enum { SRQ_CHECKPOINT_VERSION = 1 };
+
+/* Where training stands. */
+typedef struct srq_progress_point {
+    long step;         /* steps done */
+    long total_steps;  /* of the whole run */
+    bool evaluated;    /* the two numbers below are of this step */
+    double test_loss;  /* mean over the test images */
+    double test_error; /* share of test images, 0..1 */
+    long test_count;
+} srq_progress_point;
+
+/* Writes a checkpoint atomically. `versions` is one line that names the program and its libraries. */
+srq_status srq_checkpoint_write(const char *path, const srq_config *config, const srq_graph *graph,
+                                srq_optimizer *optimizer, const srq_progress_point *point, const char *versions);
+
+/* Reads the configuration that a checkpoint was made with. The caller destroys *config. */
+srq_status srq_checkpoint_read_config(const char *path, srq_config **config);
+
+/* Reads parameters into the graph and, if not NULL, states into the optimizer and *point. SRQ_ERROR_DATA if the
+ * file is not whole, or a layer, a shape or a number is not what the graph has: nothing is to be used then. */
+srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point);
+
+#endif

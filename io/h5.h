@@ -1,0 +1,65 @@
+/* HDF5 for the rest of io/: files built in memory and written atomically, and reading with messages that name the
+ * file and the data set. HDF5's own error printing is silenced; its reason is put into our message. */
+#ifndef SRQ_IO_H5_H
+#define SRQ_IO_H5_H
+
+#include "core/status.h"
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A file being written: built in memory (HDF5's core driver), so that a full disk is met by our own write(2) and not
+ * inside HDF5, and written by srq_file_write_atomic. Object times are not stored: equal contents make equal bytes. */
+typedef struct srq_h5_writer srq_h5_writer;
+srq_status srq_h5_writer_create(const char *format, int64_t version, srq_h5_writer **writer);
+srq_status srq_h5_writer_commit(srq_h5_writer *writer, const char *path); /* writes the file; the writer stays valid */
+void srq_h5_writer_destroy(srq_h5_writer **writer);
+
+/* Adds a data set; missing groups of `name` ("layers/conv1/weight") are made. `type` is a native HDF5 type id;
+ * rank 0 is a scalar. Non-scalar data sets are stored in one chunk (several if over 1 GiB) with a Fletcher-32 checksum.
+ */
+srq_status srq_h5_write(srq_h5_writer *writer, const char *name, hid_t type, int rank, const size_t *shape,
+                        const void *data);
+srq_status srq_h5_write_text(srq_h5_writer *writer, const char *name, const char *text); /* scalar string */
+srq_status srq_h5_write_texts(srq_h5_writer *writer, const char *name, size_t count, const char *const *texts);
+/* Attributes of the object `name` ("/" for the root; the object must exist; srq_h5_write_group makes an empty group).
+ */
+srq_status srq_h5_write_group(srq_h5_writer *writer, const char *name);
+srq_status srq_h5_write_attribute_text(srq_h5_writer *writer, const char *name, const char *attribute,
+                                       const char *text);
+srq_status srq_h5_write_attribute_int(srq_h5_writer *writer, const char *name, const char *attribute, int64_t value);
+srq_status srq_h5_write_attribute_double(srq_h5_writer *writer, const char *name, const char *attribute, double value);
+
+/* A file being read. Failures are SRQ_ERROR_DATA with a message that says what to do. */
+typedef struct srq_h5_reader srq_h5_reader;
+/* Opens `path`, checks that it is a regular, whole HDF5 file with the attributes format and version as expected.
+ * `what` names the kind for messages ("a checkpoint"). */
+srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
+                              srq_h5_reader **reader);
+void srq_h5_reader_close(srq_h5_reader **reader);
+const char *srq_h5_reader_path(const srq_h5_reader *reader);
+bool srq_h5_exists(const srq_h5_reader *reader, const char *name);
+bool srq_h5_is_group(const srq_h5_reader *reader, const char *name);
+/* The shape of a data set: *rank dimensions (at most 8) into `shape`. Checks that its class (H5T_INTEGER,
+ * H5T_FLOAT, H5T_STRING) is `type_class`. */
+srq_status srq_h5_shape(const srq_h5_reader *reader, const char *name, H5T_class_t type_class, int *rank,
+                        size_t shape[8]);
+/* Reads a data set whose shape must be exactly `shape` into `data` as the native type `type`. */
+srq_status srq_h5_read(const srq_h5_reader *reader, const char *name, hid_t type, int rank, const size_t *shape,
+                       void *data);
+srq_status srq_h5_read_text(const srq_h5_reader *reader, const char *name, char **text); /* the caller frees */
+srq_status srq_h5_read_texts(const srq_h5_reader *reader, const char *name, size_t *count,
+                             char ***texts); /* the caller frees each, then the array */
+srq_status srq_h5_read_attribute_text(const srq_h5_reader *reader, const char *name, const char *attribute, char *text,
+                                      size_t size);
+srq_status srq_h5_read_attribute_int(const srq_h5_reader *reader, const char *name, const char *attribute,
+                                     int64_t *value);
+srq_status srq_h5_read_attribute_double(const srq_h5_reader *reader, const char *name, const char *attribute,
+                                        double *value);
+bool srq_h5_has_attribute(const srq_h5_reader *reader, const char *name, const char *attribute);
+/* The names of the members of a group, in alphabetical order; the caller frees each, then the array. */
+srq_status srq_h5_members(const srq_h5_reader *reader, const char *name, size_t *count, char ***names);
+
+#endif

@@ -1,0 +1,25 @@
+/* IDX files, the format of MNIST and its kin: big-endian header (two zero bytes, type, dimensions, sizes), then the
+ * data; plain or gzipped. */
+#ifndef SRQ_IO_IDX_H
+#define SRQ_IO_IDX_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* An IDX file of unsigned bytes. */
+typedef struct srq_idx {
+    int rank; /* 1..4 */
+    size_t shape[4];
+    size_t size;   /* product of the shape */
+    uint8_t *data; /* [size] */
+} srq_idx;
+
+/* Reads `path` whole, to the end-of-file check of gzip. SRQ_ERROR_DATA names the file, and what is wrong with it: not
+ * IDX, another type than unsigned bytes, shorter or longer than its header says, a truncated or damaged gzip stream.
+ * Memory grows with the data that is there, not with what the header claims. The caller calls srq_idx_free. */
+srq_status srq_idx_read(const char *path, srq_idx *idx);
+void srq_idx_free(srq_idx *idx);
+
+#endif

@@ -1,0 +1,42 @@
+/* Run directories (architecture.md, idea 5):
+ *
+ *     DIR/config.cfg             the resolved configuration
+ *     DIR/log.jsonl              one JSON object a line: event = start, step, eval, checkpoint, resume, stop
+ *     DIR/checkpoints/STEP.h5    step in 8 digits
+ *     DIR/last.h5                a link to the newest
+ *
+ * A lock on log.jsonl, which the system drops when a process ends, keeps two jobs out of one directory. */
+#ifndef SRQ_IO_RUN_H
+#define SRQ_IO_RUN_H
+
+#include "core/status.h"
+#include "io/checkpoint.h"
+#include "io/config.h"
+
+typedef enum srq_resume { SRQ_RESUME_NEVER, SRQ_RESUME_AUTO, SRQ_RESUME_FILE } srq_resume;
+
+typedef struct srq_run srq_run;
+
+/* Opens `dir` for a run of `config`, making it if it is not there. SRQ_ERROR_USAGE, and nothing is touched, if it
+ * holds something else, a run of another configuration, or any run while `resume` is SRQ_RESUME_NEVER, or if another
+ * job is using it; SRQ_ERROR_RUN if it cannot be written. The caller closes *run. */
+srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, srq_run **run);
+void srq_run_close(srq_run **run);
+const char *srq_run_folder(const srq_run *run);
+
+/* Reads the newest checkpoint that is whole into graph, optimizer and *point; *found is false if there is none. A
+ * newer one that is not whole is passed over with a line on `notes`. */
+srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
+                           bool *found, FILE *notes);
+
+/* Writes checkpoints/STEP.h5, moves last.h5 to it, and removes all but the `keep` newest. */
+srq_status srq_run_checkpoint(srq_run *run, const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
+                              const srq_progress_point *point, const char *versions, int keep);
+
+/* Appends one line to log.jsonl: the object {"event": event, ...}, whose further members `format` prints. */
+__attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);
+
+/* `text` as a JSON string with its quotes, into `out`; cut if it does not fit. Returns `out`. */
+char *srq_json_quote(const char *text, char *out, size_t size);
+
+#endif
