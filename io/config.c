@@ -145,7 +145,7 @@ static srq_status read_model_file(const char *path, const char *where, srq_model
     if (status == SRQ_OK)
         status = srq_model_read(config_root_setting(&tree), path, model);
     else
-        status = srq_fail_in(status, "%s: model", where);
+        status = srq_fail_in(status, "%s", where);
     config_destroy(&tree);
     return status;
 }
@@ -168,6 +168,7 @@ static srq_status read_model(const config_t *tree, const char *file, const char 
         snprintf(path, sizeof path, "%s", value.text);
     else
         snprintf(path, sizeof path, "%s/%s", folder, value.text);
+    strncat(value.where, ": model", sizeof value.where - strlen(value.where) - 1);
     return read_model_file(path, value.where, model);
 }
 

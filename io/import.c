@@ -36,12 +36,17 @@ static srq_status find_files(source *s)
         return srq_fail(SRQ_ERROR_DATA, "%s: it is a file; name the folder that holds the four IDX files", s->folder);
     for (int i = 0; i < FILES; i++) {
         snprintf(s->paths[i], PATH_SIZE, "%s/%s", s->folder, stems[i]);
-        if (stat(s->paths[i], &info) == 0) continue;
-        snprintf(s->paths[i], PATH_SIZE, "%s/%s.gz", s->folder, stems[i]);
-        if (stat(s->paths[i], &info) != 0)
-            return srq_fail(SRQ_ERROR_DATA,
-                            "%s: %s (or with .gz) is missing; the folder must hold %s, %s, %s and %s, plain or gzipped",
-                            s->folder, stems[i], stems[0], stems[1], stems[2], stems[3]);
+        if (stat(s->paths[i], &info) != 0) {
+            snprintf(s->paths[i], PATH_SIZE, "%s/%s.gz", s->folder, stems[i]);
+            if (stat(s->paths[i], &info) != 0)
+                return srq_fail(
+                    SRQ_ERROR_DATA,
+                    "%s: %s (or with .gz) is missing; the folder must hold %s, %s, %s and %s, plain or gzipped",
+                    s->folder, stems[i], stems[0], stems[1], stems[2], stems[3]);
+        }
+        if (!S_ISREG(info.st_mode))
+            return srq_fail(SRQ_ERROR_DATA, "%s: it is %s, but an IDX file is expected", s->paths[i],
+                            S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
     }
     return SRQ_OK;
 }

@@ -1,0 +1,315 @@
+/* Quantizers against float64: the plain formulas of method.md differentiated by central differences, the golden limits
+ * of hard inputs, and the three instruction sets against each other. */
+#include "core/quant/quantizer.h"
+#include "core/random.h"
+#include "tests/suite.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const isas[] = {"x86-64", "avx2", "avx512"};
+
+static double log_sigmoid(double t)
+{
+    return t < 0 ? t - log1p(exp(t)) : -log1p(exp(-t));
+}
+
+/* log r_k by the identity of method.md, section 2: finite for every finite x. */
+static double probability(double x, double alpha, double sigma, int m, int M, int k)
+{
+    const double n = M - m + 1;
+    double uk = (alpha * (k + 0.5) - x) / sigma, vk = (alpha * (k - 0.5) - x) / sigma;
+    double uM = (alpha * (M + 0.5) - x) / sigma, vm = (alpha * (m - 0.5) - x) / sigma;
+    return exp(log_sigmoid(uk) + log_sigmoid(-vk) - log_sigmoid(uM) - log_sigmoid(-vm) + log(-expm1(-alpha / sigma)) -
+               log(-expm1(-n * alpha / sigma)));
+}
+
+/* sum_k g_k r_k with the points g_k = point_alpha * k held fixed; `argmax`: the one term of code `i`. */
+static double relaxed(double x, double alpha, double sigma, double point_alpha, const srq_grid *grid, bool argmax,
+                      int i)
+{
+    if (argmax) return point_alpha * i * probability(x, alpha, sigma, grid->min, grid->max, i);
+    double sum = 0;
+    for (int k = grid->min; k <= grid->max; k++)
+        sum += point_alpha * k * probability(x, alpha, sigma, grid->min, grid->max, k);
+    return sum;
+}
+
+static int code_of(double x, const srq_grid *grid)
+{
+    double v = rint((double)((float)x / grid->alpha));
+    return (int)(v < grid->min ? grid->min : v > grid->max ? grid->max : v);
+}
+
+typedef struct slopes {
+    double x, alpha, sigma;
+} slopes;
+
+/* Central differences; the step balances truncation (h^2) and rounding (1e-16 / h) at a relative error near 1e-8. */
+static slopes expected_slopes(double x, const srq_grid *grid, bool argmax)
+{
+    const double a = (double)grid->alpha, s = (double)grid->sigma;
+    const double hx = 1e-5 * s, ha = 1e-6 * fmin(a, s), hs = 1e-5 * s;
+    const int i = code_of(x, grid);
+    slopes d;
+    d.x = (relaxed(x + hx, a, s, a, grid, argmax, i) - relaxed(x - hx, a, s, a, grid, argmax, i)) / (2 * hx);
+    d.alpha = i + (relaxed(x, a + ha, s, a, grid, argmax, i) - relaxed(x, a - ha, s, a, grid, argmax, i)) / (2 * ha);
+    d.sigma = (relaxed(x, a, s + hs, a, grid, argmax, i) - relaxed(x, a, s - hs, a, grid, argmax, i)) / (2 * hs);
+    return d;
+}
+
+enum { N = 200 };
+
+/* Inputs across the grid and beyond, far beyond, zeros of both signs, and a denormal. */
+static void make_inputs(const srq_grid *grid, float *x, float *dy)
+{
+    float reach = grid->alpha * (float)(grid->max - grid->min + 4);
+    srq_random_normal(3, SRQ_RANDOM_TEST, 1, N, 0.4f * reach, x);
+    srq_random_normal(3, SRQ_RANDOM_TEST, 2, N, 1, dy);
+    const float special[] = {0.0f, -0.0f, 1e-42f, 30 * reach, -30 * reach, 1e4f * reach, -1e4f * reach};
+    memcpy(x, special, sizeof special);
+}
+
+static void check_case(const srq_vector *v, const srq_grid *grid, bool argmax)
+{
+    float x[N], dy[N], dx[N];
+    double largest = 1e-300, error = 0, alpha = 0, sigma = 0, alpha_size = 0, sigma_size = 0;
+    srq_grid_gradient sums;
+    make_inputs(grid, x, dy);
+    (argmax ? v->srq_argmax_backward : v->srq_full_backward)(N, x, dy, grid, dx, &sums);
+    for (int i = 0; i < N; i++) {
+        slopes d = expected_slopes((double)x[i], grid, argmax);
+        ck_assert_msg(isfinite(dx[i]), "x = %g: gradient %g", (double)x[i], (double)dx[i]);
+        largest = fmax(largest, fabs((double)dy[i] * d.x));
+        error = fmax(error, fabs((double)dx[i] - (double)dy[i] * d.x));
+        alpha += (double)dy[i] * d.alpha;
+        sigma += (double)dy[i] * d.sigma;
+        alpha_size += fabs((double)dy[i] * d.alpha);
+        sigma_size += fabs((double)dy[i] * d.sigma);
+    }
+    /* float32 rounds an argument (e - x) / sigma, at most 24 where it matters, by 1.4e-6, and a difference of two S
+     * near 1 by 6e-8 of 1; a window sums up to 1 + 48 sigma / alpha such terms, 145 here: 5e-5 bounds both with room,
+     * and is half of what the golden cases are held to. Sums are measured by their terms. */
+    ck_assert_msg(error <= 5e-5 * largest, "bits %d..%d sigma/alpha %g argmax %d: dx off by %g of %g", grid->min,
+                  grid->max, (double)(grid->sigma / grid->alpha), argmax, error, largest);
+    ck_assert_msg(fabs(sums.alpha - alpha) <= 5e-5 * alpha_size,
+                  "bits %d..%d sigma/alpha %g argmax %d: alpha %g, not %g", grid->min, grid->max,
+                  (double)(grid->sigma / grid->alpha), argmax, sums.alpha, alpha);
+    ck_assert_msg(fabs(sums.sigma - sigma) <= 1e-4 * sigma_size + 1e-9,
+                  "bits %d..%d sigma/alpha %g argmax %d: sigma %g, not %g", grid->min, grid->max,
+                  (double)(grid->sigma / grid->alpha), argmax, sums.sigma, sigma);
+}
+
+START_TEST(srq_against_differences)
+{
+    static const float ratios[] = {0.05f, 0.1f, 1.0f / 3, 1, 3};
+    const srq_vector *v = srq_vector_best(NULL);
+    for (int bits = 1; bits <= 8; bits++)
+        for (int is_signed = 0; is_signed < 2; is_signed++)
+            for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r++)
+                for (int argmax = 0; argmax < 2; argmax++) {
+                    srq_grid grid = {.alpha = 0.037f, .sigma = 0.037f * ratios[r]};
+                    grid.min = is_signed ? -(1 << (bits - 1)) : 0;
+                    grid.max = grid.min + (1 << bits) - 1;
+                    check_case(v, &grid, argmax);
+                }
+}
+END_TEST
+
+/* Noise far smaller and larger than a step, inputs far outside: finite, and silent where nothing can move. */
+START_TEST(srq_extremes_are_finite)
+{
+    static const float ratios[] = {1e-6f, 0.001f, 0.01f, 10, 100};
+    const float x[] = {0, -0.0f, FLT_MAX, -FLT_MAX, FLT_MIN, 1e-45f, 1, -1, 0.5f, -0.5f, 1.5f, 100, -100, 7.49999f};
+    enum { COUNT = sizeof x / sizeof *x };
+    float dy[COUNT], dx[COUNT];
+    for (int i = 0; i < COUNT; i++) dy[i] = 1;
+    const srq_vector *v = srq_vector_best(NULL);
+    for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r++)
+        for (int bits = 1; bits <= 8; bits++) {
+            srq_grid grid = {.alpha = 1, .sigma = ratios[r], .min = -(1 << (bits - 1)), .max = (1 << (bits - 1)) - 1};
+            srq_grid_gradient sums;
+            for (int argmax = 0; argmax < 2; argmax++) {
+                (argmax ? v->srq_argmax_backward : v->srq_full_backward)(COUNT, x, dy, &grid, dx, &sums);
+                for (int i = 0; i < COUNT; i++)
+                    ck_assert_msg(isfinite(dx[i]), "sigma %g bits %d argmax %d x %g: %g", (double)ratios[r], bits,
+                                  argmax, (double)x[i], (double)dx[i]);
+                ck_assert(isfinite(sums.alpha) && isfinite(sums.sigma));
+            }
+        }
+}
+END_TEST
+
+START_TEST(ste_by_hand)
+{
+    /* alpha = 0.5, codes -2..1: x / alpha = 0.8, 2.4 (above), -3 (below), -1.2 */
+    const float x[] = {0.4f, 1.2f, -1.5f, -0.6f}, dy[] = {1, 10, 100, 1000};
+    float dx[4];
+    srq_grid grid = {.alpha = 0.5f, .min = -2, .max = 1};
+    srq_grid_gradient sums;
+    srq_vector_best(NULL)->ste_backward(4, x, dy, &grid, dx, &sums);
+    const float expected[] = {1, 0, 0, 1000};
+    ck_assert_mem_eq(dx, expected, sizeof dx);
+    /* (1 - 0.8) + 10 * 1 + 100 * -2 + 1000 * (-1 + 1.2), with x / alpha in float32 */
+    ck_assert_double_eq_tol(sums.alpha, 0.2 + 10 - 200 + 200, 1e-3);
+}
+END_TEST
+
+START_TEST(lsq_scales_the_gradient_of_alpha)
+{
+    srq_quantizer q;
+    srq_quantizer_spec spec = {.method = "lsq", .bits = 3};
+    ck_assert_int_eq(srq_quantizer_init(&spec, true, &q), SRQ_OK);
+    const float x[] = {0.1f, 5, -7}, dy[] = {1, 2, 3};
+    float dx[3];
+    srq_grid_gradient plain, scaled;
+    srq_vector_best(NULL)->ste_backward(3, x, dy, &q.grid, dx, &plain);
+    q.method->backward(&q, srq_vector_best(NULL), 3, 12, x, dy, dx, &scaled);
+    ck_assert_double_eq_tol(scaled.alpha, plain.alpha / sqrt(12.0 * 3), 1e-12);
+}
+END_TEST
+
+START_TEST(codes_round_and_clamp)
+{
+    const float x[] = {0.49f, 0.5f, 1.5f, -0.5f, -1.5f, 100, -100, 0.0f};
+    const int8_t with_sign[] = {0, 0, 1, 0, -2, 1, -2, 0}; /* ties to even, clamped to -2..1 */
+    const uint8_t without[] = {0, 0, 2, 0, 0, 3, 0, 0};
+    int8_t codes[8];
+    const srq_vector *v = srq_vector_best(NULL);
+    srq_grid grid = {.alpha = 1, .min = -2, .max = 1};
+    ck_assert(v->quantize(8, x, &grid, codes));
+    ck_assert_mem_eq(codes, with_sign, 8);
+    grid = (srq_grid){.alpha = 1, .min = 0, .max = 3};
+    ck_assert(v->quantize(8, x, &grid, codes));
+    ck_assert_mem_eq(codes, without, 8);
+}
+END_TEST
+
+START_TEST(bad_numbers_are_reported)
+{
+    float x[100] = {0};
+    uint8_t codes[100];
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    srq_grid grid = {.alpha = 1, .min = 0, .max = 3};
+    for (int b = 0; b < 3; b++)
+        for (int at = 0; at < 100; at += 33) {
+            memset(x, 0, sizeof x);
+            x[at] = bad[b];
+            ck_assert(!srq_vector_best(NULL)->quantize(100, x, &grid, codes));
+        }
+}
+END_TEST
+
+START_TEST(start_finds_the_least_error)
+{
+    float x[1000];
+    srq_quantizer q;
+    srq_quantizer_spec spec = {.method = "srq", .bits = 2, .sigma_ratio = 0.25f};
+    const srq_vector *v = srq_vector_best(NULL);
+    srq_random_normal(1, SRQ_RANDOM_TEST, 0, 1000, 1, x);
+    ck_assert_int_eq(srq_quantizer_init(&spec, true, &q), SRQ_OK);
+    srq_quantizer_start(&q, v, 1000, x);
+    double found = v->quantize_error(1000, x, &q.grid);
+    for (float alpha = 0.05f; alpha < 4; alpha *= 1.02f) {
+        srq_grid other = q.grid;
+        other.alpha = alpha;
+        /* 64 candidates a factor of 1.064 apart: the error near its minimum is flat to a few percent. */
+        ck_assert_double_ge(v->quantize_error(1000, x, &other), 0.95 * found);
+    }
+    ck_assert_float_eq(q.grid.sigma, 0.25f * q.grid.alpha);
+    memset(x, 0, sizeof x);
+    srq_quantizer_start(&q, v, 1000, x);
+    ck_assert(q.grid.alpha > 0 && q.grid.sigma > 0);
+}
+END_TEST
+
+/* Every function of the table, bit for bit, over lengths around the width of vectors. */
+START_TEST(instruction_sets_agree)
+{
+    enum { MOST = 1031 };
+    static const size_t lengths[] = {1, 3, 15, 16, 63, 64, 65, 200, MOST};
+    float x[MOST], y[MOST];
+    srq_random_normal(9, SRQ_RANDOM_TEST, 0, MOST, 1, x);
+    srq_random_normal(9, SRQ_RANDOM_TEST, 1, MOST, 1, y);
+    const srq_vector *base = srq_vector_best("x86-64");
+    ck_assert_ptr_nonnull(base);
+    for (int isa = 1; isa < 3; isa++) {
+        const srq_vector *v = srq_vector_best(isas[isa]);
+        if (!v) {
+            printf("skipped: this CPU or build has no %s\n", isas[isa]);
+            continue;
+        }
+        for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+            const size_t n = lengths[k], bytes = n * sizeof(float);
+            float a[MOST], b[MOST], c[MOST], d[MOST];
+            uint8_t codes_a[MOST], codes_b[MOST];
+            srq_grid_gradient sa, sb;
+            srq_grid grid = {.alpha = 0.3f, .sigma = 0.11f, .min = -4, .max = 3};
+            base->quantize(n, x, &grid, codes_a);
+            v->quantize(n, x, &grid, codes_b);
+            ck_assert_mem_eq(codes_a, codes_b, n);
+            void (*const backward[2][3])(size_t, const float *, const float *, const srq_grid *, float *,
+                                         srq_grid_gradient *) = {
+                {base->ste_backward, base->srq_full_backward, base->srq_argmax_backward},
+                {v->ste_backward, v->srq_full_backward, v->srq_argmax_backward}};
+            for (int f = 0; f < 3; f++) {
+                backward[0][f](n, x, y, &grid, a, &sa);
+                backward[1][f](n, x, y, &grid, b, &sb);
+                ck_assert_mem_eq(a, b, bytes);
+                ck_assert_mem_eq(&sa, &sb, sizeof sa);
+            }
+            const srq_adam_step step = {
+                .rate = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .decay = 1e-4f};
+            memcpy(a, x, bytes), memcpy(b, x, bytes);
+            float m[2][MOST] = {{0}}, w[2][MOST] = {{0}};
+            base->adam(n, a, m[0], w[0], y, &step);
+            v->adam(n, b, m[1], w[1], y, &step);
+            ck_assert_mem_eq(a, b, bytes);
+            base->sgd(n, a, m[0], y, 0.1f, 0.9f, 0.01f);
+            v->sgd(n, b, m[1], y, 0.1f, 0.9f, 0.01f);
+            ck_assert_mem_eq(a, b, bytes);
+            base->sum_rows(n, 1, x, c);
+            v->sum_rows(n, 1, x, d);
+            ck_assert_mem_eq(c, d, sizeof(float));
+            base->relu(n, x, a), v->relu(n, x, b);
+            ck_assert_mem_eq(a, b, bytes);
+            base->relu_backward(n, a, y, c), v->relu_backward(n, b, y, d);
+            ck_assert_mem_eq(c, d, bytes);
+            double ea = base->quantize_error(n, x, &grid), eb = v->quantize_error(n, x, &grid);
+            ck_assert_mem_eq(&ea, &eb, sizeof ea);
+        }
+    }
+}
+END_TEST
+
+START_TEST(unknown_names_are_refused)
+{
+    srq_quantizer q;
+    srq_quantizer_spec spec = {.method = "srqq", .bits = 2};
+    ck_assert_int_eq(srq_quantizer_init(&spec, true, &q), SRQ_ERROR_USAGE);
+    snprintf(spec.method, sizeof spec.method, "srq");
+    spec.bits = 9;
+    ck_assert_int_eq(srq_quantizer_init(&spec, true, &q), SRQ_ERROR_USAGE);
+    ck_assert_ptr_null(srq_vector_best("mmx"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("quantizers");
+    TCase *tests = tcase_create("quantizers");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, srq_against_differences);
+    tcase_add_test(tests, srq_extremes_are_finite);
+    tcase_add_test(tests, ste_by_hand);
+    tcase_add_test(tests, lsq_scales_the_gradient_of_alpha);
+    tcase_add_test(tests, codes_round_and_clamp);
+    tcase_add_test(tests, bad_numbers_are_reported);
+    tcase_add_test(tests, start_finds_the_least_error);
+    tcase_add_test(tests, instruction_sets_agree);
+    tcase_add_test(tests, unknown_names_are_refused);
+    suite_add_tcase(suite, tests);
+    return srq_suite_run(suite);
+}

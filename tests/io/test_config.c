@@ -1,0 +1,327 @@
+/* Configurations: every kind of mistake with its place and its message; what is read is what is written. */
+#include "core/random.h"
+#include "io/config.h"
+#include "tests/io/scratch.h"
+#include "tests/suite.h"
+
+#include <sys/stat.h>
+
+static const char good[] = "model = \"model.cfg\";\n"
+                           "data = { file = \"sub/../d.h5\"; };\n"
+                           "train = { batch = 64; epochs = 3; checkpoint_every = \"200it\"; };\n"
+                           "optimizer = { learning_rate = 1; };\n"
+                           "quantizer = { method = \"srq\"; weight_bits = 3; };\n";
+static const char model[] = "name = \"net\";\n"
+                            "input = { height = 8; width = 6; channels = 2; };\n"
+                            "layers = (\n"
+                            "  { name = \"a\"; type = \"conv\"; out = 4; kernel = [3, 2]; padding = 1; },\n"
+                            "  { name = \"r\"; type = \"relu\"; },\n"
+                            "  { name = \"p\"; type = \"max_pool\"; kernel = 2; },\n"
+                            "  { name = \"q\"; type = \"quantize\"; },\n"
+                            "  { name = \"s\"; type = \"add\"; inputs = [\"q\", \"p\"]; },\n"
+                            "  { name = \"d\"; type = \"dense\"; out = 3; bias = false; }\n"
+                            ");\n";
+
+static void setup(void)
+{
+    scratch_write("c.cfg", good, strlen(good));
+    scratch_write("model.cfg", model, strlen(model));
+}
+
+static srq_status load(const char *name, int count, const char *const *sets)
+{
+    srq_config *c = NULL;
+    srq_status status = srq_config_load(scratch(name), count, sets, &c);
+    srq_config_destroy(&c);
+    return status;
+}
+
+/* Expects a refusal whose message starts with the scratch path of `file`, then `rest`. */
+static void expect_message(const char *file, const char *rest)
+{
+    char expected[2048];
+    snprintf(expected, sizeof expected, "%s%s", scratch(file), rest);
+    ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    ck_assert_msg(strncmp(srq_message(), expected, strlen(expected)) == 0, "found:    %s\nexpected: %s", srq_message(),
+                  expected);
+}
+
+START_TEST(values_and_defaults)
+{
+    srq_config *c = NULL;
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 0, NULL, &c) == SRQ_OK, "%s", srq_message());
+    const srq_settings *s = srq_config_settings(c);
+    ck_assert_str_eq(s->data.file, scratch("d.h5"));
+    ck_assert_int_eq(s->train.batch, 64);
+    ck_assert_int_eq(s->train.shards, 8);
+    ck_assert_double_eq(s->optimizer.learning_rate, 1.0);
+    ck_assert_int_eq(srq_span_steps(s->train.checkpoint_every, 100), 200);
+    ck_assert_int_eq(srq_span_steps(s->train.eval_every, 100), 100);
+    ck_assert_int_eq(s->model.layer_count, 6);
+    const srq_layer_spec *a = &s->model.layers[0];
+    ck_assert_int_eq(a->kernel[0], 3);
+    ck_assert_int_eq(a->kernel[1], 2);
+    ck_assert_int_eq(a->padding[1], 1);
+    ck_assert_int_eq(a->stride[0], 1);
+    ck_assert(a->bias);
+    ck_assert_str_eq(a->inputs[0], "input");
+    ck_assert_str_eq(a->quantizer.method, "srq");
+    ck_assert_int_eq(a->quantizer.bits, 3);
+    ck_assert_int_eq(s->model.layers[2].stride[1], 2);
+    ck_assert_int_eq(s->model.layers[3].quantizer.bits, 2);
+    ck_assert_str_eq(s->model.layers[4].inputs[1], "p");
+    ck_assert(!s->model.layers[5].bias);
+    srq_config_destroy(&c);
+}
+END_TEST
+
+START_TEST(resolved_text_reads_back)
+{
+    srq_config *c = NULL, *again = NULL;
+    char what[256];
+    const char *sets[] = {"optimizer.learning_rate=0.1", "quantizer.sigma_ratio=0.123456789012345678",
+                          "train.seed=5000000000"};
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 3, sets, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert_msg(srq_config_parse(srq_config_text(c), "text", &again) == SRQ_OK, "%s", srq_message());
+    ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
+    ck_assert_int_eq(srq_config_settings(again)->train.seed, 5000000000);
+    ck_assert(!srq_config_differs(c, again, what, sizeof what));
+    srq_config_destroy(&c);
+    srq_config_destroy(&again);
+}
+END_TEST
+
+START_TEST(differences_are_named)
+{
+    srq_config *a = NULL, *b = NULL;
+    char what[2048];
+    const char *harmless[] = {"train.keep=7", "train.log_every=3ep", "data.file=/elsewhere.h5"},
+               *seed[] = {"train.seed=2"};
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 0, NULL, &a), SRQ_OK);
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 3, harmless, &b), SRQ_OK);
+    ck_assert(!srq_config_differs(a, b, what, sizeof what));
+    srq_config_destroy(&b);
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 1, seed, &b), SRQ_OK);
+    ck_assert(srq_config_differs(a, b, what, sizeof what));
+    ck_assert_str_eq(what, "train.seed is 1 here and 2 there");
+    srq_config_destroy(&b);
+    char changed[sizeof model];
+    memcpy(changed, model, sizeof model);
+    strstr(changed, "kernel = 2")[9] = '3';
+    scratch_write("model.cfg", changed, strlen(changed));
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 0, NULL, &b), SRQ_OK);
+    ck_assert(srq_config_differs(a, b, what, sizeof what));
+    ck_assert_ptr_nonnull(strstr(what, "layer 3 of the model"));
+    srq_config_destroy(&a);
+    srq_config_destroy(&b);
+}
+END_TEST
+
+START_TEST(mistakes_in_configurations)
+{
+    static const char head[] = "model = \"model.cfg\";\ndata = { file = \"d.h5\"; };\n";
+    static const char *const cases[][2] = {
+        {"train = {\n  epoch = 3; };\n", ":4: no setting is called train.epoch; did you mean train.epochs?"},
+        {"trian = { };\n", ":3: no setting is called trian; did you mean "},
+        {"train = 3;\n", ":3: train must be a group"},
+        {"train = { batch = \"many\"; };\n", ":3: train.batch must be an integer, but is the text \"many\""},
+        {"train = { batch = 1.5; };\n", ":3: train.batch must be an integer, but is 1.5"},
+        {"train = { batch = -128; };\n", ":3: train.batch is -128, but must be from 1 to 1048576"},
+        {"train = { seed = -1; };\n", ":3: train.seed is -1"},
+        {"optimizer = { learning_rate = \"0.1\"; };\n", ":3: optimizer.learning_rate must be a number"},
+        {"optimizer = { learning_rate = 1e400; };\n", ":3: optimizer.learning_rate is inf"},
+        {"quantizer = { method = \"sqr\"; };\n",
+         ":3: quantizer.method is \"sqr\", but must be one of srq|lsq|ste|float32; did you mean \"srq\"?"},
+        {"quantizer = { weight_bits = 9; };\n", ":3: quantizer.weight_bits is 9, but must be from 1 to 8"},
+        {"quantizer = { weight_bits = [2]; };\n",
+         ":3: quantizer.weight_bits must be an integer, but is a group, list, array or boolean"},
+        {"train = { checkpoint_every = \"3weeks\"; };\n",
+         ":3: train.checkpoint_every must be a number of steps or epochs"},
+        {"train = { batch = 4; shards = 8; };\n", ": train.shards is 8, but a batch has only train.batch = 4 images"},
+        {"train = { batch = };\n", ":3: syntax error"},
+        {"train = { batch = 3; batch = 4; };\n", ":3: duplicate setting name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s", head, cases[i][0]);
+        scratch_write("c.cfg", text, strlen(text));
+        expect_message("c.cfg", cases[i][1]);
+    }
+    scratch_write("c.cfg", "model = \"model.cfg\";\n", 21);
+    expect_message("c.cfg", ": data.file is missing");
+    scratch_write("c.cfg", "data = { file = \"d\"; };\n", 24);
+    expect_message("c.cfg", ": model is missing");
+    scratch_write("c.cfg", "", 0);
+    expect_message("c.cfg", ": model is missing");
+    scratch_write("c.cfg", "model = \"none.cfg\"; data = { file = \"d\"; };\n", 44);
+    expect_message("c.cfg", ":1: model: ");
+    ck_assert_int_eq(load("nothing.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    ck_assert_int_eq(load(".", 0, NULL), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "folder"));
+}
+END_TEST
+
+START_TEST(mistakes_in_included_files)
+{
+    static const char inner[] = "train = {\n batch = \"x\"; };\n";
+    static const char outer[] = "model = \"model.cfg\";\n@include \"inner.cfg\"\ndata = { file = \"d.h5\"; };\n";
+    scratch_write("inner.cfg", inner, strlen(inner));
+    scratch_write("c.cfg", outer, strlen(outer));
+    /* libconfig names an included file as the @include does. */
+    static const char expected[] = "inner.cfg:2: train.batch must be an integer";
+    ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    ck_assert_msg(strncmp(srq_message(), expected, strlen(expected)) == 0, "%s", srq_message());
+}
+END_TEST
+
+START_TEST(mistakes_in_models)
+{
+    static const char head[] = "name = \"net\";\ninput = { height = 8; width = 8; channels = 1; };\nlayers = (\n";
+    static const char *const cases[][2] = {
+        {"{ name = \"a\"; type = \"conv\"; out = 4; kernel = 3; strides = 2; }",
+         ":4: layers have no setting \"strides\"; did you mean \"stride\"?"},
+        {"{ name = \"a\"; type = \"relu\"; out = 4; }", ":4: a layer of type relu has no setting \"out\""},
+        {"{ name = \"a\"; type = \"conv\"; out = 4; }", ":4: a layer of type conv needs the setting \"kernel\""},
+        {"{ name = \"a\"; type = \"cnov\"; out = 4; }", ":4: no layer type is called \"cnov\"; did you mean \"conv\"?"},
+        {"{ type = \"relu\"; }", ":4: name is missing"},
+        {"{ name = \"a/b\"; type = \"relu\"; }", ":4: a name must have"},
+        {"{ name = \"..\"; type = \"relu\"; }", ":4: a name must have"},
+        {"{ name = \"input\"; type = \"relu\"; }", ":4: \"input\" names the images"},
+        {"{ name = \"a\"; type = \"relu\"; },\n{ name = \"a\"; type = \"relu\"; }", ":5: a layer called \"a\" is at "},
+        {"{ name = \"a\"; type = \"relu\"; inputs = [\"b\"]; },\n{ name = \"b\"; type = \"relu\"; }",
+         ":4: input \"b\" is not \"input\" or a layer above this one"},
+        {"{ name = \"a\"; type = \"relu\"; inputs = \"input\"; }", ":4: inputs must be a list"},
+        {"{ name = \"a\"; type = \"dense\"; out = 0; }", ":4: out is 0, but must be from 1"},
+        {"{ name = \"a\"; type = \"conv\"; out = 1; kernel = [3]; }", ":4: a pair must be [height, width]"},
+        {"{ name = \"a\"; type = \"dense\"; out = 1; bias = 1; }", ":4: bias must be true or false"},
+        {"3", ":4: a layer must be a group"},
+        {"", ":3: layers must be a list"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s\n);\n", head, cases[i][0]);
+        scratch_write("model.cfg", text, strlen(text));
+        expect_message("model.cfg", cases[i][1]);
+    }
+    static const char sizeless[] = "name = \"net\";\ninput = { height = 8; };\n";
+    scratch_write("model.cfg", sizeless, strlen(sizeless));
+    expect_message("model.cfg", ":2: input needs height, width and channels");
+}
+END_TEST
+
+START_TEST(overrides)
+{
+    static const char *const bad[][2] = {
+        {"train.epochs", "--set train.epochs: it must be path=value"},
+        {"train.epoch=3", "--set train.epoch=3: no setting is called train.epoch; did you mean train.epochs?"},
+        {"train.epochs=x", "--set train.epochs=x: train.epochs must be an integer, but is the text \"x\""},
+        {"train.epochs=", "--set train.epochs=: train.epochs must be an integer"},
+        {"train.batch=-1", "--set train.batch=-1: train.batch is -1"},
+        {"model=/none.cfg", "--set model: /none.cfg: "},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(load("c.cfg", 1, &bad[i][0]), SRQ_ERROR_USAGE);
+        ck_assert_msg(strncmp(srq_message(), bad[i][1], strlen(bad[i][1])) == 0, "%s", srq_message());
+    }
+    srq_config *c = NULL;
+    const char *sets[] = {"train.epochs=7",           "train.epochs=8",     "quantizer.method=lsq",
+                          "optimizer.method=\"sgd\"", "train.eval_every=5", "data.file=2024"};
+    char here[3000], expected[4000];
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 6, sets, &c) == SRQ_OK, "%s", srq_message());
+    const srq_settings *s = srq_config_settings(c);
+    ck_assert_int_eq(s->train.epochs, 8);
+    ck_assert_str_eq(s->quantizer.method, "lsq");
+    ck_assert_str_eq(s->model.layers[0].quantizer.method, "lsq");
+    ck_assert_str_eq(s->optimizer.method, "sgd");
+    ck_assert_int_eq(srq_span_steps(s->train.eval_every, 100), 5);
+    snprintf(expected, sizeof expected, "%s/2024", here);
+    ck_assert_str_eq(s->data.file, expected);
+    srq_config_destroy(&c);
+}
+END_TEST
+
+/* Random changes of bytes: read or refused, never a crash. */
+START_TEST(damaged_files_do_not_crash)
+{
+    for (uint64_t i = 0; i < 300; i++) {
+        uint32_t r[4];
+        const bool in_model = i % 2;
+        char text[2048];
+        const char *from = in_model ? model : good;
+        const size_t n = strlen(from);
+        setup();
+        memcpy(text, from, n);
+        for (int k = 0; k < 3; k++) {
+            srq_random(2, SRQ_RANDOM_TEST, (uint64_t)k, i, r);
+            text[r[0] % n] = r[2] % 2 ? (char)r[1] : "{}()[];=\",\n@"[r[1] % 12];
+        }
+        scratch_write(in_model ? "model.cfg" : "c.cfg", text, n);
+        srq_status status = load("c.cfg", 0, NULL);
+        ck_assert_msg(status == SRQ_OK || status == SRQ_ERROR_USAGE, "status %d: %s", status, srq_message());
+    }
+}
+END_TEST
+
+/* docs/configuration.md holds what `srq help configuration --markdown` prints. */
+START_TEST(the_reference_is_current)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    srq_config_reference(out, true);
+    fclose(out);
+    FILE *page = fopen(SRQ_SOURCE_DIR "/docs/configuration.md", "rb");
+    ck_assert_msg(page != NULL, "docs/configuration.md is missing");
+    char *found = calloc(1, 1 << 18);
+    size_t n = fread(found, 1, (1 << 18) - 1, page);
+    fclose(page);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_msg(
+        strstr(found, text) != NULL,
+        "docs/configuration.md is not current: put the output of `srq help configuration --markdown` into it");
+    free(found);
+    free(text);
+}
+END_TEST
+
+/* Every configuration that is shipped can be read. */
+START_TEST(shipped_configurations)
+{
+    static const char *const names[] = {"quickstart",
+                                        "lenet5-mnist/float32",
+                                        "lenet5-mnist/lsq-w2a2",
+                                        "lenet5-mnist/srq-w2a2",
+                                        "lenet5-mnist/srq-w3a3",
+                                        "lenet5-mnist/srq-w4a4"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[512];
+        srq_config *c = NULL;
+        snprintf(path, sizeof path, SRQ_SOURCE_DIR "/experiments/%s.cfg", names[i]);
+        ck_assert_msg(srq_config_load(path, 0, NULL, &c) == SRQ_OK, "%s", srq_message());
+        srq_config_destroy(&c);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    scratch_create();
+    setenv("CK_FORK", "no", 1);
+    Suite *suite = suite_create("config");
+    TCase *tests = tcase_create("config");
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, values_and_defaults);
+    tcase_add_test(tests, resolved_text_reads_back);
+    tcase_add_test(tests, differences_are_named);
+    tcase_add_test(tests, mistakes_in_configurations);
+    tcase_add_test(tests, mistakes_in_included_files);
+    tcase_add_test(tests, mistakes_in_models);
+    tcase_add_test(tests, overrides);
+    tcase_add_test(tests, damaged_files_do_not_crash);
+    tcase_add_test(tests, the_reference_is_current);
+    tcase_add_test(tests, shipped_configurations);
+    suite_add_tcase(suite, tests);
+    return srq_suite_run(suite);
+}
