@@ -121,21 +121,13 @@ static srq_status check_point(const srq_trainer *t, const srq_progress_point *po
     return SRQ_OK;
 }
 
-/* Rank 0: what --resume says. */
-static srq_status restore(srq_trainer *t, srq_resume resume, const char *file, bool *found)
+/* Rank 0: takes over what a checkpoint holds; everything but the plan of steps. */
+static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same_run)
 {
-    srq_progress_point point;
-    if (resume == SRQ_RESUME_FILE) {
-        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point));
-        *found = true;
-    } else {
-        SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, found, stderr));
-    }
-    if (!*found) return SRQ_OK;
-    SRQ_TRY(check_point(t, &point, resume != SRQ_RESUME_FILE));
+    SRQ_TRY(check_point(t, &point, same_run));
     point.total_steps = t->point.total_steps;
     t->point = point;
-    return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d", point.step, srq_comm_size(t->comm));
+    return SRQ_OK;
 }
 
 static void share_state(srq_trainer *t)
@@ -164,14 +156,32 @@ static srq_status log_start(srq_trainer *t)
                        t->dataset->checksum, srq_json_quote(t->versions, versions, sizeof versions));
 }
 
+/* Rank 0: opens the run directory and does what --resume says. A file that cannot be used is met before the directory
+ * is made. */
+static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
+{
+    srq_progress_point point;
+    if (resume == SRQ_RESUME_FILE) {
+        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point));
+        SRQ_TRY(take_point(t, point, false));
+        *found = true;
+    }
+    SRQ_TRY(srq_run_open(dir, t->config, resume, &t->run));
+    SRQ_TRY(log_start(t));
+    if (resume == SRQ_RESUME_AUTO) {
+        SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, found, stderr));
+        if (*found) SRQ_TRY(take_point(t, point, true));
+    }
+    if (!*found) return SRQ_OK;
+    return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d", t->point.step, srq_comm_size(t->comm));
+}
+
 srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, const char *file)
 {
     srq_status status = SRQ_OK;
     bool found = false;
     if (srq_comm_rank(t->comm) == 0) {
-        status = srq_run_open(dir, t->config, resume, &t->run);
-        if (status == SRQ_OK) status = log_start(t);
-        if (status == SRQ_OK) status = restore(t, resume, file, &found);
+        status = open_run(t, dir, resume, file, &found);
         t->progress = srq_progress_create(stdout);
     }
     SRQ_TRY(srq_comm_agree(t->comm, status));

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs those packages of packages.txt that are missing. Does nothing, and needs no rights, if none is.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+missing=()
+while read -r package; do
+  dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q '^install ok installed' || missing+=("$package")
+done < <(grep -v '^#' "$root/packages.txt")
+[ ${#missing[@]} = 0 ] && exit 0
+
+echo "Missing packages: ${missing[*]}"
+command -v apt-get > /dev/null || { echo "This is not a Debian system: install them in its own way (a module, Spack), then build with cmake." >&2; exit 2; }
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo > /dev/null || { echo "Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2; exit 2; }
+  as_root=(sudo)
+fi
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Everything wrong that a user may hand in: one message, the documented status on 1 and 3 ranks, nothing lost.
+. "$(dirname "$0")/lib.sh"
+make_data
+make_configs
+cd "$WORK" || exit 1
+everywhere() { # STATUS WORDS ARGUMENTS...: on 1 and 3 ranks, with one line of message from srq
+  local status=$1 words=$2 ranks found
+  shift 2
+  for ranks in 1 3; do
+    rm -rf r
+    on_ranks $ranks "$@" > out 2>&1
+    found=$?
+    [ $found = "$status" ] || fail "$ranks ranks, status $found, not $status: $* :: $(head -c 600 out)"
+    [ "$(grep -c '^srq: ' out)" = 1 ] || fail "$ranks ranks, not one message: $* :: $(head -c 900 out)"
+    grep '^srq: ' out | grep -qF -- "$words" || fail "$ranks ranks, \"$words\" is not in: $(head -c 600 out)"
+  done
+}
+
+# Commands
+everywhere 2 "no command is called \"trian\"" trian
+everywhere 2 "no configuration is named" train
+everywhere 2 "add --out" train lenet-run.cfg
+everywhere 2 "no option is called --ouch" train lenet-run.cfg --ouch
+everywhere 2 "a value is missing after --out" train lenet-run.cfg --out
+
+# Configurations
+everywhere 2 "none.cfg: No such file" train none.cfg --out r
+everywhere 2 "it is a folder" train . --out r
+: > empty.cfg
+everywhere 2 "empty.cfg: model is missing" train empty.cfg --out r
+sed 's/epochs/epoks/' lenet-run.cfg > typo.cfg
+everywhere 2 "typo.cfg:2: no setting is called train.epoks; did you mean train.epochs?" train typo.cfg --out r
+sed 's/batch = 60/batch = "sixty"/' lenet-run.cfg > type.cfg
+everywhere 2 "type.cfg:2: train.batch must be an integer, but is the text \"sixty\"" train type.cfg --out r
+sed 's/batch = 60/batch = -60/' lenet-run.cfg > negative.cfg
+everywhere 2 "negative.cfg:2: train.batch is -60, but must be from 1 to 1048576" train negative.cfg --out r
+everywhere 2 "--set train.shards=x" train lenet-run.cfg --out r --set train.shards=x
+on_ranks 3 train lenet-run.cfg --out r --set train.shards=2 > out 2>&1
+[ $? = 2 ] || fail "more ranks than shards: $(cat out)"
+grep -q "3 ranks but train.shards = 2" out || fail "more ranks than shards: $(cat out)"
+[ ! -e r ] || fail "a refused run left a folder"
+
+# Data
+everywhere 3 "No such file" data import none d.h5
+everywhere 3 "it is a file" data import slice.h5 d.h5
+mkdir -p e && everywhere 3 "train-images-idx3-ubyte (or with .gz) is missing" data import e d.h5
+cp -r "$SOURCE/tests/data/fashion-slice" idx && chmod -R u+w idx
+head -c 20000 "$SOURCE/tests/data/fashion-slice/train-images-idx3-ubyte.gz" > idx/train-images-idx3-ubyte.gz
+everywhere 3 "train-images-idx3-ubyte.gz: " data import idx d.h5
+: > idx/train-images-idx3-ubyte.gz
+everywhere 3 "it is empty" data import idx d.h5
+rm idx/train-images-idx3-ubyte.gz
+everywhere 3 "train-images-idx3-ubyte (or with .gz) is missing" data import idx d.h5
+cp "$SOURCE/tests/data/fashion-slice/train-images-idx3-ubyte.gz" idx/
+gunzip idx/t10k-labels-idx1-ubyte.gz
+printf '\377' | dd of=idx/t10k-labels-idx1-ubyte bs=1 seek=40 conv=notrunc status=none
+everywhere 3 "label 32 is 255, but the training labels go from 0 to 9" data import idx d.h5
+[ ! -e d.h5 ] || fail "a refused import left a file"
+echo "the user's" > mine.h5
+everywhere 2 "it is there already and not a whole data set" data import "$SOURCE/tests/data/fashion-slice" mine.h5
+[ "$(cat mine.h5)" = "the user's" ] || fail "a file of the user's was overwritten"
+everywhere 3 "No such file" train lenet-run.cfg --out r --set data.file=none.h5
+everywhere 3 "not a whole HDF5 file" train lenet-run.cfg --out r --set data.file=mine.h5
+sed 's/height = 28/height = 32/' lenet.cfg > tall.cfg
+everywhere 3 "images are 28 x 28 x 1 (height x width x channels), but the model \"small-lenet\" takes 32 x 28 x 1" train lenet-run.cfg --out r --set model=tall.cfg
+sed 's/out = 10/out = 7/' lenet.cfg > seven.cfg
+everywhere 3 "it has 10 classes, but the model \"small-lenet\" gives 7 logits" train lenet-run.cfg --out r --set model=seven.cfg
+[ ! -e r ] || fail "a refused run left a folder"
+
+# Checkpoints
+on_ranks 2 train lenet-run.cfg --out good > out 2>&1 || fail "good: $(cat out)"
+on_ranks 2 train residual-run.cfg --out other --set train.max_steps=1 > out 2>&1 || fail "other: $(cat out)"
+size=$(stat -L -c %s good/last.h5)
+for tenth in 0 1 2 3 4 5 6 7 8 9; do
+  head -c $((size * tenth / 10)) good/last.h5 > cut.h5
+  [ $tenth = 0 ] && everywhere 3 "cut.h5: it is empty" eval cut.h5
+  [ $tenth = 0 ] || expect 3 "cut.h5: not a whole HDF5 file" "$SRQ" eval cut.h5
+  expect 3 "cut.h5: " "$SRQ" inspect cut.h5
+done
+head -c $((size / 2)) good/last.h5 > cut.h5
+everywhere 3 "cut.h5: not a whole HDF5 file" eval cut.h5
+everywhere 3 "cut.h5: not a whole HDF5 file" train lenet-run.cfg --out r --resume cut.h5
+everywhere 3 "this is a checkpoint of another model" train lenet-run.cfg --out r --resume other/last.h5
+[ ! -e r ] || fail "a refused run left a folder"
+everywhere 3 "its format is \"srq-dataset\", but a checkpoint" eval slice.h5
+everywhere 3 "No such file" inspect none.h5
+expect 3 "No such file" "$SRQ" diff good none.h5
+
+# Run directories
+before=$(find good -type f -exec md5sum {} + | sort)
+everywhere 2 "it holds a run already; continue it with \`--resume auto\`" train lenet-run.cfg --out good
+everywhere 2 "it holds a run of another configuration (train.seed is 2 here and 1 there)" train lenet-run.cfg --out good --resume auto --set train.seed=2
+[ "$before" = "$(find good -type f -exec md5sum {} + | sort)" ] || fail "a refused run changed the run directory"
+mkdir full-of-mine && echo x > full-of-mine/letter.txt
+everywhere 2 "holds other files and no run of srq" train lenet-run.cfg --out full-of-mine
+[ "$(ls full-of-mine)" = letter.txt ] || fail "a refused run left files: $(ls full-of-mine)"
+everywhere 2 "it is a file" train lenet-run.cfg --out lenet.cfg
+everywhere 4 "cannot create the folder" train lenet-run.cfg --out /proc/none/run
+
+# A loss that runs away ends with the layer's name, and the last checkpoint stays.
+everywhere 4 "lower optimizer.learning_rate" train lenet-run.cfg --out r --set optimizer.method=sgd --set optimizer.learning_rate=1e6 --set quantizer.method=float32 --set train.checkpoint_every=1it
+finish

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The "never includes" column of the architecture: what each folder may include, through every header it reaches.
+. "$(dirname "$0")/lib.sh"
+check() { # ROOT: prints each violation
+  local root=$1 folder never file header
+  while read -r folder never; do
+    while IFS=: read -r file header; do
+      [ -n "$file" ] && echo "$file includes $header"
+    done < <(grep -rnEo "#[[:space:]]*include[[:space:]]*[<\"]($never)[^>\"]*" --include='*.[ch]' "$root/$folder" | sed -E 's/:[0-9]+:#[^<"]*[<"]/:/')
+  done << 'EOF'
+core mpi\.h|hdf5\.h|H5|libconfig\.h|dist/|io/|experiments/
+dist hdf5\.h|H5|libconfig\.h|io/|experiments/
+io mpi\.h|dist/|experiments/
+EOF
+  # oneDNN only behind the kernel table (and in `srq version`).
+  grep -rlE '#[[:space:]]*include[[:space:]]*[<"]dnnl' --include='*.[ch]' "$root/core" "$root/dist" "$root/io" "$root/experiments" |
+    grep -vE '/core/kernels/onednn/|/experiments/version\.c$' | sed 's/$/ includes dnnl.h/'
+  # Operators never name a method, quantizers never an operator, and the graph neither.
+  grep -lE '"(srq|lsq|ste|rq)"' "$root"/core/ops/*.c "$root"/core/graph.c | sed 's/$/ names a quantizer/'
+  grep -nE '"(conv|dense|relu|add|quantize|batch_norm|max_pool|avg_pool)"' "$root"/core/graph.c | sed 's/^/core\/graph.c names an operator: /'
+}
+found=$(check "$SOURCE")
+[ -z "$found" ] || fail "$found"
+
+# The check itself finds what it looks for.
+mkdir -p "$WORK/tree"
+cp -r "$SOURCE/core" "$SOURCE/dist" "$SOURCE/io" "$SOURCE/experiments" "$WORK/tree/"
+echo '#include <mpi.h>' >> "$WORK/tree/io/run.c"
+echo '# include "io/run.h"' >> "$WORK/tree/core/graph.c"
+echo '#include <dnnl.h>' >> "$WORK/tree/core/random.c"
+[ "$(check "$WORK/tree" | wc -l)" = 3 ] || fail "three violations were planted, found: $(check "$WORK/tree")"
+finish

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# What the end-to-end tests share. They get SRQ (the program), SOURCE (the project) and SANITIZED from CTest.
+set -u
+: "${SRQ:?the program to test}" "${SOURCE:?the folder of the project}"
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/srq-e2e-XXXXXX")
+trap 'rm -rf "$WORK"' EXIT
+FAILED=0
+
+fail() {
+  echo "FAIL: $*"
+  FAILED=1
+}
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
+finish() {
+  [ "$FAILED" = 0 ] && echo "all as expected"
+  exit "$FAILED"
+}
+
+# srq on P ranks, bounded in time.
+on_ranks() {
+  local ranks=$1
+  shift
+  timeout 240 mpirun --quiet --oversubscribe -n "$ranks" "$SRQ" "$@"
+}
+
+# expect STATUS WORDS COMMAND...: the exit status, and the words in what it prints.
+expect() {
+  local status=$1 words=$2 found
+  shift 2
+  "$@" > "$WORK/out" 2>&1
+  found=$?
+  [ "$found" = "$status" ] || fail "status $found, not $status: $* :: $(head -c 600 "$WORK/out")"
+  grep -qF -- "$words" "$WORK/out" || fail "\"$words\" is not printed by: $* :: $(head -c 600 "$WORK/out")"
+}
+
+make_data() {
+  "$SRQ" data import "$SOURCE/tests/data/fashion-slice" "$WORK/slice.h5" > "$WORK/out" || fail "import: $(cat "$WORK/out")"
+}
+
+# A LeNet-5 small enough for a sanitizer build, and a network with batch-norm, a residual and average pooling.
+make_configs() {
+  cat > "$WORK/lenet.cfg" << EOF
+name = "small-lenet"; input = { height = 28; width = 28; channels = 1; };
+layers = (
+  { name = "conv1"; type = "conv"; out = 6; kernel = 5; stride = 2; },
+  { name = "relu1"; type = "relu"; }, { name = "pool1"; type = "max_pool"; kernel = 2; }, { name = "act1"; type = "quantize"; },
+  { name = "fc1"; type = "dense"; out = 32; }, { name = "relu2"; type = "relu"; }, { name = "act2"; type = "quantize"; },
+  { name = "fc2"; type = "dense"; out = 10; } );
+EOF
+  cat > "$WORK/residual.cfg" << EOF
+name = "residual"; input = { height = 28; width = 28; channels = 1; };
+layers = (
+  { name = "conv1"; type = "conv"; out = 6; kernel = 3; stride = 3; bias = false; }, { name = "bn1"; type = "batch_norm"; },
+  { name = "relu1"; type = "relu"; }, { name = "act1"; type = "quantize"; },
+  { name = "conv2"; type = "conv"; out = 6; kernel = 3; padding = 1; bias = false; }, { name = "bn2"; type = "batch_norm"; },
+  { name = "sum"; type = "add"; inputs = ["bn2", "act1"]; }, { name = "relu2"; type = "relu"; },
+  { name = "pool"; type = "avg_pool"; }, { name = "fc"; type = "dense"; out = 10; } );
+EOF
+  for model in lenet residual; do
+    cat > "$WORK/$model-run.cfg" << EOF
+model = "$model.cfg"; data = { file = "slice.h5"; };
+train = { batch = 60; shards = 8; epochs = 2; checkpoint_every = "5it"; eval_every = "1ep"; log_every = "3it"; keep = 2; };
+EOF
+  done
+}

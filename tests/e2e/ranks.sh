@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The same bits on 1, 2, 3, 4 and 8 ranks: every quantizer and both optimizers, with batch-norm, and batches (60 images
+# of 1,024) that neither the shards nor the epoch divide.
+. "$(dirname "$0")/lib.sh"
+make_data
+make_configs
+compare() { # NAME CONFIG SETTINGS...
+  local name=$1 config=$2
+  shift 2
+  for ranks in 1 2 3 4 8; do
+    on_ranks $ranks train "$config" --out "$WORK/$name-$ranks" "$@" > "$WORK/log" 2>&1 || fail "$name on $ranks ranks: $(tail -3 "$WORK/log")"
+    [ $ranks = 1 ] || expect 0 "equal: " "$SRQ" diff "$WORK/$name-1" "$WORK/$name-$ranks"
+  done
+}
+for method in float32 ste lsq srq; do
+  compare "lenet-$method" "$WORK/lenet-run.cfg" --set quantizer.method=$method
+done
+compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05
+compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
+compare shards "$WORK/lenet-run.cfg" --set train.shards=11
+
+# What must differ does: another seed.
+on_ranks 2 train "$WORK/lenet-run.cfg" --out "$WORK/seed" --set train.seed=2 > /dev/null 2>&1
+expect 1 "different: " "$SRQ" diff "$WORK/lenet-srq-1" "$WORK/seed"
+expect 1 "only in the " "$SRQ" diff "$WORK/lenet-srq-1" "$WORK/residual-1"
+
+# Evaluation, on any ranks, repeats what training found.
+for ranks in 1 3 8; do
+  on_ranks $ranks eval "$WORK/lenet-srq-1" > "$WORK/eval-$ranks" 2>&1 || fail "eval: $(cat "$WORK/eval-$ranks")"
+  cmp -s "$WORK/eval-1" "$WORK/eval-$ranks" || fail "eval differs on $ranks ranks: $(cat "$WORK/eval-$ranks")"
+done
+error=$("$SRQ" inspect "$WORK/lenet-srq-1" --json | python3 -c 'import json,sys; print("%.2f" % (100*json.load(sys.stdin)["test_error"]))')
+grep -q "test error $error %" "$WORK/eval-1" || fail "inspect says $error %, eval says $(cat "$WORK/eval-1")"
+finish

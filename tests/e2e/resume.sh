@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Stopped and killed runs, resumed on other numbers of ranks, end with the same bits as one that was never stopped.
+. "$(dirname "$0")/lib.sh"
+make_data
+make_configs
+config="$WORK/residual-run.cfg"
+long="--set train.epochs=12 --set train.checkpoint_every=7it"
+# shellcheck disable=SC2086
+{
+on_ranks 2 train "$config" --out "$WORK/whole" $long > "$WORK/log" 2>&1 || fail "whole: $(tail -3 "$WORK/log")"
+total=$(grep -c . "$WORK/whole/log.jsonl")
+[ "$total" -gt 10 ] || fail "log.jsonl has $total lines"
+
+# SIGKILL to every rank, again and again, at whatever moment; each time on another number of ranks.
+try=0
+for ranks in 2 3 1 4 2 3; do
+  setsid mpirun --quiet --oversubscribe -n $ranks "$SRQ" train "$config" --out "$WORK/killed" --resume auto $long > "$WORK/log-$try" 2>&1 &
+  pid=$!
+  for _ in $(seq 200); do # until there is a checkpoint that is newer than the last try's
+    sleep 0.1
+    last=$(readlink "$WORK/killed/last.h5" 2> /dev/null || true)
+    [ "$last" != "${before:-}" ] && break
+    kill -0 $pid 2> /dev/null || break
+  done
+  before=$last
+  kill -KILL -- -$pid 2> /dev/null
+  pkill -KILL -f "$WORK/killed" 2> /dev/null
+  wait $pid 2> /dev/null
+  try=$((try + 1))
+done
+on_ranks 3 train "$config" --out "$WORK/killed" --resume auto $long > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/killed"
+[ "$(grep -c '"event": "resume"' "$WORK/killed/log.jsonl")" -ge 1 ] || fail "no resume in log.jsonl"
+python3 -c 'import json,sys
+for line in open(sys.argv[1]): json.loads(line)' "$WORK/killed/log.jsonl" || fail "log.jsonl is not JSON line by line"
+
+# Finished: nothing is done again.
+stamp=$(stat -c %Y.%i "$WORK/killed/"checkpoints/*.h5)
+on_ranks 2 train "$config" --out "$WORK/killed" --resume auto $long > "$WORK/log" 2>&1 || fail "finished: $(tail -3 "$WORK/log")"
+grep -q "finished before, nothing to do" "$WORK/log" || fail "does not say that it is finished: $(cat "$WORK/log")"
+[ "$stamp" = "$(stat -c %Y.%i "$WORK/killed/"checkpoints/*.h5)" ] || fail "a finished run was touched"
+[ "$(ls "$WORK/killed/checkpoints" | wc -l)" = 2 ] || fail "keep = 2, but there are: $(ls "$WORK/killed/checkpoints")"
+
+# SIGTERM to one rank: status 75 on all, a checkpoint of that step, and on.
+mpirun --quiet --oversubscribe -n 2 "$SRQ" train "$config" --out "$WORK/stopped" $long > "$WORK/log" 2>&1 &
+pid=$!
+for _ in $(seq 200); do sleep 0.1; [ -e "$WORK/stopped/last.h5" ] && break; done
+kill -TERM "$(pgrep -f "$SRQ train .*$WORK/stopped" | tail -n 1)"
+wait $pid
+status=$?
+[ $status = 75 ] || fail "status $status after SIGTERM, not 75: $(cat "$WORK/log")"
+grep -q '"event": "stop".*"reason": "signal"' "$WORK/stopped/log.jsonl" || fail "no stop by signal in log.jsonl"
+on_ranks 4 train "$config" --out "$WORK/stopped" --resume auto $long > "$WORK/log" 2>&1 || fail "after SIGTERM: $(tail -3 "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/stopped"
+
+# The newest checkpoint is damaged: the one before it serves.
+cp -r "$WORK/whole" "$WORK/hurt"
+newest=$(readlink -f "$WORK/hurt/last.h5")
+head -c 5000 "$newest" > "$WORK/part" && cp "$WORK/part" "$newest"
+on_ranks 2 train "$config" --out "$WORK/hurt" --resume auto $long > "$WORK/log" 2>&1 || fail "hurt: $(tail -3 "$WORK/log")"
+grep -q "passing over a checkpoint that cannot be used" "$WORK/log" || fail "the damaged checkpoint is not mentioned: $(cat "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/hurt"
+
+# --resume FILE starts a run of its own from a checkpoint, here under a longer plan.
+on_ranks 2 train "$config" --out "$WORK/longer" --set train.epochs=13 --resume "$WORK/whole/last.h5" > "$WORK/log" 2>&1 || fail "longer: $(tail -3 "$WORK/log")"
+grep -q "going on from step 216" "$WORK/log" || fail "does not go on from step 216: $(head -4 "$WORK/log")"
+}
+finish

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# usage: tests/run.sh [all|release|debug]
+# Installs what is missing, builds with sanitizers (debug) and for speed (release), and runs every test of each.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+case ${1:-all} in
+  all) presets="release debug" ;;
+  release | debug) presets=$1 ;;
+  *) echo "usage: tests/run.sh [all|release|debug]" >&2; exit 2 ;;
+esac
+experiments/install-packages.sh || exit 2
+
+passed=0 failed=0 skipped=0
+for preset in $presets; do
+  echo "== $preset: build (${SECONDS} s)"
+  { cmake --preset "$preset" && cmake --build --preset "$preset"; } > "build-$preset.log" 2>&1 || {
+    tail -n 40 "build-$preset.log"
+    rm -f "build-$preset.log"
+    exit 1
+  }
+  rm -f "build-$preset.log"
+  echo "== $preset: tests (${SECONDS} s)"
+  ctest --preset "$preset" -j "$(nproc)" --output-junit "$root/build/$preset/tests.xml"
+  counts=$(sed -nE 's/.*<testsuite .*/&/; s/^[[:space:]]*(tests|failures|disabled|skipped)="([0-9]+)".*/\1=\2/p' "build/$preset/tests.xml")
+  tests=0 failures=0 disabled=0 skips=0
+  while IFS='=' read -r key value; do
+    case $key in tests) tests=$value ;; failures) failures=$value ;; disabled) disabled=$value ;; skipped) skips=$value ;; esac
+  done <<< "$counts"
+  [ "$tests" -gt 0 ] || { echo "no test ran"; failures=1; }
+  passed=$((passed + tests - failures - disabled - skips))
+  failed=$((failed + failures))
+  skipped=$((skipped + disabled + skips))
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
