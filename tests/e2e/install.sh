@@ -12,6 +12,7 @@ export PKG_CONFIG_PATH
 cc "$SOURCE/tests/install/consumer.c" -o "$WORK/consumer" $(pkg-config --cflags --libs srq) > "$WORK/out" 2>&1 || fail "pkg-config: $(cat "$WORK/out")"
 expect 0 "6627e8d5" "$WORK/consumer"
 cmake -S "$SOURCE/tests/install" -B "$WORK/consumer-build" -DCMAKE_PREFIX_PATH="$WORK/moved" > "$WORK/out" 2>&1 &&
-  cmake --build "$WORK/consumer-build" >> "$WORK/out" 2>&1 || fail "find_package: $(tail -5 "$WORK/out")"
+  cmake --build "$WORK/consumer-build" >> "$WORK/out" 2>&1
+[ -x "$WORK/consumer-build/consumer" ] || fail "find_package: $(tail -5 "$WORK/out")"
 expect 0 "6627e8d5" "$WORK/consumer-build/consumer"
 finish

@@ -50,8 +50,10 @@ static void make_source(void)
     unlink(scratch("out.h5"));
 }
 
+/* After every test: no file, data set, group or attribute of HDF5 is open. */
 static void clear_source(void)
 {
+    ck_assert_int_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
     char command[600];
     snprintf(command, sizeof command, "rm -rf '%s'", scratch("src"));
     if (system(command) != 0) abort();
