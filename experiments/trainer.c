@@ -68,6 +68,7 @@ static srq_status build(srq_trainer *t)
     long total = (long)s->train.epochs * t->batches.steps_per_epoch;
     if (s->train.max_steps > 0 && s->train.max_steps < total) total = s->train.max_steps;
     t->point.total_steps = total;
+    memcpy(t->point.data_sha256, t->dataset->checksum, sizeof t->point.data_sha256);
     t->schedule = make_schedule(s, total, t->batches.steps_per_epoch);
     return SRQ_OK;
 }
@@ -113,6 +114,12 @@ static srq_status check_point(const srq_trainer *t, const srq_progress_point *po
             "the run is one of %ld steps, but this configuration and data set make %ld: %s has another number of "
             "images than before; use the data set that the run was started with",
             point->total_steps, t->point.total_steps, t->settings->data.file);
+    if (same_run && strcmp(point->data_sha256, t->dataset->checksum) != 0)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: it is not the data set that the run was started with (source SHA-256 %.12s..., then "
+                        "%.12s...); use that "
+                        "one, or start a new run",
+                        t->settings->data.file, t->dataset->checksum, point->data_sha256);
     if (point->step > t->point.total_steps)
         return srq_fail(SRQ_ERROR_USAGE,
                         "the checkpoint is at step %ld, but this configuration ends at %ld; raise train.epochs or "
@@ -126,6 +133,7 @@ static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same
 {
     SRQ_TRY(check_point(t, &point, same_run));
     point.total_steps = t->point.total_steps;
+    memcpy(point.data_sha256, t->dataset->checksum, sizeof point.data_sha256);
     t->point = point;
     return SRQ_OK;
 }
@@ -167,11 +175,11 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
         *found = true;
     }
     SRQ_TRY(srq_run_open(dir, t->config, resume, &t->run));
-    SRQ_TRY(log_start(t));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, found, stderr));
         if (*found) SRQ_TRY(take_point(t, point, true));
     }
+    SRQ_TRY(log_start(t));
     if (!*found) return SRQ_OK;
     return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d", t->point.step, srq_comm_size(t->comm));
 }

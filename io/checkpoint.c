@@ -42,6 +42,7 @@ static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *p
 {
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", point->step));
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "total_steps", point->total_steps));
+    SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "data_sha256", point->data_sha256));
     if (!point->evaluated) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_loss", point->test_loss));
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_error", point->test_error));
@@ -158,6 +159,7 @@ static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *po
         return srq_fail(SRQ_ERROR_DATA, "%s: attribute step is %lld of total_steps %lld; use an earlier checkpoint",
                         srq_h5_reader_path(reader), (long long)step, (long long)total);
     *point = (srq_progress_point){.step = (long)step, .total_steps = (long)total};
+    SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "data_sha256", point->data_sha256, sizeof point->data_sha256));
     if (!srq_h5_has_attribute(reader, "/", "test_error")) return SRQ_OK;
     SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_error", &point->test_error));
     SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_loss", &point->test_loss));

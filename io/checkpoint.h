@@ -21,6 +21,7 @@ typedef struct srq_progress_point {
     double test_loss;  /* mean over the test images */
     double test_error; /* share of test images, 0..1 */
     long test_count;
+    char data_sha256[65]; /* of the source of the data set trained on */
 } srq_progress_point;
 
 /* Writes a checkpoint atomically. `versions` is one line that names the program and its libraries. */

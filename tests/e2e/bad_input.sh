@@ -94,6 +94,9 @@ expect 3 "No such file" "$SRQ" diff good none.h5
 before=$(find good -type f -exec md5sum {} + | sort)
 everywhere 2 "it holds a run already; continue it with \`--resume auto\`" train lenet-run.cfg --out good
 everywhere 2 "it holds a run of another configuration (train.seed is 2 here and 1 there)" train lenet-run.cfg --out good --resume auto --set train.seed=2
+cp -r "$SOURCE/tests/data/fashion-slice" shifted && chmod -R u+w shifted && gunzip shifted/train-images-idx3-ubyte.gz
+"$SRQ" data import shifted shifted.h5 > out || fail "import: $(cat out)"
+everywhere 3 "it is not the data set that the run was started with" train lenet-run.cfg --out good --resume auto --set data.file=shifted.h5
 [ "$before" = "$(find good -type f -exec md5sum {} + | sort)" ] || fail "a refused run changed the run directory"
 mkdir full-of-mine && echo x > full-of-mine/letter.txt
 everywhere 2 "holds other files and no run of srq" train lenet-run.cfg --out full-of-mine

@@ -1,0 +1,373 @@
+/* The HDF5 layer: what is written comes back, equal contents make equal bytes, strings of any kind are read, and files
+ * of other programs, cut or changed files get one message each. */
+#include "core/random.h"
+#include "io/h5.h"
+#include "tests/io/scratch.h"
+#include "tests/suite.h"
+
+#include <math.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static srq_h5_reader *reader;
+
+static srq_status open_test(const char *name)
+{
+    return srq_h5_reader_open(scratch(name), "a test file", "srq-test", 1, &reader);
+}
+
+static void expect_message(srq_status found, srq_status status, const char *words)
+{
+    ck_assert_msg(found == status, "status %d, not %d: %s", found, status, srq_message());
+    ck_assert_msg(strstr(srq_message(), words) != NULL, "\"%s\" is not in: %s", words, srq_message());
+}
+
+/* After every test: no file, data set, group or attribute of HDF5 is open. */
+static void expect_closed(void)
+{
+    if (reader) srq_h5_reader_close(&reader);
+    ck_assert_int_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
+}
+
+static void write_sample(const char *name)
+{
+    srq_h5_writer *w = NULL;
+    const float weights[6] = {0, 1.5f, -2, INFINITY, 1e-40f, -0.0f};
+    const size_t shape[2] = {2, 3}, none[2] = {0, 3};
+    const int64_t scalar = INT64_MIN;
+    const char *const texts[] = {"", "caf\xc3\xa9", "the longest of them"};
+    ck_assert_int_eq(srq_h5_writer_create("srq-test", 1, &w), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write(w, "layers/conv1/weight", H5T_NATIVE_FLOAT, 2, shape, weights), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write(w, "empty", H5T_NATIVE_FLOAT, 2, none, weights), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write(w, "scalar", H5T_NATIVE_INT64, 0, NULL, &scalar), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_text(w, "text", "one\ntwo"), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_text(w, "no text", ""), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_texts(w, "texts", 3, texts), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_group(w, "a/b"), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_attribute_text(w, "a/b", "kind", "pool"), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_attribute_int(w, "a", "bits", -7), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write_attribute_double(w, "/", "pi", 3.25), SRQ_OK);
+    ck_assert_int_eq(srq_h5_write(w, "scalar", H5T_NATIVE_INT64, 0, NULL, &scalar), SRQ_ERROR_RUN);
+    ck_assert_int_eq(srq_h5_writer_commit(w, scratch(name)), SRQ_OK);
+    srq_h5_writer_destroy(&w);
+    ck_assert_ptr_null(w);
+    srq_h5_writer_destroy(&w);
+}
+
+START_TEST(numbers_come_back)
+{
+    const float expected[6] = {0, 1.5f, -2, INFINITY, 1e-40f, -0.0f};
+    float weights[6];
+    int64_t scalar = 0, bits = 0;
+    double pi = 0;
+    int rank = -1;
+    size_t shape[8];
+    write_sample("a.h5");
+    ck_assert_msg(open_test("a.h5") == SRQ_OK, "%s", srq_message());
+    ck_assert_int_eq(srq_h5_shape(reader, "layers/conv1/weight", H5T_FLOAT, &rank, shape), SRQ_OK);
+    ck_assert(rank == 2 && shape[0] == 2 && shape[1] == 3);
+    ck_assert_int_eq(srq_h5_read(reader, "layers/conv1/weight", H5T_NATIVE_FLOAT, 2, shape, weights), SRQ_OK);
+    ck_assert_mem_eq(weights, expected, sizeof expected);
+    ck_assert_int_eq(srq_h5_shape(reader, "empty", H5T_FLOAT, &rank, shape), SRQ_OK);
+    ck_assert(rank == 2 && shape[0] == 0 && shape[1] == 3);
+    ck_assert_int_eq(srq_h5_read(reader, "empty", H5T_NATIVE_FLOAT, 2, shape, weights), SRQ_OK);
+    ck_assert_int_eq(srq_h5_read(reader, "scalar", H5T_NATIVE_INT64, 0, NULL, &scalar), SRQ_OK);
+    ck_assert(scalar == INT64_MIN);
+    ck_assert_int_eq(srq_h5_read_attribute_int(reader, "a", "bits", &bits), SRQ_OK);
+    ck_assert_int_eq(srq_h5_read_attribute_double(reader, "/", "pi", &pi), SRQ_OK);
+    ck_assert(bits == -7 && pi == 3.25);
+}
+END_TEST
+
+START_TEST(texts_and_names_come_back)
+{
+    char *text = NULL, **list = NULL, kind[3];
+    size_t count = 0;
+    write_sample("a.h5");
+    ck_assert_int_eq(open_test("a.h5"), SRQ_OK);
+    ck_assert_int_eq(srq_h5_read_text(reader, "text", &text), SRQ_OK);
+    ck_assert_str_eq(text, "one\ntwo");
+    free(text);
+    ck_assert_int_eq(srq_h5_read_text(reader, "no text", &text), SRQ_OK);
+    ck_assert_str_eq(text, "");
+    free(text);
+    ck_assert_int_eq(srq_h5_read_texts(reader, "texts", &count, &list), SRQ_OK);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_str_eq(list[0], "");
+    ck_assert_str_eq(list[1], "caf\xc3\xa9");
+    ck_assert_str_eq(list[2], "the longest of them");
+    for (size_t i = 0; i < count; i++) free(list[i]);
+    free(list);
+    ck_assert_int_eq(srq_h5_read_attribute_text(reader, "a/b", "kind", kind, sizeof kind), SRQ_OK);
+    ck_assert_str_eq(kind, "po"); /* cut to its room */
+    ck_assert_int_eq(srq_h5_members(reader, "/", &count, &list), SRQ_OK);
+    static const char *const names[] = {"a", "empty", "layers", "no text", "scalar", "text", "texts"};
+    ck_assert_uint_eq(count, 7);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_str_eq(list[i], names[i]);
+        free(list[i]);
+    }
+    free(list);
+    ck_assert(srq_h5_is_group(reader, "a/b") && !srq_h5_is_group(reader, "text"));
+    ck_assert(srq_h5_exists(reader, "a/b") && !srq_h5_exists(reader, "a/b/c") && !srq_h5_exists(reader, "x/y/z"));
+}
+END_TEST
+
+START_TEST(equal_contents_make_equal_bytes)
+{
+    size_t sizes[2];
+    write_sample("a.h5");
+    sleep(1); /* times in a file count seconds */
+    write_sample("b.h5");
+    unsigned char *a = scratch_read("a.h5", &sizes[0]), *b = scratch_read("b.h5", &sizes[1]);
+    ck_assert_uint_eq(sizes[0], sizes[1]);
+    ck_assert_mem_eq(a, b, sizes[0]);
+    free(a);
+    free(b);
+}
+END_TEST
+
+START_TEST(wrong_reads_are_named)
+{
+    float numbers[8];
+    char *text = NULL, **list = NULL, word[8];
+    size_t count = 0;
+    int64_t value = 0;
+    const size_t shape[2] = {3, 2};
+    write_sample("a.h5");
+    ck_assert_int_eq(open_test("a.h5"), SRQ_OK);
+    expect_message(srq_h5_read(reader, "layers/conv1/weight", H5T_NATIVE_FLOAT, 2, shape, numbers), SRQ_ERROR_DATA,
+                   "a.h5: data set layers/conv1/weight is [2][3], but [3][2] is expected");
+    expect_message(srq_h5_read(reader, "layers/conv1/weight", H5T_NATIVE_FLOAT, 1, shape, numbers), SRQ_ERROR_DATA,
+                   "is [2][3], but [3] is expected");
+    expect_message(srq_h5_read(reader, "scalar", H5T_NATIVE_FLOAT, 0, NULL, numbers), SRQ_ERROR_DATA,
+                   "data set scalar holds integers, but floats are expected");
+    expect_message(srq_h5_read(reader, "none", H5T_NATIVE_FLOAT, 0, NULL, numbers), SRQ_ERROR_DATA,
+                   "data set none is missing");
+    ck_assert_int_eq(srq_h5_read(reader, "layers", H5T_NATIVE_FLOAT, 0, NULL, numbers), SRQ_ERROR_DATA);
+    expect_message(srq_h5_read_text(reader, "scalar", &text), SRQ_ERROR_DATA, "holds integers, but strings");
+    expect_message(srq_h5_read_text(reader, "texts", &text), SRQ_ERROR_DATA, "one string is expected");
+    expect_message(srq_h5_read_texts(reader, "text", &count, &list), SRQ_ERROR_DATA, "must be a list");
+    expect_message(srq_h5_read_attribute_int(reader, "/", "format", &value), SRQ_ERROR_DATA, "one of integers");
+    expect_message(srq_h5_read_attribute_int(reader, "/", "none", &value), SRQ_ERROR_DATA, "attribute none of /");
+    expect_message(srq_h5_read_attribute_text(reader, "/", "pi", word, 8), SRQ_ERROR_DATA, "one of strings");
+    expect_message(srq_h5_members(reader, "none", &count, &list), SRQ_ERROR_DATA, "group none is missing");
+}
+END_TEST
+
+/* --- Files of other programs, made with HDF5 itself */
+
+static hid_t foreign_create(const char *name)
+{
+    hid_t file = H5Fcreate(scratch(name), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate(H5S_SCALAR), type = H5Tcopy(H5T_C_S1);
+    const char *format = "srq-test";
+    const int version = 1;
+    H5Tset_size(type, H5T_VARIABLE);
+    hid_t a = H5Acreate2(file, "format", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t b = H5Acreate2(file, "version", H5T_STD_I16BE, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(H5Awrite(a, type, &format) >= 0 && H5Awrite(b, H5T_NATIVE_INT, &version) >= 0);
+    H5Aclose(a), H5Aclose(b), H5Tclose(type), H5Sclose(space);
+    return file;
+}
+
+static void foreign_set(hid_t file, const char *name, hid_t type, hid_t space, hid_t properties, const void *data)
+{
+    hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    ck_assert(set >= 0);
+    if (data) ck_assert(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+}
+
+static void foreign_texts(hid_t file, const char *name, size_t size, H5T_cset_t set, H5T_str_t pad, const void *data)
+{
+    const hsize_t two = 2;
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size);
+    H5Tset_cset(type, set);
+    H5Tset_strpad(type, pad);
+    foreign_set(file, name, type, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, data);
+    H5Tclose(type);
+}
+
+START_TEST(strings_of_any_kind_are_read)
+{
+    static const char *const names[] = {"ascii", "utf8", "null padded", "variable", "variable utf8"};
+    const char *const variable[2] = {"cat", "dog"};
+    hid_t file = foreign_create("foreign.h5");
+    foreign_texts(file, names[0], 4, H5T_CSET_ASCII, H5T_STR_NULLTERM, "cat\0dog");
+    foreign_texts(file, names[1], 6, H5T_CSET_UTF8, H5T_STR_NULLTERM, "cat\0\0\0dog\0\0");
+    foreign_texts(file, names[2], 3, H5T_CSET_ASCII, H5T_STR_NULLPAD, "catdog");
+    foreign_texts(file, names[3], H5T_VARIABLE, H5T_CSET_ASCII, H5T_STR_NULLTERM, variable);
+    foreign_texts(file, names[4], H5T_VARIABLE, H5T_CSET_UTF8, H5T_STR_NULLTERM, variable);
+    H5Fclose(file);
+    ck_assert_msg(open_test("foreign.h5") == SRQ_OK, "%s", srq_message());
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char **texts = NULL;
+        size_t count = 0;
+        ck_assert_msg(srq_h5_read_texts(reader, names[i], &count, &texts) == SRQ_OK, "%s", srq_message());
+        ck_assert_uint_eq(count, 2);
+        ck_assert_str_eq(texts[0], "cat");
+        ck_assert_str_eq(texts[1], "dog");
+        free(texts[0]), free(texts[1]), free(texts);
+    }
+}
+END_TEST
+
+/* A data set without a value must not leave the caller's memory as it was and claim success. */
+START_TEST(a_set_without_value_is_refused)
+{
+    float value = 7;
+    hid_t file = foreign_create("null.h5");
+    foreign_set(file, "null", H5T_NATIVE_FLOAT, H5Screate(H5S_NULL), H5P_DEFAULT, NULL);
+    H5Fclose(file);
+    ck_assert_int_eq(open_test("null.h5"), SRQ_OK);
+    expect_message(srq_h5_read(reader, "null", H5T_NATIVE_FLOAT, 0, NULL, &value), SRQ_ERROR_DATA, "data set null");
+}
+END_TEST
+
+/* A few bytes of header can claim any amount of data: it is refused before memory is filled with nothing. */
+START_TEST(data_that_was_never_written_is_refused)
+{
+    const hsize_t many = (hsize_t)1 << 32, chunk = 1 << 16;
+    const size_t shape = (size_t)1 << 32;
+    hid_t file = foreign_create("sparse.h5"), properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(properties, 1, &chunk);
+    foreign_set(file, "sparse", H5T_NATIVE_UINT8, H5Screate_simple(1, &many, NULL), properties, NULL);
+    H5Pclose(properties);
+    H5Fclose(file);
+    ck_assert_int_eq(open_test("sparse.h5"), SRQ_OK);
+    uint8_t one = 0; /* the read must not get as far as to use it */
+    expect_message(srq_h5_read(reader, "sparse", H5T_NATIVE_UINT8, 1, &shape, &one), SRQ_ERROR_DATA, "sparse");
+}
+END_TEST
+
+/* --- Files that are not whole */
+
+START_TEST(other_files_are_refused)
+{
+    unsigned char noise[4096];
+    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (unsigned char)(i * i * 31 + i);
+    scratch_write("noise.h5", noise, sizeof noise);
+    scratch_write("none.h5", noise, 0);
+    mkdir(scratch("folder.h5"), 0777);
+    mkfifo(scratch("pipe.h5"), 0666);
+    expect_message(open_test("missing.h5"), SRQ_ERROR_DATA, "missing.h5: No such file");
+    expect_message(open_test("noise.h5"), SRQ_ERROR_DATA, "noise.h5: not a whole HDF5 file");
+    expect_message(open_test("none.h5"), SRQ_ERROR_DATA, "none.h5: it is empty");
+    expect_message(open_test("folder.h5"), SRQ_ERROR_DATA, "folder.h5: it is a folder");
+    expect_message(open_test("pipe.h5"), SRQ_ERROR_DATA, "pipe.h5: it is not a regular file");
+    hid_t file = H5Fcreate(scratch("plain.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    expect_message(open_test("plain.h5"), SRQ_ERROR_DATA, "no attributes format and version");
+    write_sample("a.h5");
+    expect_message(srq_h5_reader_open(scratch("a.h5"), "a zoo", "srq-zoo", 1, &reader), SRQ_ERROR_DATA, "a zoo");
+    expect_message(srq_h5_reader_open(scratch("a.h5"), "a test", "srq-test", 2, &reader), SRQ_ERROR_DATA, "version 1");
+    ck_assert_ptr_null(reader);
+}
+END_TEST
+
+START_TEST(a_locked_file_says_so)
+{
+    write_sample("a.h5");
+    FILE *stream = fopen(scratch("a.h5"), "rb");
+    ck_assert(stream && flock(fileno(stream), LOCK_EX) == 0);
+    srq_status status = open_test("a.h5");
+    fclose(stream);
+    /* HDF5 may have been told not to lock. */
+    if (status != SRQ_OK) expect_message(status, SRQ_ERROR_DATA, "HDF5_USE_FILE_LOCKING");
+}
+END_TEST
+
+/* Reads all that write_sample wrote; what comes of it is one of two. */
+static void read_anything(void)
+{
+    static const char *const names[] = {"layers/conv1/weight", "empty", "scalar", "text", "texts", "a/b"};
+    float numbers[6];
+    int64_t value;
+    char *text = NULL, **list = NULL;
+    size_t count = 0;
+    const size_t shape[2] = {2, 3};
+    srq_status status = open_test("hurt.h5");
+    ck_assert_msg(status == SRQ_OK || status == SRQ_ERROR_DATA, "status %d: %s", status, srq_message());
+    if (status != SRQ_OK) return;
+    srq_h5_read(reader, names[0], H5T_NATIVE_FLOAT, 2, shape, numbers);
+    srq_h5_read(reader, names[2], H5T_NATIVE_INT64, 0, NULL, &value);
+    srq_h5_read_attribute_int(reader, "a", "bits", &value);
+    if (srq_h5_read_text(reader, names[3], &text) == SRQ_OK) free(text);
+    if (srq_h5_read_texts(reader, names[4], &count, &list) == SRQ_OK) {
+        for (size_t i = 0; i < count; i++) free(list[i]);
+        free(list);
+    }
+    if (srq_h5_members(reader, "/", &count, &list) == SRQ_OK) {
+        for (size_t i = 0; i < count; i++) free(list[i]);
+        free(list);
+    }
+    srq_h5_reader_close(&reader);
+}
+
+START_TEST(damaged_files_do_not_crash)
+{
+    size_t size = 0;
+    write_sample("a.h5");
+    unsigned char *data = scratch_read("a.h5", &size);
+    for (size_t i = 0; i < 40; i++) {
+        scratch_write("hurt.h5", data, size * i / 40);
+        ck_assert_int_eq(open_test("hurt.h5"), SRQ_ERROR_DATA);
+    }
+    for (uint64_t i = 0; i < 200; i++) {
+        uint32_t r[4];
+        srq_random(2, SRQ_RANDOM_TEST, 0, i, r);
+        unsigned char kept = data[r[0] % size];
+        data[r[0] % size] ^= (unsigned char)(1 + r[1] % 255);
+        scratch_write("hurt.h5", data, size);
+        read_anything();
+        data[r[0] % size] = kept;
+    }
+    free(data);
+}
+END_TEST
+
+/* The checksum of a chunk: a changed number is not taken for another number. */
+START_TEST(a_changed_number_is_noticed)
+{
+    const float weights[2] = {1.5f, -2};
+    float numbers[6];
+    const size_t shape[2] = {2, 3};
+    size_t size = 0, at = 0;
+    write_sample("a.h5");
+    unsigned char *data = scratch_read("a.h5", &size);
+    while (at + sizeof weights < size && memcmp(data + at, weights, sizeof weights) != 0) at++;
+    ck_assert(at + sizeof weights < size);
+    data[at] ^= 1;
+    scratch_write("hurt.h5", data, size);
+    free(data);
+    ck_assert_int_eq(open_test("hurt.h5"), SRQ_OK);
+    expect_message(srq_h5_read(reader, "layers/conv1/weight", H5T_NATIVE_FLOAT, 2, shape, numbers), SRQ_ERROR_DATA,
+                   "data set layers/conv1/weight cannot be read");
+}
+END_TEST
+
+int main(void)
+{
+    scratch_create();
+    setenv("CK_FORK", "no", 1);
+    Suite *suite = suite_create("h5");
+    TCase *tests = tcase_create("h5");
+    tcase_add_checked_fixture(tests, NULL, expect_closed);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, numbers_come_back);
+    tcase_add_test(tests, texts_and_names_come_back);
+    tcase_add_test(tests, equal_contents_make_equal_bytes);
+    tcase_add_test(tests, wrong_reads_are_named);
+    tcase_add_test(tests, strings_of_any_kind_are_read);
+    tcase_add_test(tests, a_set_without_value_is_refused);
+    tcase_add_test(tests, data_that_was_never_written_is_refused);
+    tcase_add_test(tests, other_files_are_refused);
+    tcase_add_test(tests, a_locked_file_says_so);
+    tcase_add_test(tests, damaged_files_do_not_crash);
+    tcase_add_test(tests, a_changed_number_is_noticed);
+    suite_add_tcase(suite, tests);
+    return srq_suite_run(suite);
+}
