@@ -3,12 +3,14 @@
 #include "io/file.h"
 #include "io/schema.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_LIMIT = 1 << 20, PATH_SIZE = 4096 };
+enum { FILE_LIMIT = 1 << 20, INCLUDE_LIMIT = 64, INCLUDE_DEPTH = 10, PATH_SIZE = 4096 };
 
 struct srq_config {
     srq_settings settings;
@@ -56,26 +58,169 @@ static void folder_of(const char *path, char out[PATH_SIZE])
         snprintf(out, PATH_SIZE, ".");
 }
 
+/* --- Before libconfig
+ *
+ * libconfig 1.5 ends the process when it meets an @include of a folder, and cuts an integer of more than 32 bits
+ * without an L to its lower half. So a light pass over comments, texts and numbers goes first. */
+
+typedef struct srq_scan {
+    const char *path, *folder; /* of the file, for messages; where @include starts */
+    int line, depth;
+    int *included; /* files so far */
+} srq_scan;
+
+static srq_status scan_text(const srq_scan *outer, const char *text);
+
+static srq_status scan_file(const srq_scan *outer, const char *path)
+{
+    char *text = NULL;
+    srq_status status = srq_file_read_text(path, FILE_LIMIT, &text);
+    if (status == SRQ_ERROR_DATA) return srq_fail(SRQ_ERROR_USAGE, "%s", srq_message());
+    SRQ_TRY(status);
+    srq_scan scan = *outer;
+    scan.path = path;
+    status = scan_text(&scan, text);
+    free(text);
+    return status;
+}
+
+/* `at` is behind @include's opening quote. */
+static srq_status scan_include(const srq_scan *scan, const char *at)
+{
+    char path[2 * PATH_SIZE], *text = NULL;
+    size_t length = 0;
+    if (strcmp(scan->folder, ".") != 0) length = (size_t)snprintf(path, sizeof path, "%s/", scan->folder);
+    for (; *at && *at != '"' && length < sizeof path - 1; at++) {
+        if (*at == '\\' && at[1]) at++;
+        path[length++] = *at;
+    }
+    path[length] = '\0';
+    if (scan->depth >= INCLUDE_DEPTH || ++*scan->included > INCLUDE_LIMIT)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s:%d: @include goes more than %d files deep or takes in more than %d files; does a file "
+                        "include itself?",
+                        scan->path, scan->line, INCLUDE_DEPTH, INCLUDE_LIMIT);
+    /* A file that cannot be read is the mistake of the line that asks for it. */
+    if (srq_file_read_text(path, FILE_LIMIT, &text) != SRQ_OK)
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: @include: %s", scan->path, scan->line, srq_message());
+    srq_scan inner = {.path = path, .folder = scan->folder, .depth = scan->depth + 1, .included = scan->included};
+    srq_status status = scan_text(&inner, text);
+    free(text);
+    return status;
+}
+
+/* The end of the number at `at`; an integer must be one that libconfig reads in full. */
+static srq_status scan_number(const srq_scan *scan, const char *at, const char **end)
+{
+    const char *digits = at + (*at == '-' || *at == '+');
+    const bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+    const char *behind = digits + strspn(digits, "0123456789");
+    *end = behind + strspn(behind, ".0123456789eE+-");
+    /* A float or only a sign. */
+    if (!hexadecimal && (behind == digits || *end != behind)) return SRQ_OK;
+    char *stop;
+    errno = 0;
+    const long long value = strtoll(at, &stop, hexadecimal ? 16 : 10);
+    *end = stop + strspn(stop, "L");
+    const int length = (int)(*end - at);
+    if (errno == ERANGE)
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the integer %.*s does not fit in 64 bits; use a smaller one",
+                        scan->path, scan->line, length > 60 ? 60 : length, at);
+    if (*end == stop && (value < INT_MIN || value > INT_MAX))
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the integer %.*s does not fit in 32 bits; write it as %.*sL",
+                        scan->path, scan->line, length, at, length, at);
+    return SRQ_OK;
+}
+
+static const char *skip_comment(const char *at, int *line)
+{
+    if (at[0] == '#' || at[1] == '/') return at + strcspn(at, "\n");
+    const char *end = strstr(at + 2, "*/");
+    end = end ? end + 2 : at + strlen(at);
+    for (; at < end; at++) *line += *at == '\n';
+    return end;
+}
+
+/* libconfig loses memory in a text that has no end. */
+static srq_status skip_quoted(srq_scan *scan, const char *at, const char **end)
+{
+    const int start = scan->line;
+    for (at++; *at && *at != '"'; at++) {
+        if (*at == '\\' && at[1]) at++;
+        scan->line += *at == '\n';
+    }
+    *end = at + (*at == '"');
+    if (*at) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the text that begins here has no closing quote; add one", scan->path,
+                    start);
+}
+
+/* The opening quote of an @include, which must be the first thing on its line, or NULL. */
+static const char *include_at(const char *text, const char *at)
+{
+    const char *begin = at, *quote = at + strlen("@include");
+    while (begin > text && (begin[-1] == ' ' || begin[-1] == '\t')) begin--;
+    if ((begin > text && begin[-1] != '\n') || strncmp(at, "@include", strlen("@include")) != 0) return NULL;
+    const size_t blanks = strspn(quote, " \t");
+    return blanks && quote[blanks] == '"' ? quote + blanks : NULL;
+}
+
+static srq_status scan_text(const srq_scan *outer, const char *text)
+{
+    srq_scan scan = *outer;
+    scan.line = 1;
+    for (const char *at = text; *at;) {
+        const char *quote;
+        if (*at == '#' || (*at == '/' && (at[1] == '/' || at[1] == '*'))) {
+            at = skip_comment(at, &scan.line);
+        } else if (*at == '@' && (quote = include_at(text, at))) {
+            SRQ_TRY(scan_include(&scan, quote + 1));
+            at = quote;
+        } else if (*at == '"') {
+            SRQ_TRY(skip_quoted(&scan, at, &at));
+        } else if (isalpha((unsigned char)*at) || *at == '*') {
+            while (isalnum((unsigned char)*at) || (*at && strchr("*_-", *at))) at++;
+        } else if (*at && strchr("+-.0123456789", *at)) {
+            const char *end = at;
+            SRQ_TRY(scan_number(&scan, at, &end));
+            at = end > at ? end : at + 1;
+        } else {
+            scan.line += *at == '\n';
+            at++;
+        }
+    }
+    return SRQ_OK;
+}
+
 /* --- Reading with libconfig */
 
 static srq_status parsed(config_t *tree, int whole, const char *name)
 {
     if (whole == CONFIG_TRUE) return SRQ_OK;
-    const char *file = config_error_file(tree);
-    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: %s; settings look like `name = value;` and groups like `name = { ... };`",
-                    file ? file : name, config_error_line(tree), config_error_text(tree));
+    char path[2 * PATH_SIZE];
+    const char *text = config_error_text(tree), *hint = "";
+    if (strcmp(text, "syntax error") == 0)
+        hint = " here or just before; settings look like `name = value;` and groups like `name = { ... };`";
+    if (strncmp(text, "duplicate", 9) == 0) hint = "; keep one of the two";
+    srq_source(tree, config_error_file(tree), name, path, sizeof path);
+    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: %s%s", path, config_error_line(tree), text, hint);
 }
 
 static srq_status parse_file(config_t *tree, const char *path)
 {
-    char *text = NULL, folder[PATH_SIZE];
-    /* libconfig takes what it gets: that it is a text file of sane size is checked before. */
-    srq_status status = srq_file_read_text(path, FILE_LIMIT, &text);
-    free(text);
-    if (status != SRQ_OK) return srq_fail(SRQ_ERROR_USAGE, "%s", srq_message());
+    char folder[PATH_SIZE];
+    int included = 0;
     folder_of(path, folder);
+    SRQ_TRY(scan_file(&(srq_scan){.folder = folder, .included = &included}, path));
     config_set_include_dir(tree, folder);
     return parsed(tree, config_read_file(tree, path), path);
+}
+
+static srq_status parse_text(config_t *tree, const char *text, const char *name)
+{
+    int included = 0;
+    SRQ_TRY(scan_text(&(srq_scan){.path = name, .folder = ".", .included = &included}, text));
+    return parsed(tree, config_read_string(tree, text), name);
 }
 
 /* --- From the tree to the settings */
@@ -88,15 +233,12 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
         char path[256], where[512];
         snprintf(path, sizeof path, "%s%s", prefix, config_setting_name(member));
         if (strcmp(path, "model") == 0) continue;
-        const char *names[64] = {"model"};
-        int count = 1;
         bool is_setting = false, is_group = false;
         const size_t length = strlen(path);
         for (int s = 0; s < srq_schema_count; s++) {
-            names[count++] = srq_schema[s].path;
-            is_setting = is_setting || strcmp(srq_schema[s].path, path) == 0;
-            is_group =
-                is_group || (strncmp(srq_schema[s].path, path, length) == 0 && srq_schema[s].path[length] == '.');
+            const char *known = srq_schema[s].path;
+            is_setting = is_setting || strcmp(known, path) == 0;
+            is_group = is_group || (strncmp(known, path, length) == 0 && known[length] == '.');
         }
         srq_where(member, file, where, sizeof where);
         if (is_group && config_setting_is_group(member)) {
@@ -104,10 +246,13 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
             snprintf(deeper, sizeof deeper, "%s.", path);
             SRQ_TRY(check_known(member, deeper, file));
         } else if (is_group) {
-            return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be a group such as %s = { ... };", where, path, path);
+            char found[160];
+            const srq_value value = srq_value_of(member, file);
+            return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be a group such as %s = { ... };, but is %s", where, path,
+                            path, srq_describe(&value, found, sizeof found));
         } else if (!is_setting) {
             return srq_fail(SRQ_ERROR_USAGE, "%s: no setting is called %s; did you mean %s?", where, path,
-                            srq_closest(path, names, count));
+                            srq_setting_closest(path));
         }
     }
     return SRQ_OK;
@@ -140,6 +285,7 @@ static srq_status assign_all(const config_t *tree, const char *file, srq_setting
 static srq_status read_model_file(const char *path, const char *where, srq_model_spec *model)
 {
     config_t tree;
+    if (!*path) return srq_fail(SRQ_ERROR_USAGE, "%s: the path of the model file is empty; name a file", where);
     config_init(&tree);
     srq_status status = parse_file(&tree, path);
     if (status == SRQ_OK)
@@ -150,12 +296,9 @@ static srq_status read_model_file(const char *path, const char *where, srq_model
     return status;
 }
 
-/* `set` is what --set model=... says, or NULL. */
-static srq_status read_model(const config_t *tree, const char *file, const char *folder, const char *set,
-                             srq_model_spec *model)
+static srq_status read_model(const config_t *tree, const char *file, const char *folder, srq_model_spec *model)
 {
-    char path[2 * PATH_SIZE];
-    if (set) return read_model_file(set, "--set model", model);
+    char path[2 * PATH_SIZE], where[600];
     const config_setting_t *setting = config_lookup(tree, "model");
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model is missing; add a line such as model = \"models/lenet5.cfg\";",
@@ -163,13 +306,15 @@ static srq_status read_model(const config_t *tree, const char *file, const char 
     if (config_setting_is_group(setting)) return srq_model_read(setting, file, model);
     srq_value value = srq_value_of(setting, file);
     if (value.kind != SRQ_VALUE_TEXT)
-        return srq_fail(SRQ_ERROR_USAGE, "%s: model must be the path of a model file, or a group", value.where);
-    if (value.text[0] == '/')
+        return srq_fail(SRQ_ERROR_USAGE, "%s: model must be the path of a model file or a group, but is %s",
+                        value.where, srq_describe(&value, path, sizeof path));
+    /* As short as the user would write it. */
+    if (value.text[0] == '/' || strcmp(folder, ".") == 0)
         snprintf(path, sizeof path, "%s", value.text);
     else
         snprintf(path, sizeof path, "%s/%s", folder, value.text);
-    strncat(value.where, ": model", sizeof value.where - strlen(value.where) - 1);
-    return read_model_file(path, value.where, model);
+    snprintf(where, sizeof where, "%s: model", value.where);
+    return read_model_file(path, where, model);
 }
 
 /* --- --set */
@@ -180,59 +325,95 @@ static srq_status split_set(const char *set, char path[128], const char **value)
     const char *equals = strchr(set, '=');
     if (!equals || equals == set || (size_t)(equals - set) >= 128)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: it must be path=value, such as --set train.epochs=3", set);
+    if (strlen(equals + 1) >= PATH_SIZE)
+        return srq_fail(SRQ_ERROR_USAGE, "--set %.100s...: the value is longer than %d characters; use a shorter one",
+                        set, PATH_SIZE - 1);
     snprintf(path, 128, "%.*s", (int)(equals - set), set);
     *value = equals + 1;
     return SRQ_OK;
 }
 
+static const srq_setting *find_setting(const char *path)
+{
+    for (int s = 0; s < srq_schema_count; s++)
+        if (strcmp(srq_schema[s].path, path) == 0) return &srq_schema[s];
+    return NULL;
+}
+
 static srq_status apply_set(const char *set, srq_settings *settings)
 {
     char path[128], room[PATH_SIZE];
-    const char *text = "", *names[64] = {"model"};
-    int count = 1;
+    const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
-    if (strcmp(path, "model") == 0) return SRQ_OK; /* taken by read_model */
-    for (int s = 0; s < srq_schema_count; s++) {
-        names[count++] = srq_schema[s].path;
-        if (strcmp(srq_schema[s].path, path) != 0) continue;
-        srq_value value = srq_value_of_text(text, room, sizeof room);
-        /* A file may be called 2024: where a text is wanted, digits are one. */
-        if (srq_schema[s].type == SRQ_SET_TEXT && value.kind != SRQ_VALUE_TEXT) {
-            snprintf(room, sizeof room, "%s", text);
-            value = (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
-        }
-        snprintf(value.where, sizeof value.where, "--set %.400s", set);
-        SRQ_TRY(srq_setting_assign(&srq_schema[s], &value, settings));
-        if (strcmp(path, "data.file") != 0) return SRQ_OK;
-        char given[PATH_SIZE];
-        snprintf(given, sizeof given, "%s", settings->data.file);
-        return resolve_path(".", given, settings->data.file);
+    if (strcmp(path, "model") == 0) return SRQ_OK; /* taken by read_set_model */
+    const srq_setting *setting = find_setting(path);
+    if (!setting)
+        return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
+                        srq_setting_closest(path));
+    srq_value value = srq_value_of_text(text, room, sizeof room);
+    /* A file may be called 2024: where a text is wanted, digits are one. */
+    if (setting->type == SRQ_SET_TEXT && value.kind != SRQ_VALUE_TEXT) {
+        snprintf(room, sizeof room, "%s", text);
+        value = (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
     }
-    return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
-                    srq_closest(path, names, count));
+    snprintf(value.where, sizeof value.where, "--set %.400s", set);
+    SRQ_TRY(srq_setting_assign(setting, &value, settings));
+    if (strcmp(path, "data.file") != 0) return SRQ_OK;
+    char given[PATH_SIZE];
+    snprintf(given, sizeof given, "%s", settings->data.file);
+    return resolve_path(".", given, settings->data.file);
 }
 
-static const char *set_of_model(int count, const char *const *sets)
+/* The --set that decides `path`, the last one, or NULL. */
+static const char *find_set(int count, const char *const *sets, const char *path)
 {
-    const char *value = NULL;
-    for (int i = 0; i < count; i++)
-        if (strncmp(sets[i], "model=", 6) == 0) value = sets[i] + 6;
-    return value;
+    const size_t length = strlen(path);
+    for (int i = count - 1; i >= 0; i--)
+        if (strncmp(sets[i], path, length) == 0 && sets[i][length] == '=') return sets[i];
+    return NULL;
+}
+
+static srq_status read_set_model(const char *set, srq_model_spec *model)
+{
+    char path[128], room[PATH_SIZE], where[600];
+    const char *text = "";
+    SRQ_TRY(split_set(set, path, &text));
+    const srq_value value = srq_value_of_text(text, room, sizeof room);
+    snprintf(where, sizeof where, "--set %.400s", set);
+    return read_model_file(value.kind == SRQ_VALUE_TEXT ? value.text : text, where, model);
 }
 
 /* --- Putting it together */
 
-static srq_status check_together(const srq_settings *s, const char *file)
+/* Where batch and shards got the values that do not go together: --set comes after the file. */
+static void locate_shards(const config_t *tree, const char *file, int count, const char *const *sets, char *where,
+                          size_t size)
+{
+    static const char *const paths[] = {"train.batch", "train.shards"};
+    snprintf(where, size, "%s", file);
+    for (int i = 0; i < 2; i++) {
+        const config_setting_t *setting = config_lookup(tree, paths[i]);
+        if (setting) srq_where(setting, file, where, size);
+    }
+    for (int i = 0; i < 2; i++) {
+        const char *set = find_set(count, sets, paths[i]);
+        if (set) snprintf(where, size, "--set %.400s", set);
+    }
+}
+
+static srq_status check_together(const srq_settings *s, const config_t *tree, const char *file, int count,
+                                 const char *const *sets)
 {
     if (!s->data.file[0])
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s: data.file is missing; add data = { file = \"...\"; }; (`srq data import` makes one)",
                         file);
-    if (s->train.shards > s->train.batch)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: train.shards is %d, but a batch has only train.batch = %d images; use fewer shards", file,
-                        s->train.shards, s->train.batch);
-    return SRQ_OK;
+    if (s->train.shards <= s->train.batch) return SRQ_OK;
+    char where[512];
+    locate_shards(tree, file, count, sets, where, sizeof where);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s: train.shards is %d, but a batch has only train.batch = %d images; use fewer shards", where,
+                    s->train.shards, s->train.batch);
 }
 
 static srq_status print_resolved(srq_config *config)
@@ -271,8 +452,9 @@ static srq_status fill(srq_config *config, const config_t *tree, const char *nam
         SRQ_TRY(resolve_path(folder, given, s->data.file));
     }
     for (int i = 0; i < set_count; i++) SRQ_TRY(apply_set(sets[i], s));
-    SRQ_TRY(read_model(tree, name, folder ? folder : ".", set_of_model(set_count, sets), &s->model));
-    SRQ_TRY(check_together(s, name));
+    const char *model = find_set(set_count, sets, "model");
+    SRQ_TRY(model ? read_set_model(model, &s->model) : read_model(tree, name, folder ? folder : ".", &s->model));
+    SRQ_TRY(check_together(s, tree, name, set_count, sets));
     srq_model_set_quantizers(s);
     return print_resolved(config);
 }
@@ -306,7 +488,7 @@ srq_status srq_config_parse(const char *text, const char *name, srq_config **con
     if (!made) return srq_fail_memory(sizeof *made, "the configuration");
     config_t tree;
     config_init(&tree);
-    srq_status status = parsed(&tree, config_read_string(&tree, text), name);
+    srq_status status = parse_text(&tree, text, name);
     if (status == SRQ_OK) status = fill(made, &tree, name, NULL, 0, NULL);
     return finish(status, &tree, made, config);
 }
@@ -342,35 +524,6 @@ static void print_to(char *out, size_t size, const srq_setting *setting, const s
     out[size - 1] = '\0';
 }
 
-static void layer_to(char *out, size_t size, const srq_model_spec *model, int index)
-{
-    snprintf(out, size, "not there");
-    if (index >= model->layer_count) return;
-    FILE *stream = fmemopen(out, size, "w");
-    if (!stream) return;
-    srq_model_print_layer(&model->layers[index], stream);
-    fclose(stream);
-    out[size - 1] = '\0';
-}
-
-static bool models_differ(const srq_model_spec *here, const srq_model_spec *there, char *what, size_t what_size)
-{
-    if (here->height != there->height || here->width != there->width || here->channels != there->channels) {
-        snprintf(what, what_size, "the model's input is %d x %d x %d here and %d x %d x %d there", here->height,
-                 here->width, here->channels, there->height, there->width, there->channels);
-        return true;
-    }
-    for (int i = 0; i < here->layer_count || i < there->layer_count; i++) {
-        char a[1024], b[1024];
-        layer_to(a, sizeof a, here, i);
-        layer_to(b, sizeof b, there, i);
-        if (strcmp(a, b) == 0) continue;
-        snprintf(what, what_size, "layer %d of the model is %s here and %s there", i + 1, a, b);
-        return true;
-    }
-    return false;
-}
-
 bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size)
 {
     for (int i = 0; i < srq_schema_count; i++) {
@@ -382,5 +535,5 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, char *w
         snprintf(what, what_size, "%s is %s here and %s there", srq_schema[i].path, a, b);
         return true;
     }
-    return models_differ(&here->settings.model, &there->settings.model, what, what_size);
+    return srq_model_differs(&here->settings.model, &there->settings.model, what, what_size);
 }

@@ -351,8 +351,10 @@ static srq_status shape_of(const srq_h5_reader *reader, const char *name, hid_t 
     hid_t space = H5Dget_space(set);
     hsize_t dimensions[8];
     int found = H5Sget_simple_extent_ndims(space);
+    bool null = H5Sget_simple_extent_type(space) == H5S_NULL;
     if (found >= 0 && found <= 8) H5Sget_simple_extent_dims(space, dimensions, NULL);
     H5Sclose(space);
+    if (null) return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has no value; write the file again", reader->path, name);
     if (found < 0 || found > 8)
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions; at most 8 are expected", reader->path, name,
                         found);
@@ -379,6 +381,25 @@ static void print_shape(char *out, size_t size, int rank, const size_t *shape)
     for (int i = 0; i < rank && n < size; i++) n += (size_t)snprintf(out + n, size - n, "[%zu]", shape[i]);
 }
 
+/* A header of a few bytes can claim any shape, and HDF5 fills what was never written with zeros. No compression makes
+ * numbers 4096 times smaller (deflate, the strongest in use, 1032 times), so less than that was not written by anyone.
+ */
+static srq_status check_stored(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
+{
+    const hsize_t stored = H5Dget_storage_size(set), limit = stored * 4096;
+    hsize_t count = 1;
+    for (int i = 0; i < rank; i++)
+        if (shape[i] == 0) return SRQ_OK;
+    for (int i = 0; i < rank; i++) {
+        if (count > limit / shape[i])
+            return srq_fail(SRQ_ERROR_DATA,
+                            "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
+                            reader->path, name, (unsigned long long)stored);
+        count *= shape[i];
+    }
+    return SRQ_OK;
+}
+
 static srq_status read_checked(const srq_h5_reader *reader, const char *name, hid_t set, hid_t type, int rank,
                                const size_t *shape, void *data)
 {
@@ -393,6 +414,7 @@ static srq_status read_checked(const srq_h5_reader *reader, const char *name, hi
         print_shape(expected, sizeof expected, rank, shape);
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", reader->path, name, is, expected);
     }
+    SRQ_TRY(check_stored(reader, name, set, rank, shape));
     if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) return broken(reader, name);
     return SRQ_OK;
 }

@@ -11,17 +11,18 @@ enum { OUT = 1, KERNEL = 2, STRIDE = 4, PADDING = 8, BIAS = 16, MOMENTUM = 32, E
 typedef struct layer_type {
     const char *name;
     unsigned keys, required;
+    int min_inputs, max_inputs;
 } layer_type;
 
 static const layer_type types[] = {
-    {"conv", OUT | KERNEL | STRIDE | PADDING | BIAS, OUT | KERNEL},
-    {"dense", OUT | BIAS, OUT},
-    {"max_pool", KERNEL | STRIDE | PADDING, KERNEL},
-    {"avg_pool", KERNEL | STRIDE | PADDING, 0},
-    {"batch_norm", MOMENTUM | EPSILON, 0},
-    {"relu", 0, 0},
-    {"add", 0, 0},
-    {"quantize", 0, 0},
+    {"conv", OUT | KERNEL | STRIDE | PADDING | BIAS, OUT | KERNEL, 1, 1},
+    {"dense", OUT | BIAS, OUT, 1, 1},
+    {"max_pool", KERNEL | STRIDE | PADDING, KERNEL, 1, 1},
+    {"avg_pool", KERNEL | STRIDE | PADDING, 0, 1, 1},
+    {"batch_norm", MOMENTUM | EPSILON, 0, 1, 1},
+    {"relu", 0, 0, 1, 1},
+    {"add", 0, 0, 2, SRQ_INPUTS_MAX},
+    {"quantize", 0, 0, 1, 1},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types };
 
@@ -39,6 +40,14 @@ static srq_status bad(const config_setting_t *setting, const char *file, const c
     return srq_fail(SRQ_ERROR_USAGE, "%s: %s", where, what);
 }
 
+static srq_status mistyped(const config_setting_t *setting, const char *file, const char *key, const char *expected)
+{
+    char found[160];
+    const srq_value v = srq_value_of(setting, file);
+    return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be %s, but is %s", v.where, key, expected,
+                    srq_describe(&v, found, sizeof found));
+}
+
 static const layer_type *find_type(const char *name)
 {
     for (int i = 0; i < TYPE_COUNT; i++)
@@ -51,7 +60,7 @@ static srq_status read_integer(const config_setting_t *setting, const char *file
     srq_value v = srq_value_of(setting, file);
     const char *key = config_setting_name(setting) ? config_setting_name(setting)
                                                    : config_setting_name(config_setting_parent(setting));
-    if (v.kind != SRQ_VALUE_INTEGER) return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be an integer", v.where, key);
+    if (v.kind != SRQ_VALUE_INTEGER) return mistyped(setting, file, key, "an integer");
     if (v.integer < min || v.integer > max)
         return srq_fail(SRQ_ERROR_USAGE, "%s: %s is %lld, but must be from %d to %d", v.where, key, v.integer, min,
                         max);
@@ -66,7 +75,8 @@ static srq_status read_pair(const config_setting_t *group, const char *key, cons
     const config_setting_t *setting = config_setting_get_member(group, key);
     if (!setting) return SRQ_OK;
     if (config_setting_is_array(setting) || config_setting_is_list(setting)) {
-        if (config_setting_length(setting) != 2) return bad(setting, file, "a pair must be [height, width]");
+        if (config_setting_length(setting) != 2)
+            return bad(setting, file, "a pair must be [height, width], such as [3, 3]");
         for (unsigned i = 0; i < 2; i++)
             SRQ_TRY(read_integer(config_setting_get_elem(setting, i), file, min, max, &values[i]));
         return SRQ_OK;
@@ -82,8 +92,9 @@ static srq_status read_fraction(const config_setting_t *group, const char *key, 
     if (!setting) return SRQ_OK;
     srq_value v = srq_value_of(setting, file);
     bool number = v.kind == SRQ_VALUE_INTEGER || v.kind == SRQ_VALUE_FLOAT;
-    if (!number || !(v.number > 0 && v.number <= 1))
-        return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be a number above 0 and at most 1", v.where, key);
+    /* A float is what is kept: 1e-60 would become 0. */
+    if (!number || !((float)v.number > 0 && v.number <= 1))
+        return mistyped(setting, file, key, "a number above 0 and at most 1");
     *value = (float)v.number;
     return SRQ_OK;
 }
@@ -92,11 +103,10 @@ static srq_status read_text(const config_setting_t *group, const char *key, cons
 {
     const config_setting_t *setting = config_setting_get_member(group, key);
     char what[64];
-    snprintf(what, sizeof what, "%s is missing", key);
+    snprintf(what, sizeof what, "%s is missing; add %s = \"...\";", key, key);
     if (!setting) return bad(group, file, what);
-    snprintf(what, sizeof what, "%s must be a text in quotes", key);
     *value = config_setting_get_string(setting);
-    return *value ? SRQ_OK : bad(setting, file, what);
+    return *value ? SRQ_OK : mistyped(setting, file, key, "a text in quotes");
 }
 
 static srq_status read_name(const config_setting_t *group, const char *file, char name[SRQ_NAME_SIZE])
@@ -180,7 +190,7 @@ static srq_status read_numbers(const config_setting_t *group, const char *file, 
         return bad(group, file, "an avg_pool without a kernel takes the whole image: stride and padding need a kernel");
     layer->bias = (type->keys & BIAS) != 0;
     if (bias) {
-        if (config_setting_type(bias) != CONFIG_TYPE_BOOL) return bad(bias, file, "bias must be true or false");
+        if (config_setting_type(bias) != CONFIG_TYPE_BOOL) return mistyped(bias, file, "bias", "true or false");
         layer->bias = config_setting_get_bool(bias);
     }
     layer->momentum = 0.1f;
@@ -189,44 +199,80 @@ static srq_status read_numbers(const config_setting_t *group, const char *file, 
     return read_fraction(group, "epsilon", file, &layer->epsilon);
 }
 
+/* Whether a layer at `index` or below it in the file is called `name`. */
+static bool is_below(const config_setting_t *layers, int index, const char *name)
+{
+    for (int i = index; i < config_setting_length(layers); i++) {
+        const config_setting_t *layer = config_setting_get_elem(layers, (unsigned)i);
+        const char *other;
+        if (config_setting_is_group(layer) && config_setting_lookup_string(layer, "name", &other) == CONFIG_TRUE &&
+            strcmp(other, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static srq_status unknown_input(const srq_model_spec *model, int index, const config_setting_t *setting,
+                                const char *file)
+{
+    const char *name = config_setting_get_string(setting);
+    char what[320];
+    const config_setting_t *layers = config_setting_parent(config_setting_parent(config_setting_parent(setting)));
+    if (is_below(layers, index, name)) {
+        snprintf(what, sizeof what,
+                 "input \"%.64s\" is this layer or one below it; layers must come after their inputs, so move it up "
+                 "(a cycle cannot be)",
+                 name);
+        return bad(setting, file, what);
+    }
+    const char **names = malloc(((size_t)index + 1) * sizeof *names);
+    if (!names) return srq_fail_memory(((size_t)index + 1) * sizeof *names, "names of layers");
+    names[0] = "input";
+    for (int i = 0; i < index; i++) names[i + 1] = model->layers[i].name;
+    snprintf(what, sizeof what, "no layer is called \"%.64s\"; did you mean \"%s\"?", name,
+             srq_closest(name, names, index + 1));
+    free(names);
+    return bad(setting, file, what);
+}
+
 /* One input: "input" or the name of an earlier layer. */
 static srq_status check_input(const srq_model_spec *model, int index, const config_setting_t *setting, const char *file)
 {
     const char *name = config_setting_get_string(setting);
-    if (!name) return bad(setting, file, "inputs must be names of layers in quotes");
+    if (!name) return mistyped(setting, file, "an input", "the name of a layer in quotes");
     if (strcmp(name, "input") == 0) return SRQ_OK;
-    const char **names = malloc(((size_t)index + 1) * sizeof *names);
-    if (!names) return srq_fail_memory((size_t)index * sizeof *names, "names of layers");
-    bool found = false;
-    names[0] = "input";
-    for (int i = 0; i < index; i++) {
-        names[i + 1] = model->layers[i].name;
-        found = found || strcmp(name, model->layers[i].name) == 0;
-    }
-    char what[384] = "";
-    if (!found)
-        snprintf(what, sizeof what,
-                 "input \"%.64s\" is not \"input\" or a layer above this one; layers must come after their inputs, "
-                 "which also "
-                 "rules out cycles; did you mean \"%s\"?",
-                 name, srq_closest(name, names, index + 1));
-    free(names);
-    return found ? SRQ_OK : bad(setting, file, what);
+    for (int i = 0; i < index; i++)
+        if (strcmp(name, model->layers[i].name) == 0) return SRQ_OK;
+    return unknown_input(model, index, setting, file);
 }
 
-static srq_status read_inputs(const config_setting_t *group, const char *file, const srq_model_spec *model, int index,
-                              srq_layer_spec *layer)
+static srq_status check_input_count(const config_setting_t *setting, const char *file, const layer_type *type,
+                                    int count)
+{
+    char what[128];
+    if (count >= type->min_inputs && count <= type->max_inputs) return SRQ_OK;
+    if (type->max_inputs > 1)
+        snprintf(what, sizeof what, "a layer of type %s has %d to %d inputs, but this one has %d; list them in inputs",
+                 type->name, type->min_inputs, type->max_inputs, count);
+    else
+        snprintf(what, sizeof what, "a layer of type %s has one input, but this one has %d", type->name, count);
+    return bad(setting, file, what);
+}
+
+static srq_status read_inputs(const config_setting_t *group, const char *file, const layer_type *type,
+                              const srq_model_spec *model, int index, srq_layer_spec *layer)
 {
     const config_setting_t *inputs = config_setting_get_member(group, "inputs");
     if (!inputs) {
+        SRQ_TRY(check_input_count(group, file, type, 1));
         layer->input_count = 1;
         snprintf(layer->inputs[0], SRQ_NAME_SIZE, "%s", index ? model->layers[index - 1].name : "input");
         return SRQ_OK;
     }
     if (!config_setting_is_array(inputs) && !config_setting_is_list(inputs))
-        return bad(inputs, file, "inputs must be a list of names such as [\"relu1\", \"conv2\"]");
+        return mistyped(inputs, file, "inputs", "a list of names such as [\"relu1\", \"conv2\"]");
     const int count = config_setting_length(inputs);
-    if (count < 1 || count > SRQ_INPUTS_MAX) return bad(inputs, file, "a layer has 1 to 8 inputs");
+    SRQ_TRY(check_input_count(inputs, file, type, count));
     for (int i = 0; i < count; i++) {
         const config_setting_t *input = config_setting_get_elem(inputs, (unsigned)i);
         SRQ_TRY(check_input(model, index, input, file));
@@ -257,7 +303,7 @@ static srq_status read_layer(const config_setting_t *group, const char *file, sr
     SRQ_TRY(read_type(group, file, layer, &type));
     SRQ_TRY(check_keys(group, file, type));
     SRQ_TRY(read_numbers(group, file, type, layer));
-    return read_inputs(group, file, model, index, layer);
+    return read_inputs(group, file, type, model, index, layer);
 }
 
 static srq_status read_layers(const config_setting_t *group, const char *file, srq_model_spec *model)
@@ -266,7 +312,7 @@ static srq_status read_layers(const config_setting_t *group, const char *file, s
     if (!layers || !config_setting_is_list(layers) || config_setting_length(layers) < 1)
         return bad(layers ? layers : group, file, "layers must be a list ( { ... }, { ... } ) of at least one layer");
     const int count = config_setting_length(layers);
-    if (count > SRQ_LAYERS_MAX) return bad(layers, file, "more than 4096 layers");
+    if (count > SRQ_LAYERS_MAX) return bad(layers, file, "a model has at most 4096 layers");
     model->layers = calloc((size_t)count, sizeof *model->layers);
     if (!model->layers) return srq_fail_memory((size_t)count * sizeof *model->layers, "the layers");
     for (int i = 0; i < count; i++) {
@@ -332,37 +378,50 @@ void srq_model_set_quantizers(srq_settings *settings)
     spec.estimator = strcmp(settings->quantizer.estimator, "argmax") == 0 ? SRQ_ESTIMATOR_ARGMAX : SRQ_ESTIMATOR_FULL;
     for (int i = 0; i < settings->model.layer_count; i++) {
         srq_layer_spec *layer = &settings->model.layers[i];
+        const bool activation = strcmp(layer->type, "quantize") == 0;
+        if (!activation && !(find_type(layer->type)->keys & OUT)) continue;
         layer->quantizer = spec;
-        bool activation = strcmp(layer->type, "quantize") == 0;
         layer->quantizer.bits = activation ? settings->quantizer.activation_bits : settings->quantizer.weight_bits;
     }
 }
 
 /* --- Printing */
 
-static void print_pair(const char *key, const int values[2], FILE *out)
+static void print_inputs(const srq_layer_spec *layer, FILE *out)
 {
-    fprintf(out, " %s = [%d, %d];", key, values[0], values[1]);
+    for (int i = 0; i < layer->input_count; i++) fprintf(out, "%s\"%s\"", i ? ", " : "[", layer->inputs[i]);
+    fputc(']', out);
 }
 
-void srq_model_print_layer(const srq_layer_spec *layer, FILE *out)
+static void print_value(const srq_layer_spec *layer, const char *key, FILE *out)
 {
-    const unsigned has = find_type(layer->type)->keys;
-    fprintf(out, "{ name = \"%s\"; type = \"%s\"; inputs = [", layer->name, layer->type);
-    for (int i = 0; i < layer->input_count; i++) fprintf(out, "%s\"%s\"", i ? ", " : "", layer->inputs[i]);
-    fputs("];", out);
-    if (has & OUT) fprintf(out, " out = %d;", layer->out);
-    if ((has & KERNEL) && layer->kernel[0]) {
-        print_pair("kernel", layer->kernel, out);
-        print_pair("stride", layer->stride, out);
-        print_pair("padding", layer->padding, out);
-    }
-    if (has & BIAS) fprintf(out, " bias = %s;", layer->bias ? "true" : "false");
-    if (has & MOMENTUM) {
-        fputs(" momentum = ", out);
-        srq_print_number((double)layer->momentum, out);
-        fputs("; epsilon = ", out);
-        srq_print_number((double)layer->epsilon, out);
+    if (strcmp(key, "name") == 0) srq_print_text(layer->name, out);
+    if (strcmp(key, "type") == 0) srq_print_text(layer->type, out);
+    if (strcmp(key, "inputs") == 0) print_inputs(layer, out);
+    if (strcmp(key, "out") == 0) fprintf(out, "%d", layer->out);
+    if (strcmp(key, "kernel") == 0) fprintf(out, "[%d, %d]", layer->kernel[0], layer->kernel[1]);
+    if (strcmp(key, "stride") == 0) fprintf(out, "[%d, %d]", layer->stride[0], layer->stride[1]);
+    if (strcmp(key, "padding") == 0) fprintf(out, "[%d, %d]", layer->padding[0], layer->padding[1]);
+    if (strcmp(key, "bias") == 0) fputs(layer->bias ? "true" : "false", out);
+    if (strcmp(key, "momentum") == 0) srq_print_float(layer->momentum, out);
+    if (strcmp(key, "epsilon") == 0) srq_print_float(layer->epsilon, out);
+}
+
+/* Whether the layer has the k-th key; an avg_pool of the whole image has no sizes. */
+static bool has_key(const srq_layer_spec *layer, int k)
+{
+    const unsigned has = find_type(layer->type)->keys, sizes = KERNEL | STRIDE | PADDING;
+    if (!keys[k].key) return true;
+    return (has & keys[k].key) && (!(keys[k].key & sizes) || layer->kernel[0]);
+}
+
+static void print_layer(const srq_layer_spec *layer, FILE *out)
+{
+    fputc('{', out);
+    for (int k = 0; k < KEY_COUNT; k++) {
+        if (!has_key(layer, k)) continue;
+        fprintf(out, " %s = ", keys[k].name);
+        print_value(layer, keys[k].name, out);
         fputc(';', out);
     }
     fputs(" }", out);
@@ -374,8 +433,50 @@ void srq_model_print(const srq_model_spec *model, FILE *out)
             model->name, model->height, model->width, model->channels);
     for (int i = 0; i < model->layer_count; i++) {
         fputs("    ", out);
-        srq_model_print_layer(&model->layers[i], out);
+        print_layer(&model->layers[i], out);
         fputs(i + 1 < model->layer_count ? ",\n" : "\n", out);
     }
     fputs("  );\n};\n", out);
+}
+
+/* --- Comparison */
+
+static void value_to(char *out, size_t size, const srq_layer_spec *layer, int k)
+{
+    snprintf(out, size, "not there");
+    if (!has_key(layer, k)) return;
+    FILE *stream = fmemopen(out, size, "w");
+    if (!stream) return;
+    print_value(layer, keys[k].name, stream);
+    fclose(stream);
+    out[size - 1] = '\0';
+}
+
+static bool layer_differs(const srq_layer_spec *here, const srq_layer_spec *there, int number, char *what,
+                          size_t what_size)
+{
+    for (int k = 0; k < KEY_COUNT; k++) {
+        char a[1024], b[1024];
+        value_to(a, sizeof a, here, k);
+        value_to(b, sizeof b, there, k);
+        if (strcmp(a, b) == 0) continue;
+        snprintf(what, what_size, "%s of layer %d of the model (\"%s\") is %s here and %s there", keys[k].name, number,
+                 here->name, a, b);
+        return true;
+    }
+    return false;
+}
+
+bool srq_model_differs(const srq_model_spec *here, const srq_model_spec *there, char *what, size_t what_size)
+{
+    if (here->height != there->height || here->width != there->width || here->channels != there->channels) {
+        snprintf(what, what_size, "the model's input is %d x %d x %d here and %d x %d x %d there", here->height,
+                 here->width, here->channels, there->height, there->width, there->channels);
+        return true;
+    }
+    for (int i = 0; i < here->layer_count && i < there->layer_count; i++)
+        if (layer_differs(&here->layers[i], &there->layers[i], i + 1, what, what_size)) return true;
+    if (here->layer_count == there->layer_count) return false;
+    snprintf(what, what_size, "the model has %d layers here and %d there", here->layer_count, there->layer_count);
+    return true;
 }

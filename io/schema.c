@@ -1,9 +1,14 @@
 #include "io/schema.h"
 
+#include <errno.h>
+#include <float.h>
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Bounds that are not in the range themselves. */
+#define BELOW_ONE (1 - DBL_EPSILON / 2)
+#define ABOVE_ZERO DBL_MIN
 
 #define AT(member) offsetof(srq_settings, member), sizeof(((srq_settings *)0)->member)
 
@@ -18,7 +23,7 @@ const srq_setting srq_schema[] = {
     {"train.epochs", SRQ_SET_INT, AT(train.epochs), "10", 0, 1000000, NULL, true, "Passes over the training images."},
     {"train.max_steps", SRQ_SET_LONG, AT(train.max_steps), "0", 0, 1e12, NULL, true,
      "End after so many steps, if that comes first; 0 is no limit."},
-    {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 9.2e18, NULL, true,
+    {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 0x1p63, NULL, true,
      "Decides initial weights and the order of samples."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|float32", true,
      "Arithmetic of convolutions and dense layers: float32, or the fastest there is (in this version float32, too)."},
@@ -37,10 +42,10 @@ const srq_setting srq_schema[] = {
      "Of the step sizes alpha, in log alpha."},
     {"optimizer.sigma_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.sigma_learning_rate), "1e-3", 0, 1e6, NULL, true,
      "Of the noise scales sigma, in log sigma; 0 keeps each as it starts."},
-    {"optimizer.momentum", SRQ_SET_DOUBLE, AT(optimizer.momentum), "0.9", 0, 0.999999, NULL, true, "SGD only."},
-    {"optimizer.beta1", SRQ_SET_DOUBLE, AT(optimizer.beta1), "0.9", 0, 0.999999, NULL, true,
+    {"optimizer.momentum", SRQ_SET_DOUBLE, AT(optimizer.momentum), "0.9", 0, BELOW_ONE, NULL, true, "SGD only."},
+    {"optimizer.beta1", SRQ_SET_DOUBLE, AT(optimizer.beta1), "0.9", 0, BELOW_ONE, NULL, true,
      "Adam only: decay of the mean of gradients."},
-    {"optimizer.beta2", SRQ_SET_DOUBLE, AT(optimizer.beta2), "0.999", 0, 0.9999999, NULL, true,
+    {"optimizer.beta2", SRQ_SET_DOUBLE, AT(optimizer.beta2), "0.999", 0, BELOW_ONE, NULL, true,
      "Adam only: decay of the mean of their squares."},
     {"optimizer.epsilon", SRQ_SET_DOUBLE, AT(optimizer.epsilon), "1e-8", 1e-30, 1, NULL, true,
      "Adam only: added to the root of that mean."},
@@ -52,7 +57,7 @@ const srq_setting srq_schema[] = {
      "Linear rise from 0 before the method begins."},
     {"schedule.step_every", SRQ_SET_SPAN, AT(schedule.step_every), "\"10ep\"", 1, 1e12, NULL, true,
      "step only: multiply by the factor so often."},
-    {"schedule.factor", SRQ_SET_DOUBLE, AT(schedule.factor), "0.1", 1e-12, 1, NULL, true, "step only."},
+    {"schedule.factor", SRQ_SET_DOUBLE, AT(schedule.factor), "0.1", ABOVE_ZERO, 1, NULL, true, "step only."},
     {"schedule.final", SRQ_SET_DOUBLE, AT(schedule.final), "0.0", 0, 1, NULL, true,
      "linear and cosine: share of the learning rate at the end."},
     {"quantizer.method", SRQ_SET_TEXT, AT(quantizer.method), "\"srq\"", 0, 0, "srq|lsq|ste|float32", true,
@@ -69,15 +74,46 @@ const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
 /* --- Values */
 
+void srq_source(const config_t *tree, const char *file, const char *name, char *path, size_t size)
+{
+    const char *folder = config_get_include_dir(tree);
+    if (file && strcmp(file, name) != 0 && folder && strcmp(folder, ".") != 0)
+        snprintf(path, size, "%s/%s", folder, file);
+    else
+        snprintf(path, size, "%s", file ? file : name);
+}
+
 void srq_where(const config_setting_t *setting, const char *name, char *where, size_t size)
 {
-    const char *file = config_setting_source_file(setting);
-    snprintf(where, size, "%s:%u", file ? file : name, config_setting_source_line(setting));
+    char path[8192], line[16] = "";
+    srq_source(setting->config, config_setting_source_file(setting), name, path, sizeof path);
+    /* A whole file has no line. */
+    if (config_setting_source_line(setting))
+        snprintf(line, sizeof line, ":%u", (unsigned)config_setting_source_line(setting));
+    const size_t length = strlen(path), room = size - 1 - strlen(line);
+    if (length <= room)
+        snprintf(where, size, "%s%s", path, line);
+    else
+        snprintf(where, size, "...%s%s", path + length - room + 3, line);
+}
+
+static const char *type_name(const config_setting_t *setting)
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_GROUP:
+        return "a group";
+    case CONFIG_TYPE_LIST:
+        return "a list";
+    case CONFIG_TYPE_ARRAY:
+        return "an array";
+    default:
+        return "a boolean";
+    }
 }
 
 srq_value srq_value_of(const config_setting_t *setting, const char *name)
 {
-    srq_value v = {.kind = SRQ_VALUE_OTHER};
+    srq_value v = {.kind = SRQ_VALUE_OTHER, .text = type_name(setting)};
     srq_where(setting, name, v.where, sizeof v.where);
     switch (config_setting_type(setting)) {
     case CONFIG_TYPE_INT:
@@ -102,39 +138,61 @@ srq_value srq_value_of(const config_setting_t *setting, const char *name)
     return v;
 }
 
-srq_value srq_value_of_text(const char *text, char *room, size_t size)
+/* Whole text an integer, as libconfig writes them: decimal or 0x..., an L or two at the end. */
+static bool is_integer(const char *text, long long *integer)
 {
-    srq_value v = {.kind = SRQ_VALUE_TEXT, .text = room};
     char *end;
-    const long long integer = strtoll(text, &end, 10);
-    if (*text && *end == '\0') {
-        v.kind = SRQ_VALUE_INTEGER;
-        v.integer = integer;
-        v.number = (double)integer;
-        return v;
-    }
-    const double number = strtod(text, &end);
-    if (*text && *end == '\0') {
-        v.kind = SRQ_VALUE_FLOAT;
-        v.number = number;
-        return v;
-    }
-    size_t n = strlen(text);
-    bool quoted = n >= 2 && text[0] == '"' && text[n - 1] == '"';
-    snprintf(room, size, "%.*s", (int)(quoted ? n - 2 : n), quoted ? text + 1 : text);
-    return v;
+    const bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    errno = 0;
+    *integer = strtoll(text, &end, hexadecimal ? 16 : 10);
+    return end != text && errno == 0 && end[strspn(end, "L")] == '\0';
 }
 
-static const char *describe(const srq_value *v, char *out, size_t size)
+/* Takes quotes and escapes off, by libconfig's rules. A line break could start an @include, so it stays text. */
+static bool unquote(const char *text, char *room, size_t size)
+{
+    const size_t n = strlen(text);
+    if (n < 2 || text[0] != '"' || text[n - 1] != '"' || strpbrk(text, "\r\n")) return false;
+    char line[8192];
+    if ((size_t)snprintf(line, sizeof line, "v = %s;", text) >= sizeof line) return false;
+    config_t tree;
+    const char *value;
+    config_init(&tree);
+    const bool whole = config_read_string(&tree, line) == CONFIG_TRUE &&
+                       config_setting_length(config_root_setting(&tree)) == 1 &&
+                       config_lookup_string(&tree, "v", &value) == CONFIG_TRUE;
+    if (whole) snprintf(room, size, "%s", value);
+    config_destroy(&tree);
+    return whole;
+}
+
+srq_value srq_value_of_text(const char *text, char *room, size_t size)
+{
+    srq_value v = {.kind = SRQ_VALUE_INTEGER};
+    if (is_integer(text, &v.integer)) {
+        v.number = (double)v.integer;
+        return v;
+    }
+    char *end;
+    v = (srq_value){.kind = SRQ_VALUE_FLOAT, .number = strtod(text, &end)};
+    /* strtod also takes "inf", "nan" and hexadecimal ones, which files do not. */
+    if (*text && *end == '\0' && text[strspn(text, "+-.0123456789eE")] == '\0') return v;
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        return (srq_value){.kind = SRQ_VALUE_OTHER, .text = "a boolean"};
+    if (!unquote(text, room, size)) snprintf(room, size, "%s", text);
+    return (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
+}
+
+const char *srq_describe(const srq_value *v, char *out, size_t size)
 {
     if (v->kind == SRQ_VALUE_INTEGER)
         snprintf(out, size, "%lld", v->integer);
     else if (v->kind == SRQ_VALUE_FLOAT)
-        snprintf(out, size, "%g", v->number);
+        snprintf(out, size, "%.12g", v->number);
     else if (v->kind == SRQ_VALUE_TEXT)
         snprintf(out, size, "the text \"%.100s\"", v->text);
     else
-        snprintf(out, size, "a group, list, array or boolean");
+        snprintf(out, size, "%s", v->text);
     return out;
 }
 
@@ -142,14 +200,30 @@ static srq_status mistyped(const srq_setting *s, const srq_value *v, const char 
 {
     char found[160];
     return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be %s, but is %s", v->where, s->path, expected,
-                    describe(v, found, sizeof found));
+                    srq_describe(v, found, sizeof found));
+}
+
+static void print_bound(double bound, char *out, size_t size)
+{
+    if (bound == BELOW_ONE)
+        snprintf(out, size, "below 1");
+    else if (bound == ABOVE_ZERO)
+        snprintf(out, size, "above 0");
+    else if (bound >= 0x1p63)
+        snprintf(out, size, "%lld", LLONG_MAX);
+    else
+        snprintf(out, size, "%.13g", bound);
 }
 
 static srq_status check_range(const srq_setting *s, const srq_value *v, double number)
 {
+    /* So written that NaN fails. */
     if (number >= s->min && number <= s->max) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_USAGE, "%s: %s is %.12g, but must be from %.12g to %.12g", v->where, s->path, number,
-                    s->min, s->max);
+    char found[160], min[32], max[32];
+    print_bound(s->min, min, sizeof min);
+    print_bound(s->max, max, sizeof max);
+    return srq_fail(SRQ_ERROR_USAGE, "%s: %s is %s, but must be from %s to %s", v->where, s->path,
+                    srq_describe(v, found, sizeof found), min, max);
 }
 
 /* --- Assignment */
@@ -178,9 +252,10 @@ static srq_status assign_text(const srq_setting *s, const srq_value *v, char *to
         return srq_fail(SRQ_ERROR_USAGE, "%s: %s is \"%.100s\", but must be one of %s; did you mean \"%s\"?", v->where,
                         s->path, v->text, s->choices, srq_closest(v->text, words, count));
     }
-    if (!*v->text) return srq_fail(SRQ_ERROR_USAGE, "%s: %s is empty", v->where, s->path);
+    if (!*v->text) return srq_fail(SRQ_ERROR_USAGE, "%s: %s is empty; give it a text", v->where, s->path);
     if (strlen(v->text) >= s->size)
-        return srq_fail(SRQ_ERROR_USAGE, "%s: %s is longer than %zu characters", v->where, s->path, s->size - 1);
+        return srq_fail(SRQ_ERROR_USAGE, "%s: %s is longer than %zu characters; use a shorter one", v->where, s->path,
+                        s->size - 1);
     snprintf(to, s->size, "%s", v->text);
     return SRQ_OK;
 }
@@ -258,6 +333,12 @@ void srq_print_text(const char *text, FILE *out)
     fputc('"', out);
 }
 
+static void print_literal(const char *digits, FILE *out)
+{
+    fputs(digits, out);
+    if (!strpbrk(digits, ".e")) fputs(".0", out);
+}
+
 void srq_print_number(double number, FILE *out)
 {
     char text[64];
@@ -265,8 +346,18 @@ void srq_print_number(double number, FILE *out)
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) break;
     }
-    fputs(text, out);
-    if (!strpbrk(text, ".e")) fputs(".0", out);
+    print_literal(text, out);
+}
+
+void srq_print_float(float number, FILE *out)
+{
+    char text[64];
+    /* Read back as it will be: through a double. */
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)number);
+        if ((float)strtod(text, NULL) == number) break;
+    }
+    print_literal(text, out);
 }
 
 void srq_setting_print(const srq_setting *s, const srq_settings *settings, FILE *out)
@@ -340,6 +431,32 @@ const char *srq_closest(const char *word, const char *const *words, int count)
     return best;
 }
 
+static const char *last_part(const char *path)
+{
+    const char *point = strrchr(path, '.');
+    return point ? point + 1 : path;
+}
+
+const char *srq_setting_closest(const char *path)
+{
+    static const char *const groups[] = {"model", "data", "train", "optimizer", "schedule", "quantizer"};
+    enum { GROUPS = sizeof groups / sizeof *groups };
+    const char *best = groups[0];
+    int least = INT_MAX;
+    for (int i = 0; i < GROUPS + srq_schema_count; i++) {
+        const char *name = i < GROUPS ? groups[i] : srq_schema[i - GROUPS].path;
+        int d = distance(path, name);
+        /* The right name in the wrong group, or in none. */
+        const int moved = 2 + distance(last_part(path), last_part(name));
+        if (i >= GROUPS && moved < d) d = moved;
+        if (d < least) {
+            least = d;
+            best = name;
+        }
+    }
+    return best;
+}
+
 /* --- The reference */
 
 static void print_allowed(const srq_setting *s, FILE *out)
@@ -353,32 +470,53 @@ static void print_allowed(const srq_setting *s, FILE *out)
                 fputs(", ", out);
             else
                 fputc(*c, out);
-    } else if (s->type != SRQ_SET_TEXT && s->max < 1e12) {
-        fprintf(out, ", %.12g to %.12g", s->min, s->max);
+    } else if (s->type != SRQ_SET_TEXT) {
+        char min[32], max[32];
+        print_bound(s->min, min, sizeof min);
+        print_bound(s->max, max, sizeof max);
+        /* Bounds that only keep arithmetic from overflowing would distract. */
+        if (s->max < 1e12)
+            fprintf(out, ", %s to %s", min, max);
+        else
+            fprintf(out, ", at least %s", min);
     }
+}
+
+static void print_group(const char *group, bool markdown, bool first, FILE *out)
+{
+    fprintf(out, "%s%s%s\n", first ? "" : "\n", markdown ? "### " : "", group);
+    if (markdown) fputs("\n| setting | value | default | meaning |\n|---|---|---|---|\n", out);
+}
+
+static void print_row(const srq_setting *s, bool markdown, FILE *out)
+{
+    fprintf(out, markdown ? "| `%s` | " : "  %-30s ", s->path);
+    print_allowed(s, out);
+    if (markdown)
+        fprintf(out, " | %s%s%s | %s |\n", s->initial ? "`" : "", s->initial ? s->initial : "must be given",
+                s->initial ? "`" : "", s->doc);
+    else
+        fprintf(out, "; %s%s\n      %s\n", s->initial ? "default " : "", s->initial ? s->initial : "must be given",
+                s->doc);
 }
 
 void srq_config_reference(FILE *out, bool markdown)
 {
+    static const srq_setting model = {
+        .path = "model",
+        .type = SRQ_SET_TEXT,
+        .doc = "The network: the path of a model file (relative to the configuration's folder, with --set to the "
+               "current one), or the model itself as a group."};
     char group[32] = "";
+    print_group("model", markdown, true, out);
+    print_row(&model, markdown, out);
     for (int i = 0; i < srq_schema_count; i++) {
         const srq_setting *s = &srq_schema[i];
         const int length = (int)strcspn(s->path, ".");
         if (strncmp(group, s->path, (size_t)length) != 0 || group[length] != '\0') {
             snprintf(group, sizeof group, "%.*s", length, s->path);
-            if (markdown)
-                fprintf(out, "%s### %s\n\n| setting | value | default | meaning |\n|---|---|---|---|\n", i ? "\n" : "",
-                        group);
-            else
-                fprintf(out, "%s%s\n", i ? "\n" : "", group);
+            print_group(group, markdown, false, out);
         }
-        fprintf(out, markdown ? "| `%s` | " : "  %-30s ", s->path);
-        print_allowed(s, out);
-        if (markdown)
-            fprintf(out, " | %s%s%s | %s |\n", s->initial ? "`" : "", s->initial ? s->initial : "must be given",
-                    s->initial ? "`" : "", s->doc);
-        else
-            fprintf(out, "; %s%s\n      %s\n", s->initial ? "default " : "", s->initial ? s->initial : "must be given",
-                    s->doc);
+        print_row(s, markdown, out);
     }
 }

@@ -10,8 +10,8 @@
 typedef struct srq_value {
     enum { SRQ_VALUE_INTEGER, SRQ_VALUE_FLOAT, SRQ_VALUE_TEXT, SRQ_VALUE_OTHER } kind;
     long long integer;
-    double number; /* of an integer, too */
-    const char *text;
+    double number;    /* of an integer, too */
+    const char *text; /* of SRQ_VALUE_OTHER: what it is, "a group" */
     char where[512];
 } srq_value;
 
@@ -43,27 +43,37 @@ srq_status srq_setting_assign(const srq_setting *setting, const srq_value *value
 /* The setting's value as libconfig text, into `out`. */
 void srq_setting_print(const srq_setting *setting, const srq_settings *settings, FILE *out);
 
-/* "FILE:LINE" of a setting; `name` where libconfig knows no file. */
+/* The path of a source file of `tree`, which was read from `name`. libconfig calls an included file as the @include
+ * does (`file`), and the main one NULL or `name`. */
+void srq_source(const config_t *tree, const char *file, const char *name, char *path, size_t size);
+/* "FILE:LINE" of a setting. A long path loses its beginning. */
 void srq_where(const config_setting_t *setting, const char *name, char *where, size_t size);
 /* What a libconfig setting holds. */
 srq_value srq_value_of(const config_setting_t *setting, const char *name);
-/* What the text of --set holds: an integer or a number if it is one, else the text, without quotes around it. `room`
- * takes the text. */
+/* What the text of --set holds: the libconfig scalar if it is one, else the text itself. `room` takes the text. */
 srq_value srq_value_of_text(const char *text, char *room, size_t size);
 
+/* "3", "the text \"x\"", "a group": a value as messages name it. Returns `out`. */
+const char *srq_describe(const srq_value *value, char *out, size_t size);
+
+/* The setting or group whose name is closest to `path`. */
+const char *srq_setting_closest(const char *path);
 /* The word in `words[count]` nearest to `word` by edit distance. */
 const char *srq_closest(const char *word, const char *const *words, int count);
 /* Text in libconfig syntax, with quotes and escapes. */
 void srq_print_text(const char *text, FILE *out);
 /* The shortest digits that read back as the same number, always with a point or an exponent. */
 void srq_print_number(double number, FILE *out);
+/* The same for a float: the digits that read back as this float. */
+void srq_print_float(float number, FILE *out);
 
 /* io/model.c: reads a model group; `name` is its file for messages. */
 srq_status srq_model_read(const config_setting_t *group, const char *name, srq_model_spec *model);
 void srq_model_free(srq_model_spec *model);
-/* Fills every layer's quantizer from the settings. */
+/* Fills the quantizers of conv, dense and quantize layers from the settings. */
 void srq_model_set_quantizers(srq_settings *settings);
 void srq_model_print(const srq_model_spec *model, FILE *out);
-void srq_model_print_layer(const srq_layer_spec *layer, FILE *out);
+/* As srq_config_differs, for models. */
+bool srq_model_differs(const srq_model_spec *here, const srq_model_spec *there, char *what, size_t what_size);
 
 #endif

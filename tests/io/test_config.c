@@ -80,11 +80,12 @@ START_TEST(resolved_text_reads_back)
     srq_config *c = NULL, *again = NULL;
     char what[256];
     const char *sets[] = {"optimizer.learning_rate=0.1", "quantizer.sigma_ratio=0.123456789012345678",
-                          "train.seed=5000000000"};
-    ck_assert_msg(srq_config_load(scratch("c.cfg"), 3, sets, &c) == SRQ_OK, "%s", srq_message());
+                          "train.seed=9223372036854775807", "data.file=\"/a \\\"b\\\" \\x01\\\\\""};
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 4, sets, &c) == SRQ_OK, "%s", srq_message());
     ck_assert_msg(srq_config_parse(srq_config_text(c), "text", &again) == SRQ_OK, "%s", srq_message());
     ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
-    ck_assert_int_eq(srq_config_settings(again)->train.seed, 5000000000);
+    ck_assert_int_eq(srq_config_settings(again)->train.seed, INT64_MAX);
+    ck_assert_str_eq(srq_config_settings(again)->data.file, "/a \"b\" \x01\\");
     ck_assert(!srq_config_differs(c, again, what, sizeof what));
     srq_config_destroy(&c);
     srq_config_destroy(&again);
@@ -111,7 +112,7 @@ START_TEST(differences_are_named)
     scratch_write("model.cfg", changed, strlen(changed));
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 0, NULL, &b), SRQ_OK);
     ck_assert(srq_config_differs(a, b, what, sizeof what));
-    ck_assert_ptr_nonnull(strstr(what, "layer 3 of the model"));
+    ck_assert_str_eq(what, "kernel of layer 3 of the model (\"p\") is [2, 2] here and [3, 3] there");
     srq_config_destroy(&a);
     srq_config_destroy(&b);
 }
@@ -122,8 +123,9 @@ START_TEST(mistakes_in_configurations)
     static const char head[] = "model = \"model.cfg\";\ndata = { file = \"d.h5\"; };\n";
     static const char *const cases[][2] = {
         {"train = {\n  epoch = 3; };\n", ":4: no setting is called train.epoch; did you mean train.epochs?"},
-        {"trian = { };\n", ":3: no setting is called trian; did you mean "},
-        {"train = 3;\n", ":3: train must be a group"},
+        {"trian = { };\n", ":3: no setting is called trian; did you mean train?"},
+        {"epochs = 3;\n", ":3: no setting is called epochs; did you mean train.epochs?"},
+        {"train = 3;\n", ":3: train must be a group such as train = { ... };, but is 3"},
         {"train = { batch = \"many\"; };\n", ":3: train.batch must be an integer, but is the text \"many\""},
         {"train = { batch = 1.5; };\n", ":3: train.batch must be an integer, but is 1.5"},
         {"train = { batch = -128; };\n", ":3: train.batch is -128, but must be from 1 to 1048576"},
@@ -133,13 +135,22 @@ START_TEST(mistakes_in_configurations)
         {"quantizer = { method = \"sqr\"; };\n",
          ":3: quantizer.method is \"sqr\", but must be one of srq|lsq|ste|float32; did you mean \"srq\"?"},
         {"quantizer = { weight_bits = 9; };\n", ":3: quantizer.weight_bits is 9, but must be from 1 to 8"},
-        {"quantizer = { weight_bits = [2]; };\n",
-         ":3: quantizer.weight_bits must be an integer, but is a group, list, array or boolean"},
+        {"quantizer = { weight_bits = [2]; };\n", ":3: quantizer.weight_bits must be an integer, but is an array"},
+        {"quantizer = { weight_bits = true; };\n", ":3: quantizer.weight_bits must be an integer, but is a boolean"},
         {"train = { checkpoint_every = \"3weeks\"; };\n",
          ":3: train.checkpoint_every must be a number of steps or epochs"},
-        {"train = { batch = 4; shards = 8; };\n", ": train.shards is 8, but a batch has only train.batch = 4 images"},
+        /* libconfig 1.5 would read 705032704. */
+        {"train = { seed = 5000000000; };\n",
+         ":3: the integer 5000000000 does not fit in 32 bits; write it as 5000000000L"},
+        {"train = { seed = 0x1FFFFFFFF; };\n", ":3: the integer 0x1FFFFFFFF does not fit in 32 bits"},
+        {"train = { seed = 99999999999999999999L; };\n", ":3: the integer 99999999999999999999L does not fit in 64"},
+        {"optimizer = { beta1 = 1; };\n", ":3: optimizer.beta1 is 1, but must be from 0 to below 1"},
+        {"schedule = { factor = 0; };\n", ":3: schedule.factor is 0, but must be from above 0 to 1"},
+        {"/* 5000000000\n \" */ // \"\n# 5000000000 \"\ntrain = {\n batch = 0; };\n", ":7: train.batch is 0"},
+        {"train = {\n engine = \"auto;\n};\n", ":4: the text that begins here has no closing quote"},
+        {"train = { batch = 4; shards = 8; };\n", ":3: train.shards is 8, but a batch has only train.batch = 4 images"},
         {"train = { batch = };\n", ":3: syntax error"},
-        {"train = { batch = 3; batch = 4; };\n", ":3: duplicate setting name"},
+        {"train = { batch = 3; batch = 4; };\n", ":3: duplicate setting name; keep one of the two"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[1024];
@@ -155,6 +166,14 @@ START_TEST(mistakes_in_configurations)
     expect_message("c.cfg", ": model is missing");
     scratch_write("c.cfg", "model = \"none.cfg\"; data = { file = \"d\"; };\n", 44);
     expect_message("c.cfg", ":1: model: ");
+    scratch_write("c.cfg", "a\0b", 3);
+    expect_message("c.cfg", ": not a text file: it has a zero byte at offset 1");
+    char *huge = malloc(1100000);
+    ck_assert_ptr_nonnull(huge);
+    memset(huge, ' ', 1100000);
+    scratch_write("c.cfg", huge, 1100000);
+    free(huge);
+    expect_message("c.cfg", ": larger than 1048576 bytes");
     ck_assert_int_eq(load("nothing.cfg", 0, NULL), SRQ_ERROR_USAGE);
     ck_assert_int_eq(load(".", 0, NULL), SRQ_ERROR_USAGE);
     ck_assert_ptr_nonnull(strstr(srq_message(), "folder"));
@@ -164,13 +183,28 @@ END_TEST
 START_TEST(mistakes_in_included_files)
 {
     static const char inner[] = "train = {\n batch = \"x\"; };\n";
+    static const char syntax[] = "train = {\n batch = ; };\n", itself[] = "@include \"inner.cfg\"\n",
+                      comment[] = "/*\n@include \"sub\"\n*/ train = 3;\n";
     static const char outer[] = "model = \"model.cfg\";\n@include \"inner.cfg\"\ndata = { file = \"d.h5\"; };\n";
     scratch_write("inner.cfg", inner, strlen(inner));
     scratch_write("c.cfg", outer, strlen(outer));
-    /* libconfig names an included file as the @include does. */
-    static const char expected[] = "inner.cfg:2: train.batch must be an integer";
-    ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
-    ck_assert_msg(strncmp(srq_message(), expected, strlen(expected)) == 0, "%s", srq_message());
+    expect_message("inner.cfg", ":2: train.batch must be an integer, but is the text \"x\"");
+    scratch_write("inner.cfg", syntax, strlen(syntax));
+    expect_message("inner.cfg", ":2: syntax error");
+    scratch_write("inner.cfg", itself, strlen(itself));
+    expect_message("inner.cfg", ":1: @include goes more than 10 files deep");
+    /* libconfig itself ends the process at a folder. */
+    static const char *const unreadable[][2] = {{"sub", "it is a folder"}, {"none.cfg", "No such file or directory"}};
+    mkdir(scratch("sub"), 0777);
+    for (int i = 0; i < 2; i++) {
+        char text[256], rest[600];
+        snprintf(text, sizeof text, "model = \"model.cfg\";\n  @include \"%s\"\n", unreadable[i][0]);
+        snprintf(rest, sizeof rest, ":2: @include: %s: %s", scratch(unreadable[i][0]), unreadable[i][1]);
+        scratch_write("c.cfg", text, strlen(text));
+        expect_message("c.cfg", rest);
+    }
+    scratch_write("c.cfg", comment, strlen(comment));
+    expect_message("c.cfg", ":3: train must be a group");
 }
 END_TEST
 
@@ -189,11 +223,21 @@ START_TEST(mistakes_in_models)
         {"{ name = \"input\"; type = \"relu\"; }", ":4: \"input\" names the images"},
         {"{ name = \"a\"; type = \"relu\"; },\n{ name = \"a\"; type = \"relu\"; }", ":5: a layer called \"a\" is at "},
         {"{ name = \"a\"; type = \"relu\"; inputs = [\"b\"]; },\n{ name = \"b\"; type = \"relu\"; }",
-         ":4: input \"b\" is not \"input\" or a layer above this one"},
-        {"{ name = \"a\"; type = \"relu\"; inputs = \"input\"; }", ":4: inputs must be a list"},
+         ":4: input \"b\" is this layer or one below it; layers must come after their inputs"},
+        {"{ name = \"a\"; type = \"relu\"; inputs = [\"a\"]; }", ":4: input \"a\" is this layer or one below it"},
+        {"{ name = \"conv1\"; type = \"relu\"; },\n{ name = \"b\"; type = \"relu\"; inputs = [\"cnov1\"]; }",
+         ":5: no layer is called \"cnov1\"; did you mean \"conv1\"?"},
+        {"{ name = \"a\"; type = \"relu\"; inputs = [\"input\", \"input\"]; }",
+         ":4: a layer of type relu has one input, but this one has 2"},
+        {"{ name = \"a\"; type = \"add\"; }", ":4: a layer of type add has 2 to 8 inputs, but this one has 1"},
+        {"{ name = \"a\"; type = \"dense\"; out = \"4\"; }", ":4: out must be an integer, but is the text \"4\""},
+        {"{ name = \"a\"; type = \"batch_norm\"; epsilon = 1e-60; }",
+         ":4: epsilon must be a number above 0 and at most 1, but is 1e-60"},
+        {"{ name = \"a\"; type = \"relu\"; inputs = \"input\"; }",
+         ":4: inputs must be a list of names such as [\"relu1\", \"conv2\"], but is the text \"input\""},
         {"{ name = \"a\"; type = \"dense\"; out = 0; }", ":4: out is 0, but must be from 1"},
         {"{ name = \"a\"; type = \"conv\"; out = 1; kernel = [3]; }", ":4: a pair must be [height, width]"},
-        {"{ name = \"a\"; type = \"dense\"; out = 1; bias = 1; }", ":4: bias must be true or false"},
+        {"{ name = \"a\"; type = \"dense\"; out = 1; bias = 1; }", ":4: bias must be true or false, but is 1"},
         {"3", ":4: a layer must be a group"},
         {"", ":3: layers must be a list"},
     };
@@ -206,6 +250,8 @@ START_TEST(mistakes_in_models)
     static const char sizeless[] = "name = \"net\";\ninput = { height = 8; };\n";
     scratch_write("model.cfg", sizeless, strlen(sizeless));
     expect_message("model.cfg", ":2: input needs height, width and channels");
+    scratch_write("model.cfg", "", 0);
+    expect_message("model.cfg", ": name is missing");
 }
 END_TEST
 
@@ -217,19 +263,32 @@ START_TEST(overrides)
         {"train.epochs=x", "--set train.epochs=x: train.epochs must be an integer, but is the text \"x\""},
         {"train.epochs=", "--set train.epochs=: train.epochs must be an integer"},
         {"train.batch=-1", "--set train.batch=-1: train.batch is -1"},
-        {"model=/none.cfg", "--set model: /none.cfg: "},
+        {"train.batch=true", "--set train.batch=true: train.batch must be an integer, but is a boolean"},
+        {"optimizer.learning_rate=nan", "--set optimizer.learning_rate=nan: optimizer.learning_rate must be a number"},
+        {"train.batch=4", "--set train.batch=4: train.shards is 8, but a batch has only train.batch = 4 images"},
+        {"model=/none.cfg", "--set model=/none.cfg: /none.cfg: No such file"},
+        {"model=", "--set model=: the path of the model file is empty"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_int_eq(load("c.cfg", 1, &bad[i][0]), SRQ_ERROR_USAGE);
         ck_assert_msg(strncmp(srq_message(), bad[i][1], strlen(bad[i][1])) == 0, "%s", srq_message());
     }
     srq_config *c = NULL;
-    const char *sets[] = {"train.epochs=7",           "train.epochs=8",     "quantizer.method=lsq",
-                          "optimizer.method=\"sgd\"", "train.eval_every=5", "data.file=2024"};
+    char quoted[600];
+    snprintf(quoted, sizeof quoted, "model=\"%s\"", scratch("model.cfg"));
+    const char *sets[] = {quoted,
+                          "train.batch=0x20",
+                          "train.epochs=7",
+                          "train.epochs=8",
+                          "quantizer.method=lsq",
+                          "optimizer.method=\"sgd\"",
+                          "train.eval_every=5",
+                          "data.file=2024"};
     char here[3000], expected[4000];
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
-    ck_assert_msg(srq_config_load(scratch("c.cfg"), 6, sets, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 8, sets, &c) == SRQ_OK, "%s", srq_message());
     const srq_settings *s = srq_config_settings(c);
+    ck_assert_int_eq(s->train.batch, 32);
     ck_assert_int_eq(s->train.epochs, 8);
     ck_assert_str_eq(s->quantizer.method, "lsq");
     ck_assert_str_eq(s->model.layers[0].quantizer.method, "lsq");
