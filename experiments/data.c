@@ -23,6 +23,7 @@ static srq_status import(const char *source, const char *dest)
     printf("wrote %s: %zu training and %zu test images of %d x %d x %d in %d classes, %s\n", dest,
            d->splits[SRQ_TRAIN].count, d->splits[SRQ_TEST].count, d->height, d->width, d->channels, d->classes,
            srq_size((double)info.st_size, size, sizeof size));
+    printf("look at it with `srq data info %s`, train on it with `--set data.file=%s`\n", dest, dest);
     srq_dataset_destroy(&d);
     return SRQ_OK;
 }

@@ -40,12 +40,15 @@ mpirun --quiet --oversubscribe --bind-to none -n 2 $srq train experiments/quicks
 say "The network"
 $srq inspect runs/quickstart
 
+root_note=""
+[ "$(id -u)" != 0 ] || root_note="  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # as root, Open MPI wants this first
+"
 cat << EOF
 
 The run is in $root/runs/quickstart: config.cfg, log.jsonl, checkpoints/, last.h5.
 
 Try next, in $root:
-  mpirun -n 2 $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights
-  mpirun -n 2 $srq train experiments/quickstart.cfg --set quantizer.method=float32 --out runs/f32  # not quantized
+$root_note  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights
+  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.method=float32 --out runs/f32  # not quantized
   h5dump -n 1 runs/quickstart/last.h5                                                              # inside the checkpoint
 EOF

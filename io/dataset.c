@@ -146,15 +146,18 @@ void srq_dataset_destroy(srq_dataset **dataset)
     *dataset = NULL;
 }
 
-static void print_counts(const srq_dataset *d, FILE *out)
+static srq_status print_counts(const srq_dataset *d, FILE *out)
 {
+    const size_t bytes = 2 * (size_t)d->classes * sizeof(size_t);
+    size_t *counts = calloc(1, bytes); /* [classes][split] */
+    if (!counts) return srq_fail_memory(bytes, "the counts of the classes");
+    for (int s = 0; s < 2; s++)
+        for (size_t i = 0; i < d->splits[s].count; i++) counts[2 * d->splits[s].labels[i] + s]++;
     fprintf(out, "  %-16s %10s %10s\n", "class", "training", "test");
-    for (int c = 0; c < d->classes; c++) {
-        size_t counts[2] = {0, 0};
-        for (int s = 0; s < 2; s++)
-            for (size_t i = 0; i < d->splits[s].count; i++) counts[s] += d->splits[s].labels[i] == c;
-        fprintf(out, "  %-16s %10zu %10zu\n", d->class_names[c], counts[0], counts[1]);
-    }
+    for (int c = 0; c < d->classes; c++)
+        fprintf(out, "  %-16s %10zu %10zu\n", d->class_names[c], counts[2 * c], counts[2 * c + 1]);
+    free(counts);
+    return SRQ_OK;
 }
 
 srq_status srq_dataset_info(const char *path, FILE *out)
@@ -163,10 +166,10 @@ srq_status srq_dataset_info(const char *path, FILE *out)
     SRQ_TRY(srq_dataset_load(path, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &d));
     fprintf(out, "%s: %zu training and %zu test images of %d x %d x %d, %d classes\n", d->name,
             d->splits[SRQ_TRAIN].count, d->splits[SRQ_TEST].count, d->height, d->width, d->channels, d->classes);
-    print_counts(d, out);
+    srq_status status = print_counts(d, out);
     for (int c = 0; c < d->channels; c++)
         fprintf(out, "  channel %d: mean %.4f, std %.4f (of pixels / 255)\n", c, (double)d->mean[c], (double)d->std[c]);
     fprintf(out, "  source SHA-256 %s\n", d->checksum);
     srq_dataset_destroy(&d);
-    return SRQ_OK;
+    return status;
 }

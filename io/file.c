@@ -60,21 +60,28 @@ static srq_status sync_folder(const srq_file_calls *calls, const char *path)
     const char *folder = dirname(copy);
     int file = calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (file < 0) return cannot("open", folder);
-    srq_status status = sync_file(calls, file, folder);
+    int result;
+    do result = calls->fsync(file);
+    while (result != 0 && errno == EINTR);
+    /* Some network file systems sync no folders at all, and say so: there is nothing more to be done there. */
+    bool done = result == 0 || errno == EINVAL || errno == ENOTSUP;
+    srq_status status = done ? SRQ_OK : cannot("sync", folder);
     calls->close(file);
     return status;
 }
 
-static srq_status write_temporary(const srq_file_calls *calls, const char *path, const void *data, size_t size)
+/* Messages name the target: the temporary file is nothing that the user knows of. */
+static srq_status write_temporary(const srq_file_calls *calls, const char *path, const char *target, const void *data,
+                                  size_t size)
 {
     int file;
     do file = calls->open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     while (file < 0 && errno == EINTR);
-    if (file < 0) return cannot("create", path);
-    srq_status status = write_all(calls, file, path, data, size);
-    if (status == SRQ_OK) status = sync_file(calls, file, path);
+    if (file < 0) return cannot("create", target);
+    srq_status status = write_all(calls, file, target, data, size);
+    if (status == SRQ_OK) status = sync_file(calls, file, target);
     /* Some file systems report a failed write only here. */
-    if (calls->close(file) != 0 && errno != EINTR && status == SRQ_OK) status = cannot("close", path);
+    if (calls->close(file) != 0 && errno != EINTR && status == SRQ_OK) status = cannot("close", target);
     return status;
 }
 
@@ -86,7 +93,7 @@ srq_status srq_file_write_with(const srq_file_calls *calls, const char *path, co
     int n = snprintf(temporary, sizeof temporary, "%s/.%s.tmp.%ld", dirname(folder), basename(name), (long)getpid());
     if (n < 0 || (size_t)n >= sizeof temporary)
         return srq_fail(SRQ_ERROR_RUN, "%s: the path is too long; choose a shorter one", path);
-    srq_status status = write_temporary(calls, temporary, data, size);
+    srq_status status = write_temporary(calls, temporary, path, data, size);
     if (status == SRQ_OK && calls->rename(temporary, path) != 0) status = cannot("rename a file to", path);
     if (status != SRQ_OK) {
         unlink(temporary);
@@ -103,6 +110,7 @@ srq_status srq_file_write_atomic(const char *path, const void *data, size_t size
 srq_status srq_folder_create(const char *path)
 {
     char part[PATH_SIZE];
+    if (!path[0]) return srq_fail(SRQ_ERROR_RUN, "cannot create a folder whose name is empty; name one");
     snprintf(part, sizeof part, "%s", path);
     for (char *slash = part + 1; *slash; slash++) {
         if (*slash != '/') continue;

@@ -267,7 +267,7 @@ srq_status srq_h5_reader_open(const char *path, const char *what, const char *fo
     if (reader->file < 0) {
         reason r;
         last_reason(&r);
-        bool lock = strstr(r.text, "lock") != NULL;
+        bool lock = strstr(r.text, "unable to lock file") != NULL; /* "lock" alone is in "sblock", too */
         status = srq_fail(SRQ_ERROR_DATA, "%s: not a whole HDF5 file (%s); %s", path, r.text,
                           lock ? "set HDF5_USE_FILE_LOCKING=FALSE if the file system has no locks"
                                : "it may have been cut short: use another copy");
@@ -400,6 +400,32 @@ static srq_status check_stored(const srq_h5_reader *reader, const char *name, hi
     return SRQ_OK;
 }
 
+/* HDF5 would cut 300 to 255 and -1 to 0 when it makes bytes of wider integers: such a read is ended instead. */
+static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to, void *old, void *made, void *data)
+{
+    (void)from, (void)to, (void)old, (void)made;
+    if (kind != H5T_CONV_EXCEPT_RANGE_HI && kind != H5T_CONV_EXCEPT_RANGE_LOW) return H5T_CONV_UNHANDLED;
+    *(bool *)data = true;
+    return H5T_CONV_ABORT;
+}
+
+static srq_status read_numbers(const srq_h5_reader *reader, const char *name, hid_t set, hid_t type, void *data)
+{
+    bool outside = false;
+    hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+    if (H5Tget_class(type) == H5T_INTEGER) H5Pset_type_conv_cb(transfer, refuse_range, &outside);
+    srq_status status = SRQ_OK;
+    if (H5Dread(set, type, H5S_ALL, H5S_ALL, transfer, data) < 0)
+        status =
+            outside ? srq_fail(SRQ_ERROR_DATA,
+                               "%s: data set %s holds a number outside the range of %zu bits %s; write it in that type",
+                               reader->path, name, 8 * H5Tget_size(type),
+                               H5Tget_sign(type) == H5T_SGN_NONE ? "unsigned" : "signed")
+                    : broken(reader, name);
+    H5Pclose(transfer);
+    return status;
+}
+
 static srq_status read_checked(const srq_h5_reader *reader, const char *name, hid_t set, hid_t type, int rank,
                                const size_t *shape, void *data)
 {
@@ -415,8 +441,7 @@ static srq_status read_checked(const srq_h5_reader *reader, const char *name, hi
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", reader->path, name, is, expected);
     }
     SRQ_TRY(check_stored(reader, name, set, rank, shape));
-    if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) return broken(reader, name);
-    return SRQ_OK;
+    return read_numbers(reader, name, set, type, data);
 }
 
 srq_status srq_h5_read(const srq_h5_reader *reader, const char *name, hid_t type, int rank, const size_t *shape,

@@ -63,13 +63,13 @@ static srq_status take_checksum(source *s)
     return status;
 }
 
+/* The last part of the folder's real path: that of "." is a name, too. */
 static void take_name(source *s)
 {
-    char copy[PATH_SIZE];
-    snprintf(copy, sizeof copy, "%s", s->folder);
-    for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--) copy[n - 1] = '\0';
-    const char *slash = strrchr(copy, '/');
-    snprintf(s->name, sizeof s->name, "%s", slash ? slash + 1 : copy);
+    char *real = realpath(s->folder, NULL);
+    const char *path = real ? real : s->folder, *slash = strrchr(path, '/');
+    snprintf(s->name, sizeof s->name, "%s", slash && slash[1] ? slash + 1 : path);
+    free(real);
 }
 
 /* --- Reading and checking */

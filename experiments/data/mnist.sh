@@ -23,4 +23,6 @@ ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db  train-images-i
 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5  train-labels-idx1-ubyte
 EOF
 ) || { echo "The files are not those of MNIST" >&2; exit 3; }
-"$srq" data import "$work/mnist" "$dest"
+srq=$(readlink -f "$srq") dest=$(readlink -m "$dest")
+cd "$work" # so that the source is called "mnist" in the file
+"$srq" data import mnist "$dest"

@@ -128,6 +128,11 @@ START_TEST(a_folder_that_does_not_sync_is_reported)
     fail_at = 1;
     ck_assert_int_eq(srq_file_write_with(&calls, scratch("file"), new_bytes, SIZE), SRQ_ERROR_RUN);
     expect_contents(new_bytes);
+    /* A file system that syncs no folders at all is another matter. */
+    fail_errno = EINVAL;
+    calls_seen = 0;
+    ck_assert_int_eq(srq_file_write_with(&calls, scratch("file"), old_bytes, SIZE), SRQ_OK);
+    expect_contents(old_bytes);
 }
 END_TEST
 
@@ -152,6 +157,8 @@ START_TEST(folders_and_texts)
     ck_assert_int_eq(srq_folder_create(scratch("a/b/c")), SRQ_OK);
     ck_assert_int_eq(srq_folder_create(scratch("file/x")), SRQ_ERROR_RUN);
     ck_assert_int_eq(srq_folder_create(scratch("file")), SRQ_ERROR_RUN);
+    ck_assert_int_eq(srq_folder_create(""), SRQ_ERROR_RUN);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "empty"));
     ck_assert_int_eq(srq_file_read_text(scratch("a"), 10, &text), SRQ_ERROR_DATA);
     ck_assert_ptr_nonnull(strstr(srq_message(), "folder"));
     ck_assert_int_eq(srq_file_read_text(scratch("none"), 10, &text), SRQ_ERROR_DATA);

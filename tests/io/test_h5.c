@@ -227,6 +227,28 @@ START_TEST(a_set_without_value_is_refused)
 }
 END_TEST
 
+/* HDF5 would cut 300 to 255 and -1 to 0 without a word. */
+START_TEST(numbers_that_do_not_fit_are_refused)
+{
+    const int16_t right[2] = {255, 0}, high[2] = {300, 0}, low[2] = {0, -1};
+    const hsize_t two = 2;
+    const size_t shape = 2;
+    uint8_t bytes[2] = {0, 0};
+    hid_t file = foreign_create("wide.h5");
+    foreign_set(file, "right", H5T_NATIVE_INT16, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, right);
+    foreign_set(file, "high", H5T_NATIVE_INT16, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, high);
+    foreign_set(file, "low", H5T_NATIVE_INT16, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, low);
+    H5Fclose(file);
+    ck_assert_int_eq(open_test("wide.h5"), SRQ_OK);
+    ck_assert_msg(srq_h5_read(reader, "right", H5T_NATIVE_UINT8, 1, &shape, bytes) == SRQ_OK, "%s", srq_message());
+    ck_assert(bytes[0] == 255 && bytes[1] == 0);
+    expect_message(srq_h5_read(reader, "high", H5T_NATIVE_UINT8, 1, &shape, bytes), SRQ_ERROR_DATA,
+                   "data set high holds a number outside the range of 8 bits unsigned");
+    expect_message(srq_h5_read(reader, "low", H5T_NATIVE_UINT8, 1, &shape, bytes), SRQ_ERROR_DATA,
+                   "data set low holds a number outside the range of 8 bits unsigned");
+}
+END_TEST
+
 /* A few bytes of header can claim any amount of data: it is refused before memory is filled with nothing. */
 START_TEST(data_that_was_never_written_is_refused)
 {
@@ -315,6 +337,7 @@ START_TEST(damaged_files_do_not_crash)
     for (size_t i = 0; i < 40; i++) {
         scratch_write("hurt.h5", data, size * i / 40);
         ck_assert_int_eq(open_test("hurt.h5"), SRQ_ERROR_DATA);
+        ck_assert_msg(!strstr(srq_message(), "LOCKING"), "%s", srq_message());
     }
     for (uint64_t i = 0; i < 200; i++) {
         uint32_t r[4];
@@ -363,6 +386,7 @@ int main(void)
     tcase_add_test(tests, wrong_reads_are_named);
     tcase_add_test(tests, strings_of_any_kind_are_read);
     tcase_add_test(tests, a_set_without_value_is_refused);
+    tcase_add_test(tests, numbers_that_do_not_fit_are_refused);
     tcase_add_test(tests, data_that_was_never_written_is_refused);
     tcase_add_test(tests, other_files_are_refused);
     tcase_add_test(tests, a_locked_file_says_so);
