@@ -42,17 +42,4 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
 }
 
 extern const srq_op srq_op_conv;
-const srq_op srq_op_conv = {
-    .type = "conv",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .reads_codes = true,
-    .keeps_input = true,
-    .create = create,
-    .destroy = srq_weighted_destroy,
-    .initialize = srq_weighted_initialize,
-    .prepare = srq_weighted_prepare,
-    .forward = srq_weighted_forward,
-    .backward = srq_weighted_backward,
-    .finish = srq_weighted_finish,
-};
+const srq_op srq_op_conv = {.type = "conv", .create = create, SRQ_WEIGHTED_OP};

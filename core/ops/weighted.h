@@ -15,4 +15,10 @@ void srq_weighted_forward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_backward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_finish(srq_layer *layer, srq_pass *pass);
 
+/* What the tables of both operators have in common. */
+#define SRQ_WEIGHTED_OP                                                                                                \
+    .min_inputs = 1, .max_inputs = 1, .reads_codes = true, .keeps_input = true, .destroy = srq_weighted_destroy,       \
+    .initialize = srq_weighted_initialize, .prepare = srq_weighted_prepare, .forward = srq_weighted_forward,           \
+    .backward = srq_weighted_backward, .finish = srq_weighted_finish
+
 #endif
