@@ -128,6 +128,23 @@ static srq_status write_config(const srq_run *run, const srq_config *config)
     return srq_file_write_atomic(path, text, strlen(text));
 }
 
+/* What a killed job left of a checkpoint that it was writing: of nobody else, since the lock is ours. */
+static void sweep_temporaries(const srq_run *run)
+{
+    char folder[PATH_SIZE], path[2 * PATH_SIZE];
+    path_in(run, "checkpoints", folder);
+    DIR *stream = opendir(folder);
+    if (!stream) return;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        const char *name = entry->d_name;
+        size_t digits = name[0] == '.' ? strspn(name + 1, "0123456789") : 0;
+        if (digits < 8 || strncmp(name + 1 + digits, ".h5.tmp.", 8) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        unlink(path);
+    }
+    closedir(stream);
+}
+
 static srq_status open_run(srq_run *run, const srq_config *config, srq_resume resume)
 {
     struct stat info;
@@ -143,6 +160,7 @@ static srq_status open_run(srq_run *run, const srq_config *config, srq_resume re
     /* Again, now that no other job can change it. */
     SRQ_TRY(check_contents(run, config, resume, &is_run));
     if (!is_run) SRQ_TRY(write_config(run, config));
+    sweep_temporaries(run);
     path_in(run, "checkpoints", path);
     return srq_folder_create(path);
 }
