@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 missing=()
 while read -r package; do
   dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q '^install ok installed' || missing+=("$package")
-done < <(grep -v '^#' "$root/packages.txt")
+done < <(sed -E 's/#.*//; s/[[:space:]]+//g; /^$/d' "$root/packages.txt")
 [ ${#missing[@]} = 0 ] && exit 0
 
 echo "Missing packages: ${missing[*]}"
@@ -16,6 +16,6 @@ if [ "$(id -u)" != 0 ]; then
   command -v sudo > /dev/null || { echo "Run as root: apt-get install --no-install-recommends ${missing[*]}" >&2; exit 2; }
   as_root=(sudo)
 fi
-export DEBIAN_FRONTEND=noninteractive
+as_root+=(env DEBIAN_FRONTEND=noninteractive) # inside sudo, which starts from an environment of its own
 "${as_root[@]}" apt-get update -q
 "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
