@@ -225,6 +225,13 @@ static srq_status parse_text(config_t *tree, const char *text, const char *name)
 
 /* --- From the tree to the settings */
 
+static const srq_setting *find_setting(const char *path)
+{
+    for (int s = 0; s < srq_schema_count; s++)
+        if (strcmp(srq_schema[s].path, path) == 0) return &srq_schema[s];
+    return NULL;
+}
+
 /* Settings that the schema does not have. */
 static srq_status check_known(const config_setting_t *group, const char *prefix, const char *file)
 {
@@ -233,11 +240,11 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
         char path[256], where[512];
         snprintf(path, sizeof path, "%s%s", prefix, config_setting_name(member));
         if (strcmp(path, "model") == 0) continue;
-        bool is_setting = false, is_group = false;
+        const bool is_setting = find_setting(path) != NULL;
+        bool is_group = false;
         const size_t length = strlen(path);
         for (int s = 0; s < srq_schema_count; s++) {
             const char *known = srq_schema[s].path;
-            is_setting = is_setting || strcmp(known, path) == 0;
             is_group = is_group || (strncmp(known, path, length) == 0 && known[length] == '.');
         }
         srq_where(member, file, where, sizeof where);
@@ -331,13 +338,6 @@ static srq_status split_set(const char *set, char path[128], const char **value)
     snprintf(path, 128, "%.*s", (int)(equals - set), set);
     *value = equals + 1;
     return SRQ_OK;
-}
-
-static const srq_setting *find_setting(const char *path)
-{
-    for (int s = 0; s < srq_schema_count; s++)
-        if (strcmp(srq_schema[s].path, path) == 0) return &srq_schema[s];
-    return NULL;
 }
 
 static srq_status apply_set(const char *set, srq_settings *settings)

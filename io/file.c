@@ -43,13 +43,13 @@ static srq_status write_all(const srq_file_calls *calls, int file, const char *p
     return SRQ_OK;
 }
 
-static srq_status sync_file(const srq_file_calls *calls, int file, const char *path)
+/* fsync, gone on with after a signal; 0 or -1 with errno. */
+static int sync_whole(const srq_file_calls *calls, int file)
 {
-    while (calls->fsync(file) != 0) {
-        if (errno == EINTR) continue;
-        return cannot("sync", path);
-    }
-    return SRQ_OK;
+    int result;
+    do result = calls->fsync(file);
+    while (result != 0 && errno == EINTR);
+    return result;
 }
 
 /* The name of a renamed file is safe only when its folder has been written out, too. */
@@ -60,9 +60,7 @@ static srq_status sync_folder(const srq_file_calls *calls, const char *path)
     const char *folder = dirname(copy);
     int file = calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (file < 0) return cannot("open", folder);
-    int result;
-    do result = calls->fsync(file);
-    while (result != 0 && errno == EINTR);
+    const int result = sync_whole(calls, file);
     /* Some network file systems sync no folders at all, and say so: there is nothing more to be done there. */
     bool done = result == 0 || errno == EINVAL || errno == ENOTSUP;
     srq_status status = done ? SRQ_OK : cannot("sync", folder);
@@ -79,7 +77,7 @@ static srq_status write_temporary(const srq_file_calls *calls, const char *path,
     while (file < 0 && errno == EINTR);
     if (file < 0) return cannot("create", target);
     srq_status status = write_all(calls, file, target, data, size);
-    if (status == SRQ_OK) status = sync_file(calls, file, target);
+    if (status == SRQ_OK && sync_whole(calls, file) != 0) status = cannot("sync", target);
     /* Some file systems report a failed write only here. */
     if (calls->close(file) != 0 && errno != EINTR && status == SRQ_OK) status = cannot("close", target);
     return status;

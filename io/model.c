@@ -1,4 +1,5 @@
 /* Model files: the group with name, input and layers (see io/config.h). */
+#include "core/ops/op.h"
 #include "io/schema.h"
 
 #include <ctype.h>
@@ -11,18 +12,17 @@ enum { OUT = 1, KERNEL = 2, STRIDE = 4, PADDING = 8, BIAS = 16, MOMENTUM = 32, E
 typedef struct layer_type {
     const char *name;
     unsigned keys, required;
-    int min_inputs, max_inputs;
 } layer_type;
 
 static const layer_type types[] = {
-    {"conv", OUT | KERNEL | STRIDE | PADDING | BIAS, OUT | KERNEL, 1, 1},
-    {"dense", OUT | BIAS, OUT, 1, 1},
-    {"max_pool", KERNEL | STRIDE | PADDING, KERNEL, 1, 1},
-    {"avg_pool", KERNEL | STRIDE | PADDING, 0, 1, 1},
-    {"batch_norm", MOMENTUM | EPSILON, 0, 1, 1},
-    {"relu", 0, 0, 1, 1},
-    {"add", 0, 0, 2, SRQ_INPUTS_MAX},
-    {"quantize", 0, 0, 1, 1},
+    {"conv", OUT | KERNEL | STRIDE | PADDING | BIAS, OUT | KERNEL},
+    {"dense", OUT | BIAS, OUT},
+    {"max_pool", KERNEL | STRIDE | PADDING, KERNEL},
+    {"avg_pool", KERNEL | STRIDE | PADDING, 0},
+    {"batch_norm", MOMENTUM | EPSILON, 0},
+    {"relu", 0, 0},
+    {"add", 0, 0},
+    {"quantize", 0, 0},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types };
 
@@ -249,11 +249,12 @@ static srq_status check_input(const srq_model_spec *model, int index, const conf
 static srq_status check_input_count(const config_setting_t *setting, const char *file, const layer_type *type,
                                     int count)
 {
+    const srq_op *op = srq_op_find(type->name);
     char what[128];
-    if (count >= type->min_inputs && count <= type->max_inputs) return SRQ_OK;
-    if (type->max_inputs > 1)
+    if (count >= op->min_inputs && count <= op->max_inputs) return SRQ_OK;
+    if (op->max_inputs > 1)
         snprintf(what, sizeof what, "a layer of type %s has %d to %d inputs, but this one has %d; list them in inputs",
-                 type->name, type->min_inputs, type->max_inputs, count);
+                 type->name, op->min_inputs, op->max_inputs, count);
     else
         snprintf(what, sizeof what, "a layer of type %s has one input, but this one has %d", type->name, count);
     return bad(setting, file, what);
