@@ -495,12 +495,13 @@ static void backward(srq_graph *graph)
 
 srq_status srq_graph_start(srq_graph *graph, int n)
 {
-    SRQ_TRY(srq_graph_prepare(graph));
     graph->pass.n = n;
     graph->pass.gradient = NULL;
     graph->pass.training = graph->pass.starting = true;
-    forward(graph);
+    srq_status status = srq_graph_prepare(graph);
+    if (status == SRQ_OK) forward(graph);
     graph->pass.training = graph->pass.starting = false;
+    SRQ_TRY(status);
     if (graph->pass.bad < 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
                     graph->spec->layers[graph->pass.bad].name);

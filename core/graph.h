@@ -44,10 +44,10 @@ int srq_graph_classes(const srq_graph *graph); /* logits of one image */
 /* Bytes planned for activations and gradients of a pass, and for buffers that stay. */
 size_t srq_graph_memory(const srq_graph *graph);
 
-/* Sets every parameter to its start: weights drawn for `seed`, alpha and sigma of weights from the weights. */
+/* Sets every parameter to its start: weights drawn for `seed`; alpha and sigma 1 until srq_graph_start. */
 void srq_graph_initialize(srq_graph *graph, uint64_t seed);
-/* Sets alpha and sigma of activations from the first n images in the input, layer after layer. SRQ_ERROR_RUN if an
- * infinity or NaN is met. */
+/* Sets alpha and sigma of weights from the weights, and of activations from the first n images in the input, layer
+ * after layer. SRQ_ERROR_RUN if an infinity or NaN is met. */
 srq_status srq_graph_start(srq_graph *graph, int n);
 
 /* Where images go before a pass: [capacity][height][width][channels]. */

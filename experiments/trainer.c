@@ -1,6 +1,7 @@
 #include "experiments/trainer.h"
 
 #include "core/kernels/kernels.h"
+#include "experiments/commands.h"
 
 #include <math.h>
 #include <signal.h>
@@ -95,11 +96,18 @@ void srq_trainer_destroy(srq_trainer *t)
 
 /* --- Where to begin */
 
-/* Every rank starts from the same numbers without a message: weights are functions of the seed, and the activations'
- * alpha is taken from shard 0 of the first batch, by every rank alike. */
+/* Every rank starts from the same numbers without a message: weights are functions of the seed or read from one file,
+ * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
 static srq_status start_fresh(srq_trainer *t)
 {
+    const char *init = t->settings->train.init;
     srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
+    if (strcmp(init, "random") != 0) {
+        char path[4200];
+        srq_checkpoint_path(init, path, sizeof path);
+        srq_status status = srq_checkpoint_read_weights(path, t->graph);
+        if (status != SRQ_OK) return srq_fail_in(status, "train.init");
+    }
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
     return srq_graph_start(t->graph, n);

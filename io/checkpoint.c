@@ -115,16 +115,22 @@ static srq_status check_values(const srq_h5_reader *reader, const char *name, co
     return SRQ_OK;
 }
 
+static srq_status read_parameter(const srq_h5_reader *reader, const srq_parameter *p, const char *folder,
+                                 float *vector, bool state)
+{
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "%s/%s", folder, p->name);
+    SRQ_TRY(srq_h5_read(reader, name, H5T_NATIVE_FLOAT, p->rank, p->shape, vector + p->offset));
+    return check_values(reader, name, p, vector + p->offset, state);
+}
+
 static srq_status read_vector(const srq_h5_reader *reader, const srq_graph *graph, const char *folder, float *vector,
                               bool state)
 {
     for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
         const srq_parameter *p = srq_graph_parameter(graph, i);
         if (state && p->kind == SRQ_PARAMETER_STATISTIC) continue;
-        char name[NAME_SIZE];
-        snprintf(name, sizeof name, "%s/%s", folder, p->name);
-        SRQ_TRY(srq_h5_read(reader, name, H5T_NATIVE_FLOAT, p->rank, p->shape, vector + p->offset));
-        SRQ_TRY(check_values(reader, name, p, vector + p->offset, state));
+        SRQ_TRY(read_parameter(reader, p, folder, vector, state));
     }
     return SRQ_OK;
 }
@@ -195,6 +201,20 @@ srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer
     if (status == SRQ_OK) status = read_point(reader, &found);
     if (status == SRQ_OK && optimizer) status = read_optimizer(reader, graph, optimizer);
     if (status == SRQ_OK && point) *point = found;
+    srq_h5_reader_close(&reader);
+    return status;
+}
+
+srq_status srq_checkpoint_read_weights(const char *path, srq_graph *graph)
+{
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(open_checkpoint(path, &reader));
+    srq_status status = check_layers(reader, graph);
+    for (int i = 0; status == SRQ_OK && i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS || p->kind == SRQ_PARAMETER_STATISTIC)
+            status = read_parameter(reader, p, "layers", srq_graph_values(graph), false);
+    }
     srq_h5_reader_close(&reader);
     return status;
 }

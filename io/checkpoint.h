@@ -35,4 +35,8 @@ srq_status srq_checkpoint_read_config(const char *path, srq_config **config);
  * file is not whole, or a layer, a shape or a number is not what the graph has: nothing is to be used then. */
 srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point);
 
+/* Fine-tuning: reads what a network computes with, weights, biases and batch-norm statistics but no step sizes, into
+ * the graph. SRQ_ERROR_DATA if the file is not whole or holds another network. */
+srq_status srq_checkpoint_read_weights(const char *path, srq_graph *graph);
+
 #endif

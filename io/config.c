@@ -340,6 +340,19 @@ static srq_status split_set(const char *set, char path[128], const char **value)
     return SRQ_OK;
 }
 
+/* Makes the path that a setting holds absolute, as seen from `folder`. */
+static srq_status place_path(const srq_setting *setting, const char *folder, srq_settings *settings)
+{
+    char *path = (char *)settings + setting->offset, given[PATH_SIZE];
+    if (setting->type != SRQ_SET_PATH || !path[0]) return SRQ_OK;
+    /* The default is a word in quotes. */
+    const size_t length = strlen(path);
+    if (setting->initial && strncmp(setting->initial + 1, path, length) == 0 && setting->initial[length + 1] == '"')
+        return SRQ_OK;
+    snprintf(given, sizeof given, "%s", path);
+    return resolve_path(folder, given, path);
+}
+
 static srq_status apply_set(const char *set, srq_settings *settings)
 {
     char path[128], room[PATH_SIZE];
@@ -352,16 +365,13 @@ static srq_status apply_set(const char *set, srq_settings *settings)
                         srq_setting_closest(path));
     srq_value value = srq_value_of_text(text, room, sizeof room);
     /* A file may be called 2024: where a text is wanted, digits are one. */
-    if (setting->type == SRQ_SET_TEXT && value.kind != SRQ_VALUE_TEXT) {
+    if ((setting->type == SRQ_SET_TEXT || setting->type == SRQ_SET_PATH) && value.kind != SRQ_VALUE_TEXT) {
         snprintf(room, sizeof room, "%s", text);
         value = (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
     }
     snprintf(value.where, sizeof value.where, "--set %.400s", set);
     SRQ_TRY(srq_setting_assign(setting, &value, settings));
-    if (strcmp(path, "data.file") != 0) return SRQ_OK;
-    char given[PATH_SIZE];
-    snprintf(given, sizeof given, "%s", settings->data.file);
-    return resolve_path(".", given, settings->data.file);
+    return place_path(setting, ".", settings);
 }
 
 /* The --set that decides `path`, the last one, or NULL. */
@@ -446,11 +456,7 @@ static srq_status fill(srq_config *config, const config_t *tree, const char *nam
 {
     srq_settings *s = &config->settings;
     SRQ_TRY(assign_all(tree, name, s));
-    if (folder && s->data.file[0]) {
-        char given[PATH_SIZE];
-        snprintf(given, sizeof given, "%s", s->data.file);
-        SRQ_TRY(resolve_path(folder, given, s->data.file));
-    }
+    for (int i = 0; folder && i < srq_schema_count; i++) SRQ_TRY(place_path(&srq_schema[i], folder, s));
     for (int i = 0; i < set_count; i++) SRQ_TRY(apply_set(sets[i], s));
     const char *model = find_set(set_count, sets, "model");
     SRQ_TRY(model ? read_set_model(model, &s->model) : read_model(tree, name, folder ? folder : ".", &s->model));

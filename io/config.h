@@ -34,6 +34,7 @@ typedef struct srq_settings {
         int epochs;                /* 10 */
         long max_steps;            /* 0: no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
+        char init[4096];           /* "random", or the path of a checkpoint */
         char engine[16];           /* "auto" | "float32" */
         srq_span checkpoint_every; /* "1ep" */
         int keep;                  /* 3: newest checkpoints kept */

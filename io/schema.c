@@ -13,7 +13,7 @@
 #define AT(member) offsetof(srq_settings, member), sizeof(((srq_settings *)0)->member)
 
 const srq_setting srq_schema[] = {
-    {"data.file", SRQ_SET_TEXT, AT(data.file), NULL, 0, 0, NULL, false,
+    {"data.file", SRQ_SET_PATH, AT(data.file), NULL, 0, 0, NULL, false,
      "Data set made by `srq data import`; a relative path starts at the configuration's folder (with --set at the "
      "current one)."},
     {"train.batch", SRQ_SET_INT, AT(train.batch), "128", 1, 1048576, NULL, true, "Images of a step, over all ranks."},
@@ -25,6 +25,9 @@ const srq_setting srq_schema[] = {
      "End after so many steps, if that comes first; 0 is no limit."},
     {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 0x1p63, NULL, true,
      "Decides initial weights and the order of samples."},
+    {"train.init", SRQ_SET_PATH, AT(train.init), "\"random\"", 0, 0, NULL, true,
+     "What weights start from: \"random\", or the checkpoint of a network with the same layers (fine-tuning; step sizes "
+     "start anew, from its weights and the first batch)."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|float32", true,
      "Arithmetic of convolutions and dense layers: float32, or the fastest there is (in this version float32, too)."},
     {"train.checkpoint_every", SRQ_SET_SPAN, AT(train.checkpoint_every), "\"1ep\"", 0, 1e12, NULL, false,
@@ -307,6 +310,7 @@ srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, srq_sett
     char *to = (char *)settings + s->offset;
     switch (s->type) {
     case SRQ_SET_TEXT:
+    case SRQ_SET_PATH:
         return assign_text(s, v, to);
     case SRQ_SET_SPAN:
         return assign_span(s, v, (srq_span *)(void *)to);
@@ -381,6 +385,7 @@ void srq_setting_print(const srq_setting *s, const srq_settings *settings, FILE 
         srq_print_number(*(const double *)(const void *)from, out);
         break;
     case SRQ_SET_TEXT:
+    case SRQ_SET_PATH:
         srq_print_text(from, out);
         break;
     case SRQ_SET_SPAN:
@@ -461,7 +466,7 @@ const char *srq_setting_closest(const char *path)
 
 static void print_allowed(const srq_setting *s, FILE *out)
 {
-    static const char *const types[] = {"integer", "integer", "integer", "number", "text", "steps or epochs"};
+    static const char *const types[] = {"integer", "integer", "integer", "number", "text", "text", "steps or epochs"};
     fputs(types[s->type], out);
     if (s->choices) {
         fputs(": ", out);
@@ -470,7 +475,7 @@ static void print_allowed(const srq_setting *s, FILE *out)
                 fputs(", ", out);
             else
                 fputc(*c, out);
-    } else if (s->type != SRQ_SET_TEXT) {
+    } else if (s->type != SRQ_SET_TEXT && s->type != SRQ_SET_PATH) {
         char min[32], max[32];
         print_bound(s->min, min, sizeof min);
         print_bound(s->max, max, sizeof max);

@@ -21,6 +21,7 @@ typedef enum srq_setting_type {
     SRQ_SET_INT64,
     SRQ_SET_DOUBLE,
     SRQ_SET_TEXT,
+    SRQ_SET_PATH, /* a text; a file's path unless it is the default word */
     SRQ_SET_SPAN
 } srq_setting_type;
 

@@ -51,7 +51,7 @@ typedef struct srq_pass {
     const srq_vector *vector;
     int n;
     bool training;   /* batch-norm by the batch's own statistics, and its statistics into `gradient` */
-    bool starting;   /* quantize layers take alpha and sigma from what they see */
+    bool starting;   /* quantizers take alpha and sigma from what they see */
     float share;     /* n / images of the global batch: weight of this shard's batch statistics */
     float *values;   /* the graph's vector */
     float *gradient; /* the vector that this shard's gradients go into */

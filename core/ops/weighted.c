@@ -57,9 +57,6 @@ void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed)
     float *values = srq_graph_values(graph), *w = values + weight->offset;
     size_t fan_in = weight->count / weight->shape[0];
     srq_random_normal(seed, SRQ_RANDOM_WEIGHTS, (uint64_t)layer->index, weight->count, sqrtf(2.0f / (float)fan_in), w);
-    if (!layer->quantizer.method) return;
-    srq_quantizer_start(&layer->quantizer, srq_graph_vector(graph), weight->count, w);
-    srq_layer_store_quantizer(graph, layer);
 }
 
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
@@ -68,6 +65,10 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
     const float *values = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
     srq_operand operand = {.data = values, .dtype = SRQ_FLOAT32, .scale = 1};
     if (layer->quantizer.method) {
+        if (pass->starting) {
+            srq_quantizer_start(&layer->quantizer, pass->vector, w->count, values);
+            srq_layer_store_quantizer(w->graph, layer);
+        }
         srq_layer_load_quantizer(w->graph, layer);
         if (!srq_quantizer_forward(&layer->quantizer, pass->vector, w->count, values, w->codes) && pass->bad < 0)
             pass->bad = layer->index;
