@@ -91,25 +91,61 @@ srq_status srq_graph_add_parameter(srq_graph *graph, const srq_layer *layer, con
 
 srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const char *prefix)
 {
-    if (!layer->quantizer.method) return SRQ_OK;
+    const srq_quantizer *q = &layer->quantizer;
+    if (!q->method) return SRQ_OK;
     char name[32];
+    const size_t channels = (size_t)q->channels;
+    const int rank = q->spec.per_channel ? 1 : 0;
     snprintf(name, sizeof name, "%s_alpha", prefix);
-    SRQ_TRY(srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_ALPHA, 0, NULL, &layer->alpha));
-    if (!layer->quantizer.method->has_sigma) return SRQ_OK;
+    SRQ_TRY(srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_ALPHA, rank, &channels, &layer->alpha));
     snprintf(name, sizeof name, "%s_sigma", prefix);
-    return srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_SIGMA, 0, NULL, &layer->sigma);
+    if (q->method->has_sigma)
+        SRQ_TRY(srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_SIGMA, rank, &channels, &layer->sigma));
+    const int levels = srq_bits_longest(&q->spec.bits) - q->spec.min_bits;
+    if (q->spec.dropbits == SRQ_DROPBITS_OFF || levels < 1) return SRQ_OK;
+    const size_t count = (size_t)levels;
+    snprintf(name, sizeof name, "%s_gate_logits", prefix);
+    return srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_GATE, 1, &count, &layer->gates);
 }
 
-void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer)
+static float *parameter_in(const srq_graph *graph, float *vector, int index)
 {
-    layer->quantizer.grid.alpha = graph->values[graph->parameters[layer->alpha].offset];
-    if (layer->sigma >= 0) layer->quantizer.grid.sigma = graph->values[graph->parameters[layer->sigma].offset];
+    return index < 0 ? NULL : vector + graph->parameters[index].offset;
 }
 
-void srq_layer_store_quantizer(const srq_graph *graph, srq_layer *layer)
+void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass)
 {
-    graph->values[graph->parameters[layer->alpha].offset] = layer->quantizer.grid.alpha;
-    if (layer->sigma >= 0) graph->values[graph->parameters[layer->sigma].offset] = layer->quantizer.grid.sigma;
+    srq_quantizer *q = &layer->quantizer;
+    q->alpha = parameter_in(graph, graph->values, layer->alpha);
+    q->sigma = parameter_in(graph, graph->values, layer->sigma);
+    q->grid.alpha = q->alpha[0];
+    if (q->sigma) q->grid.sigma = q->sigma[0];
+    q->training = pass->training;
+    q->seed = pass->seed;
+    q->step = pass->step;
+    q->stream = (uint64_t)layer->index * SRQ_SHARDS_MAX;
+    const float *phi = parameter_in(graph, graph->values, layer->gates);
+    if (!phi) return;
+    if (q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
+        srq_quantizer_set_bits(q, q->trained_bits, srq_gates_bits(q->spec.min_bits, q->gates.count, phi));
+    if (q->training) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
+}
+
+void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass, size_t n, const float *x)
+{
+    float *alpha = parameter_in(graph, graph->values, layer->alpha);
+    float *sigma = parameter_in(graph, graph->values, layer->sigma);
+    if (pass->starting) srq_quantizer_start(&layer->quantizer, pass->vector, n, x, alpha, sigma);
+    if (pass->changing && layer->next_bits)
+        srq_quantizer_rescale(&layer->quantizer, pass->vector, layer->next_bits, n, x, alpha, sigma);
+}
+
+void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass, size_t n,
+                                  size_t features, const float *x, const float *dy, float *dx)
+{
+    srq_quantizer_backward(
+        &layer->quantizer, pass->vector, n, features, x, dy, dx, parameter_in(graph, pass->gradient, layer->alpha),
+        parameter_in(graph, pass->gradient, layer->sigma), parameter_in(graph, pass->gradient, layer->gates));
 }
 
 /* --- Building */
@@ -152,6 +188,7 @@ static srq_status create_layer(srq_graph *graph, int index)
                          .input_count = spec->input_count,
                          .alpha = -1,
                          .sigma = -1,
+                         .gates = -1,
                          .weight = -1,
                          .bias = -1};
     layer->op = srq_op_find(spec->type);
@@ -434,11 +471,11 @@ void srq_graph_initialize(srq_graph *graph, uint64_t seed)
     for (int i = 0; i < graph->parameter_count; i++) {
         const srq_parameter *p = &graph->parameters[i];
         bool positive = p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA;
-        if (positive && graph->values[p->offset] == 0) graph->values[p->offset] = 1;
+        for (size_t k = 0; positive && k < p->count; k++) graph->values[p->offset + k] = 1;
     }
 }
 
-srq_status srq_graph_prepare(srq_graph *graph)
+static srq_status prepare(srq_graph *graph)
 {
     graph->pass.bad = -1;
     for (int i = 0; i < graph->layer_count; i++)
@@ -447,6 +484,33 @@ srq_status srq_graph_prepare(srq_graph *graph)
     return srq_fail(SRQ_ERROR_RUN,
                     "layer \"%s\": its weights hold an infinity or NaN; use a lower optimizer.learning_rate",
                     graph->spec->layers[graph->pass.bad].name);
+}
+
+srq_status srq_graph_prepare(srq_graph *graph)
+{
+    graph->pass.training = false;
+    return prepare(graph);
+}
+
+/* Annealed: sigma is what the schedule says. */
+static void set_sigma(srq_graph *graph, float ratio)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        const srq_layer *layer = &graph->layers[i];
+        if (layer->sigma < 0) continue;
+        const srq_parameter *alpha = &graph->parameters[layer->alpha], *sigma = &graph->parameters[layer->sigma];
+        for (size_t k = 0; k < sigma->count; k++)
+            graph->values[sigma->offset + k] = ratio * graph->values[alpha->offset + k];
+    }
+}
+
+srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step)
+{
+    graph->pass.training = true;
+    graph->pass.seed = step->seed;
+    graph->pass.step = step->number;
+    if (step->sigma_ratio > 0) set_sigma(graph, step->sigma_ratio);
+    return prepare(graph);
 }
 
 /* The float32 copy of a layer's codes, for operators that do not read codes. */
@@ -493,21 +557,46 @@ static void backward(srq_graph *graph)
     }
 }
 
-srq_status srq_graph_start(srq_graph *graph, int n)
+/* A forward pass of n images in which quantizers take their step sizes from what they see: as in evaluation, but
+ * batch-norm by the batch's own statistics. */
+static srq_status look(srq_graph *graph, int n)
 {
     graph->pass.n = n;
     graph->pass.gradient = NULL;
-    graph->pass.training = graph->pass.starting = true;
-    srq_status status = srq_graph_prepare(graph);
-    if (status == SRQ_OK) forward(graph);
-    graph->pass.training = graph->pass.starting = false;
-    SRQ_TRY(status);
+    SRQ_TRY(srq_graph_prepare(graph));
+    graph->pass.training = true;
+    forward(graph);
+    graph->pass.training = false;
     if (graph->pass.bad < 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
                     graph->spec->layers[graph->pass.bad].name);
 }
 
-int srq_graph_train(srq_graph *graph, int n, const int32_t *labels, int batch, float *gradient, srq_metrics *metrics)
+srq_status srq_graph_start(srq_graph *graph, int n)
+{
+    graph->pass.starting = true;
+    srq_status status = look(graph, n);
+    graph->pass.starting = false;
+    return status;
+}
+
+void srq_graph_set_bits(srq_graph *graph, int layer, int bits)
+{
+    srq_quantizer_set_bits(&graph->layers[layer].quantizer, bits, bits);
+}
+
+srq_status srq_graph_change_bits(srq_graph *graph, int n, const int *bits)
+{
+    for (int i = 0; i < graph->layer_count; i++) graph->layers[i].next_bits = bits[i];
+    graph->pass.changing = true;
+    srq_status status = look(graph, n);
+    graph->pass.changing = false;
+    for (int i = 0; i < graph->layer_count; i++) graph->layers[i].next_bits = 0;
+    return status;
+}
+
+int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, int batch, float *gradient,
+                    srq_metrics *metrics)
 {
     *metrics = (srq_metrics){.count = n};
     if (n == 0) {
@@ -516,6 +605,7 @@ int srq_graph_train(srq_graph *graph, int n, const int32_t *labels, int batch, f
     }
     srq_pass *pass = &graph->pass;
     pass->n = n;
+    pass->shard = shard;
     pass->training = true;
     pass->share = (float)n / (float)batch;
     pass->gradient = gradient;

@@ -2,14 +2,14 @@
  *
  * One step of training, for the rank that owns some shards of the global batch:
  *
- *     srq_graph_prepare(graph)                           quantize and pack the weights
+ *     srq_graph_begin_step(graph, step)                  draw gates; quantize and pack the weights
  *     for each shard: fill srq_graph_input(graph), then
- *         srq_graph_train(graph, n, labels, batch, gradient, &metrics)
+ *         srq_graph_train(graph, shard, n, labels, batch, gradient, &metrics)
  *     ... gradients are summed over all shards (dist/) ...
  *     srq_graph_finish(graph, gradient)                  the weight quantizers' backward
  *     srq_optimizer_step(optimizer, gradient, ...)       core/optimizer.h
  *
- * Nothing is allocated after srq_graph_create. */
+ * and srq_graph_prepare(graph) before evaluation, which knows no noise. Nothing is allocated after srq_graph_create. */
 #ifndef SRQ_CORE_GRAPH_H
 #define SRQ_CORE_GRAPH_H
 
@@ -19,6 +19,13 @@ typedef struct srq_graph_options {
     int capacity;             /* most images of one pass, >= 1 */
     const srq_vector *vector; /* NULL: the best of this CPU */
 } srq_graph_options;
+
+/* A step of training: its noise is a function of the seed and its number. */
+typedef struct srq_step {
+    uint64_t seed;
+    long number;
+    float sigma_ratio; /* above 0: every sigma is set to this times its alpha (annealing) */
+} srq_step;
 
 typedef struct srq_metrics {
     double loss;  /* sum over images of the cross-entropy, in nats */
@@ -55,12 +62,22 @@ float *srq_graph_input(srq_graph *graph);
 /* The logits of the last pass, [n][classes]. */
 const float *srq_graph_logits(const srq_graph *graph);
 
-/* Once after values have changed. SRQ_ERROR_RUN names the layer whose weights hold an infinity or NaN. */
+/* The bit-length that the quantizer of a layer has from now on, with alpha and sigma as they are. */
+void srq_graph_set_bits(srq_graph *graph, int layer, int bits);
+/* Changes bit-lengths in training: bits[layers], 0 where nothing changes. alpha and sigma follow, from the weights and
+ * the first n images in the input (srq_quantizer_rescale). */
+srq_status srq_graph_change_bits(srq_graph *graph, int n, const int *bits);
+
+/* Once after values have changed, before evaluation or before a step of training. SRQ_ERROR_RUN names the layer whose
+ * weights hold an infinity or NaN. */
 srq_status srq_graph_prepare(srq_graph *graph);
-/* Forward and backward of n images (0 is fine) of a global batch of `batch`; the loss is the mean over that batch.
+srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step);
+/* Forward and backward of shard `shard`, n images (0 is fine) of a global batch of `batch`; the loss is the mean over
+ * that batch.
  * `gradient` [size] is overwritten but for the gaps between parameters, which must be 0. Returns -1, or the index of
  * the first layer that met an infinity or NaN. */
-int srq_graph_train(srq_graph *graph, int n, const int32_t *labels, int batch, float *gradient, srq_metrics *metrics);
+int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, int batch, float *gradient,
+                    srq_metrics *metrics);
 /* Forward of n images in evaluation mode; the same answer as above. */
 int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metrics *metrics);
 /* Turns the summed gradient with respect to quantized weights into that of weights, alpha and sigma, in place. */

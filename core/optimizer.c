@@ -61,6 +61,7 @@ static double base_rate(const srq_optimizer_options *options, srq_parameter_kind
 {
     if (kind == SRQ_PARAMETER_ALPHA) return options->alpha_learning_rate;
     if (kind == SRQ_PARAMETER_SIGMA) return options->sigma_learning_rate;
+    if (kind == SRQ_PARAMETER_GATE) return options->gate_learning_rate;
     return options->learning_rate;
 }
 

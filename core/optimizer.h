@@ -11,6 +11,7 @@ typedef struct srq_optimizer_options {
     double learning_rate;         /* weights, biases, batch-norm */
     double alpha_learning_rate;   /* log alpha */
     double sigma_learning_rate;   /* log sigma */
+    double gate_learning_rate;    /* logits of DropBits' gates */
     double momentum;              /* sgd */
     double beta1, beta2, epsilon; /* adam */
     double weight_decay;          /* weights only */

@@ -8,8 +8,30 @@ enum {
     SRQ_NAME_SIZE = 64,    /* layer and model names with their zero: [A-Za-z0-9_.-]+ */
     SRQ_INPUTS_MAX = 8,    /* inputs of one layer */
     SRQ_ORIGIN_SIZE = 256, /* "FILE:LINE" */
-    SRQ_LAYERS_MAX = 4096
+    SRQ_LAYERS_MAX = 4096,
+    SRQ_SHARDS_MAX = 4096
 };
+
+/* A length of training: `count` steps or epochs. Written "500it", "3ep", or a plain integer for steps. */
+typedef struct srq_span {
+    long count;
+    bool epochs;
+} srq_span;
+
+/* Bit-lengths over training: bits[0] until until[0], then bits[1] until until[1], ... and bits[count - 1] to the end.
+ */
+enum { SRQ_STAGES_MAX = 8 };
+typedef struct srq_bits_schedule {
+    int count;
+    int bits[SRQ_STAGES_MAX];
+    srq_span until[SRQ_STAGES_MAX - 1];
+} srq_bits_schedule;
+
+typedef enum srq_dropbits {
+    SRQ_DROPBITS_OFF,
+    SRQ_DROPBITS_REGULARIZE, /* gates in training; the whole grid otherwise */
+    SRQ_DROPBITS_LEARN       /* the gates decide the bit-length */
+} srq_dropbits;
 
 typedef enum srq_estimator { SRQ_ESTIMATOR_FULL, SRQ_ESTIMATOR_ARGMAX } srq_estimator;
 
@@ -17,8 +39,14 @@ typedef enum srq_estimator { SRQ_ESTIMATOR_FULL, SRQ_ESTIMATOR_ARGMAX } srq_esti
 typedef struct srq_quantizer_spec {
     char method[16];         /* a name of core/quant/quantizer.h; "float32" leaves the tensor as it is */
     srq_estimator estimator; /* srq only */
-    int bits;                /* bit-length b, 1..8 */
-    float sigma_ratio;       /* srq only: sigma / alpha at the start */
+    srq_bits_schedule bits;  /* bit-length b, 1..8 */
+    bool per_channel;        /* weights: one (alpha, sigma) for each output channel */
+    float sigma_ratio;       /* srq, rq, rq_st: sigma / alpha at the start */
+    float temperature;       /* rq, rq_st: of the Gumbel softmax */
+    float reach;             /* rq, rq_st: the local grid in standard deviations of the noise; 0 takes all codes */
+    srq_dropbits dropbits;   /* weights, srq only */
+    int min_bits;            /* DropBits: c0, below which nothing is dropped */
+    float open;              /* DropBits: S(phi) at the start */
 } srq_quantizer_spec;
 
 /* One layer. A setting that the layer's type does not have is left at its default by the reader, which rejects it

@@ -49,11 +49,11 @@ static double relative(double found, double expected)
 
 static srq_status run_case(const srq_golden_case *c, const srq_vector *vector, errors *e)
 {
-    srq_quantizer_spec spec = {.bits = c->bits};
+    srq_quantizer_spec spec = {.bits = {.count = 1, .bits = {c->bits}}};
     srq_quantizer q;
     srq_grid_gradient sums;
     snprintf(spec.method, sizeof spec.method, "%s", c->method);
-    SRQ_TRY(srq_quantizer_init(&spec, c->is_signed, &q));
+    SRQ_TRY(srq_quantizer_init(&spec, c->is_signed, 1, &q));
     q.grid.alpha = (float)c->alpha;
     if (c->has_sigma) q.grid.sigma = (float)c->sigma;
     int8_t *codes = malloc(c->count);

@@ -47,7 +47,7 @@ static srq_status build(const srq_settings *settings, const eval_options *option
     const char *file = options->data ? options->data : settings->data.file;
     const srq_graph_options graph = {.capacity = CAPACITY};
     SRQ_TRY(srq_graph_create(&settings->model, &graph, &e->graph));
-    SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL));
+    SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !options->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; --data FILE takes another)",

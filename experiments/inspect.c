@@ -31,7 +31,7 @@ static int input_bits(const srq_graph *graph, const srq_layer *layer)
     int producer = layer->producers[0];
     while (producer >= 0) {
         const srq_layer *p = srq_graph_layer(graph, producer);
-        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? p->quantizer.spec.bits : 32;
+        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? p->quantizer.bits : 32;
         if (strcmp(p->spec->type, "max_pool") != 0) return 32;
         producer = p->producers[0];
     }
@@ -64,7 +64,7 @@ static srq_status fill_row(const srq_graph *graph, const srq_layer *layer, row *
     *r = (row){.layer = layer, .weight_bits = 32, .input_bits = 32};
     if (layer->weight < 0) return SRQ_OK;
     r->weight = srq_graph_parameter(graph, layer->weight);
-    if (layer->quantizer.method) r->weight_bits = layer->quantizer.spec.bits;
+    if (layer->quantizer.method) r->weight_bits = layer->quantizer.bits;
     r->input_bits = input_bits(graph, layer);
     r->bytes = (double)r->weight->count * r->weight_bits / 8;
     if (layer->bias >= 0) r->bytes += 4.0 * (double)srq_graph_parameter(graph, layer->bias)->count;
@@ -101,7 +101,7 @@ static void print_bits(const row *r, char *out, size_t size)
     if (r->weight)
         snprintf(out, size, "%d/%d", r->weight_bits, r->input_bits);
     else
-        snprintf(out, size, "-/%d", q->method ? q->spec.bits : 32);
+        snprintf(out, size, "-/%d", q->method ? q->bits : 32);
 }
 
 static void print_row(const row *r)
@@ -145,7 +145,7 @@ static void print_json_row(const row *r, bool last)
         printf(", \"weights\": %zu, \"macs\": %zu, \"weight_bits\": %d, \"activation_bits\": %d, \"zeros\": %.9g, "
                "\"bytes\": %.0f, \"bops\": %.0f",
                r->weight->count, r->layer->macs, r->weight_bits, r->input_bits, r->zeros, r->bytes, r->bops);
-    if (!r->weight && q->method) printf(", \"activation_bits\": %d", q->spec.bits);
+    if (!r->weight && q->method) printf(", \"activation_bits\": %d", q->bits);
     if (q->method) printf(", \"method\": \"%s\", \"alpha\": %.9g", q->method->name, (double)q->grid.alpha);
     if (r->layer->sigma >= 0) printf(", \"sigma\": %.9g", (double)q->grid.sigma);
     if (r->codes) printf(", \"codes\": %d, \"codes_used\": %d", r->codes, r->codes_used);
@@ -197,7 +197,7 @@ static srq_status inspect(const char *path, bool json)
     SRQ_TRY(srq_checkpoint_read_config(path, &config));
     const srq_graph_options options = {.capacity = 1};
     srq_status status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
-    if (status == SRQ_OK) status = srq_checkpoint_read(path, graph, NULL, &point);
+    if (status == SRQ_OK) status = srq_checkpoint_read(path, graph, NULL, &point, NULL);
     if (status == SRQ_OK) status = srq_graph_prepare(graph);
     if (status == SRQ_OK) status = show(config, &point, graph, json);
     srq_graph_destroy(&graph);

@@ -78,7 +78,7 @@ static void say_start(const srq_trainer *t, const char *dir)
     char bits[64] = "float32";
     if (quantized)
         snprintf(bits, sizeof bits, "%s, %d-bit weights, %d-bit activations", s->quantizer.method,
-                 s->quantizer.weight_bits, s->quantizer.activation_bits);
+                 s->quantizer.weight_bits.bits[0], s->quantizer.activation_bits.bits[0]);
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
                       srq_grouped(t->batches.count, images, sizeof images));

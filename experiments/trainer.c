@@ -28,7 +28,8 @@ static srq_optimizer_options optimizer_options(const srq_settings *s)
         .method = strcmp(s->optimizer.method, "sgd") == 0 ? SRQ_SGD : SRQ_ADAM,
         .learning_rate = s->optimizer.learning_rate,
         .alpha_learning_rate = s->optimizer.alpha_learning_rate,
-        .sigma_learning_rate = s->optimizer.sigma_learning_rate,
+        .sigma_learning_rate = strcmp(s->quantizer.sigma, "learned") == 0 ? s->optimizer.sigma_learning_rate : 0,
+        .gate_learning_rate = s->optimizer.gate_learning_rate,
         .momentum = s->optimizer.momentum,
         .beta1 = s->optimizer.beta1,
         .beta2 = s->optimizer.beta2,
@@ -65,7 +66,10 @@ static srq_status build(srq_trainer *t)
                               &t->reduce));
     t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
     t->gathered = calloc((size_t)s->train.shards * GATHERED, sizeof *t->gathered);
-    if (!t->labels || !t->gathered) return srq_fail_memory((size_t)options.capacity, "the labels");
+    t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
+    if (!t->labels || !t->gathered || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
+    t->learns_bits = strcmp(s->dropbits.mode, "learn") == 0;
+    t->point.penalty = s->dropbits.penalty;
     long total = (long)s->train.epochs * t->batches.steps_per_epoch;
     if (s->train.max_steps > 0 && s->train.max_steps < total) total = s->train.max_steps;
     t->point.total_steps = total;
@@ -92,6 +96,8 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_dataset_destroy(&t->dataset);
     free(t->labels);
     free(t->gathered);
+    free(t->next_bits);
+    srq_bits_history_free(&t->history);
 }
 
 /* --- Where to begin */
@@ -155,6 +161,11 @@ static void share_state(srq_trainer *t)
         srq_comm_share(t->comm, srq_optimizer_state(t->optimizer, i), bytes);
     srq_comm_share(t->comm, &steps, sizeof steps);
     srq_comm_share(t->comm, &t->point, sizeof t->point);
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
+        int bits = srq_graph_layer(t->graph, i)->quantizer.trained_bits;
+        srq_comm_share(t->comm, &bits, sizeof bits);
+        if (bits) srq_graph_set_bits(t->graph, i, bits);
+    }
     srq_optimizer_set_steps(t->optimizer, steps);
 }
 
@@ -178,13 +189,13 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
 {
     srq_progress_point point;
     if (resume == SRQ_RESUME_FILE) {
-        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point));
+        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
         SRQ_TRY(take_point(t, point, false));
         *found = true;
     }
     SRQ_TRY(srq_run_open(dir, t->config, resume, &t->run));
     if (resume == SRQ_RESUME_AUTO) {
-        SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, found, stderr));
+        SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
         if (*found) SRQ_TRY(take_point(t, point, true));
     }
     SRQ_TRY(log_start(t));
@@ -227,7 +238,7 @@ static void run_shards(srq_trainer *t)
     for (long shard = first; shard < last; shard++) {
         srq_metrics metrics;
         int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
-        int bad = srq_graph_train(t->graph, n, t->labels, batch, srq_reduce_leaf(t->reduce), &metrics);
+        int bad = srq_graph_train(t->graph, (int)shard, n, t->labels, batch, srq_reduce_leaf(t->reduce), &metrics);
         srq_reduce_push(t->reduce);
         double *row = t->gathered + shard * GATHERED;
         row[LOSS] = metrics.loss;
@@ -264,16 +275,74 @@ static srq_status check_gradient(const srq_trainer *t, const float *gradient)
         t->point.step, srq_graph_parameter(t->graph, bad)->name);
 }
 
+/* Goes over to the bit-lengths that schedules ask for at this step: every rank alike, from the weights and shard 0 of
+ * the batch. */
+static srq_status change_bits(srq_trainer *t, bool *changed)
+{
+    *changed = false;
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
+        const srq_quantizer *q = &srq_graph_layer(t->graph, i)->quantizer;
+        t->next_bits[i] = 0;
+        if (!q->method) continue;
+        const int bits = srq_bits_at(&q->spec.bits, t->point.step, t->batches.steps_per_epoch);
+        if (bits != q->trained_bits) t->next_bits[i] = bits;
+        *changed = *changed || t->next_bits[i];
+    }
+    if (!*changed) return SRQ_OK;
+    const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, t->labels);
+    return srq_graph_change_bits(t->graph, n, t->next_bits);
+}
+
+/* quantizer.sigma = "annealed": geometric from the first step to the last. */
+static float sigma_ratio(const srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    if (strcmp(s->quantizer.sigma, "annealed") != 0) return 0;
+    const double progress = t->point.total_steps > 1 ? (double)t->point.step / (double)(t->point.total_steps - 1) : 1;
+    return (float)(s->quantizer.sigma_ratio * pow(s->quantizer.sigma_final / s->quantizer.sigma_ratio, progress));
+}
+
+static srq_status begin_step(srq_trainer *t)
+{
+    bool changed;
+    SRQ_TRY(change_bits(t, &changed));
+    const srq_step step = {
+        .seed = (uint64_t)t->settings->train.seed, .number = t->point.step, .sigma_ratio = sigma_ratio(t)};
+    SRQ_TRY(srq_graph_begin_step(t->graph, &step));
+    /* Learned bit-lengths are noted with checkpoints; rank 0 does not stop alone here. */
+    if (t->run && (changed || t->history.count == 0) && t->noted == SRQ_OK)
+        t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
+    return SRQ_OK;
+}
+
+/* The price of open gates; with a target, lambda rises while the network is above it and falls below: by 1 % a step
+ * where it is twice (or none of) the target, so that it follows the gates and does not lead them. */
+static void penalize(srq_trainer *t, float *gradient)
+{
+    const srq_settings *s = t->settings;
+    srq_penalty_weights weights = SRQ_PENALTY_UNIFORM;
+    if (!t->learns_bits) return;
+    if (strcmp(s->dropbits.weights, "params") == 0) weights = SRQ_PENALTY_PARAMS;
+    if (strcmp(s->dropbits.weights, "bops") == 0) weights = SRQ_PENALTY_BOPS;
+    srq_graph_penalize(t->graph, weights, t->point.penalty, gradient);
+    if (s->dropbits.target <= 0) return;
+    const bool bops = strcmp(s->dropbits.target_measure, "bops") == 0;
+    const double now = bops ? srq_graph_relative_bops(t->graph) : srq_graph_mean_bits(t->graph);
+    const double above = fmax(-1, fmin(1, now / s->dropbits.target - 1));
+    t->point.penalty = fmax(1e-8, fmin(1e8, t->point.penalty * exp(0.01 * above)));
+}
+
 static srq_status one_step(srq_trainer *t)
 {
+    SRQ_TRY(begin_step(t));
     run_shards(t);
     srq_reduce_gather(t->reduce, t->gathered, GATHERED);
     float *gradient = srq_reduce_finish(t->reduce);
     SRQ_TRY(check_shards(t));
     srq_graph_finish(t->graph, gradient);
+    penalize(t, gradient);
     SRQ_TRY(check_gradient(t, gradient));
     srq_optimizer_step(t->optimizer, t->graph, gradient, srq_schedule_factor(&t->schedule, t->point.step));
-    SRQ_TRY(srq_graph_prepare(t->graph));
     t->point.step++;
     t->point.evaluated = false;
     t->recent.loss += sum_of(t, LOSS);
@@ -321,6 +390,7 @@ static srq_status evaluate(srq_trainer *t)
 {
     srq_metrics m;
     const double since = srq_seconds();
+    SRQ_TRY(srq_graph_prepare(t->graph));
     SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_TEST, &m));
     t->point.evaluated = true;
     t->point.test_count = m.count;
@@ -342,7 +412,11 @@ static srq_status evaluate(srq_trainer *t)
 static srq_status checkpoint(srq_trainer *t)
 {
     if (!t->run) return SRQ_OK;
-    return srq_run_checkpoint(t->run, t->config, t->graph, t->optimizer, &t->point, t->versions,
+    SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths as the gates now are */
+    if (t->learns_bits) SRQ_TRY(srq_run_write_bits(t->run, t->graph, t->point.step));
+    if (t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
+    if (t->noted != SRQ_OK) return srq_fail_memory(0, "the history of bit-lengths");
+    return srq_run_checkpoint(t->run, t->config, t->graph, t->optimizer, &t->point, &t->history, t->versions,
                               t->settings->train.keep);
 }
 

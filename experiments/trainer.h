@@ -22,8 +22,12 @@ typedef struct srq_trainer {
     srq_run *run;           /* rank 0 only */
     srq_progress *progress; /* rank 0 only */
     srq_progress_point point;
-    int32_t *labels;  /* [capacity] */
-    double *gathered; /* [shards][...]: what is summed for every step besides gradients */
+    srq_bits_history history; /* rank 0 only */
+    srq_status noted;         /* whether the history could be kept; heard of at the next checkpoint */
+    bool learns_bits;         /* dropbits.mode is "learn" */
+    int *next_bits;           /* [layers] */
+    int32_t *labels;          /* [capacity] */
+    double *gathered;         /* [shards][...]: what is summed for every step besides gradients */
     /* Since the last line of the log: */
     srq_metrics recent;
     double recent_since;

@@ -33,7 +33,8 @@ static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer)
     const srq_quantizer *q = &layer->quantizer;
     if (!q->method) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_text(writer, name, "quantizer", q->method->name));
-    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "bits", q->spec.bits));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "bits", q->bits));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "trained_bits", q->trained_bits));
     SRQ_TRY(srq_h5_write_attribute_int(writer, name, "smallest_code", q->grid.min));
     return srq_h5_write_attribute_int(writer, name, "largest_code", q->grid.max);
 }
@@ -43,20 +44,50 @@ static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *p
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", point->step));
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "total_steps", point->total_steps));
     SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "data_sha256", point->data_sha256));
+    SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "penalty", point->penalty));
     if (!point->evaluated) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_loss", point->test_loss));
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_error", point->test_error));
     return srq_h5_write_attribute_int(writer, "/", "test_count", point->test_count);
 }
 
+static srq_status write_columns(srq_h5_writer *writer, const srq_graph *graph, const srq_bits_history *history,
+                                int64_t *steps, int64_t *bits, const char **layers)
+{
+    const size_t count = (size_t)history->count;
+    for (size_t i = 0; i < count; i++) {
+        steps[i] = history->changes[i].step;
+        bits[i] = history->changes[i].bits;
+        layers[i] = srq_graph_layer(graph, history->changes[i].layer)->spec->name;
+    }
+    SRQ_TRY(srq_h5_write(writer, "bits_history/step", H5T_NATIVE_INT64, 1, &count, steps));
+    SRQ_TRY(srq_h5_write(writer, "bits_history/bits", H5T_NATIVE_INT64, 1, &count, bits));
+    return srq_h5_write_texts(writer, "bits_history/layer", count, layers);
+}
+
+static srq_status write_history(srq_h5_writer *writer, const srq_graph *graph, const srq_bits_history *history)
+{
+    if (history->count == 0) return SRQ_OK;
+    const size_t count = (size_t)history->count;
+    int64_t *columns = calloc(2 * count, sizeof *columns);
+    const char **layers = calloc(count, sizeof *layers);
+    srq_status status = columns && layers ? SRQ_OK : srq_fail_memory(count * 24, "the history of bit-lengths");
+    if (status == SRQ_OK) status = write_columns(writer, graph, history, columns, columns + count, layers);
+    free(columns);
+    free(layers);
+    return status;
+}
+
 static srq_status fill(srq_h5_writer *writer, const srq_config *config, const srq_graph *graph,
-                       srq_optimizer *optimizer, const srq_progress_point *point, const char *versions)
+                       srq_optimizer *optimizer, const srq_progress_point *point, const srq_bits_history *history,
+                       const char *versions)
 {
     SRQ_TRY(write_point(writer, point));
     SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "versions", versions));
     SRQ_TRY(srq_h5_write_text(writer, "config", srq_config_text(config)));
     for (int i = 0; i < srq_graph_layer_count(graph); i++) SRQ_TRY(describe_layer(writer, srq_graph_layer(graph, i)));
     SRQ_TRY(write_vector(writer, graph, "layers", srq_graph_values(graph), false));
+    SRQ_TRY(write_history(writer, graph, history));
     SRQ_TRY(srq_h5_write_group(writer, "optimizer"));
     SRQ_TRY(srq_h5_write_attribute_int(writer, "optimizer", "steps", srq_optimizer_steps(optimizer)));
     for (int i = 0; i < srq_optimizer_state_count(optimizer); i++) {
@@ -68,11 +99,12 @@ static srq_status fill(srq_h5_writer *writer, const srq_config *config, const sr
 }
 
 srq_status srq_checkpoint_write(const char *path, const srq_config *config, const srq_graph *graph,
-                                srq_optimizer *optimizer, const srq_progress_point *point, const char *versions)
+                                srq_optimizer *optimizer, const srq_progress_point *point,
+                                const srq_bits_history *history, const char *versions)
 {
     srq_h5_writer *writer = NULL;
     SRQ_TRY(srq_h5_writer_create(SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &writer));
-    srq_status status = fill(writer, config, graph, optimizer, point, versions);
+    srq_status status = fill(writer, config, graph, optimizer, point, history, versions);
     if (status == SRQ_OK) status = srq_h5_writer_commit(writer, path);
     srq_h5_writer_destroy(&writer);
     return status;
@@ -115,8 +147,8 @@ static srq_status check_values(const srq_h5_reader *reader, const char *name, co
     return SRQ_OK;
 }
 
-static srq_status read_parameter(const srq_h5_reader *reader, const srq_parameter *p, const char *folder,
-                                 float *vector, bool state)
+static srq_status read_parameter(const srq_h5_reader *reader, const srq_parameter *p, const char *folder, float *vector,
+                                 bool state)
 {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s/%s", folder, p->name);
@@ -166,6 +198,11 @@ static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *po
                         srq_h5_reader_path(reader), (long long)step, (long long)total);
     *point = (srq_progress_point){.step = (long)step, .total_steps = (long)total};
     SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "data_sha256", point->data_sha256, sizeof point->data_sha256));
+    if (srq_h5_has_attribute(reader, "/", "penalty"))
+        SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "penalty", &point->penalty));
+    if (!(point->penalty >= 0 && point->penalty <= 1e300))
+        return srq_fail(SRQ_ERROR_DATA, "%s: attribute penalty is %g; use an earlier checkpoint",
+                        srq_h5_reader_path(reader), point->penalty);
     if (!srq_h5_has_attribute(reader, "/", "test_error")) return SRQ_OK;
     SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_error", &point->test_error));
     SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_loss", &point->test_loss));
@@ -191,14 +228,78 @@ static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *g
     return SRQ_OK;
 }
 
-srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point)
+/* Bit-lengths as they were when the checkpoint was written: a schedule may be under way. */
+static srq_status read_bits(const srq_h5_reader *reader, srq_graph *graph)
+{
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_layer *layer = srq_graph_layer(graph, i);
+        char name[NAME_SIZE];
+        int64_t bits;
+        snprintf(name, sizeof name, "layers/%s", layer->spec->name);
+        if (!layer->quantizer.method || !srq_h5_has_attribute(reader, name, "trained_bits")) continue;
+        SRQ_TRY(srq_h5_read_attribute_int(reader, name, "trained_bits", &bits));
+        const int longest = srq_bits_longest(&layer->quantizer.spec.bits);
+        if (bits < 1 || bits > longest)
+            return srq_fail(SRQ_ERROR_DATA,
+                            "%s: attribute trained_bits of %s is %lld, but its configuration has 1 to %d; use an "
+                            "earlier checkpoint",
+                            srq_h5_reader_path(reader), name, (long long)bits, longest);
+        srq_graph_set_bits(graph, i, (int)bits);
+    }
+    return SRQ_OK;
+}
+
+static int find_layer(const srq_graph *graph, const char *name)
+{
+    for (int i = 0; i < srq_graph_layer_count(graph); i++)
+        if (strcmp(srq_graph_layer(graph, i)->spec->name, name) == 0) return i;
+    return -1;
+}
+
+static srq_status read_changes(const srq_h5_reader *reader, const srq_graph *graph, size_t count, char **layers,
+                               srq_bits_history *history)
+{
+    int64_t *columns = calloc(2 * count + 1, sizeof *columns);
+    if (!columns) return srq_fail_memory(2 * count * sizeof *columns, "the history of bit-lengths");
+    srq_status status = srq_h5_read(reader, "bits_history/step", H5T_NATIVE_INT64, 1, &count, columns);
+    if (status == SRQ_OK)
+        status = srq_h5_read(reader, "bits_history/bits", H5T_NATIVE_INT64, 1, &count, columns + count);
+    for (size_t i = 0; status == SRQ_OK && i < count; i++) {
+        const srq_bits_change change = {
+            .step = (long)columns[i], .layer = find_layer(graph, layers[i]), .bits = (int)columns[count + i]};
+        if (change.layer < 0 || change.bits < 1 || change.bits > 8 || change.step < 0)
+            status = srq_fail(SRQ_ERROR_DATA, "%s: entry %zu of bits_history makes no sense; use an earlier checkpoint",
+                              srq_h5_reader_path(reader), i);
+        if (status == SRQ_OK) status = srq_bits_history_add(history, change);
+    }
+    free(columns);
+    return status;
+}
+
+static srq_status read_history(const srq_h5_reader *reader, const srq_graph *graph, srq_bits_history *history)
+{
+    char **layers = NULL;
+    size_t count = 0;
+    srq_bits_history_free(history);
+    if (!srq_h5_exists(reader, "bits_history")) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_texts(reader, "bits_history/layer", &count, &layers));
+    srq_status status = read_changes(reader, graph, count, layers, history);
+    for (size_t i = 0; i < count; i++) free(layers[i]);
+    free(layers);
+    return status;
+}
+
+srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
+                               srq_bits_history *history)
 {
     srq_h5_reader *reader = NULL;
     srq_progress_point found;
     SRQ_TRY(open_checkpoint(path, &reader));
     srq_status status = check_layers(reader, graph);
     if (status == SRQ_OK) status = read_vector(reader, graph, "layers", srq_graph_values(graph), false);
+    if (status == SRQ_OK) status = read_bits(reader, graph);
     if (status == SRQ_OK) status = read_point(reader, &found);
+    if (status == SRQ_OK && history) status = read_history(reader, graph, history);
     if (status == SRQ_OK && optimizer) status = read_optimizer(reader, graph, optimizer);
     if (status == SRQ_OK && point) *point = found;
     srq_h5_reader_close(&reader);

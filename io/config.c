@@ -22,6 +22,13 @@ long srq_span_steps(srq_span span, long steps_per_epoch)
     return span.epochs ? span.count * steps_per_epoch : span.count;
 }
 
+int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch)
+{
+    int stage = 0;
+    while (stage + 1 < schedule->count && step >= srq_span_steps(schedule->until[stage], steps_per_epoch)) stage++;
+    return schedule->bits[stage];
+}
+
 /* --- Paths */
 
 /* `path` seen from `folder`, absolute and without "." and "..". */
@@ -239,7 +246,7 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
         const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
         char path[256], where[512];
         snprintf(path, sizeof path, "%s%s", prefix, config_setting_name(member));
-        if (strcmp(path, "model") == 0) continue;
+        if (strcmp(path, "model") == 0 || strcmp(path, "quantizer.layers") == 0) continue;
         const bool is_setting = find_setting(path) != NULL;
         bool is_group = false;
         const size_t length = strlen(path);
@@ -438,6 +445,7 @@ static srq_status print_resolved(srq_config *config)
         const char *path = srq_schema[i].path;
         const int length = (int)strcspn(path, ".");
         if (strncmp(group, path, (size_t)length) != 0 || group[length] != '\0') {
+            if (strcmp(group, "quantizer") == 0) srq_overrides_print(s, out);
             if (group[0]) fputs("};\n", out);
             snprintf(group, sizeof group, "%.*s", length, path);
             fprintf(out, "%s = {\n", group);
@@ -461,7 +469,9 @@ static srq_status fill(srq_config *config, const config_t *tree, const char *nam
     const char *model = find_set(set_count, sets, "model");
     SRQ_TRY(model ? read_set_model(model, &s->model) : read_model(tree, name, folder ? folder : ".", &s->model));
     SRQ_TRY(check_together(s, tree, name, set_count, sets));
-    srq_model_set_quantizers(s);
+    const config_setting_t *overrides = config_lookup(tree, "quantizer.layers");
+    if (overrides) SRQ_TRY(srq_overrides_read(overrides, name, s));
+    SRQ_TRY(srq_model_set_quantizers(s, name));
     return print_resolved(config);
 }
 
@@ -503,6 +513,7 @@ void srq_config_destroy(srq_config **config)
 {
     if (!*config) return;
     srq_model_free(&(*config)->settings.model);
+    srq_overrides_free(&(*config)->settings);
     free((*config)->text);
     free(*config);
     *config = NULL;
@@ -530,6 +541,23 @@ static void print_to(char *out, size_t size, const srq_setting *setting, const s
     out[size - 1] = '\0';
 }
 
+static bool overrides_differ(const srq_config *here, const srq_config *there)
+{
+    char *text[2] = {NULL, NULL};
+    const srq_config *both[2] = {here, there};
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        FILE *out = open_memstream(&text[i], &size);
+        if (!out) continue;
+        srq_overrides_print(&both[i]->settings, out);
+        fclose(out);
+    }
+    const bool differ = !text[0] || !text[1] || strcmp(text[0], text[1]) != 0;
+    free(text[0]);
+    free(text[1]);
+    return differ;
+}
+
 bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size)
 {
     for (int i = 0; i < srq_schema_count; i++) {
@@ -539,6 +567,10 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, char *w
         print_to(b, sizeof b, &srq_schema[i], &there->settings);
         if (strcmp(a, b) == 0) continue;
         snprintf(what, what_size, "%s is %s here and %s there", srq_schema[i].path, a, b);
+        return true;
+    }
+    if (overrides_differ(here, there)) {
+        snprintf(what, what_size, "quantizer.layers is not the same here and there");
         return true;
     }
     return srq_model_differs(&here->settings.model, &there->settings.model, what, what_size);

@@ -13,14 +13,22 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A length of training: `count` steps or epochs. Written "500it", "3ep", or a plain integer for steps. */
-typedef struct srq_span {
-    long count;
-    bool epochs;
-} srq_span;
-
 /* Steps of a span, with `steps_per_epoch` steps in an epoch. */
 long srq_span_steps(srq_span span, long steps_per_epoch);
+/* The bit-length in force at `step` (0 is the first). */
+int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch);
+
+/* What one layer's quantizer does differently from the quantizer group. */
+typedef struct srq_layer_override {
+    char name[SRQ_NAME_SIZE];
+    unsigned given; /* bit i: the i-th setting below is given */
+    char method[16], estimator[16];
+    srq_bits_schedule bits; /* of weights (conv, dense) or of the activation (quantize) */
+    char granularity[16];
+    double sigma_ratio;
+    char dropbits[16]; /* "on" | "off" */
+    char where[512];
+} srq_layer_override;
 
 /* Every setting of a configuration, with defaults filled in. Names and order are those of the file. */
 typedef struct srq_settings {
@@ -49,6 +57,7 @@ typedef struct srq_settings {
         double momentum;            /* 0.9: sgd */
         double beta1, beta2;        /* 0.9, 0.999: adam */
         double epsilon;             /* 1e-8: adam */
+        double gate_learning_rate;  /* 1e-2: logits of DropBits' gates */
         double weight_decay;        /* 0: on conv and dense weights only, added to the gradient */
     } optimizer;
     struct {
@@ -59,12 +68,28 @@ typedef struct srq_settings {
         double final;        /* 0: linear and cosine end at this share of the initial rate */
     } schedule;
     struct {
-        char method[16];     /* "srq" | "lsq" | "ste" | "float32" */
-        char estimator[16];  /* "full" | "argmax" */
-        int weight_bits;     /* 2 */
-        int activation_bits; /* 2 */
-        double sigma_ratio;  /* 1/3 */
+        char method[16];                   /* "srq" | "lsq" | "ste" | "rq" | "rq_st" | "float32" */
+        char estimator[16];                /* "full" | "argmax" */
+        srq_bits_schedule weight_bits;     /* 2 */
+        srq_bits_schedule activation_bits; /* 2 */
+        char granularity[16];              /* "tensor" | "channel": of the weights' alpha and sigma */
+        char sigma[16];                    /* "learned" | "fixed" | "annealed" */
+        double sigma_ratio;                /* 1/3 */
+        double sigma_final;                /* 0.1: sigma / alpha at the end, annealed */
+        double temperature;                /* 1: rq, rq_st */
+        double local_grid;                 /* 3: rq, rq_st */
+        int override_count;
+        srq_layer_override *overrides; /* `layers`: what single layers do differently */
     } quantizer;
+    struct {
+        char mode[16];           /* "off" | "regularize" | "learn" */
+        int min_bits;            /* 2 */
+        double open;             /* 0.9: probability S(phi) of a gate at the start */
+        double penalty;          /* 1e-2: lambda, learn only */
+        char weights[16];        /* "uniform" | "params" | "bops": w_l, learn only */
+        double target;           /* 0: none; else lambda is adapted to end there */
+        char target_measure[16]; /* "bits" | "bops" */
+    } dropbits;
 } srq_settings;
 
 typedef struct srq_config srq_config;

@@ -372,18 +372,107 @@ void srq_model_free(srq_model_spec *model)
     model->layer_count = 0;
 }
 
-void srq_model_set_quantizers(srq_settings *settings)
+/* --- Quantizers */
+
+static srq_estimator estimator_of(const char *name)
 {
-    srq_quantizer_spec spec = {.sigma_ratio = (float)settings->quantizer.sigma_ratio};
-    snprintf(spec.method, sizeof spec.method, "%s", settings->quantizer.method);
-    spec.estimator = strcmp(settings->quantizer.estimator, "argmax") == 0 ? SRQ_ESTIMATOR_ARGMAX : SRQ_ESTIMATOR_FULL;
-    for (int i = 0; i < settings->model.layer_count; i++) {
-        srq_layer_spec *layer = &settings->model.layers[i];
-        const bool activation = strcmp(layer->type, "quantize") == 0;
-        if (!activation && !(find_type(layer->type)->keys & OUT)) continue;
-        layer->quantizer = spec;
-        layer->quantizer.bits = activation ? settings->quantizer.activation_bits : settings->quantizer.weight_bits;
+    return strcmp(name, "argmax") == 0 ? SRQ_ESTIMATOR_ARGMAX : SRQ_ESTIMATOR_FULL;
+}
+
+static srq_quantizer_spec base_quantizer(const srq_settings *s, bool activation)
+{
+    static const char *const modes[] = {"off", "regularize", "learn"};
+    srq_quantizer_spec spec = {.estimator = estimator_of(s->quantizer.estimator),
+                               .bits = activation ? s->quantizer.activation_bits : s->quantizer.weight_bits,
+                               .per_channel = !activation && strcmp(s->quantizer.granularity, "channel") == 0,
+                               .sigma_ratio = (float)s->quantizer.sigma_ratio,
+                               .temperature = (float)s->quantizer.temperature,
+                               .reach = (float)s->quantizer.local_grid,
+                               .min_bits = s->dropbits.min_bits,
+                               .open = (float)s->dropbits.open};
+    snprintf(spec.method, sizeof spec.method, "%s", s->quantizer.method);
+    for (int i = 0; !activation && i < 3; i++)
+        if (strcmp(s->dropbits.mode, modes[i]) == 0) spec.dropbits = (srq_dropbits)i;
+    return spec;
+}
+
+static void override_quantizer(const srq_layer_override *o, srq_quantizer_spec *spec)
+{
+    if (o->method[0]) snprintf(spec->method, sizeof spec->method, "%s", o->method);
+    if (o->estimator[0]) spec->estimator = estimator_of(o->estimator);
+    if (o->bits.count) spec->bits = o->bits;
+    if (o->granularity[0]) spec->per_channel = strcmp(o->granularity, "channel") == 0;
+    if (o->sigma_ratio > 0) spec->sigma_ratio = (float)o->sigma_ratio;
+    if (strcmp(o->dropbits, "off") == 0) spec->dropbits = SRQ_DROPBITS_OFF;
+}
+
+static bool has_quantizer(const srq_layer_spec *layer)
+{
+    return strcmp(layer->type, "quantize") == 0 || (find_type(layer->type)->keys & OUT);
+}
+
+static srq_status apply_override(const srq_layer_override *o, srq_model_spec *model)
+{
+    const char **names = malloc(((size_t)model->layer_count + 1) * sizeof *names);
+    if (!names) return srq_fail_memory((size_t)model->layer_count * sizeof *names, "names of layers");
+    int count = 0, found = -1;
+    for (int i = 0; i < model->layer_count; i++) {
+        if (!has_quantizer(&model->layers[i])) continue;
+        names[count++] = model->layers[i].name;
+        if (strcmp(model->layers[i].name, o->name) == 0) found = i;
     }
+    const char *closest = srq_closest(o->name, names, count);
+    free(names);
+    if (found < 0)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: no conv, dense or quantize layer of the model is called \"%s\"; did you "
+                        "mean \"%s\"?",
+                        o->where, o->name, closest);
+    srq_layer_spec *layer = &model->layers[found];
+    if (strcmp(layer->type, "quantize") == 0 && (o->granularity[0] || o->dropbits[0]))
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: \"%s\" quantizes an activation: granularity and dropbits are of weights; remove them",
+                        o->where, o->name);
+    override_quantizer(o, &layer->quantizer);
+    return SRQ_OK;
+}
+
+/* DropBits that would drop nothing is a mistake. */
+static srq_status check_dropbits(const srq_settings *s, const char *name)
+{
+    if (strcmp(s->dropbits.mode, "off") == 0) return SRQ_OK;
+    int longest = 0;
+    for (int i = 0; i < s->model.layer_count; i++) {
+        const srq_quantizer_spec *q = &s->model.layers[i].quantizer;
+        if (q->dropbits == SRQ_DROPBITS_OFF) continue;
+        for (int k = 0; k < q->bits.count; k++)
+            if (q->bits.bits[k] > longest) longest = q->bits.bits[k];
+    }
+    if (longest == 0)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: dropbits.mode is \"%s\", but no weights are quantized by srq; use quantizer.method = "
+                        "\"srq\" or dropbits.mode = \"off\"",
+                        name, s->dropbits.mode);
+    if (longest > s->dropbits.min_bits) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s: dropbits.mode is \"%s\", but there is no bit to drop: weights have at most %d and "
+                    "dropbits.min_bits is %d; use more bits, or dropbits.min_bits = 1",
+                    name, s->dropbits.mode, longest, s->dropbits.min_bits);
+}
+
+srq_status srq_model_set_quantizers(srq_settings *settings, const char *name)
+{
+    srq_model_spec *model = &settings->model;
+    for (int i = 0; i < model->layer_count; i++)
+        if (has_quantizer(&model->layers[i]))
+            model->layers[i].quantizer = base_quantizer(settings, strcmp(model->layers[i].type, "quantize") == 0);
+    for (int i = 0; i < settings->quantizer.override_count; i++)
+        SRQ_TRY(apply_override(&settings->quantizer.overrides[i], model));
+    /* Gates belong to srq. */
+    for (int i = 0; i < model->layer_count; i++)
+        if (strcmp(model->layers[i].quantizer.method, "srq") != 0)
+            model->layers[i].quantizer.dropbits = SRQ_DROPBITS_OFF;
+    return check_dropbits(settings, name);
 }
 
 /* --- Printing */

@@ -245,7 +245,7 @@ static void step_path(const srq_run *run, long step, char path[PATH_SIZE])
 }
 
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
-                           bool *found, FILE *notes)
+                           srq_bits_history *history, bool *found, FILE *notes)
 {
     long *steps = NULL;
     int count = 0;
@@ -254,7 +254,7 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
     for (int i = 0; status == SRQ_OK && i < count && !*found; i++) {
         char path[PATH_SIZE];
         step_path(run, steps[i], path);
-        if (srq_checkpoint_read(path, graph, optimizer, point) == SRQ_OK)
+        if (srq_checkpoint_read(path, graph, optimizer, point, history) == SRQ_OK)
             *found = true;
         else
             fprintf(notes, "srq: passing over a checkpoint that cannot be used: %s\n", srq_message());
@@ -290,16 +290,43 @@ static srq_status remove_old(const srq_run *run, int keep)
 }
 
 srq_status srq_run_checkpoint(srq_run *run, const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
-                              const srq_progress_point *point, const char *versions, int keep)
+                              const srq_progress_point *point, const srq_bits_history *history, const char *versions,
+                              int keep)
 {
     char path[PATH_SIZE];
     step_path(run, point->step, path);
-    SRQ_TRY(srq_checkpoint_write(path, config, graph, optimizer, point, versions));
+    SRQ_TRY(srq_checkpoint_write(path, config, graph, optimizer, point, history, versions));
     SRQ_TRY(link_last(run, point->step));
     SRQ_TRY(remove_old(run, keep));
     char quoted[PATH_SIZE];
     return srq_run_log(run, "checkpoint", "\"step\": %ld, \"file\": %s", point->step,
                        srq_json_quote(path + strlen(run->dir) + 1, quoted, sizeof quoted));
+}
+
+srq_status srq_run_write_bits(srq_run *run, const srq_graph *graph, long step)
+{
+    char path[PATH_SIZE], *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return srq_fail_memory(0, "the bit-lengths");
+    fprintf(out,
+            "# Learned bit-lengths after %ld steps. Use them in another configuration:\n"
+            "#     quantizer = { method = \"srq\"; ...\n#       @include \"THIS FILE\"\n#     };\n"
+            "layers = (",
+            step);
+    const char *comma = "\n";
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_layer *layer = srq_graph_layer(graph, i);
+        if (layer->weight < 0 || !layer->quantizer.method) continue;
+        fprintf(out, "%s  { name = \"%s\"; bits = %d; }", comma, layer->spec->name, layer->quantizer.bits);
+        comma = ",\n";
+    }
+    fputs("\n);\n", out);
+    srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the bit-lengths");
+    path_in(run, "bits.cfg", path);
+    if (status == SRQ_OK) status = srq_file_write_atomic(path, text, size);
+    free(text);
+    return status;
 }
 
 /* --- Log */
@@ -325,16 +352,18 @@ char *srq_json_quote(const char *text, char *out, size_t size)
 
 srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)
 {
-    char members[8192], when[32], path[PATH_SIZE];
+    char *members = NULL, when[32], path[PATH_SIZE];
     va_list args;
     va_start(args, format);
-    vsnprintf(members, sizeof members, format, args);
+    const int length = vasprintf(&members, format, args);
     va_end(args);
+    if (length < 0) return srq_fail_memory(0, "a line of the log");
     time_t now = time(NULL);
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     /* One write for a line: a kill leaves whole lines, or a last one that repair_log cuts off. */
     fprintf(run->log, "{\"event\": \"%s\", \"time\": \"%s\"%s%s}\n", event, when, members[0] ? ", " : "", members);
+    free(members);
     if (fflush(run->log) == 0) return SRQ_OK;
     path_in(run, "log.jsonl", path);
     return cannot("write", path);

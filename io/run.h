@@ -4,6 +4,7 @@
  *     DIR/log.jsonl              one JSON object a line: event = start, step, eval, checkpoint, resume, stop
  *     DIR/checkpoints/STEP.h5    step in 8 digits
  *     DIR/last.h5                a link to the newest
+ *     DIR/bits.cfg               if bit-lengths are learned: what they are now, for other configurations
  *
  * A lock on log.jsonl, which the system drops when a process ends, keeps two jobs out of one directory. */
 #ifndef SRQ_IO_RUN_H
@@ -27,11 +28,15 @@ const char *srq_run_folder(const srq_run *run);
 /* Reads the newest checkpoint that is whole into graph, optimizer and *point; *found is false if there is none. A
  * newer one that is not whole is passed over with a line on `notes`. */
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
-                           bool *found, FILE *notes);
+                           srq_bits_history *history, bool *found, FILE *notes);
 
 /* Writes checkpoints/STEP.h5, moves last.h5 to it, and removes all but the `keep` newest. */
 srq_status srq_run_checkpoint(srq_run *run, const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
-                              const srq_progress_point *point, const char *versions, int keep);
+                              const srq_progress_point *point, const srq_bits_history *history, const char *versions,
+                              int keep);
+/* Writes DIR/bits.cfg: the bit-lengths of conv and dense layers, to be included in a configuration's quantizer group.
+ */
+srq_status srq_run_write_bits(srq_run *run, const srq_graph *graph, long step);
 
 /* Appends one line to log.jsonl: the object {"event": event, ...}, whose further members `format` prints. */
 __attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);

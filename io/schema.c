@@ -26,7 +26,8 @@ const srq_setting srq_schema[] = {
     {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 0x1p63, NULL, true,
      "Decides initial weights and the order of samples."},
     {"train.init", SRQ_SET_PATH, AT(train.init), "\"random\"", 0, 0, NULL, true,
-     "What weights start from: \"random\", or the checkpoint of a network with the same layers (fine-tuning; step sizes "
+     "What weights start from: \"random\", or the checkpoint of a network with the same layers (fine-tuning; step "
+     "sizes "
      "start anew, from its weights and the first batch)."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|float32", true,
      "Arithmetic of convolutions and dense layers: float32, or the fastest there is (in this version float32, too)."},
@@ -44,7 +45,9 @@ const srq_setting srq_schema[] = {
     {"optimizer.alpha_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.alpha_learning_rate), "1e-3", 0, 1e6, NULL, true,
      "Of the step sizes alpha, in log alpha."},
     {"optimizer.sigma_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.sigma_learning_rate), "1e-3", 0, 1e6, NULL, true,
-     "Of the noise scales sigma, in log sigma; 0 keeps each as it starts."},
+     "Of the noise scales sigma, in log sigma, if they are learned."},
+    {"optimizer.gate_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.gate_learning_rate), "1e-2", 0, 1e6, NULL, true,
+     "Of the logits of DropBits' gates."},
     {"optimizer.momentum", SRQ_SET_DOUBLE, AT(optimizer.momentum), "0.9", 0, BELOW_ONE, NULL, true, "SGD only."},
     {"optimizer.beta1", SRQ_SET_DOUBLE, AT(optimizer.beta1), "0.9", 0, BELOW_ONE, NULL, true,
      "Adam only: decay of the mean of gradients."},
@@ -63,15 +66,41 @@ const srq_setting srq_schema[] = {
     {"schedule.factor", SRQ_SET_DOUBLE, AT(schedule.factor), "0.1", ABOVE_ZERO, 1, NULL, true, "step only."},
     {"schedule.final", SRQ_SET_DOUBLE, AT(schedule.final), "0.0", 0, 1, NULL, true,
      "linear and cosine: share of the learning rate at the end."},
-    {"quantizer.method", SRQ_SET_TEXT, AT(quantizer.method), "\"srq\"", 0, 0, "srq|lsq|ste|float32", true,
+    {"quantizer.method", SRQ_SET_TEXT, AT(quantizer.method), "\"srq\"", 0, 0, "srq|lsq|ste|rq|rq_st|float32", true,
      "How weights and activations are quantized; float32 does not."},
     {"quantizer.estimator", SRQ_SET_TEXT, AT(quantizer.estimator), "\"full\"", 0, 0, "full|argmax", true,
      "srq only: gradient through all categories, or through the chosen one."},
-    {"quantizer.weight_bits", SRQ_SET_INT, AT(quantizer.weight_bits), "2", 1, 8, NULL, true, "Bit-length of weights."},
-    {"quantizer.activation_bits", SRQ_SET_INT, AT(quantizer.activation_bits), "2", 1, 8, NULL, true,
-     "Bit-length of activations."},
+    {"quantizer.weight_bits", SRQ_SET_BITS, AT(quantizer.weight_bits), "2", 1, 8, NULL, true,
+     "Bit-length of weights, or a schedule: \"8 until 5ep, then 4\"."},
+    {"quantizer.activation_bits", SRQ_SET_BITS, AT(quantizer.activation_bits), "2", 1, 8, NULL, true,
+     "Bit-length of activations, or a schedule."},
+    {"quantizer.granularity", SRQ_SET_TEXT, AT(quantizer.granularity), "\"tensor\"", 0, 0, "tensor|channel", true,
+     "Weights have one (alpha, sigma) for each tensor, or for each output channel."},
+    {"quantizer.sigma", SRQ_SET_TEXT, AT(quantizer.sigma), "\"learned\"", 0, 0, "learned|fixed|annealed", true,
+     "srq, rq, rq_st: sigma is learned, stays as it starts, or falls from sigma_ratio to sigma_final times alpha, "
+     "evenly in the logarithm."},
     {"quantizer.sigma_ratio", SRQ_SET_DOUBLE, AT(quantizer.sigma_ratio), "0.3333333333333333", 0.01, 10, NULL, true,
-     "srq only: sigma / alpha at the start."},
+     "srq, rq, rq_st: sigma / alpha at the start."},
+    {"quantizer.sigma_final", SRQ_SET_DOUBLE, AT(quantizer.sigma_final), "0.1", 0.01, 10, NULL, true,
+     "sigma / alpha at the end, if annealed."},
+    {"quantizer.temperature", SRQ_SET_DOUBLE, AT(quantizer.temperature), "1.0", 0.05, 100, NULL, true,
+     "rq, rq_st: temperature of the Gumbel softmax."},
+    {"quantizer.local_grid", SRQ_SET_DOUBLE, AT(quantizer.local_grid), "3.0", 0, 1000, NULL, true,
+     "rq, rq_st: only codes within so many standard deviations of the noise are drawn; 0 takes all."},
+    {"dropbits.mode", SRQ_SET_TEXT, AT(dropbits.mode), "\"off\"", 0, 0, "off|regularize|learn", true,
+     "srq weights: gates on the levels of the grid, as a regulariser, or to learn each layer's bit-length."},
+    {"dropbits.min_bits", SRQ_SET_INT, AT(dropbits.min_bits), "2", 1, 7, NULL, true,
+     "Bit-length below which nothing is dropped."},
+    {"dropbits.open", SRQ_SET_DOUBLE, AT(dropbits.open), "0.9", 1e-6, 1 - 1e-6, NULL, true,
+     "Probability of each gate at the start."},
+    {"dropbits.penalty", SRQ_SET_DOUBLE, AT(dropbits.penalty), "1e-2", 0, 1e6, NULL, true,
+     "learn only: lambda, the price of an open gate in the loss."},
+    {"dropbits.weights", SRQ_SET_TEXT, AT(dropbits.weights), "\"uniform\"", 0, 0, "uniform|params|bops", true,
+     "learn only: a layer's share of the price, 1 or its share of the weights or of the bit operations."},
+    {"dropbits.target", SRQ_SET_DOUBLE, AT(dropbits.target), "0.0", 0, 32, NULL, true,
+     "learn only: where lambda is to lead, 0 leaves it alone."},
+    {"dropbits.target_measure", SRQ_SET_TEXT, AT(dropbits.target_measure), "\"bits\"", 0, 0, "bits|bops", true,
+     "learn only: the target is the mean bit-length of weights, or bit operations as a share of those at 8/8."},
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
@@ -281,6 +310,52 @@ static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span
     return SRQ_OK;
 }
 
+/* One stage: "8", "8 until 5ep"; *text moves past it. */
+static bool read_stage(const char **text, int *bits, srq_span *until, bool *last)
+{
+    int used = 0;
+    char unit[3] = "";
+    *until = (srq_span){0};
+    if (sscanf(*text, " %d%n", bits, &used) != 1) return false;
+    *text += used;
+    used = 0;
+    *last = sscanf(*text, " until %ld%2[a-z]%n", &until->count, unit, &used) != 2;
+    if (*last) return (*text)[strspn(*text, " ")] == '\0';
+    *text += used;
+    until->epochs = strcmp(unit, "ep") == 0;
+    *text += strspn(*text, " ,");
+    if (strncmp(*text, "then ", 5) == 0) *text += 5;
+    return until->count > 0 && (until->epochs || strcmp(unit, "it") == 0);
+}
+
+static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits_schedule *to)
+{
+    static const char expected[] = "a bit-length, or a schedule such as \"8 until 5ep, then 4\"";
+    srq_bits_schedule made = {.count = 1};
+    if (v->kind == SRQ_VALUE_INTEGER) {
+        SRQ_TRY(check_range(s, v, v->number));
+        made.bits[0] = (int)v->integer;
+        *to = made;
+        return SRQ_OK;
+    }
+    if (v->kind != SRQ_VALUE_TEXT) return mistyped(s, v, expected);
+    const char *text = v->text;
+    bool last = false;
+    for (made.count = 0; !last; made.count++) {
+        srq_span until;
+        if (made.count == SRQ_STAGES_MAX)
+            return srq_fail(SRQ_ERROR_USAGE, "%s: %s has more than %d stages; use fewer", v->where, s->path,
+                            SRQ_STAGES_MAX);
+        if (!read_stage(&text, &made.bits[made.count], &until, &last)) return mistyped(s, v, expected);
+        if (made.bits[made.count] < 1 || made.bits[made.count] > 8)
+            return srq_fail(SRQ_ERROR_USAGE, "%s: %s has a bit-length of %d, but it must be from 1 to 8", v->where,
+                            s->path, made.bits[made.count]);
+        if (!last && made.count + 1 < SRQ_STAGES_MAX) made.until[made.count] = until;
+    }
+    *to = made;
+    return SRQ_OK;
+}
+
 static srq_status assign_integer(const srq_setting *s, const srq_value *v, char *to)
 {
     if (v->kind != SRQ_VALUE_INTEGER) return mistyped(s, v, "an integer");
@@ -305,7 +380,7 @@ static srq_status assign_double(const srq_setting *s, const srq_value *v, char *
     return SRQ_OK;
 }
 
-srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, srq_settings *settings)
+srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, void *settings)
 {
     char *to = (char *)settings + s->offset;
     switch (s->type) {
@@ -314,6 +389,8 @@ srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, srq_sett
         return assign_text(s, v, to);
     case SRQ_SET_SPAN:
         return assign_span(s, v, (srq_span *)(void *)to);
+    case SRQ_SET_BITS:
+        return assign_bits(s, v, (srq_bits_schedule *)(void *)to);
     case SRQ_SET_DOUBLE:
         return assign_double(s, v, to);
     default:
@@ -364,7 +441,19 @@ void srq_print_float(float number, FILE *out)
     print_literal(text, out);
 }
 
-void srq_setting_print(const srq_setting *s, const srq_settings *settings, FILE *out)
+static void print_bits(const srq_bits_schedule *bits, FILE *out)
+{
+    if (bits->count == 1) {
+        fprintf(out, "%d", bits->bits[0]);
+        return;
+    }
+    fputc('"', out);
+    for (int i = 0; i + 1 < bits->count; i++)
+        fprintf(out, "%d until %ld%s, then ", bits->bits[i], bits->until[i].count, bits->until[i].epochs ? "ep" : "it");
+    fprintf(out, "%d\"", bits->bits[bits->count - 1]);
+}
+
+void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
 {
     const char *from = (const char *)settings + s->offset;
     const srq_span *span = (const void *)from;
@@ -387,6 +476,9 @@ void srq_setting_print(const srq_setting *s, const srq_settings *settings, FILE 
     case SRQ_SET_TEXT:
     case SRQ_SET_PATH:
         srq_print_text(from, out);
+        break;
+    case SRQ_SET_BITS:
+        print_bits((const void *)from, out);
         break;
     case SRQ_SET_SPAN:
         fprintf(out, "\"%ld%s\"", span->count, span->epochs ? "ep" : "it");
@@ -444,7 +536,7 @@ static const char *last_part(const char *path)
 
 const char *srq_setting_closest(const char *path)
 {
-    static const char *const groups[] = {"model", "data", "train", "optimizer", "schedule", "quantizer"};
+    static const char *const groups[] = {"model", "data", "train", "optimizer", "schedule", "quantizer", "dropbits"};
     enum { GROUPS = sizeof groups / sizeof *groups };
     const char *best = groups[0];
     int least = INT_MAX;
@@ -466,7 +558,8 @@ const char *srq_setting_closest(const char *path)
 
 static void print_allowed(const srq_setting *s, FILE *out)
 {
-    static const char *const types[] = {"integer", "integer", "integer", "number", "text", "text", "steps or epochs"};
+    static const char *const types[] = {"integer", "integer", "integer",         "number",
+                                        "text",    "text",    "steps or epochs", "bit-length"};
     fputs(types[s->type], out);
     if (s->choices) {
         fputs(": ", out);
@@ -512,6 +605,12 @@ void srq_config_reference(FILE *out, bool markdown)
         .type = SRQ_SET_TEXT,
         .doc = "The network: the path of a model file (relative to the configuration's folder, with --set to the "
                "current one), or the model itself as a group."};
+    static const srq_setting overrides = {
+        .path = "quantizer.layers",
+        .type = SRQ_SET_TEXT,
+        .initial = "none",
+        .doc = "What single layers do differently: a list such as ( { name = \"conv1\"; bits = 8; }, ... ) with any of "
+               "method, estimator, bits, granularity, sigma_ratio, dropbits (\"on\" or \"off\")."};
     char group[32] = "";
     print_group("model", markdown, true, out);
     print_row(&model, markdown, out);
@@ -523,5 +622,8 @@ void srq_config_reference(FILE *out, bool markdown)
             print_group(group, markdown, false, out);
         }
         print_row(s, markdown, out);
+        /* The list ends the group. */
+        const bool last = i + 1 == srq_schema_count || strncmp(srq_schema[i + 1].path, "quantizer.", 10) != 0;
+        if (last && strncmp(s->path, "quantizer.", 10) == 0) print_row(&overrides, markdown, out);
     }
 }

@@ -22,7 +22,8 @@ typedef enum srq_setting_type {
     SRQ_SET_DOUBLE,
     SRQ_SET_TEXT,
     SRQ_SET_PATH, /* a text; a file's path unless it is the default word */
-    SRQ_SET_SPAN
+    SRQ_SET_SPAN,
+    SRQ_SET_BITS /* a bit-length, or a schedule of them */
 } srq_setting_type;
 
 typedef struct srq_setting {
@@ -39,10 +40,19 @@ typedef struct srq_setting {
 extern const srq_setting srq_schema[];
 extern const int srq_schema_count;
 
-/* Checks `value` against the setting and stores it. */
-srq_status srq_setting_assign(const srq_setting *setting, const srq_value *value, srq_settings *settings);
+/* Checks `value` against the setting and stores it in the srq_settings (or srq_layer_override) that it belongs to. */
+srq_status srq_setting_assign(const srq_setting *setting, const srq_value *value, void *settings);
 /* The setting's value as libconfig text, into `out`. */
-void srq_setting_print(const srq_setting *setting, const srq_settings *settings, FILE *out);
+void srq_setting_print(const srq_setting *setting, const void *settings, FILE *out);
+
+/* io/overrides.c: the list quantizer.layers. */
+srq_status srq_overrides_read(const config_setting_t *list, const char *name, srq_settings *settings);
+void srq_overrides_free(srq_settings *settings);
+/* "layers = ( ... );" with its line's end, or nothing. */
+void srq_overrides_print(const srq_settings *settings, FILE *out);
+/* The settings that an entry may have, for the reference. */
+extern const srq_setting srq_override_schema[];
+extern const int srq_override_count;
 
 /* The path of a source file of `tree`, which was read from `name`. libconfig calls an included file as the @include
  * does (`file`), and the main one NULL or `name`. */
@@ -71,8 +81,9 @@ void srq_print_float(float number, FILE *out);
 /* io/model.c: reads a model group; `name` is its file for messages. */
 srq_status srq_model_read(const config_setting_t *group, const char *name, srq_model_spec *model);
 void srq_model_free(srq_model_spec *model);
-/* Fills the quantizers of conv, dense and quantize layers from the settings. */
-void srq_model_set_quantizers(srq_settings *settings);
+/* Fills the quantizers of conv, dense and quantize layers from the settings and checks that they go together; `name`
+ * is the file for messages. */
+srq_status srq_model_set_quantizers(srq_settings *settings, const char *name);
 void srq_model_print(const srq_model_spec *model, FILE *out);
 /* As srq_config_differs, for models. */
 bool srq_model_differs(const srq_model_spec *here, const srq_model_spec *there, char *what, size_t what_size);

@@ -15,7 +15,8 @@ typedef enum srq_dtype { SRQ_FLOAT32, SRQ_UINT8, SRQ_INT8 } srq_dtype;
 typedef struct srq_operand {
     const void *data;
     srq_dtype dtype;
-    float scale; /* alpha for codes, 1 for float32 */
+    float scale;         /* alpha for codes, 1 for float32 */
+    const float *scales; /* weights only: one for each output channel, instead of `scale`; else NULL */
 } srq_operand;
 
 typedef struct srq_conv_shape {
@@ -23,6 +24,7 @@ typedef struct srq_conv_shape {
     int height, width, in;          /* input  [n][height][width][in] */
     int out_height, out_width, out; /* output [n][out_height][out_width][out] */
     int kernel[2], stride[2], padding[2];
+    bool per_channel; /* weights may come with `scales` */
 } srq_conv_shape;
 
 typedef struct srq_conv_plan srq_conv_plan; /* the back end's own */

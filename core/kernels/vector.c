@@ -2,45 +2,9 @@
  *
  * The inner loops run over LANES elements held in arrays, which the compiler keeps in vector registers; sums have
  * LANES accumulators that are added in one order at the end, whatever the width of a register is. */
-#include "core/kernels/vector.h"
+#include "core/kernels/lanes.h"
 
-#include <math.h>
-#include <string.h>
-
-enum { LANES = 64, EDGES_MAX = 513 };
-
-/* e^x to 2 units in the last place, with x clamped to [-60, 60]: 1 / (1 + e^-60) is 1 in float32, and e^60 stays well
- * below the cut of the table q, so that sums of the two keep their meaning. The polynomial is that of Cephes. */
-static inline float exp_lane(float x)
-{
-    x = x >= -60.0f ? x : -60.0f;
-    x = x <= 60.0f ? x : 60.0f;
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    float k = (x * 1.44269504f + magic) - magic;
-    float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    union {
-        uint32_t bits;
-        float value;
-    } scale = {.bits = (uint32_t)((int32_t)k + 127) << 23};
-    return p * scale.value;
-}
-
-/* clamp(rint(v), min, max), exactly: the bounds are integers, so clamping first changes nothing, and then the
- * magic number rounds to nearest, ties to even. NaN gives min. */
-static inline float round_lane(float v, float min, float max)
-{
-    const float magic = 12582912.0f;
-    v = v >= min ? v : min;
-    v = v <= max ? v : max;
-    return (v + magic) - magic;
-}
+enum { EDGES_MAX = 513 };
 
 static void add(size_t n, float *y, const float *x)
 {
@@ -73,6 +37,12 @@ static void add_rows(size_t rows, size_t n, float *y, const float *b)
 {
     for (size_t r = 0; r < rows; r++, y += n)
         for (size_t c = 0; c < n; c++) y[c] += b[c];
+}
+
+static void scale_rows(size_t rows, size_t n, float *y, const float *s)
+{
+    for (size_t r = 0; r < rows; r++, y += n)
+        for (size_t c = 0; c < n; c++) y[c] *= s[c];
 }
 
 static void sum_rows(size_t rows, size_t n, const float *y, float *s)
@@ -289,30 +259,7 @@ static inline void srq_prepare(const grid_tables *t, const block *b, srq_lanes *
     }
 }
 
-/* The sums over edges of PACK elements from lane `l` on. Written with the compiler's vector types, because it does
- * not vectorize the conditions by itself: the lanes of a comparison are 0 or all ones. */
-#if defined __AVX512F__
-enum { PACK = 16 };
-#elif defined __AVX2__
-enum { PACK = 8 };
-#else
-enum { PACK = 4 };
-#endif
-typedef float pack __attribute__((vector_size(PACK * sizeof(float))));
-typedef int32_t pack_mask __attribute__((vector_size(PACK * sizeof(float))));
-
-static inline pack pack_load(const float *x)
-{
-    pack v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static inline pack pack_where(pack_mask mask, pack v)
-{
-    return (pack)(mask & (pack_mask)v);
-}
-
+/* The sums over edges of PACK elements from lane `l` on. */
 static inline void srq_full_sums(const grid_tables *t, const srq_lanes *r, int l, int below, int above, float *sum_r,
                                  float *sum_x, float *sum_a)
 {
@@ -431,6 +378,7 @@ static void adam(size_t n, float *w, float *m, float *v, const float *g, const s
 #define ISA_TEXT_(isa) ISA_TEXT_##isa
 #define ISA_TEXT(isa) ISA_TEXT_(isa)
 
+extern const srq_dropbits_kernels SRQ_VARIANT(srq_dropbits);
 extern const srq_vector TABLE_NAME(SRQ_ISA);
 const srq_vector TABLE_NAME(SRQ_ISA) = {
     .isa = ISA_TEXT(SRQ_ISA),
@@ -439,6 +387,7 @@ const srq_vector TABLE_NAME(SRQ_ISA) = {
     .relu = relu,
     .relu_backward = relu_backward,
     .add_rows = add_rows,
+    .scale_rows = scale_rows,
     .sum_rows = sum_rows,
     .max_update = max_update,
     .max_scatter = max_scatter,
@@ -449,6 +398,7 @@ const srq_vector TABLE_NAME(SRQ_ISA) = {
     .ste_backward = ste_backward,
     .srq_full_backward = srq_full_backward,
     .srq_argmax_backward = srq_argmax_backward,
+    .dropbits = &SRQ_VARIANT(srq_dropbits),
     .sgd = sgd,
     .adam = adam,
 };

@@ -23,6 +23,23 @@ typedef struct srq_grid_gradient {
     double alpha, sigma;
 } srq_grid_gradient;
 
+enum { SRQ_LEVELS_MAX = 7 };
+
+/* The gates of a signed grid (method.md, section 4): the codes of level min_bits + 1 + i count mask[i] times. */
+typedef struct srq_levels {
+    int min_bits, count;        /* c0 >= 1; the grid has c0 + count bits */
+    float mask[SRQ_LEVELS_MAX]; /* m_c, above 0 and not rising, at most 1 */
+} srq_levels;
+
+/* SRQ under fractional gates. `grid` has min_bits + count bits, signed. */
+typedef struct srq_dropbits_kernels {
+    /* codes = argmax_k r_k; false if an x is infinite or NaN. */
+    bool (*quantize)(size_t n, const float *x, const srq_grid *grid, const srq_levels *levels, int8_t *codes);
+    /* dx from dy as in the functions of srq_vector, and gates[i] = dL/dmask[i]; dx may be dy. */
+    void (*backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
+                     bool argmax, float *dx, srq_grid_gradient *sums, double *gates);
+} srq_dropbits_kernels;
+
 typedef struct srq_adam_step {
     float rate;         /* learning rate with both bias corrections folded in */
     float beta1, beta2; /* decay of the two moments */
@@ -42,6 +59,8 @@ typedef struct srq_vector {
     void (*relu_backward)(size_t n, const float *y, const float *dy, float *dx);
     /* y[r][c] += b[c] for `rows` rows of n */
     void (*add_rows)(size_t rows, size_t n, float *y, const float *b);
+    /* y[r][c] *= s[c] */
+    void (*scale_rows)(size_t rows, size_t n, float *y, const float *s);
     /* s[c] = sum over rows of y[r][c] */
     void (*sum_rows)(size_t rows, size_t n, const float *y, float *s);
     /* Where x > y (or x is NaN): y = x, where = k. For max-pooling, one window position k at a time. */
@@ -65,6 +84,8 @@ typedef struct srq_vector {
                               srq_grid_gradient *sums);
     void (*srq_argmax_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                                 srq_grid_gradient *sums);
+
+    const srq_dropbits_kernels *dropbits;
 
     /* SGD with momentum, v = momentum * v + (g + decay * w), w -= rate * v. */
     void (*sgd)(size_t n, float *w, float *v, const float *g, float rate, float momentum, float decay);

@@ -30,6 +30,7 @@ typedef enum srq_parameter_kind {
     SRQ_PARAMETER_BIAS,      /* biases, batch-norm scale and shift */
     SRQ_PARAMETER_ALPHA,     /* step size: stays positive, learned as log alpha */
     SRQ_PARAMETER_SIGMA,     /* noise scale: likewise */
+    SRQ_PARAMETER_GATE,      /* logit phi of a DropBits gate */
     SRQ_PARAMETER_STATISTIC, /* not learned: moves by `momentum` towards the batch's own, found in its gradient's place
                               */
 } srq_parameter_kind;
@@ -50,8 +51,12 @@ typedef struct srq_parameter {
 typedef struct srq_pass {
     const srq_vector *vector;
     int n;
-    bool training;   /* batch-norm by the batch's own statistics, and its statistics into `gradient` */
-    bool starting;   /* quantizers take alpha and sigma from what they see */
+    bool training; /* batch-norm by the batch's own statistics, and its statistics into `gradient` */
+    bool starting; /* quantizers take alpha and sigma from what they see */
+    bool changing; /* quantizers with next_bits go over to them */
+    uint64_t seed; /* noise of this step is a function of these and of the shard */
+    long step;
+    int shard;
     float share;     /* n / images of the global batch: weight of this shard's batch statistics */
     float *values;   /* the graph's vector */
     float *gradient; /* the vector that this shard's gradients go into */
@@ -89,7 +94,8 @@ struct srq_layer {
     srq_tensor output;
     const float *output_gradient;
     srq_quantizer quantizer; /* of the weights (conv, dense) or the output (quantize); method NULL without */
-    int alpha, sigma;        /* parameter indices of the quantizer, -1 without */
+    int alpha, sigma, gates; /* parameter indices of the quantizer, -1 without */
+    int next_bits;           /* in a pass that changes bit-lengths: the quantizer's new one, or 0 */
     int weight, bias;        /* parameter indices, -1 without */
     size_t macs;             /* multiply-accumulates for one image */
     void *state;             /* the operator's own */
@@ -100,7 +106,7 @@ struct srq_layer {
 /* Adds a parameter called LAYER/suffix; its index is returned in *index. */
 srq_status srq_graph_add_parameter(srq_graph *graph, const srq_layer *layer, const char *suffix,
                                    srq_parameter_kind kind, int rank, const size_t *shape, int *index);
-/* Adds alpha and, if the method has it, sigma of layer->quantizer, called LAYER/prefix_alpha and so on. */
+/* Adds alpha and, if the method has them, sigma and gates of layer->quantizer, called LAYER/prefix_alpha and so on. */
 srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const char *prefix);
 /* Memory of `bytes` whose address is put into *slot once the graph is planned: kept from this layer's forward to its
  * backward (`whole` false), or always (`whole` true). */
@@ -111,9 +117,14 @@ int srq_graph_capacity(const srq_graph *graph);
 const srq_vector *srq_graph_vector(const srq_graph *graph);
 const srq_kernels *srq_graph_kernels(const srq_graph *graph);
 
-/* The quantizer's alpha and sigma between layer->quantizer and the graph's values, each way. */
-void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer);
-void srq_layer_store_quantizer(const srq_graph *graph, srq_layer *layer);
+/* Takes the quantizer's parameters, bit-lengths and this step's gates into layer->quantizer. */
+void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass);
+/* In a pass that starts quantizers or changes bit-lengths: sets alpha and sigma in the graph's values from x[n]. */
+void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass, size_t n,
+                               const float *x);
+/* srq_quantizer_backward with the gradients of parameters put where they belong in pass->gradient. */
+void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass, size_t n,
+                                  size_t features, const float *x, const float *dy, float *dx);
 
 /* The operator called `type`, or NULL. */
 const srq_op *srq_op_find(const char *type);

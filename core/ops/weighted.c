@@ -13,6 +13,7 @@ typedef struct weighted {
     size_t rows;    /* output pixels of one image */
     size_t count;   /* weights */
     void *codes;    /* [count] bytes, if quantized */
+    float *floats;  /* [count], if the quantizer gives floats in training */
     float *scratch; /* [count] */
 } weighted;
 
@@ -21,7 +22,7 @@ static srq_status add_parameters(srq_graph *graph, srq_layer *layer, int rank, c
     SRQ_TRY(srq_graph_add_parameter(graph, layer, "weight", SRQ_PARAMETER_WEIGHT, rank, dimensions, &layer->weight));
     if (layer->spec->bias)
         SRQ_TRY(srq_graph_add_parameter(graph, layer, "bias", SRQ_PARAMETER_BIAS, 1, dimensions, &layer->bias));
-    SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, true, &layer->quantizer));
+    SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, true, (int)dimensions[0], &layer->quantizer));
     return srq_graph_add_quantizer(graph, layer, "weight");
 }
 
@@ -38,8 +39,12 @@ srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_con
     w->count = srq_graph_parameter(graph, layer->weight)->count;
     layer->macs = w->count * w->rows;
     if (layer->quantizer.method) SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count, true, &w->codes));
+    if (layer->quantizer.method && layer->quantizer.method->floats)
+        SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->floats));
     SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->scratch));
-    return w->kernels->conv_create(shape, srq_graph_vector(graph), &w->plan);
+    srq_conv_shape whole = *shape;
+    whole.per_channel = layer->quantizer.channels > 1;
+    return w->kernels->conv_create(&whole, srq_graph_vector(graph), &w->plan);
 }
 
 void srq_weighted_destroy(srq_layer *layer)
@@ -57,6 +62,20 @@ void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed)
     float *values = srq_graph_values(graph), *w = values + weight->offset;
     size_t fan_in = weight->count / weight->shape[0];
     srq_random_normal(seed, SRQ_RANDOM_WEIGHTS, (uint64_t)layer->index, weight->count, sqrtf(2.0f / (float)fan_in), w);
+    if (layer->gates < 0) return;
+    const srq_parameter *gates = srq_graph_parameter(graph, layer->gates);
+    const double open = (double)layer->quantizer.spec.open;
+    for (size_t i = 0; i < gates->count; i++) values[gates->offset + i] = (float)log(open / (1 - open));
+}
+
+static srq_operand quantized(const weighted *w, srq_layer *layer, const srq_pass *pass, const float *values)
+{
+    const srq_quantizer *q = &layer->quantizer;
+    srq_layer_start_quantizer(w->graph, layer, pass, w->count, values);
+    srq_layer_load_quantizer(w->graph, layer, pass);
+    if (q->training && q->method->floats) return (srq_operand){.data = w->floats, .dtype = SRQ_FLOAT32, .scale = 1};
+    return (srq_operand){
+        .data = w->codes, .dtype = SRQ_INT8, .scale = q->grid.alpha, .scales = q->channels > 1 ? q->alpha : NULL};
 }
 
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
@@ -65,14 +84,10 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
     const float *values = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
     srq_operand operand = {.data = values, .dtype = SRQ_FLOAT32, .scale = 1};
     if (layer->quantizer.method) {
-        if (pass->starting) {
-            srq_quantizer_start(&layer->quantizer, pass->vector, w->count, values);
-            srq_layer_store_quantizer(w->graph, layer);
-        }
-        srq_layer_load_quantizer(w->graph, layer);
-        if (!srq_quantizer_forward(&layer->quantizer, pass->vector, w->count, values, w->codes) && pass->bad < 0)
+        operand = quantized(w, layer, pass, values);
+        if (!srq_quantizer_forward(&layer->quantizer, pass->vector, w->count, values, (void *)operand.data) &&
+            pass->bad < 0)
             pass->bad = layer->index;
-        operand = (srq_operand){.data = w->codes, .dtype = SRQ_INT8, .scale = layer->quantizer.grid.alpha};
     }
     w->kernels->conv_pack(w->plan, &operand);
 }
@@ -109,9 +124,6 @@ void srq_weighted_finish(srq_layer *layer, srq_pass *pass)
         memcpy(gradient, w->scratch, w->count * sizeof *gradient);
         return;
     }
-    srq_grid_gradient sums;
-    layer->quantizer.method->backward(&layer->quantizer, pass->vector, w->count, w->count, pass->values + offset,
-                                      w->scratch, gradient, &sums);
-    pass->gradient[srq_graph_parameter(w->graph, layer->alpha)->offset] = (float)sums.alpha;
-    if (layer->sigma >= 0) pass->gradient[srq_graph_parameter(w->graph, layer->sigma)->offset] = (float)sums.sigma;
+    srq_layer_quantizer_backward(w->graph, layer, pass, w->count, w->count, pass->values + offset, w->scratch,
+                                 gradient);
 }

@@ -1,44 +1,87 @@
-/* Quantizers: one tensor's grid and how its gradient passes (method.md, sections 1-3 and 7), behind one table.
+/* Quantizers: one tensor's grid and how its gradient passes (method.md, sections 1-4 and 7), behind one table.
  *
- * A quantized tensor is integer codes, one byte each, and the step size alpha: the value is alpha * code. */
+ * A quantized tensor is integer codes, one byte each, and the step size alpha: the value is alpha * code. Weights may
+ * have one (alpha, sigma) for each output channel: rows of the tensor, all with the same codes. */
 #ifndef SRQ_CORE_QUANT_QUANTIZER_H
 #define SRQ_CORE_QUANT_QUANTIZER_H
 
 #include "core/kernels/vector.h"
+#include "core/quant/dropbits.h"
 #include "core/spec.h"
 #include "core/status.h"
 
 typedef struct srq_quantizer srq_quantizer;
 
-/* One method. All functions see whole tensors; `vector` is the arithmetic to use. */
+/* One method, on a row of n elements with the grid `grid`. */
 typedef struct srq_quantizer_method {
     const char *name;
     bool has_sigma; /* sigma is a parameter and gets a gradient */
-    /* dx = dL/dx from dy = dL/d(alpha * code), and the gradients of alpha and sigma. dx may be dy.
-     * `features` is the number of elements for one sample (activations) or in all (weights). */
-    void (*backward)(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
-                     const float *x, const float *dy, float *dx, srq_grid_gradient *gradient);
+    bool draws;     /* a training step draws noise */
+    bool floats;    /* a training step gives floats, not codes */
+    bool has_gates; /* can be under DropBits */
+    /* What a training step makes of x: codes (or floats); false if x holds an infinity or NaN. NULL: the nearest code,
+     * as in evaluation. `row` is the row's place in the tensor. */
+    bool (*forward)(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
+                    size_t n, const float *x, void *out);
+    /* dx = dL/dx from dy = dL/d(alpha * code), and the gradients of alpha and sigma, and of DropBits' masks, which are
+     * added to masks[]. dx may be dy. `features` is the number of elements for one sample (activations) or in all
+     * (weights). */
+    void (*backward)(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
+                     size_t n, size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *gradient,
+                     double *masks);
 } srq_quantizer_method;
 
 struct srq_quantizer {
     const srq_quantizer_method *method; /* NULL: the tensor is not quantized */
     srq_quantizer_spec spec;
-    srq_grid grid; /* alpha and sigma as they are now; min, max from the bit-length */
+    bool is_signed;
+    int channels;               /* rows with an (alpha, sigma) of their own */
+    const float *alpha, *sigma; /* [channels]; NULL: those of `grid` */
+    int trained_bits;           /* of the grid in training, as the schedule says */
+    int bits;                   /* of the grid in evaluation: fewer if gates have closed for good */
+    srq_grid grid;              /* alpha and sigma of the first row; min, max of evaluation */
+    /* This step: */
+    bool training;
+    srq_gates gates; /* count 0 without DropBits */
+    uint64_t seed;   /* what methods that draw noise key it with ... */
+    long step;
+    uint64_t stream; /* ... different for all tensors of a step */
 };
 
 /* The method called `name`, or NULL. "float32" is not a method: nothing is quantized. */
 const srq_quantizer_method *srq_quantizer_find(const char *name);
+/* The index-th method, NULL after the last. */
+const srq_quantizer_method *srq_quantizer_list(int index);
 
-/* Fills `quantizer` for a tensor that may be negative (`is_signed`) or not. SRQ_ERROR_USAGE for an unknown method
- * or a bit-length outside 1..8. */
-srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, srq_quantizer *quantizer);
+/* Fills `quantizer` for a tensor that may be negative (`is_signed`) or not, at the schedule's first bit-length and
+ * outside training. SRQ_ERROR_USAGE for an unknown method or a bit-length outside 1..8. */
+srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, int channels, srq_quantizer *quantizer);
+/* The longest bit-length of a schedule. */
+int srq_bits_longest(const srq_bits_schedule *schedule);
+/* The grid from now on; `bits` <= trained_bits is that of evaluation. */
+void srq_quantizer_set_bits(srq_quantizer *quantizer, int trained_bits, int bits);
 
-/* Codes of x[n]; false if x holds an infinity or NaN (the codes are then clamped or the smallest one). */
+/* Codes of x[n], n a multiple of the channels; false if x holds an infinity or NaN (the codes are then clamped or the
+ * smallest one). In a training step of a method that gives floats: those, into `out`. */
 bool srq_quantizer_forward(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
-                           void *codes);
+                           void *out);
+/* The values alpha * code that evaluation works with, as floats. */
+bool srq_quantizer_values(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
+                          float *values);
+/* Backward of the training step: dx may be dy; alpha[channels], sigma[channels] (NULL where the method has none) and,
+ * under DropBits, gates[spec's levels] = dL/dphi are overwritten. */
+void srq_quantizer_backward(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
+                            const float *x, const float *dy, float *dx, float *alpha, float *sigma, float *gates);
 
-/* Sets alpha to the step size with the least mean square error on x[n] among 64 candidates, and sigma to
- * sigma_ratio * alpha. All zeros give alpha = 1e-3. */
-void srq_quantizer_start(srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x);
+/* The step size with the least mean square error on x[n] among 64 candidates, on the grid min..max. All zeros give
+ * 1e-3. */
+float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t n, const float *x);
+/* Each row's best step size into alpha[channels], and sigma_ratio times that into sigma[channels] unless NULL. */
+void srq_quantizer_start(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
+                         float *alpha, float *sigma);
+/* Goes over to a grid of `bits`: each row's alpha and sigma change by the ratio of the best step sizes on x[n] of the
+ * two grids, so that what training has made of them is kept. */
+void srq_quantizer_rescale(srq_quantizer *quantizer, const srq_vector *vector, int bits, size_t n, const float *x,
+                           float *alpha, float *sigma);
 
 #endif

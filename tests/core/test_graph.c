@@ -253,7 +253,7 @@ static void check_gradients(net *n)
     float *gradient = calloc(size, sizeof *gradient);
     ck_assert_int_eq(srq_graph_prepare(n->graph), SRQ_OK);
     freeze_values(n);
-    ck_assert_int_eq(srq_graph_train(n->graph, IMAGES, n->labels, IMAGES, gradient, &metrics), -1);
+    ck_assert_int_eq(srq_graph_train(n->graph, 0, IMAGES, n->labels, IMAGES, gradient, &metrics), -1);
     srq_graph_finish(n->graph, gradient);
     const double loss = interpret(n);
     ck_assert_msg(fabs(metrics.loss / IMAGES - loss) < 1e-5 * fmax(1, loss), "loss %.9g, not %.9g",
@@ -363,7 +363,7 @@ START_TEST(quantized_networks)
     for (int i = 0; i < n.spec.layer_count; i++) {
         srq_layer_spec *l = &n.layers[i];
         snprintf(l->quantizer.method, sizeof l->quantizer.method, "ste");
-        l->quantizer.bits = 8;
+        l->quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {8}};
     }
     build(&n);
     for (int p = 0; p < srq_graph_parameter_count(n.graph); p++) {
@@ -389,7 +389,7 @@ START_TEST(codes_give_exact_sums)
     add(&n, "c", "dense", "a")->out = 2;
     for (int i = 0; i < 2; i++) {
         snprintf(n.layers[i].quantizer.method, 16, "ste");
-        n.layers[i].quantizer.bits = 4;
+        n.layers[i].quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {4}};
     }
     build(&n);
     float *values = srq_graph_values(n.graph);
@@ -420,7 +420,7 @@ START_TEST(batch_norm_statistics)
     float *gradient = calloc(srq_graph_size(n.graph), sizeof *gradient);
     srq_metrics metrics;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
-    srq_graph_train(n.graph, IMAGES, n.labels, 2 * IMAGES, gradient, &metrics);
+    srq_graph_train(n.graph, 0, IMAGES, n.labels, 2 * IMAGES, gradient, &metrics);
     const srq_parameter *mean = srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_mean"));
     const srq_parameter *variance =
         srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_variance"));
@@ -442,7 +442,7 @@ START_TEST(no_images_give_no_gradient)
     srq_metrics metrics;
     gradient[0] = 3;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
-    ck_assert_int_eq(srq_graph_train(n.graph, 0, NULL, 8, gradient, &metrics), -1);
+    ck_assert_int_eq(srq_graph_train(n.graph, 0, 0, NULL, 8, gradient, &metrics), -1);
     for (size_t i = 0; i < srq_graph_size(n.graph); i++) ck_assert_float_eq(gradient[i], 0);
     ck_assert_int_eq(metrics.count, 0);
     free(gradient);
@@ -459,7 +459,7 @@ START_TEST(bad_numbers_name_the_layer)
     add(&n, "c", "dense", "q")->out = 2;
     for (int i = 0; i < 3; i++) {
         snprintf(n.layers[i].quantizer.method, 16, "srq");
-        n.layers[i].quantizer.bits = 2;
+        n.layers[i].quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {2}};
         n.layers[i].quantizer.sigma_ratio = 0.3f;
     }
     build(&n);
@@ -467,7 +467,7 @@ START_TEST(bad_numbers_name_the_layer)
     srq_metrics metrics;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
     srq_graph_input(n.graph)[5] = NAN;
-    ck_assert_int_eq(srq_graph_train(n.graph, IMAGES, n.labels, IMAGES, gradient, &metrics), 1);
+    ck_assert_int_eq(srq_graph_train(n.graph, 0, IMAGES, n.labels, IMAGES, gradient, &metrics), 1);
     ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), 1);
     srq_graph_values(n.graph)[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/weight"))->offset] =
         INFINITY;
@@ -539,7 +539,7 @@ START_TEST(optimizers)
     start(&n, 1, 1, 1);
     add(&n, "c", "dense", "input")->out = 2;
     snprintf(n.layers[0].quantizer.method, 16, "srq");
-    n.layers[0].quantizer.bits = 2;
+    n.layers[0].quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {2}};
     n.layers[0].quantizer.sigma_ratio = 0.5f;
     build(&n);
     float *w = first_of(&n, "c/weight"), *b = first_of(&n, "c/bias"), *a = first_of(&n, "c/weight_alpha"),

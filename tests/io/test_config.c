@@ -66,9 +66,9 @@ START_TEST(values_and_defaults)
     ck_assert(a->bias);
     ck_assert_str_eq(a->inputs[0], "input");
     ck_assert_str_eq(a->quantizer.method, "srq");
-    ck_assert_int_eq(a->quantizer.bits, 3);
+    ck_assert_int_eq(a->quantizer.bits.bits[0], 3);
     ck_assert_int_eq(s->model.layers[2].stride[1], 2);
-    ck_assert_int_eq(s->model.layers[3].quantizer.bits, 2);
+    ck_assert_int_eq(s->model.layers[3].quantizer.bits.bits[0], 2);
     ck_assert_str_eq(s->model.layers[4].inputs[1], "p");
     ck_assert(!s->model.layers[5].bias);
     srq_config_destroy(&c);
@@ -133,10 +133,12 @@ START_TEST(mistakes_in_configurations)
         {"optimizer = { learning_rate = \"0.1\"; };\n", ":3: optimizer.learning_rate must be a number"},
         {"optimizer = { learning_rate = 1e400; };\n", ":3: optimizer.learning_rate is inf"},
         {"quantizer = { method = \"sqr\"; };\n",
-         ":3: quantizer.method is \"sqr\", but must be one of srq|lsq|ste|float32; did you mean \"srq\"?"},
+         ":3: quantizer.method is \"sqr\", but must be one of srq|lsq|ste|rq|rq_st|float32; did you mean \"srq\"?"},
         {"quantizer = { weight_bits = 9; };\n", ":3: quantizer.weight_bits is 9, but must be from 1 to 8"},
-        {"quantizer = { weight_bits = [2]; };\n", ":3: quantizer.weight_bits must be an integer, but is an array"},
-        {"quantizer = { weight_bits = true; };\n", ":3: quantizer.weight_bits must be an integer, but is a boolean"},
+        {"quantizer = { weight_bits = [2]; };\n",
+         ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
+        {"quantizer = { weight_bits = true; };\n",
+         ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
         {"train = { checkpoint_every = \"3weeks\"; };\n",
          ":3: train.checkpoint_every must be a number of steps or epochs"},
         /* libconfig 1.5 would read 705032704. */

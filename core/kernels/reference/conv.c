@@ -18,8 +18,11 @@ struct srq_conv_plan {
     bool direct;     /* the input already is its own patches */
     float scale;     /* of the weights */
     float *weights;  /* [out][kernel 0][kernel 1][in] elements, unscaled */
-    float *filter;   /* one filter, on its way to another order */
-    float *patches;  /* [group * rows][depth] */
+    /* One scale for each output channel: NULL, or the scales, and the weights with them. */
+    const float *scales;
+    float *scaled;
+    float *filter;  /* one filter, on its way to another order */
+    float *patches; /* [group * rows][depth] */
 };
 
 void srq_kernels_pin_threads(void)
@@ -31,6 +34,7 @@ static void destroy(srq_conv_plan **plan)
 {
     if (!*plan) return;
     free((*plan)->weights);
+    free((*plan)->scaled);
     free((*plan)->filter);
     free((*plan)->patches);
     free(*plan);
@@ -63,7 +67,8 @@ static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, 
     plan->weights = floats(weights);
     plan->filter = floats((size_t)plan->depth);
     plan->patches = floats(patches);
-    if (!plan->weights || !plan->filter || !plan->patches) {
+    if (shape->per_channel) plan->scaled = floats(weights);
+    if (!plan->weights || !plan->filter || !plan->patches || (shape->per_channel && !plan->scaled)) {
         destroy(&plan);
         return srq_fail_memory((weights + patches) * sizeof(float), "a convolution");
     }
@@ -87,11 +92,10 @@ static size_t element_size(srq_dtype dtype)
 }
 
 /* [out][in][area] <-> [out][area][in] */
-static void pack(srq_conv_plan *plan, const srq_operand *weights)
+static void pack_elements(srq_conv_plan *plan, const srq_operand *weights)
 {
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
-    plan->scale = weights->scale;
     if (area == 1 || in == 1) {
         widen(plan->vector, weights->dtype, (size_t)s->out * depth, weights->data, plan->weights);
         return;
@@ -103,6 +107,16 @@ static void pack(srq_conv_plan *plan, const srq_operand *weights)
         for (size_t a = 0; a < area; a++)
             for (size_t c = 0; c < in; c++) to[a * in + c] = row[c * area + a];
     }
+}
+
+static void pack(srq_conv_plan *plan, const srq_operand *weights)
+{
+    const size_t depth = (size_t)plan->depth;
+    pack_elements(plan, weights);
+    plan->scales = weights->scales;
+    plan->scale = weights->scales ? 1 : weights->scale;
+    for (size_t o = 0; plan->scales && o < (size_t)plan->shape.out; o++)
+        for (size_t i = o * depth; i < (o + 1) * depth; i++) plan->scaled[i] = plan->weights[i] * plan->scales[o];
 }
 
 static void unpack(const srq_conv_plan *plan, const float *packed, float *dw)
@@ -189,6 +203,7 @@ static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y)
                     patches_of(plan, x, i, count), depth, plan->weights, depth, 0,
                     y + (size_t)i * (size_t)plan->rows * (size_t)out, out);
     }
+    if (plan->scales) plan->vector->scale_rows((size_t)n * (size_t)plan->rows, (size_t)out, y, plan->scales);
 }
 
 static void backward_data(srq_conv_plan *plan, int n, const float *dy, float *dx)
@@ -200,7 +215,8 @@ static void backward_data(srq_conv_plan *plan, int n, const float *dy, float *dx
         int count = group_at(plan, i, n);
         float *to = plan->direct ? dx + (size_t)i * image : plan->patches;
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count * plan->rows, depth, out, plan->scale,
-                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, plan->weights, depth, 0, to, depth);
+                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, plan->scales ? plan->scaled : plan->weights,
+                    depth, 0, to, depth);
         if (plan->direct) continue;
         memset(dx + (size_t)i * image, 0, (size_t)count * image * sizeof *dx);
         for (int k = 0; k < count; k++)

@@ -1,0 +1,117 @@
+#include "core/bits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+srq_status srq_bits_history_add(srq_bits_history *history, srq_bits_change change)
+{
+    if (history->count == history->room) {
+        const int room = history->room ? 2 * history->room : 64;
+        srq_bits_change *larger = realloc(history->changes, (size_t)room * sizeof *larger);
+        if (!larger) return srq_fail_memory((size_t)room * sizeof *larger, "the history of bit-lengths");
+        history->changes = larger;
+        history->room = room;
+    }
+    history->changes[history->count++] = change;
+    return SRQ_OK;
+}
+
+void srq_bits_history_free(srq_bits_history *history)
+{
+    free(history->changes);
+    *history = (srq_bits_history){0};
+}
+
+srq_status srq_bits_history_note(srq_bits_history *history, const srq_graph *graph, long step)
+{
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_quantizer *q = &srq_graph_layer(graph, i)->quantizer;
+        int last = 0;
+        for (int k = 0; k < history->count; k++)
+            if (history->changes[k].layer == i) last = history->changes[k].bits;
+        if (q->method && q->bits != last)
+            SRQ_TRY(srq_bits_history_add(history, (srq_bits_change){.step = step, .layer = i, .bits = q->bits}));
+    }
+    return SRQ_OK;
+}
+
+int srq_graph_input_bits(const srq_graph *graph, const srq_layer *layer)
+{
+    int producer = layer->producers[0];
+    while (producer >= 0) {
+        const srq_layer *p = srq_graph_layer(graph, producer);
+        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? p->quantizer.bits : 32;
+        if (strcmp(p->spec->type, "max_pool") != 0) return 32;
+        producer = p->producers[0];
+    }
+    return 32;
+}
+
+static bool is_learned(const srq_layer *layer)
+{
+    return layer->gates >= 0 && layer->quantizer.gates.count && layer->quantizer.spec.dropbits == SRQ_DROPBITS_LEARN;
+}
+
+/* What the layer's share is measured in. */
+static double size_of(const srq_graph *graph, const srq_layer *layer, srq_penalty_weights weights)
+{
+    if (weights == SRQ_PENALTY_UNIFORM) return 1;
+    if (weights == SRQ_PENALTY_PARAMS) return (double)srq_graph_parameter(graph, layer->weight)->count;
+    return (double)layer->macs * srq_graph_input_bits(graph, layer);
+}
+
+double srq_graph_penalize(const srq_graph *graph, srq_penalty_weights weights, double lambda, float *gradient)
+{
+    double whole = 0, penalty = 0, slope;
+    for (int i = 0; i < srq_graph_layer_count(graph); i++)
+        if (is_learned(srq_graph_layer(graph, i))) whole += size_of(graph, srq_graph_layer(graph, i), weights);
+    if (weights == SRQ_PENALTY_UNIFORM) whole = 1;
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_layer *layer = srq_graph_layer(graph, i);
+        if (!is_learned(layer)) continue;
+        const double share = lambda * size_of(graph, layer, weights) / whole;
+        const size_t offset = srq_graph_parameter(graph, layer->gates)->offset;
+        for (int c = 0; c < layer->quantizer.gates.count; c++) {
+            const size_t at = offset + (size_t)c;
+            penalty += share * srq_concrete_open(&srq_dropbits_concrete, (double)srq_graph_values(graph)[at], &slope);
+            gradient[at] += (float)(share * slope);
+        }
+    }
+    return penalty;
+}
+
+/* Of a layer's weights. */
+static double weight_bits(const srq_graph *graph, const srq_layer *layer)
+{
+    const srq_quantizer *q = &layer->quantizer;
+    if (!q->method) return 32;
+    if (!is_learned(layer)) return q->bits;
+    const float *phi = srq_graph_values(graph) + srq_graph_parameter(graph, layer->gates)->offset;
+    return srq_gates_mean_bits(q->spec.min_bits, q->gates.count, phi);
+}
+
+double srq_graph_mean_bits(const srq_graph *graph)
+{
+    double bits = 0, count = 0;
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_layer *layer = srq_graph_layer(graph, i);
+        if (layer->weight < 0) continue;
+        const double weights = (double)srq_graph_parameter(graph, layer->weight)->count;
+        count += weights;
+        bits += weights * weight_bits(graph, layer);
+    }
+    return count > 0 ? bits / count : 0;
+}
+
+double srq_graph_relative_bops(const srq_graph *graph)
+{
+    double bops = 0, at_eight = 0;
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_layer *layer = srq_graph_layer(graph, i);
+        if (layer->weight < 0) continue;
+        const int input = srq_graph_input_bits(graph, layer);
+        bops += (double)layer->macs * weight_bits(graph, layer) * input;
+        at_eight += (double)layer->macs * (layer->quantizer.method ? 8 : 32) * (input == 32 ? 32 : 8);
+    }
+    return at_eight > 0 ? bops / at_eight : 0;
+}
