@@ -17,11 +17,16 @@
 
 #include <math.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
 static const double REACH = 18;
 
 /* Sums have LANES accumulators, in float32 over CHUNK blocks and in float64 over those. */
 enum { LANES = 16, CHUNK = 16 };
+
+static const double LN_2 = 0.69314718055994531;
 
 /* Written with the compiler's vector types, because it does not vectorize conditions well by itself: the lanes of a
  * comparison are 0 or all ones. */
@@ -43,9 +48,9 @@ static inline pack pack_load(const float *x)
     return v;
 }
 
-static inline pack pack_select(pack_mask mask, pack yes, pack no)
+static inline pack pack_where(pack_mask mask, pack v)
 {
-    return (pack)((mask & (pack_mask)yes) | (~mask & (pack_mask)no));
+    return (pack)(mask & (pack_mask)v);
 }
 
 static inline pack pack_fill(float x)
@@ -53,15 +58,33 @@ static inline pack pack_fill(float x)
     return (pack){0} + x;
 }
 
-/* NaN gives the bound. */
+/* v > bound ? v : bound, and the same with <: NaN gives the bound. One instruction where the compiler needs three. */
 static inline pack pack_at_least(pack v, float bound)
 {
-    return pack_select(v >= bound, v, pack_fill(bound));
+#if defined __AVX512F__
+    return _mm512_max_ps(v, pack_fill(bound));
+#elif defined __AVX2__
+    return _mm256_max_ps(v, pack_fill(bound));
+#elif defined __SSE2__
+    return _mm_max_ps(v, pack_fill(bound));
+#else
+    pack_mask above = v > bound;
+    return (pack)((above & (pack_mask)v) | (~above & (pack_mask)pack_fill(bound)));
+#endif
 }
 
 static inline pack pack_at_most(pack v, float bound)
 {
-    return pack_select(v <= bound, v, pack_fill(bound));
+#if defined __AVX512F__
+    return _mm512_min_ps(v, pack_fill(bound));
+#elif defined __AVX2__
+    return _mm256_min_ps(v, pack_fill(bound));
+#elif defined __SSE2__
+    return _mm_min_ps(v, pack_fill(bound));
+#else
+    pack_mask below = v < bound;
+    return (pack)((below & (pack_mask)v) | (~below & (pack_mask)pack_fill(bound)));
+#endif
 }
 
 static inline pack pack_abs(pack v)
@@ -69,10 +92,15 @@ static inline pack pack_abs(pack v)
     return (pack)((pack_bits)v & 0x7fffffffu);
 }
 
-/* +1 or -1, the sign of v. */
-static inline pack pack_sign(pack v)
+/* The sign bit of v, which pack_flip turns other signs round with: cheaper than a product with 1 or -1. */
+static inline pack_bits pack_sign(pack v)
 {
-    return (pack)(((pack_bits)v & 0x80000000u) | (pack_bits)pack_fill(1));
+    return (pack_bits)v & 0x80000000u;
+}
+
+static inline pack pack_flip(pack v, pack_bits sign)
+{
+    return (pack)((pack_bits)v ^ sign);
 }
 
 /* Adding it rounds to an integer, ties to even, and leaves that in the low bits. */
@@ -83,16 +111,13 @@ static inline pack pack_round(pack v)
     return (v + MAGIC) - MAGIC;
 }
 
-/* 2^x for -126 <= x <= 127 to 2 units in the last place; exact at integers. The polynomial is that of Cephes. */
+/* 2^x for -126 <= x <= 127 to 2 units in the last place, exact at integers. The polynomial has the least relative error
+ * of its degree, 9e-8. */
 static inline pack pack_exp2(pack x)
 {
-    pack shifted = x + MAGIC, f = x - (shifted - MAGIC);
-    pack p = f * 1.535336188319500e-4f + 1.339887440266574e-3f;
-    p = p * f + 9.618437357674640e-3f;
-    p = p * f + 5.550332471162809e-2f;
-    p = p * f + 2.402264791363012e-1f;
-    p = p * f + 6.931472028550421e-1f;
-    p = p * f + 1;
+    pack shifted = x + MAGIC, f = x - (shifted - MAGIC), square = f * f;
+    pack high = (5.550733745e-2f + 9.671512677e-3f * f) + 1.326472668e-3f * square;
+    pack p = 1 + f * ((6.931469776e-1f + 2.402224208e-1f * f) + high * square);
     return (pack)((pack_bits)p + ((pack_bits)shifted << 23));
 }
 
@@ -102,21 +127,24 @@ enum { PAIRS_MAX = 128 };
 typedef struct tensor {
     float alpha, alpha_high, alpha_low; /* alpha = high + low; high times a code and a half is exact */
     float ratio;
-    float log2_s; /* log2(e) / sigma */
+    float ratio_log2; /* ratio / log(2), for a u that is a logarithm to base 2 */
+    float log2_s;     /* log2(e) / sigma */
     float min, max;
+    float middle; /* of the grid */
+    float half;   /* codes from there to an end */
     /* `argmax` */
-    float reach;                   /* codes from one end of the grid to the other */
-    float log2_q;                  /* -log2(e) ratio */
-    float q, q_all;                /* e^-ratio, e^(-n ratio) */
-    float mass, mass_rate, mass_q; /* see argmax_terms */
+    float log2_q;           /* log2(e) ratio */
+    float q, q_all, q_ends; /* e^-ratio, e^(-n ratio), e^(-(n - 1) ratio) */
+    float change;           /* mass ratio */
+    float rate, rate_s;     /* of mass; of the term in s */
     /* `full` */
-    float middle, offset, p_most; /* of the grid; of the first edge from it; of the farthest p */
-    float outer, outer_distance;  /* Q_n where p is the farthest, and how many edges there are to there */
+    float offset, p_most;        /* of the first edge from the middle; of the farthest p */
+    float outer, outer_distance; /* Q_n where p is the farthest, and how many edges there are to there */
     int pairs;
     float c[PAIRS_MAX], weight[PAIRS_MAX], weight_c[PAIRS_MAX], weight_q[PAIRS_MAX], weight_e[PAIRS_MAX];
 } tensor;
 
-/* What an element adds to the sums, and its gradient. */
+/* The gradient of an element, and what it adds to the sums; to that of sigma in units of log(2). */
 typedef struct terms {
     pack dx, alpha, sigma;
 } terms;
@@ -166,12 +194,12 @@ static inline void run_all(terms_function function, const tensor *t, size_t n, c
     }
     *sums = (srq_grid_gradient){0};
     for (int l = 0; l < LANES; l++) sums->alpha += alpha[l];
-    for (int l = 0; l < LANES; l++) sums->sigma += sigma[l];
+    for (int l = 0; l < LANES; l++) sums->sigma += LN_2 * sigma[l];
 }
 
 static inline void fill_common(tensor *t, const srq_grid *grid)
 {
-    const double log2_e = 1.4426950408889634;
+    const double ratio = (double)grid->alpha / (double)grid->sigma;
     union {
         float value;
         uint32_t bits;
@@ -180,19 +208,21 @@ static inline void fill_common(tensor *t, const srq_grid *grid)
     t->alpha = grid->alpha;
     t->alpha_high = high.value;
     t->alpha_low = grid->alpha - high.value;
-    t->ratio = (float)((double)grid->alpha / (double)grid->sigma);
-    t->log2_s = (float)(log2_e / (double)grid->sigma);
-    t->log2_q = (float)(-log2_e * ((double)grid->alpha / (double)grid->sigma));
+    t->ratio = (float)ratio;
+    t->ratio_log2 = (float)(ratio / LN_2);
+    t->log2_s = (float)(1 / (LN_2 * (double)grid->sigma));
     t->min = (float)grid->min;
     t->max = (float)grid->max;
+    t->middle = 0.5f * (t->min + t->max);
+    t->half = 0.5f * (t->max - t->min);
 }
 
 /* log2 of s for the edge `a`, times alpha, above x on the axis that `sign` turns round. The difference is exact near
  * the edge: at code 255 a rounded product would be off by 1e-5 alpha. Cut where s and 1 / s are nothing beside 1, and
  * their squares still numbers. */
-static inline pack log2_of_s(const tensor *t, pack x, pack a, pack sign)
+static inline pack log2_of_s(const tensor *t, pack x, pack a, pack_bits sign)
 {
-    pack gap = ((t->alpha_high * a - x) + t->alpha_low * a) * sign;
+    pack gap = pack_flip((t->alpha_high * a - x) + t->alpha_low * a, sign);
     return pack_at_most(pack_at_least(gap * t->log2_s, -115), 57);
 }
 
@@ -201,8 +231,6 @@ static inline pack code_of(const tensor *t, pack v)
 {
     return pack_round(pack_at_most(pack_at_least(v, t->min), t->max));
 }
-
-static const float LN_2 = 0.693147181f;
 
 /* --- argmax. The axis is turned round where x is below its code's point, so that p, the edge above the code, is the
  * nearer one. With T = e^(-j ratio) for the j codes from there to the end of the grid, A likewise for the k codes to
@@ -217,41 +245,43 @@ static void fill_argmax(tensor *t, const srq_grid *grid)
     const double n = grid->max - grid->min + 1, ratio = (double)grid->alpha / (double)grid->sigma;
     const double q = exp(-ratio), q_all = exp(-n * ratio), rest = -expm1(-ratio), rest_all = -expm1(-n * ratio);
     const double rate = q / rest - n * q_all / rest_all;
-    t->reach = (float)(n - 1);
+    t->log2_q = (float)(ratio / LN_2);
     t->q = (float)q;
     t->q_all = (float)q_all;
-    t->mass = (float)(rest / rest_all);
-    t->mass_rate = (float)rate;
-    t->mass_q = (float)(rate * (1 + q_all) - n * q_all);
+    t->q_ends = (float)exp((1 - n) * ratio);
+    t->change = (float)(ratio * rest / rest_all);
+    t->rate = (float)rate;
+    t->rate_s = (float)(rate * (1 + q_all) - n * q_all);
 }
 
 static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_ends)
 {
-    pack v = x / t->alpha, code = code_of(t, v), sign = pack_sign(v - code);
-    pack j = pack_select(sign > 0, t->max - code, code - t->min), k = t->reach - j, top, bottom;
-    if (both_ends) {
-        top = pack_exp2(pack_at_least(j * t->log2_q, -115));
-        bottom = pack_exp2(pack_at_least(k * t->log2_q, -115));
+    pack v = x / t->alpha, code = code_of(t, v);
+    pack_bits sign = pack_sign(v - code);
+    pack place = pack_flip(code - t->middle, sign), j = t->half - place, k = t->half + place;
+    pack log2_s = log2_of_s(t, x, code + pack_flip(pack_fill(0.5f), sign), sign), s = pack_exp2(log2_s), qs = t->q * s;
+    pack d = (1 + qs) * (1 + s), inverse, top, bottom;
+    if (both_ends) { /* T A is the same for all */
+        top = pack_exp2(-t->log2_q * j);
+        pack quotient = 1 / (d * top);
+        inverse = quotient * top;
+        bottom = quotient * (d * t->q_ends);
     } else { /* the farther end is out of reach */
-        pack_mask up = j <= k;
-        pack end = pack_exp2(pack_at_least(pack_select(up, j, k) * t->log2_q, -115));
-        top = pack_select(up, end, pack_fill(0));
-        bottom = pack_select(up, pack_fill(0), end);
+        pack end = pack_exp2(pack_at_least((pack_abs(place) - t->half) * t->log2_q, -115));
+        inverse = 1 / d;
+        top = pack_where(place >= 0, end);
+        bottom = pack_where(place < 0, end);
     }
-    pack log2_s = log2_of_s(t, x, code + 0.5f * sign, sign), s = pack_exp2(log2_s), qs = t->q * s;
-    pack inverse = 1 / ((1 + qs) * (1 + s));
-    pack low = bottom * (qs * s);
-    pack value = low + (1 + t->q_all) * s + top;
+    pack low = bottom * (qs * s), value = low + (1 + t->q_all) * s + top;
     pack up = (1 - top) + (t->q_all - t->q * top), down = (1 - bottom) + (t->q_all - t->q * bottom);
-    pack scale = t->mass * inverse;
-    pack by_u = scale * (s * inverse) * (up + qs * (2 * (bottom - top) - s * down));
-    pack by_q = scale * ((t->mass_rate - 1 - k) * low + t->mass_q * s + (t->mass_rate - j) * top +
-                         value * (qs * (inverse * (1 + s))));
-    pack change = dy * code * t->ratio;
+    pack by_u = inverse * (s * inverse) * (up + qs * (2 * (bottom - top) - s * down));
+    pack by_q = inverse * (((t->rate - 1 - k) * low + t->rate_s * s) +
+                           ((t->rate - j) * top + value * (qs * (inverse * (1 + s)))));
+    pack point = dy * code, change = point * t->change;
     terms e;
-    e.dx = -change * sign * by_u;
-    e.alpha = dy * code + change * ((code * sign + 0.5f) * by_u + by_q);
-    e.sigma = -change * (LN_2 * log2_s * by_u + t->ratio * by_q);
+    e.dx = pack_flip(-change, sign) * by_u;
+    e.alpha = point + change * ((pack_flip(code, sign) + 0.5f) * by_u + by_q);
+    e.sigma = -change * (log2_s * by_u + t->ratio_log2 * by_q);
     return e;
 }
 
@@ -337,9 +367,10 @@ static void fill_window(tensor *t, double n, double ratio, int window)
 
 static inline terms full_terms(const tensor *t, pack x, pack dy, bool whole)
 {
-    pack v = x / t->alpha, code = code_of(t, v), place = v - t->middle, sign = pack_sign(place), p = {0};
+    pack v = x / t->alpha, code = code_of(t, v), place = v - t->middle, p = {0};
+    pack_bits sign = pack_sign(place);
     if (!whole) p = pack_round(pack_at_most(pack_abs(place) - t->offset, t->p_most - t->offset)) + t->offset;
-    pack a = t->middle + sign * p;
+    pack a = t->middle + pack_flip(p, sign);
     pack log2_s = log2_of_s(t, x, a, sign), s = pack_exp2(log2_s), square = s * s;
     pack one = {0}, by_c = {0}, by_q = {0}, by_e = {0};
     for (int i = 0; i < t->pairs; i++) {
@@ -355,7 +386,7 @@ static inline terms full_terms(const tensor *t, pack x, pack dy, bool whole)
         r_u *= s;
         r_q = (1 - square) * ((1 + square) * by_e + s * by_q);
     } else {
-        pack outer = pack_select(p >= t->p_most, pack_fill(t->outer), pack_fill(0));
+        pack outer = pack_where(p >= t->p_most, pack_fill(t->outer));
         pack alone = (by_e - 2 * (1 - square) * one) + 2 * (s * by_c);
         r_q = (s + outer) * ((1 - square) * by_q) - (t->outer_distance * outer) * (s * alone + r_u);
         r_u = s * (r_u - outer * alone);
@@ -363,8 +394,8 @@ static inline terms full_terms(const tensor *t, pack x, pack dy, bool whole)
     pack change = dy * t->ratio;
     terms e;
     e.dx = change * r_u;
-    e.alpha = dy * code - change * (a * r_u + sign * r_q);
-    e.sigma = change * sign * (LN_2 * log2_s * r_u + t->ratio * r_q);
+    e.alpha = dy * code - change * (a * r_u + pack_flip(r_q, sign));
+    e.sigma = pack_flip(change, sign) * (log2_s * r_u + t->ratio_log2 * r_q);
     return e;
 }
 
@@ -383,7 +414,6 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
 {
     tensor t;
     fill_common(&t, grid);
-    t.middle = 0.5f * (t.min + t.max);
     const double codes = grid->max - grid->min + 1, ratio = (double)grid->alpha / (double)grid->sigma;
     /* The next edge is at least 1/2 beyond the window. */
     const double window = ceil(fmax(REACH / ratio - 0.5, 0));
