@@ -133,10 +133,10 @@ typedef struct tensor {
     float middle; /* of the grid */
     float half;   /* codes from there to an end */
     /* `argmax` */
-    float log2_q;           /* log2(e) ratio */
-    float q, q_all, q_ends; /* e^-ratio, e^(-n ratio), e^(-(n - 1) ratio) */
-    float change;           /* mass ratio */
-    float rate, rate_s;     /* of mass; of the term in s */
+    float log2_q;                   /* log2(e) ratio */
+    float q, q_all, q_both, q_ends; /* e^-ratio, e^(-n ratio), 1 + that, e^(-(n - 1) ratio) */
+    float change;                   /* -mass ratio */
+    float rate, rate_s;             /* of mass; of the term in s */
     /* `full` */
     float offset, p_most;        /* of the first edge from the middle; of the farthest p */
     float outer, outer_distance; /* Q_n where p is the farthest, and how many edges there are to there */
@@ -218,12 +218,18 @@ static inline void fill_common(tensor *t, const srq_grid *grid)
 }
 
 /* log2 of s for the edge `a`, times alpha, above x on the axis that `sign` turns round. The difference is exact near
- * the edge: at code 255 a rounded product would be off by 1e-5 alpha. Cut where s and 1 / s are nothing beside 1, and
- * their squares still numbers. */
-static inline pack log2_of_s(const tensor *t, pack x, pack a, pack_bits sign)
+ * the edge: at code 255 a rounded product would be off by 1e-5 alpha. Cut where 1 / s is nothing beside 1 and its
+ * square still a number, and at `least`. */
+static inline pack log2_of_s(const tensor *t, pack x, pack a, pack_bits sign, float least)
 {
     pack gap = pack_flip((t->alpha_high * a - x) + t->alpha_low * a, sign);
-    return pack_at_most(pack_at_least(gap * t->log2_s, -115), 57);
+    return pack_at_most(pack_at_least(gap * t->log2_s, least), 57);
+}
+
+/* Subnormal numbers would slow everything down: what is nothing beside 1 is 0. */
+static inline float vanish(double x)
+{
+    return fabs(x) > 1e-26 ? (float)x : 0;
 }
 
 /* clamp(rint(v), min, max), bit for bit what `quantize` gives. */
@@ -246,20 +252,24 @@ static void fill_argmax(tensor *t, const srq_grid *grid)
     const double q = exp(-ratio), q_all = exp(-n * ratio), rest = -expm1(-ratio), rest_all = -expm1(-n * ratio);
     const double rate = q / rest - n * q_all / rest_all;
     t->log2_q = (float)(ratio / LN_2);
-    t->q = (float)q;
-    t->q_all = (float)q_all;
-    t->q_ends = (float)exp((1 - n) * ratio);
-    t->change = (float)(ratio * rest / rest_all);
-    t->rate = (float)rate;
-    t->rate_s = (float)(rate * (1 + q_all) - n * q_all);
+    t->q = vanish(q);
+    t->q_all = vanish(q_all);
+    t->q_both = (float)(1 + q_all);
+    t->q_ends = vanish(exp((1 - n) * ratio));
+    t->change = (float)(-ratio * rest / rest_all);
+    t->rate = vanish(rate);
+    t->rate_s = vanish(rate * (1 + q_all) - n * q_all);
 }
 
+/* s < 1 only above the grid, where everything is proportional to q s: from 2^-40 on nothing is left, and A q s^2 is
+ * still a normal number. */
 static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_ends)
 {
     pack v = x / t->alpha, code = code_of(t, v);
     pack_bits sign = pack_sign(v - code);
     pack place = pack_flip(code - t->middle, sign), j = t->half - place, k = t->half + place;
-    pack log2_s = log2_of_s(t, x, code + pack_flip(pack_fill(0.5f), sign), sign), s = pack_exp2(log2_s), qs = t->q * s;
+    pack log2_s = log2_of_s(t, x, code + pack_flip(pack_fill(0.5f), sign), sign, -40), s = pack_exp2(log2_s),
+         qs = t->q * s;
     pack d = (1 + qs) * (1 + s), inverse, top, bottom;
     if (both_ends) { /* T A is the same for all */
         top = pack_exp2(-t->log2_q * j);
@@ -267,21 +277,27 @@ static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_end
         inverse = quotient * top;
         bottom = quotient * (d * t->q_ends);
     } else { /* the farther end is out of reach */
-        pack end = pack_exp2(pack_at_least((pack_abs(place) - t->half) * t->log2_q, -115));
+        pack end = pack_exp2(pack_at_least((pack_abs(place) - t->half) * t->log2_q, -40));
         inverse = 1 / d;
         top = pack_where(place >= 0, end);
         bottom = pack_where(place < 0, end);
     }
-    pack low = bottom * (qs * s), value = low + (1 + t->q_all) * s + top;
-    pack up = (1 - top) + (t->q_all - t->q * top), down = (1 - bottom) + (t->q_all - t->q * bottom);
+    pack low = bottom * (qs * s), value = low + (both_ends ? t->q_both : 1) * s + top, up = 1 - top, down = 1 - bottom;
+    pack top_next = t->q * top, bottom_next = t->q * bottom;
+    if (both_ends) {
+        top_next -= t->q_all;
+        bottom_next -= t->q_all;
+    }
+    up -= top_next;
+    down -= bottom_next;
     pack by_u = inverse * (s * inverse) * (up + qs * (2 * (bottom - top) - s * down));
     pack by_q = inverse * (((t->rate - 1 - k) * low + t->rate_s * s) +
                            ((t->rate - j) * top + value * (qs * (inverse * (1 + s)))));
     pack point = dy * code, change = point * t->change;
     terms e;
-    e.dx = pack_flip(-change, sign) * by_u;
-    e.alpha = point + change * ((pack_flip(code, sign) + 0.5f) * by_u + by_q);
-    e.sigma = -change * (log2_s * by_u + t->ratio_log2 * by_q);
+    e.dx = pack_flip(change, sign) * by_u;
+    e.alpha = point - change * ((pack_flip(code, sign) + 0.5f) * by_u + by_q);
+    e.sigma = change * (log2_s * by_u + t->ratio_log2 * by_q);
     return e;
 }
 
@@ -353,6 +369,7 @@ static void fill_window(tensor *t, double n, double ratio, int window)
     t->offset = h > floor(h) ? 0.5f : 0;
     t->p_most = (float)(h - 1 - window);
     t->outer = (float)exp(-(window + 1) * ratio);
+    if (window == 0) t->outer = vanish((double)t->outer);
     t->outer_distance = (float)(window + 1);
     double q = 1;
     for (int i = 0; i < t->pairs; i++, q *= step) {
@@ -371,7 +388,8 @@ static inline terms full_terms(const tensor *t, pack x, pack dy, bool whole)
     pack_bits sign = pack_sign(place);
     if (!whole) p = pack_round(pack_at_most(pack_abs(place) - t->offset, t->p_most - t->offset)) + t->offset;
     pack a = t->middle + pack_flip(p, sign);
-    pack log2_s = log2_of_s(t, x, a, sign), s = pack_exp2(log2_s), square = s * s;
+    pack log2_s = log2_of_s(t, x, a, sign, -80), s = pack_exp2(log2_s);
+    pack normal = pack_at_least(s, 1e-15f), square = normal * normal; /* the square is only ever added to 1 */
     pack one = {0}, by_c = {0}, by_q = {0}, by_e = {0};
     for (int i = 0; i < t->pairs; i++) {
         pack inverse = 1 / ((1 + square) + s * t->c[i]);
