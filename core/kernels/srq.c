@@ -11,8 +11,7 @@
  * derivatives of any f(u, ratio):
  *     df/dx = -f_u / sigma,   df/dalpha = (a_p f_u + f_q) / sigma,   df/dsigma = -(u f_u + ratio f_q) / sigma.
  *
- * Precision: float32 rounds 1 + e^-18 to 1 but for a quarter of its last place, so nothing farther than REACH sigma
- * from x is looked at. */
+ * e^-REACH is an eighth of the last place of 1 in float32: nothing farther than REACH sigma from x is looked at. */
 #include "core/kernels/srq.h"
 
 #include <math.h>
@@ -335,7 +334,10 @@ void SRQ_ISA_NAME(srq_argmax_backward)(size_t n, const float *x, const float *dy
  * Otherwise (`fill_window`): the other end is out of reach, A = 1 and K_j = Q_j - Q_n. p is the edge nearest to x that
  * has the edges within reach of it inside the grid. Only where p is the last such edge Q_n is not nothing, and there it
  * is a constant. With S1 = sum Q D-, S2 = sum D-, S3 = sum d Q D-, where D- is 1 / (s + Q)^2, over single edges:
- *     R_u = s (S1 - Q_n S2),   R_q = (s + Q_n) S3 - (n - p) Q_n (s S2 + S1). */
+ *     R_u = s (S1 - Q_n S2),   R_q = (s + Q_n) S3 - (n - p) Q_n (s S2 + S1),
+ * and by pairs, the edge p itself as half of one,
+ *     S1 = sum D^2 (c (1 + s^2) + 4 s),   S2 = sum D^2 (c^2 - 2 (1 - s^2) + 2 c s),
+ *     S3 = (1 - s^2) sum d (1/Q - Q) D^2. */
 static void fill_whole(tensor *t, double n, double ratio)
 {
     const double h = 0.5 * n, end = exp(-h * ratio), all = end * end, step = exp(-ratio);
