@@ -19,7 +19,7 @@
  * for the whole tensor: the forward pass is a rounding and a comparison for each level. */
 #include "core/kernels/lanes.h"
 
-enum { WINDOW_MAX = 256 };
+enum { LANES = 64, WINDOW_MAX = 256 };
 
 typedef struct tables {
     double alpha;
@@ -283,5 +283,5 @@ static void backward(size_t n, const float *x, const float *dy, const srq_grid *
     for (int k = 0; k < t.levels; k++) gates[k] = total(lanes.gate[k]);
 }
 
-extern const srq_dropbits_kernels SRQ_VARIANT(srq_dropbits);
-const srq_dropbits_kernels SRQ_VARIANT(srq_dropbits) = {.quantize = quantize, .backward = backward};
+extern const srq_dropbits_kernels SRQ_ISA_NAME(srq_dropbits);
+const srq_dropbits_kernels SRQ_ISA_NAME(srq_dropbits) = {.quantize = quantize, .backward = backward};

@@ -8,12 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-/* A name of this instruction set's own: SRQ_VARIANT(f) is f_avx2. */
-#define SRQ_VARIANT__(name, isa) name##_##isa
-#define SRQ_VARIANT_(name, isa) SRQ_VARIANT__(name, isa)
-#define SRQ_VARIANT(name) SRQ_VARIANT_(name, SRQ_ISA)
-
-enum { LANES = 64 };
+/* `name` as compiled for the instruction set SRQ_ISA: name_baseline, name_avx2, name_avx512. */
+#define SRQ_ISA_NAME(name) SRQ_ISA_NAME_(name, SRQ_ISA)
+#define SRQ_ISA_NAME_(name, isa) SRQ_ISA_NAME__(name, isa)
+#define SRQ_ISA_NAME__(name, isa) name##_##isa
 
 /* PACK elements in one register. The compiler does not vectorize every condition by itself; with its vector types it
  * must: the lanes of a comparison are 0 or all ones. */

@@ -4,7 +4,9 @@
  * LANES accumulators that are added in one order at the end, whatever the width of a register is. */
 #include "core/kernels/lanes.h"
 
-enum { EDGES_MAX = 513 };
+#include "core/kernels/srq.h"
+
+enum { LANES = 64 };
 
 static void add(size_t n, float *y, const float *x)
 {
@@ -123,13 +125,8 @@ typedef struct block {
 
 /* What the blocks of one tensor share. */
 typedef struct grid_tables {
-    float alpha, sigma;
+    float alpha;
     float min, max;
-    int n;      /* codes */
-    int window; /* edges on each side of x that matter */
-    /* q[EDGES_MAX + d] = e^(-d alpha / sigma), the factor from one edge to the one d above it. Cut at 1e37:
-     * an edge that far below x has S = 0 in float32 either way. */
-    float q[2 * EDGES_MAX];
 } grid_tables;
 
 typedef void (*block_function)(const grid_tables *tables, block *b);
@@ -178,179 +175,6 @@ static void ste_backward(size_t n, const float *x, const float *dy, const srq_gr
     run_blocks(ste_block, &t, n, x, dy, dx, sums);
 }
 
-/* SRQ. Edges of the bins are e_j = alpha a_j, a_j = m - 1/2 + j, j = 0..n, and F_j = S((e_j - x) / sigma), so that
- * r_k = (F_{j+1} - F_j) / (F_n - F_0) with j = k - m.
- *
- * Reflection: x below the middle of the grid is replaced by -x on the mirrored grid, so differences of F are taken
- * where they are well conditioned. The reflected code has max' = -min; dx is the same, the sums change sign.
- *
- * Reference edge p, the nearest to x: with s = e^((e_p - x)/sigma) and Q_d = e^(-d alpha/sigma),
- *     F_j = s / (s + Q_{j-p}),   1 - F_j = Q_{j-p} / (s + Q_{j-p}),   H_j = F_j / F_p = (1 + s) / (s + Q_{j-p}).
- * One exponential an element; and H keeps its relative precision when x is so far above the grid that every F
- * underflows.
- *
- * `full`: with R = sum_{0<j<n} (H_j - H_0) / (H_n - H_0) the expectation is E = alpha (M - R), and
- *     dE/dx = alpha F_p / (sigma (H_n - H_0)) * sum_{0<j<n} (H_j - H_0)(H_n - H_j):
- * every term is positive, nothing cancels. For alpha, edges move by a_j = a_p + (j - p):
- *     sum_k g_k dr_k/dalpha = -a_p dE/dx - (alpha / sigma) C,
- *     C = [sum_{0<j<n} (j-p) h_j - (n-1-R) (0-p) h_0 - R (n-p) h_n] / (H_n - H_0),   h_j = H_j (1 - F_j),
- * and by homogeneity sum_k g_k dr_k/dsigma = -((x - e_p) dE/dx - alpha^2/sigma C) / sigma. Edges farther than the
- * window from x have h = 0 and (H_j - H_0)(H_n - H_j) = 0 to float32's precision; above the window they count 1
- * each in R.
- *
- * `argmax`: with edges p1 = p or p + 1 above the code i and p1 - 1 below it, r = (H_{p1} - H_{p1-1}) / (H_n - H_0),
- *     dr/dx = (r / sigma) F_p (H_{p1} + H_{p1-1} - H_n - H_0),
- *     dr/dalpha = -a_p dr/dx + [(p1-p) h_{p1} - (p1-1-p) h_{p1-1} - r ((n-p) h_n + p h_0)] / (sigma (H_n - H_0)). */
-typedef struct srq_lanes {
-    float x[LANES];    /* reflected */
-    float gap[LANES];  /* from x up to edge p */
-    float sign[LANES]; /* -1 where reflected */
-    float code[LANES], p[LANES], s[LANES];
-    float h0[LANES], hn[LANES];         /* H_0, H_n */
-    float slope0[LANES], slopen[LANES]; /* h_0, h_n */
-} srq_lanes;
-
-static inline float q_at(const grid_tables *t, float d)
-{
-    return t->q[EDGES_MAX + (int)d];
-}
-
-static void fill_tables(grid_tables *t, const srq_grid *grid)
-{
-    t->alpha = grid->alpha;
-    t->sigma = grid->sigma;
-    t->min = (float)grid->min;
-    t->max = (float)grid->max;
-    t->n = grid->max - grid->min + 1;
-    double ratio = (double)grid->alpha / (double)grid->sigma;
-    double window = ceil(0.5 + 24.0 / ratio);
-    t->window = window < t->n ? (int)window : t->n;
-    for (int d = -t->n; d <= t->n; d++) {
-        double q = exp(-d * ratio);
-        t->q[EDGES_MAX + d] = q < 1e37 ? (float)q : 1e37f;
-    }
-}
-
-static inline void srq_prepare(const grid_tables *t, const block *b, srq_lanes *r)
-{
-    const float middle = 0.5f * (t->min + t->max), n = (float)t->n;
-    float v[LANES], min[LANES];
-    for (int l = 0; l < LANES; l++) {
-        v[l] = b->x[l] / t->alpha;
-        bool mirrored = v[l] < middle;
-        r->sign[l] = mirrored ? -1.0f : 1.0f;
-        min[l] = mirrored ? -t->max : t->min;
-        r->x[l] = mirrored ? -b->x[l] : b->x[l];
-        v[l] = mirrored ? -v[l] : v[l];
-        r->code[l] = round_lane(v[l], min[l], mirrored ? -t->min : t->max);
-        r->p[l] = round_lane(v[l] - min[l] + 0.5f, 0, n);
-    }
-    for (int l = 0; l < LANES; l++) {
-        /* In float64, where the product is exact: at code 255 a float32 edge is off by 1e-5 alpha, 1e-4 sigma. */
-        r->gap[l] = (float)((double)t->alpha * (double)(min[l] - 0.5f + r->p[l]) - (double)r->x[l]);
-    }
-    for (int l = 0; l < LANES; l++) r->s[l] = exp_lane(r->gap[l] / t->sigma);
-    for (int l = 0; l < LANES; l++) {
-        float s = r->s[l], q0 = q_at(t, -r->p[l]), qn = q_at(t, n - r->p[l]);
-        r->h0[l] = (1 + s) / (s + q0);
-        r->slope0[l] = r->h0[l] * (q0 / (s + q0));
-        r->hn[l] = (1 + s) / (s + qn);
-        r->slopen[l] = r->hn[l] * (qn / (s + qn));
-    }
-}
-
-/* The sums over edges of PACK elements from lane `l` on. */
-static inline void srq_full_sums(const grid_tables *t, const srq_lanes *r, int l, int below, int above, float *sum_r,
-                                 float *sum_x, float *sum_a)
-{
-    const pack s = pack_load(r->s + l), p = pack_load(r->p + l), h0 = pack_load(r->h0 + l), hn = pack_load(r->hn + l);
-    const float n = (float)t->n;
-    pack by_r = {0}, by_x = {0}, by_a = {0};
-    for (int d = -below; d <= above; d++) {
-        const float q = t->q[EDGES_MAX + d], offset = (float)d;
-        pack j = p + offset, inverse = 1 / (s + q);
-        pack h = (1 + s) * inverse, rise = h - h0;
-        pack_mask inner = (j > 0) & (j < n);
-        by_r += pack_where(inner, rise);
-        by_x += pack_where(inner, rise * (hn - h));
-        by_a += pack_where(inner, offset * (h * (q * inverse)));
-    }
-    memcpy(sum_r, &by_r, sizeof by_r);
-    memcpy(sum_x, &by_x, sizeof by_x);
-    memcpy(sum_a, &by_a, sizeof by_a);
-}
-
-static inline void srq_full_block(const grid_tables *t, block *b)
-{
-    srq_lanes r;
-    srq_prepare(t, b, &r);
-    float sum_r[LANES], sum_x[LANES], sum_a[LANES];
-    const float n = (float)t->n;
-    /* After reflection p is at least n / 2, rounded down. */
-    const int below = t->window < t->n - 1 ? t->window : t->n - 1;
-    const int above = t->window < t->n - 1 - t->n / 2 ? t->window : t->n - 1 - t->n / 2;
-    for (int l = 0; l < LANES; l += PACK) srq_full_sums(t, &r, l, below, above, sum_r + l, sum_x + l, sum_a + l);
-    for (int l = 0; l < LANES; l++) {
-        float range = 1 / (r.hn[l] - r.h0[l]);
-        float beyond = n - 1 - (r.p[l] + (float)above);
-        beyond = beyond > 0 ? beyond : 0;
-        float rank = sum_r[l] * range + beyond;
-        float fp = r.s[l] / (1 + r.s[l]);
-        float ex = t->alpha / t->sigma * fp * range * sum_x[l];
-        float c = range * (sum_a[l] + (n - 1 - rank) * r.p[l] * r.slope0[l] - rank * (n - r.p[l]) * r.slopen[l]);
-        float min = r.sign[l] < 0 ? -t->max : t->min;
-        float a = min - 0.5f + r.p[l];
-        float by_alpha = -a * ex - t->alpha / t->sigma * c;
-        float by_sigma = (r.gap[l] * ex + t->alpha * (t->alpha / t->sigma) * c) / t->sigma;
-        b->dx[l] = b->dy[l] * ex;
-        b->alpha[l] = b->dy[l] * r.sign[l] * (r.code[l] + by_alpha);
-        b->sigma[l] = b->dy[l] * r.sign[l] * by_sigma;
-    }
-}
-
-static inline void srq_argmax_block(const grid_tables *t, block *b)
-{
-    srq_lanes r;
-    srq_prepare(t, b, &r);
-    const float n = (float)t->n;
-    for (int l = 0; l < LANES; l++) {
-        float min = r.sign[l] < 0 ? -t->max : t->min, s = r.s[l];
-        float up = r.code[l] - min + 1 - r.p[l], down = up - 1; /* edges of the code, counted from p */
-        float qu = q_at(t, up), qd = q_at(t, down);
-        float hu = (1 + s) / (s + qu), hd = (1 + s) / (s + qd);
-        float range = 1 / (r.hn[l] - r.h0[l]);
-        float rate = (hu - hd) * range, fp = s / (1 + s);
-        float by_x = rate / t->sigma * fp * ((hu - r.hn[l]) + (hd - r.h0[l]));
-        float c = up * (hu * (qu / (s + qu))) - down * (hd * (qd / (s + qd))) -
-                  rate * ((n - r.p[l]) * r.slopen[l] + r.p[l] * r.slope0[l]);
-        c *= range / t->sigma;
-        float a = min - 0.5f + r.p[l];
-        float by_alpha = -a * by_x + c;
-        float by_sigma = (r.gap[l] * by_x - t->alpha * c) / t->sigma;
-        float point = t->alpha * r.code[l];
-        /* The code carries the sign of the reflection once more: g_i dr_i/dx keeps the sign of x's axis. */
-        b->dx[l] = b->dy[l] * point * by_x;
-        b->alpha[l] = b->dy[l] * r.sign[l] * (r.code[l] + point * by_alpha);
-        b->sigma[l] = b->dy[l] * r.sign[l] * point * by_sigma;
-    }
-}
-
-static void srq_full_backward(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
-                              srq_grid_gradient *sums)
-{
-    grid_tables t;
-    fill_tables(&t, grid);
-    run_blocks(srq_full_block, &t, n, x, dy, dx, sums);
-}
-
-static void srq_argmax_backward(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
-                                srq_grid_gradient *sums)
-{
-    grid_tables t;
-    fill_tables(&t, grid);
-    run_blocks(srq_argmax_block, &t, n, x, dy, dx, sums);
-}
-
 static void sgd(size_t n, float *w, float *v, const float *g, float rate, float momentum, float decay)
 {
     for (size_t i = 0; i < n; i++) {
@@ -370,17 +194,15 @@ static void adam(size_t n, float *w, float *m, float *v, const float *g, const s
     }
 }
 
-#define TABLE_NAME_(isa) srq_vector_##isa
-#define TABLE_NAME(isa) TABLE_NAME_(isa)
 #define ISA_TEXT_baseline "x86-64"
 #define ISA_TEXT_avx2 "avx2"
 #define ISA_TEXT_avx512 "avx512"
 #define ISA_TEXT_(isa) ISA_TEXT_##isa
 #define ISA_TEXT(isa) ISA_TEXT_(isa)
 
-extern const srq_dropbits_kernels SRQ_VARIANT(srq_dropbits);
-extern const srq_vector TABLE_NAME(SRQ_ISA);
-const srq_vector TABLE_NAME(SRQ_ISA) = {
+extern const srq_dropbits_kernels SRQ_ISA_NAME(srq_dropbits);
+extern const srq_vector SRQ_ISA_NAME(srq_vector);
+const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .isa = ISA_TEXT(SRQ_ISA),
     .add = add,
     .finite = is_finite,
@@ -396,9 +218,9 @@ const srq_vector TABLE_NAME(SRQ_ISA) = {
     .quantize = quantize,
     .quantize_error = quantize_error,
     .ste_backward = ste_backward,
-    .srq_full_backward = srq_full_backward,
-    .srq_argmax_backward = srq_argmax_backward,
-    .dropbits = &SRQ_VARIANT(srq_dropbits),
+    .srq_full_backward = SRQ_ISA_NAME(srq_full_backward),
+    .srq_argmax_backward = SRQ_ISA_NAME(srq_argmax_backward),
+    .dropbits = &SRQ_ISA_NAME(srq_dropbits),
     .sgd = sgd,
     .adam = adam,
 };

@@ -1,0 +1,424 @@
+/* Backward of Semi-Relaxed Quantization (method.md, section 3), built three times like vector.c.
+ *
+ * Edges of the bins are e_j = alpha a_j, a_j = m - 1/2 + j, j = 0..n, and F_j = S((e_j - x) / sigma), so that
+ * r_k = (F_{j+1} - F_j) / (F_n - F_0) with j = k - m. Everything is written in
+ *     ratio = alpha / sigma,   s = e^((e_p - x) / sigma) for an edge p near x,   Q_j = e^(-(j - p) ratio),
+ * because F_j = s / (s + Q_j) and F_i - F_j = s (Q_j - Q_i) / ((s + Q_i)(s + Q_j)): the outer edges 0 and n then cancel
+ * out of the denominators of every r_k, and what is left needs one exponential an element, and no difference of
+ * numbers that are nearly equal. That holds far above the grid too, where every F underflows.
+ *
+ * r depends on x, alpha and sigma through u = log s = ratio a_p - x / sigma and ratio only. With f_u and f_q the
+ * derivatives of any f(u, ratio):
+ *     df/dx = -f_u / sigma,   df/dalpha = (a_p f_u + f_q) / sigma,   df/dsigma = -(u f_u + ratio f_q) / sigma.
+ *
+ * e^-REACH is an eighth of the last place of 1 in float32: nothing farther than REACH sigma from x is looked at. */
+#include "core/kernels/srq.h"
+
+#include <math.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+static const double REACH = 18;
+
+/* Sums have LANES accumulators, in float32 over CHUNK blocks and in float64 over those. */
+enum { LANES = 16, CHUNK = 16 };
+
+static const double LN_2 = 0.69314718055994531;
+
+typedef uint32_t pack_bits __attribute__((vector_size(PACK * sizeof(float))));
+
+static inline pack pack_fill(float x)
+{
+    return (pack){0} + x;
+}
+
+/* v > bound ? v : bound, and the same with <: NaN gives the bound. One instruction where the compiler needs three. */
+static inline pack pack_at_least(pack v, float bound)
+{
+#if defined __AVX512F__
+    return _mm512_max_ps(v, pack_fill(bound));
+#elif defined __AVX2__
+    return _mm256_max_ps(v, pack_fill(bound));
+#elif defined __SSE2__
+    return _mm_max_ps(v, pack_fill(bound));
+#else
+    pack_mask above = v > bound;
+    return (pack)((above & (pack_mask)v) | (~above & (pack_mask)pack_fill(bound)));
+#endif
+}
+
+static inline pack pack_at_most(pack v, float bound)
+{
+#if defined __AVX512F__
+    return _mm512_min_ps(v, pack_fill(bound));
+#elif defined __AVX2__
+    return _mm256_min_ps(v, pack_fill(bound));
+#elif defined __SSE2__
+    return _mm_min_ps(v, pack_fill(bound));
+#else
+    pack_mask below = v < bound;
+    return (pack)((below & (pack_mask)v) | (~below & (pack_mask)pack_fill(bound)));
+#endif
+}
+
+static inline pack pack_abs(pack v)
+{
+    return (pack)((pack_bits)v & 0x7fffffffu);
+}
+
+/* The sign bit of v, which pack_flip turns other signs round with: cheaper than a product with 1 or -1. */
+static inline pack_bits pack_sign(pack v)
+{
+    return (pack_bits)v & 0x80000000u;
+}
+
+static inline pack pack_flip(pack v, pack_bits sign)
+{
+    return (pack)((pack_bits)v ^ sign);
+}
+
+/* Adding it rounds to an integer, ties to even, and leaves that in the low bits. */
+static const float MAGIC = 12582912.0f; /* 1.5 * 2^23 */
+
+static inline pack pack_round(pack v)
+{
+    return (v + MAGIC) - MAGIC;
+}
+
+/* 2^x for -126 <= x <= 127 to 2 units in the last place, exact at integers. The polynomial has the least relative error
+ * of its degree, 9e-8. */
+static inline pack pack_exp2(pack x)
+{
+    pack shifted = x + MAGIC, f = x - (shifted - MAGIC), square = f * f;
+    pack high = (5.550733745e-2f + 9.671512677e-3f * f) + 1.326472668e-3f * square;
+    pack p = 1 + f * ((6.931469776e-1f + 2.402224208e-1f * f) + high * square);
+    return (pack)((pack_bits)p + ((pack_bits)shifted << 23));
+}
+
+enum { PAIRS_MAX = 128 };
+
+/* What the elements of one tensor share. */
+typedef struct tensor {
+    float alpha, alpha_high, alpha_low; /* alpha = high + low; high times a code and a half is exact */
+    float ratio;
+    float ratio_log2; /* ratio / log(2), for a u that is a logarithm to base 2 */
+    float log2_s;     /* log2(e) / sigma */
+    float min, max;
+    float middle; /* of the grid */
+    float half;   /* codes from there to an end */
+    /* `argmax` */
+    float log2_q;                   /* log2(e) ratio */
+    float q, q_all, q_both, q_ends; /* e^-ratio, e^(-n ratio), 1 + that, e^(-(n - 1) ratio) */
+    float change;                   /* -mass ratio */
+    float rate, rate_s;             /* of mass; of the term in s */
+    /* `full` */
+    float offset, p_most;        /* of the first edge from the middle; of the farthest p */
+    float outer, outer_distance; /* Q_n where p is the farthest, and how many edges there are to there */
+    int pairs;
+    float c[PAIRS_MAX], weight[PAIRS_MAX], weight_c[PAIRS_MAX], weight_q[PAIRS_MAX], weight_e[PAIRS_MAX];
+} tensor;
+
+/* The gradient of an element, and what it adds to the sums; to that of sigma in units of log(2). */
+typedef struct terms {
+    pack dx, alpha, sigma;
+} terms;
+
+typedef terms (*terms_function)(const tensor *t, pack x, pack dy);
+
+static inline void run_pack(terms_function function, const tensor *t, const float *x, const float *dy, float *dx,
+                            pack *alpha, pack *sigma)
+{
+    terms e = function(t, pack_load(x), pack_load(dy));
+    memcpy(dx, &e.dx, sizeof e.dx);
+    *alpha += e.alpha;
+    *sigma += e.sigma;
+}
+
+/* `blocks` whole blocks, at most CHUNK of them. Goes down the columns, to sum in registers. */
+static inline void run_chunk(terms_function function, const tensor *t, size_t blocks, const float *x, const float *dy,
+                             float *dx, double *alpha, double *sigma)
+{
+    pack a[LANES / PACK] = {{0}}, s[LANES / PACK] = {{0}};
+    for (size_t l = 0; l < LANES / PACK; l++)
+        for (size_t i = l * PACK; i < blocks * LANES; i += LANES)
+            run_pack(function, t, x + i, dy + i, dx + i, &a[l], &s[l]);
+    float by_alpha[LANES], by_sigma[LANES];
+    memcpy(by_alpha, a, sizeof by_alpha);
+    memcpy(by_sigma, s, sizeof by_sigma);
+    for (int l = 0; l < LANES; l++) alpha[l] += (double)by_alpha[l];
+    for (int l = 0; l < LANES; l++) sigma[l] += (double)by_sigma[l];
+}
+
+static inline void run_all(terms_function function, const tensor *t, size_t n, const float *x, const float *dy,
+                           float *dx, srq_grid_gradient *sums)
+{
+    double alpha[LANES] = {0}, sigma[LANES] = {0};
+    size_t i = 0;
+    while (n - i >= LANES) {
+        size_t blocks = (n - i) / LANES < CHUNK ? (n - i) / LANES : CHUNK;
+        run_chunk(function, t, blocks, x + i, dy + i, dx + i, alpha, sigma);
+        i += blocks * LANES;
+    }
+    if (i < n) { /* the last block, filled with zeros of gradient 0 */
+        float last_x[LANES] = {0}, last_dy[LANES] = {0}, last_dx[LANES];
+        memcpy(last_x, x + i, (n - i) * sizeof *x);
+        memcpy(last_dy, dy + i, (n - i) * sizeof *dy);
+        run_chunk(function, t, 1, last_x, last_dy, last_dx, alpha, sigma);
+        memcpy(dx + i, last_dx, (n - i) * sizeof *dx);
+    }
+    *sums = (srq_grid_gradient){0};
+    for (int l = 0; l < LANES; l++) sums->alpha += alpha[l];
+    for (int l = 0; l < LANES; l++) sums->sigma += LN_2 * sigma[l];
+}
+
+static inline void fill_common(tensor *t, const srq_grid *grid)
+{
+    const double ratio = (double)grid->alpha / (double)grid->sigma;
+    union {
+        float value;
+        uint32_t bits;
+    } high = {.value = grid->alpha};
+    high.bits &= 0xfffffe00u; /* 15 bits are left: times 9 they fit in 24 */
+    t->alpha = grid->alpha;
+    t->alpha_high = high.value;
+    t->alpha_low = grid->alpha - high.value;
+    t->ratio = (float)ratio;
+    t->ratio_log2 = (float)(ratio / LN_2);
+    t->log2_s = (float)(1 / (LN_2 * (double)grid->sigma));
+    t->min = (float)grid->min;
+    t->max = (float)grid->max;
+    t->middle = 0.5f * (t->min + t->max);
+    t->half = 0.5f * (t->max - t->min);
+}
+
+/* log2 of s for the edge `a`, times alpha, above x on the axis that `sign` turns round. The difference is exact near
+ * the edge: at code 255 a rounded product would be off by 1e-5 alpha. Cut where 1 / s is nothing beside 1 and its
+ * square still a number, and at `least`. */
+static inline pack log2_of_s(const tensor *t, pack x, pack a, pack_bits sign, float least)
+{
+    pack gap = pack_flip((t->alpha_high * a - x) + t->alpha_low * a, sign);
+    return pack_at_most(pack_at_least(gap * t->log2_s, least), 57);
+}
+
+/* Subnormal numbers would slow everything down: what is nothing beside 1 is 0. */
+static inline float vanish(double x)
+{
+    return fabs(x) > 1e-26 ? (float)x : 0;
+}
+
+/* clamp(rint(v), min, max), bit for bit what `quantize` gives. */
+static inline pack code_of(const tensor *t, pack v)
+{
+    return pack_round(pack_at_most(pack_at_least(v, t->min), t->max));
+}
+
+/* --- argmax. The axis is turned round where x is below its code's point, so that p, the edge above the code, is the
+ * nearer one. With T = e^(-j ratio) for the j codes from there to the end of the grid, A likewise for the k codes to
+ * the other end, q = e^-ratio and N = e^(-n ratio):
+ *     r = mass V / D,   V = A q s^2 + (1 + N) s + T,   D = (1 + q s)(1 + s),   mass = (1 - q) / (1 - N),
+ *     r_u = mass s / D^2 (up + q s (2 (A - T) - s down)),   up = (1 - T) + (N - q T),   down = (1 - A) + (N - q A),
+ *     r_q = mass / D ((rate - k - 1) A q s^2 + (rate (1 + N) - n N) s + (rate - j) T + V q s / (1 + q s)),
+ *     rate = d log mass / d ratio = q / (1 - q) - n N / (1 - N). */
+static void fill_argmax(tensor *t, const srq_grid *grid)
+{
+    fill_common(t, grid);
+    const double n = grid->max - grid->min + 1, ratio = (double)grid->alpha / (double)grid->sigma;
+    const double q = exp(-ratio), q_all = exp(-n * ratio), rest = -expm1(-ratio), rest_all = -expm1(-n * ratio);
+    const double rate = q / rest - n * q_all / rest_all;
+    t->log2_q = (float)(ratio / LN_2);
+    t->q = vanish(q);
+    t->q_all = vanish(q_all);
+    t->q_both = (float)(1 + q_all);
+    t->q_ends = vanish(exp((1 - n) * ratio));
+    t->change = (float)(-ratio * rest / rest_all);
+    t->rate = vanish(rate);
+    t->rate_s = vanish(rate * (1 + q_all) - n * q_all);
+}
+
+/* s < 1 only above the grid, where everything is proportional to q s: from 2^-40 on nothing is left, and A q s^2 is
+ * still a normal number. */
+static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_ends)
+{
+    pack v = x / t->alpha, code = code_of(t, v);
+    pack_bits sign = pack_sign(v - code);
+    pack place = pack_flip(code - t->middle, sign), j = t->half - place, k = t->half + place;
+    pack log2_s = log2_of_s(t, x, code + pack_flip(pack_fill(0.5f), sign), sign, -40), s = pack_exp2(log2_s),
+         qs = t->q * s;
+    pack d = (1 + qs) * (1 + s), inverse, top, bottom;
+    if (both_ends) { /* T A is the same for all */
+        top = pack_exp2(-t->log2_q * j);
+        pack quotient = 1 / (d * top);
+        inverse = quotient * top;
+        bottom = quotient * (d * t->q_ends);
+    } else { /* the farther end is out of reach */
+        pack end = pack_exp2(pack_at_least((pack_abs(place) - t->half) * t->log2_q, -40));
+        inverse = 1 / d;
+        top = pack_where(place >= 0, end);
+        bottom = pack_where(place < 0, end);
+    }
+    pack low = bottom * (qs * s), value = low + (both_ends ? t->q_both : 1) * s + top, up = 1 - top, down = 1 - bottom;
+    pack top_next = t->q * top, bottom_next = t->q * bottom;
+    if (both_ends) {
+        top_next -= t->q_all;
+        bottom_next -= t->q_all;
+    }
+    up -= top_next;
+    down -= bottom_next;
+    pack by_u = inverse * (s * inverse) * (up + qs * (2 * (bottom - top) - s * down));
+    pack by_q = inverse * (((t->rate - 1 - k) * low + t->rate_s * s) +
+                           ((t->rate - j) * top + value * (qs * (inverse * (1 + s)))));
+    pack point = dy * code, change = point * t->change;
+    terms e;
+    e.dx = pack_flip(change, sign) * by_u;
+    e.alpha = point - change * ((pack_flip(code, sign) + 0.5f) * by_u + by_q);
+    e.sigma = change * (log2_s * by_u + t->ratio_log2 * by_q);
+    return e;
+}
+
+static inline terms argmax_near(const tensor *t, pack x, pack dy)
+{
+    return argmax_terms(t, x, dy, true);
+}
+
+static inline terms argmax_far(const tensor *t, pack x, pack dy)
+{
+    return argmax_terms(t, x, dy, false);
+}
+
+void SRQ_ISA_NAME(srq_argmax_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
+                                       srq_grid_gradient *sums)
+{
+    tensor t;
+    fill_argmax(&t, grid);
+    if (0.5 * (grid->max - grid->min + 1) * (double)t.ratio < REACH)
+        run_all(argmax_near, &t, n, x, dy, dx, sums);
+    else
+        run_all(argmax_far, &t, n, x, dy, dx, sums);
+}
+
+/* --- full. E = sum_k g_k r_k = alpha (M - R), R = sum over the inner edges 0 < j < n of (F_j - F_0) / (F_n - F_0):
+ *     R = sum_j A_j (s + Q_n) / (s + Q_j),   A_j = (Q_0 - Q_j) / (Q_0 - Q_n),
+ *     R_u = s sum_j K_j / (s + Q_j)^2,       K_j = (Q_0 - Q_j)(Q_j - Q_n) / (Q_0 - Q_n).
+ * The axis is turned round where x is below the middle of the grid. Edges are taken in pairs d above and d below p,
+ * which share a division: with c = Q + 1/Q, Q = e^(-d ratio), the pair's D = 1 / (s^2 + c s + 1).
+ *
+ * A grid with both ends within reach of its middle (`fill_whole`): p is the middle, which need not be an edge, and the
+ * pairs are all inner edges. By symmetry K is weight times Q for both, and R_q is odd in u:
+ *     R_u = s sum weight D^2 (c (1 + s^2) + 4 s),   R_q = (1 - s^2) sum D^2 (weight_e (1 + s^2) + weight_q s).
+ *
+ * Otherwise (`fill_window`): the other end is out of reach, A = 1 and K_j = Q_j - Q_n. p is the edge nearest to x that
+ * has the edges within reach of it inside the grid. Only where p is the last such edge Q_n is not nothing, and there it
+ * is a constant. With S1 = sum Q D-, S2 = sum D-, S3 = sum d Q D-, where D- is 1 / (s + Q)^2, over single edges:
+ *     R_u = s (S1 - Q_n S2),   R_q = (s + Q_n) S3 - (n - p) Q_n (s S2 + S1),
+ * and by pairs, the edge p itself as half of one,
+ *     S1 = sum D^2 (c (1 + s^2) + 4 s),   S2 = sum D^2 (c^2 - 2 (1 - s^2) + 2 c s),
+ *     S3 = (1 - s^2) sum d (1/Q - Q) D^2. */
+static void fill_whole(tensor *t, double n, double ratio)
+{
+    const double h = 0.5 * n, end = exp(-h * ratio), all = end * end, step = exp(-ratio);
+    t->pairs = (int)h;
+    t->offset = h > t->pairs ? 0.5f : 0;
+    double d = (double)t->offset, q = exp(-d * ratio);
+    for (int i = 0; i < t->pairs; i++, d += 1, q *= step) {
+        /* The edge itself, as half a pair, if d = 0. */
+        const double share = d > 0 ? 1 : 0.5, up = q * end, down = end / q, part = 1 - all;
+        const double a_up = (1 - up) / part, a_down = (1 - down) / part; /* A_j of the two, and dA_j / dratio */
+        const double e_up = ((h + d) * up * part - (1 - up) * n * all) / (part * part);
+        const double e_down = ((h - d) * down * part - (1 - down) * n * all) / (part * part);
+        /* dR/dratio of one edge is (.. + first s + zeroth) / (s + Q)^2. */
+        const double zeroth_up = q * end * (e_up - a_up * (h - d));
+        const double first_up = e_up * (end + q) + a_up * (d * q - h * end);
+        const double zeroth_down = end / q * (e_down - a_down * (h + d));
+        const double first_down = e_down * (end + 1 / q) - a_down * (d / q + h * end);
+        const double weight = share * (1 - up) * (1 - down) / part;
+        t->c[i] = (float)(q + 1 / q);
+        t->weight[i] = (float)weight;
+        t->weight_c[i] = (float)(weight * (q + 1 / q));
+        t->weight_e[i] = (float)(share * (zeroth_up / (q * q) + zeroth_down * (q * q)));
+        t->weight_q[i] = (float)(share * ((first_up / q + 2 * zeroth_up) / q + (first_down * q + 2 * zeroth_down) * q));
+    }
+}
+
+static void fill_window(tensor *t, double n, double ratio, int window)
+{
+    const double h = 0.5 * n, step = exp(-ratio);
+    t->pairs = window + 1;
+    t->offset = h > floor(h) ? 0.5f : 0;
+    t->p_most = (float)(h - 1 - window);
+    t->outer = (float)exp(-(window + 1) * ratio);
+    if (window == 0) t->outer = vanish((double)t->outer);
+    t->outer_distance = (float)(window + 1);
+    double q = 1;
+    for (int i = 0; i < t->pairs; i++, q *= step) {
+        const double share = i > 0 ? 1 : 0.5, c = q + 1 / q;
+        t->c[i] = (float)c;
+        t->weight[i] = (float)share;
+        t->weight_c[i] = (float)(share * c);
+        t->weight_e[i] = (float)(share * c * c);
+        t->weight_q[i] = (float)(i * (1 / q - q));
+    }
+}
+
+static inline terms full_terms(const tensor *t, pack x, pack dy, bool whole)
+{
+    pack v = x / t->alpha, code = code_of(t, v), place = v - t->middle, p = {0};
+    pack_bits sign = pack_sign(place);
+    if (!whole) p = pack_round(pack_at_most(pack_abs(place) - t->offset, t->p_most - t->offset)) + t->offset;
+    pack a = t->middle + pack_flip(p, sign);
+    pack log2_s = log2_of_s(t, x, a, sign, -80), s = pack_exp2(log2_s);
+    pack normal = pack_at_least(s, 1e-15f), square = normal * normal; /* the square is only ever added to 1 */
+    pack one = {0}, by_c = {0}, by_q = {0}, by_e = {0};
+    for (int i = 0; i < t->pairs; i++) {
+        pack inverse = 1 / ((1 + square) + s * t->c[i]);
+        inverse *= inverse;
+        one += inverse * t->weight[i];
+        by_c += inverse * t->weight_c[i];
+        by_q += inverse * t->weight_q[i];
+        by_e += inverse * t->weight_e[i];
+    }
+    pack r_u = (1 + square) * by_c + 4 * (s * one), r_q;
+    if (whole) {
+        r_u *= s;
+        r_q = (1 - square) * ((1 + square) * by_e + s * by_q);
+    } else {
+        pack outer = pack_where(p >= t->p_most, pack_fill(t->outer));
+        pack alone = (by_e - 2 * (1 - square) * one) + 2 * (s * by_c);
+        r_q = (s + outer) * ((1 - square) * by_q) - (t->outer_distance * outer) * (s * alone + r_u);
+        r_u = s * (r_u - outer * alone);
+    }
+    pack change = dy * t->ratio;
+    terms e;
+    e.dx = change * r_u;
+    e.alpha = dy * code - change * (a * r_u + pack_flip(r_q, sign));
+    e.sigma = pack_flip(change, sign) * (log2_s * r_u + t->ratio_log2 * r_q);
+    return e;
+}
+
+static inline terms full_whole(const tensor *t, pack x, pack dy)
+{
+    return full_terms(t, x, dy, true);
+}
+
+static inline terms full_window(const tensor *t, pack x, pack dy)
+{
+    return full_terms(t, x, dy, false);
+}
+
+void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
+                                     srq_grid_gradient *sums)
+{
+    tensor t;
+    fill_common(&t, grid);
+    const double codes = grid->max - grid->min + 1, ratio = (double)grid->alpha / (double)grid->sigma;
+    /* The next edge is at least 1/2 beyond the window. */
+    const double window = ceil(fmax(REACH / ratio - 0.5, 0));
+    if (0.5 * codes * ratio < REACH || floor(0.5 * codes) < window + 1) {
+        fill_whole(&t, codes, ratio);
+        run_all(full_whole, &t, n, x, dy, dx, sums);
+    } else {
+        fill_window(&t, codes, ratio, (int)window);
+        run_all(full_window, &t, n, x, dy, dx, sums);
+    }
+}
