@@ -7,7 +7,12 @@
 #include <stdint.h>
 
 /* What a number is for; each purpose has its own stream. The values are part of what makes runs repeatable. */
-typedef enum srq_purpose { SRQ_RANDOM_WEIGHTS = 1, SRQ_RANDOM_ORDER = 2, SRQ_RANDOM_TEST = 3 } srq_purpose;
+typedef enum srq_purpose {
+    SRQ_RANDOM_WEIGHTS = 1,
+    SRQ_RANDOM_ORDER = 2,
+    SRQ_RANDOM_TEST = 3,
+    SRQ_RANDOM_GUMBEL = 5,
+} srq_purpose;
 
 /* The block cipher: four 32-bit numbers from a 128-bit counter and a 64-bit key. */
 void srq_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

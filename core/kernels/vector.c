@@ -4,43 +4,13 @@
  * LANES accumulators that are added in one order at the end, whatever the width of a register is. */
 #include "core/kernels/vector.h"
 
+#include "core/kernels/lanes.h"
+#include "core/kernels/relaxed.h"
+
 #include <math.h>
 #include <string.h>
 
 enum { LANES = 64, EDGES_MAX = 513 };
-
-/* e^x to 2 units in the last place, with x clamped to [-60, 60]: 1 / (1 + e^-60) is 1 in float32, and e^60 stays well
- * below the cut of the table q, so that sums of the two keep their meaning. The polynomial is that of Cephes. */
-static inline float exp_lane(float x)
-{
-    x = x >= -60.0f ? x : -60.0f;
-    x = x <= 60.0f ? x : 60.0f;
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    float k = (x * 1.44269504f + magic) - magic;
-    float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    union {
-        uint32_t bits;
-        float value;
-    } scale = {.bits = (uint32_t)((int32_t)k + 127) << 23};
-    return p * scale.value;
-}
-
-/* clamp(rint(v), min, max), exactly: the bounds are integers, so clamping first changes nothing, and then the
- * magic number rounds to nearest, ties to even. NaN gives min. */
-static inline float round_lane(float v, float min, float max)
-{
-    const float magic = 12582912.0f;
-    v = v >= min ? v : min;
-    v = v <= max ? v : max;
-    return (v + magic) - magic;
-}
 
 static void add(size_t n, float *y, const float *x)
 {
@@ -449,6 +419,11 @@ const srq_vector TABLE_NAME(SRQ_ISA) = {
     .ste_backward = ste_backward,
     .srq_full_backward = srq_full_backward,
     .srq_argmax_backward = srq_argmax_backward,
+    .gumbel = SRQ_ISA_NAME(srq_gumbel),
+    .rq_forward = SRQ_ISA_NAME(srq_rq_forward),
+    .rq_backward = SRQ_ISA_NAME(srq_rq_backward),
+    .rq_st_forward = SRQ_ISA_NAME(srq_rq_st_forward),
+    .rq_st_backward = SRQ_ISA_NAME(srq_rq_st_backward),
     .sgd = sgd,
     .adam = adam,
 };
