@@ -82,7 +82,8 @@ static inline float clamp_lane(float v, float min, float max)
 /* False if an x is infinite or NaN. */
 static inline bool prepare(const tensor *t, const float *x, block *b)
 {
-    float bad = 0, codes = 1;
+    int32_t codes = 1;
+    uint32_t bad = 0;
     for (int l = 0; l < LANES; l++) {
         float v = clamp_lane(x[l] / t->alpha, -1e6f, 1e6f);
         float near = round_lane(v, t->min, t->max);
@@ -100,10 +101,14 @@ static inline bool prepare(const tensor *t, const float *x, block *b)
         /* In float64, where the product is exact. */
         b->gap[l] = (float)((double)t->alpha * (double)b->near[l] - (double)clamp_lane(x[l], t->x_min, t->x_max));
     }
-    for (int l = 0; l < LANES; l++) bad += x[l] - x[l];
-    for (int l = 0; l < LANES; l++) codes = b->count[l] > codes ? b->count[l] : codes;
-    b->codes = (int)codes;
-    return bad == 0;
+    for (int l = 0; l < LANES; l++) {
+        float_bits value = {.value = x[l]};
+        bad |= (value.bits & 0x7F800000u) == 0x7F800000u;
+        int32_t here = (int32_t)b->count[l];
+        codes = here > codes ? here : codes;
+    }
+    b->codes = codes;
+    return !bad;
 }
 
 static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, uint32_t k0, uint32_t k1)
