@@ -13,11 +13,11 @@
 typedef union float_bits {
     float value;
     uint32_t bits;
-    int32_t integer;
 } float_bits;
 
 /* e^x to 2 units in the last place, with x clamped to [-60, 60]: 1 / (1 + e^-60) is 1 in float32, and e^60 stays well
- * below the cut of the table q, so that sums of the two keep their meaning. The polynomial is that of Cephes. */
+ * below the cut of the table q of vector.c, so that sums of the two keep their meaning. The polynomial is that of
+ * Cephes. */
 static inline float exp_lane(float x)
 {
     x = x >= -60.0f ? x : -60.0f;
@@ -59,7 +59,7 @@ static inline float log_parts(float e, float f)
 static inline int32_t exponent_of(float x)
 {
     float_bits b = {.value = x};
-    return (b.integer - 0x3f3504f3) >> 23;
+    return (int32_t)(b.bits - 0x3f3504f3u) >> 23; /* the bits of sqrt(1/2) */
 }
 
 /* That m. */

@@ -14,7 +14,7 @@
  * int8_t if min < 0, else uint8_t. */
 typedef struct srq_grid {
     float alpha; /* step size, > 0 */
-    float sigma; /* noise scale, > 0; only srq reads it */
+    float sigma; /* noise scale, > 0; srq and rq read it */
     int min, max;
 } srq_grid;
 
