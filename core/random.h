@@ -11,7 +11,8 @@ typedef enum srq_purpose {
     SRQ_RANDOM_WEIGHTS = 1,
     SRQ_RANDOM_ORDER = 2,
     SRQ_RANDOM_TEST = 3,
-    SRQ_RANDOM_GATES = 4
+    SRQ_RANDOM_GATES = 4,
+    SRQ_RANDOM_GUMBEL = 5,
 } srq_purpose;
 
 /* The block cipher: four 32-bit numbers from a 128-bit counter and a 64-bit key. */

@@ -1,5 +1,5 @@
 /* srq check: kernels against golden cases. */
-#include "core/quant/quantizer.h"
+#include "core/kernels/vector.h"
 #include "experiments/commands.h"
 #include "io/golden.h"
 
@@ -11,7 +11,7 @@
 /* Errors of a case, relative to the largest magnitude among its answers of the same kind. */
 typedef struct errors {
     long codes; /* wrong ones */
-    double x, alpha, sigma;
+    double y, x, alpha, sigma;
 } errors;
 
 /* The worst over the cases of one method (and estimator). */
@@ -29,17 +29,72 @@ static double worse(double a, double b)
     return a > b || isnan(a) ? a : b;
 }
 
+static bool is_relaxed(const srq_golden_case *c)
+{
+    return c->gumbel != NULL;
+}
+
+/* What this program knows how to run. */
+static bool can_run(const srq_golden_case *c)
+{
+    return c->complete && c->x && !c->masked;
+}
+
+static srq_grid grid_of(const srq_golden_case *c)
+{
+    srq_grid grid = {.alpha = (float)c->alpha, .sigma = c->has_sigma ? (float)c->sigma : 1};
+    grid.min = c->is_signed ? -(1 << (c->bits - 1)) : 0;
+    grid.max = grid.min + (1 << c->bits) - 1;
+    return grid;
+}
+
+/* y, and the codes of methods that have them. */
+static void run_forward(const srq_golden_case *c, const srq_vector *vector, const srq_grid *grid,
+                        const srq_relaxation *relaxation, int8_t *codes, float *y)
+{
+    if (strcmp(c->method, "rq") == 0) {
+        vector->rq_forward(c->count, c->x, grid, relaxation, y);
+        return;
+    }
+    if (is_relaxed(c))
+        vector->rq_st_forward(c->count, c->x, grid, relaxation, codes);
+    else
+        vector->quantize(c->count, c->x, grid, codes);
+    for (size_t i = 0; i < c->count; i++) y[i] = grid->alpha * (float)(c->is_signed ? codes[i] : (uint8_t)codes[i]);
+}
+
 /* LSQ's golden cases hold the gradient of alpha before its gradient scale 1 / sqrt(N M), so ste_backward is run for
  * both it and ste. */
-static void run_backward(const srq_golden_case *c, const srq_vector *vector, const srq_grid *grid, float *dx,
-                         srq_grid_gradient *sums)
+static void run_backward(const srq_golden_case *c, const srq_vector *vector, const srq_grid *grid,
+                         const srq_relaxation *relaxation, float *dx, srq_grid_gradient *sums)
 {
-    if (strcmp(c->method, "srq") != 0)
+    if (strcmp(c->method, "rq") == 0)
+        vector->rq_backward(c->count, c->x, c->grad_out, grid, relaxation, dx, sums);
+    else if (is_relaxed(c))
+        vector->rq_st_backward(c->count, c->x, c->grad_out, grid, relaxation, dx, sums);
+    else if (strcmp(c->method, "srq") != 0)
         vector->ste_backward(c->count, c->x, c->grad_out, grid, dx, sums);
     else if (strcmp(c->estimator, "argmax") == 0)
         vector->srq_argmax_backward(c->count, c->x, c->grad_out, grid, dx, sums);
     else
         vector->srq_full_backward(c->count, c->x, c->grad_out, grid, dx, sums);
+}
+
+/* The code of the case; cases of rq_st hold it in y only. */
+static double code_of(const srq_golden_case *c, size_t i)
+{
+    return c->code ? (double)c->code[i] : rint(c->y[i] / c->alpha);
+}
+
+/* The largest difference relative to the largest answer. */
+static double worst_of(size_t n, const float *found, const double *expected)
+{
+    double largest = 1e-12, worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmax(largest, fabs(expected[i]));
+        worst = worse(fabs((double)found[i] - expected[i]), worst);
+    }
+    return worst / largest;
 }
 
 static double relative(double found, double expected)
@@ -49,30 +104,25 @@ static double relative(double found, double expected)
 
 static srq_status run_case(const srq_golden_case *c, const srq_vector *vector, errors *e)
 {
-    srq_quantizer_spec spec = {.bits = {.count = 1, .bits = {c->bits}}};
-    srq_quantizer q;
+    const srq_grid grid = grid_of(c);
+    const srq_relaxation relaxation = {.temperature = (float)c->tau, .gumbel = c->gumbel};
+    const bool has_codes = strcmp(c->method, "rq") != 0;
     srq_grid_gradient sums;
-    snprintf(spec.method, sizeof spec.method, "%s", c->method);
-    SRQ_TRY(srq_quantizer_init(&spec, c->is_signed, 1, &q));
-    q.grid.alpha = (float)c->alpha;
-    if (c->has_sigma) q.grid.sigma = (float)c->sigma;
     int8_t *codes = malloc(c->count);
-    float *dx = malloc(c->count * sizeof *dx);
-    srq_status status = codes && dx ? SRQ_OK : srq_fail_memory(c->count * sizeof *dx, "a golden case");
+    float *y = malloc(c->count * sizeof *y), *dx = malloc(c->count * sizeof *dx);
+    srq_status status = codes && y && dx ? SRQ_OK : srq_fail_memory(c->count * sizeof *dx, "a golden case");
     if (status == SRQ_OK) {
-        double largest = 1e-12, worst = 0;
-        srq_quantizer_forward(&q, vector, c->count, c->x, codes);
-        run_backward(c, vector, &q.grid, dx, &sums);
-        for (size_t i = 0; i < c->count; i++) {
-            e->codes += (c->is_signed ? codes[i] : (uint8_t)codes[i]) != c->code[i];
-            largest = fmax(largest, fabs(c->grad_x[i]));
-            worst = worse(fabs((double)dx[i] - c->grad_x[i]), worst);
-        }
-        e->x = worst / largest;
+        run_forward(c, vector, &grid, &relaxation, codes, y);
+        run_backward(c, vector, &grid, &relaxation, dx, &sums);
+        for (size_t i = 0; has_codes && i < c->count; i++)
+            e->codes += (c->is_signed ? codes[i] : (uint8_t)codes[i]) != code_of(c, i);
+        e->y = worst_of(c->count, y, c->y);
+        e->x = worst_of(c->count, dx, c->grad_x);
         e->alpha = relative(sums.alpha, c->grad_alpha);
         e->sigma = c->has_sigma ? relative(sums.sigma, c->grad_sigma) : 0;
     }
     free(codes);
+    free(y);
     free(dx);
     return status;
 }
@@ -97,7 +147,7 @@ static srq_status run_all(const srq_golden_case *cases, size_t count, result *re
     for (size_t i = 0; i < count; i++) {
         result *r = result_of(&cases[i], results, result_count);
         if (!r) return srq_fail(SRQ_ERROR_DATA, "more than %d kinds of cases in one file", RESULTS_MAX);
-        if (!cases[i].complete) {
+        if (!can_run(&cases[i])) {
             r->skipped++;
             continue;
         }
@@ -105,6 +155,7 @@ static srq_status run_all(const srq_golden_case *cases, size_t count, result *re
         SRQ_TRY(run_case(&cases[i], vector, &e));
         r->cases++;
         r->worst.codes += e.codes;
+        r->worst.y = worse(e.y, r->worst.y);
         r->worst.x = worse(e.x, r->worst.x);
         r->worst.alpha = worse(e.alpha, r->worst.alpha);
         r->worst.sigma = worse(e.sigma, r->worst.sigma);
@@ -114,7 +165,7 @@ static srq_status run_all(const srq_golden_case *cases, size_t count, result *re
 
 static bool passes(const errors *e)
 {
-    return e->codes == 0 && e->x <= tolerance && e->alpha <= tolerance && e->sigma <= tolerance;
+    return e->codes == 0 && e->y <= tolerance && e->x <= tolerance && e->alpha <= tolerance && e->sigma <= tolerance;
 }
 
 static srq_status print_results(const result *results, int count)
@@ -122,7 +173,7 @@ static srq_status print_results(const result *results, int count)
     bool all = true;
     long run = 0;
     printf("worst error of each method, relative to the largest magnitude in the case (at most %.0e)\n\n", tolerance);
-    printf("%-24s %6s %12s %10s %10s %10s\n", "method", "cases", "wrong codes", "x", "alpha", "sigma");
+    printf("%-24s %6s %12s %10s %10s %10s %10s\n", "method", "cases", "wrong codes", "y", "x", "alpha", "sigma");
     for (int i = 0; i < count; i++) {
         const result *r = &results[i];
         run += r->cases;
@@ -132,8 +183,8 @@ static srq_status print_results(const result *results, int count)
         }
         bool pass = passes(&r->worst);
         all = all && pass;
-        printf("%-24s %6ld %12ld %10.1e %10.1e %10.1e  %s\n", r->name, r->cases, r->worst.codes, r->worst.x,
-               r->worst.alpha, r->worst.sigma, pass ? "ok" : "TOO LARGE");
+        printf("%-24s %6ld %12ld %10.1e %10.1e %10.1e %10.1e  %s\n", r->name, r->cases, r->worst.codes, r->worst.y,
+               r->worst.x, r->worst.alpha, r->worst.sigma, pass ? "ok" : "TOO LARGE");
     }
     if (run == 0) return srq_fail(SRQ_ERROR_DATA, "the file has no case that this version can run");
     return all ? SRQ_OK : SRQ_NO;

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Most elements of a data set: a file cannot ask for more memory than this by naming large shapes. */
+static const size_t elements_max = (size_t)1 << 30;
+
+static bool is_positive(double v)
+{
+    return isfinite(v) && v > 0;
+}
+
 static srq_status read_attributes(const srq_h5_reader *reader, srq_golden_case *c)
 {
     int64_t bits, is_signed;
@@ -17,23 +25,37 @@ static srq_status read_attributes(const srq_h5_reader *reader, srq_golden_case *
     if (c->has_sigma) SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "sigma", &c->sigma));
     if (srq_h5_has_attribute(reader, c->name, "estimator"))
         SRQ_TRY(srq_h5_read_attribute_text(reader, c->name, "estimator", c->estimator, sizeof c->estimator));
-    c->bits = (int)bits;
     c->is_signed = is_signed != 0;
-    bool sane = bits >= 1 && bits <= 8 && isfinite(c->alpha) && c->alpha > 0 &&
-                (!c->has_sigma || (isfinite(c->sigma) && c->sigma > 0));
-    if (sane) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA, "%s: case %s: bits must be 1 to 8, and alpha and sigma above 0",
-                    srq_h5_reader_path(reader), c->name);
+    if (bits < 1 || bits > 8 || !is_positive(c->alpha) || (c->has_sigma && !is_positive(c->sigma)))
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: bits must be 1 to 8, and alpha and sigma above 0",
+                        srq_h5_reader_path(reader), c->name);
+    c->bits = (int)bits;
+    return SRQ_OK;
 }
 
-static srq_status read_set(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, hid_t type,
-                           size_t size, void **data)
+static srq_status read_array(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, hid_t type,
+                             size_t size, int rank, const size_t *shape, void **data)
 {
     char name[128];
     snprintf(name, sizeof name, "%s/%s", c->name, set);
-    *data = calloc(c->count, size);
-    if (!*data) return srq_fail_memory(c->count * size, name);
-    return srq_h5_read(reader, name, type, 1, &c->count, *data);
+    size_t elements = rank == 2 ? shape[0] * shape[1] : shape[0];
+    if (elements > elements_max)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is too large", srq_h5_reader_path(reader), name);
+    *data = calloc(elements, size);
+    if (!*data) return srq_fail_memory(elements * size, name);
+    return srq_h5_read(reader, name, type, rank, shape, *data);
+}
+
+static srq_status read_floats(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, size_t count,
+                              float **data)
+{
+    return read_array(reader, c, set, H5T_NATIVE_FLOAT, sizeof(float), 1, &count, (void **)data);
+}
+
+static srq_status read_doubles(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, size_t count,
+                               double **data)
+{
+    return read_array(reader, c, set, H5T_NATIVE_DOUBLE, sizeof(double), 1, &count, (void **)data);
 }
 
 static srq_status read_scalar(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, double *value)
@@ -43,26 +65,112 @@ static srq_status read_scalar(const srq_h5_reader *reader, const srq_golden_case
     return srq_h5_read(reader, name, H5T_NATIVE_DOUBLE, 0, NULL, value);
 }
 
-static srq_status read_numbers(const srq_h5_reader *reader, srq_golden_case *c)
+/* The number of elements of the case: that of its input `set`. */
+static srq_status read_count(const srq_h5_reader *reader, srq_golden_case *c, const char *set)
 {
     char name[128];
     int rank = 0;
     size_t shape[8];
-    snprintf(name, sizeof name, "%s/x", c->name);
+    snprintf(name, sizeof name, "%s/%s", c->name, set);
     SRQ_TRY(srq_h5_shape(reader, name, H5T_FLOAT, &rank, shape));
-    if (rank != 1 || shape[0] < 1 || shape[0] > ((size_t)1 << 30))
+    if (rank != 1 || shape[0] < 1 || shape[0] > elements_max)
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s must have one dimension", srq_h5_reader_path(reader), name);
     c->count = shape[0];
-    SRQ_TRY(read_set(reader, c, "x", H5T_NATIVE_FLOAT, sizeof(float), (void **)&c->x));
-    SRQ_TRY(read_set(reader, c, "grad_out", H5T_NATIVE_FLOAT, sizeof(float), (void **)&c->grad_out));
-    SRQ_TRY(read_set(reader, c, "code", H5T_NATIVE_INT32, sizeof(int32_t), (void **)&c->code));
-    SRQ_TRY(read_set(reader, c, "grad_x", H5T_NATIVE_DOUBLE, sizeof(double), (void **)&c->grad_x));
+    return SRQ_OK;
+}
+
+/* What the cases of all quantizers have. */
+static srq_status read_numbers(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    SRQ_TRY(read_count(reader, c, "x"));
+    SRQ_TRY(read_floats(reader, c, "x", c->count, &c->x));
+    SRQ_TRY(read_floats(reader, c, "grad_out", c->count, &c->grad_out));
+    SRQ_TRY(read_doubles(reader, c, "y", c->count, &c->y));
+    SRQ_TRY(read_doubles(reader, c, "grad_x", c->count, &c->grad_x));
     SRQ_TRY(read_scalar(reader, c, "grad_alpha", &c->grad_alpha));
     return c->has_sigma ? read_scalar(reader, c, "grad_sigma", &c->grad_sigma) : SRQ_OK;
 }
 
+static srq_status read_gates(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    char name[128];
+    int64_t min_bits;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, c->name, "min_bits", &min_bits));
+    if (min_bits < 1 || min_bits >= c->bits)
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: min_bits must be 1 to %d, one below bits",
+                        srq_h5_reader_path(reader), c->name, c->bits - 1);
+    c->min_bits = (int)min_bits;
+    c->gates = (size_t)(c->bits - c->min_bits);
+    SRQ_TRY(read_floats(reader, c, "mask", c->gates, &c->mask));
+    for (size_t i = 0; i < c->gates; i++)
+        if (!(c->mask[i] >= 0 && c->mask[i] <= 1))
+            return srq_fail(SRQ_ERROR_DATA, "%s: case %s: gate %zu is not 0 to 1", srq_h5_reader_path(reader), c->name,
+                            i);
+    snprintf(name, sizeof name, "%s/grad_mask", c->name);
+    return srq_h5_exists(reader, name) ? read_doubles(reader, c, "grad_mask", c->gates, &c->grad_mask) : SRQ_OK;
+}
+
+static srq_status read_tau(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "tau", &c->tau));
+    if (is_positive(c->tau)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA, "%s: case %s: tau must be above 0", srq_h5_reader_path(reader), c->name);
+}
+
+static srq_status read_relaxed(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    SRQ_TRY(read_attributes(reader, c));
+    if (!c->has_sigma)
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: %s needs the attribute sigma", srq_h5_reader_path(reader),
+                        c->name, c->method);
+    SRQ_TRY(read_tau(reader, c));
+    SRQ_TRY(read_numbers(reader, c));
+    const size_t shape[2] = {c->count, (size_t)1 << c->bits};
+    return read_array(reader, c, "gumbel", H5T_NATIVE_FLOAT, sizeof(float), 2, shape, (void **)&c->gumbel);
+}
+
+static srq_status read_hard_concrete(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    SRQ_TRY(read_tau(reader, c));
+    SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "gamma", &c->gamma));
+    SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "zeta", &c->zeta));
+    if (!(isfinite(c->gamma) && c->gamma < 0 && isfinite(c->zeta) && c->zeta > 1))
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: gamma must be below 0, and zeta above 1",
+                        srq_h5_reader_path(reader), c->name);
+    SRQ_TRY(read_count(reader, c, "phi"));
+    SRQ_TRY(read_floats(reader, c, "phi", c->count, &c->phi));
+    SRQ_TRY(read_floats(reader, c, "u", c->count, &c->u));
+    for (size_t i = 0; i < c->count; i++)
+        if (!(c->u[i] > 0 && c->u[i] < 1))
+            return srq_fail(SRQ_ERROR_DATA, "%s: case %s: element %zu of u is not between 0 and 1",
+                            srq_h5_reader_path(reader), c->name, i);
+    SRQ_TRY(read_floats(reader, c, "grad_out", c->count, &c->grad_out));
+    SRQ_TRY(read_doubles(reader, c, "z", c->count, &c->z));
+    SRQ_TRY(read_doubles(reader, c, "z_eval", c->count, &c->z_eval));
+    SRQ_TRY(read_doubles(reader, c, "p_open", c->count, &c->p_open));
+    SRQ_TRY(read_doubles(reader, c, "grad_phi", c->count, &c->grad_phi));
+    return read_doubles(reader, c, "grad_p_open", c->count, &c->grad_p_open);
+}
+
+/* srq, with gates or without, lsq and ste */
+static srq_status read_rounding(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    SRQ_TRY(read_attributes(reader, c));
+    if (!c->has_sigma && strcmp(c->method, "srq") == 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: srq needs the attribute sigma", srq_h5_reader_path(reader),
+                        c->name);
+    SRQ_TRY(read_numbers(reader, c));
+    SRQ_TRY(read_array(reader, c, "code", H5T_NATIVE_INT32, sizeof(int32_t), 1, &c->count, (void **)&c->code));
+    return c->masked ? read_gates(reader, c) : SRQ_OK;
+}
+
 static srq_status read_case(const srq_h5_reader *reader, const char *name, srq_golden_case *c)
 {
+    static const struct {
+        const char *method;
+        srq_status (*read)(const srq_h5_reader *reader, srq_golden_case *c);
+    } kinds[] = {{"srq", read_rounding}, {"lsq", read_rounding},  {"ste", read_rounding},
+                 {"rq", read_relaxed},   {"rq_st", read_relaxed}, {"hard_concrete", read_hard_concrete}};
     char mask[96];
     if (strlen(name) >= sizeof c->name)
         return srq_fail(SRQ_ERROR_DATA, "%s: the name of case %s is too long", srq_h5_reader_path(reader), name);
@@ -70,11 +178,11 @@ static srq_status read_case(const srq_h5_reader *reader, const char *name, srq_g
     SRQ_TRY(srq_h5_read_attribute_text(reader, name, "method", c->method, sizeof c->method));
     snprintf(mask, sizeof mask, "%s/mask", name);
     c->masked = srq_h5_exists(reader, mask);
-    bool known = strcmp(c->method, "srq") == 0 || strcmp(c->method, "lsq") == 0 || strcmp(c->method, "ste") == 0;
-    if (c->masked || !known) return SRQ_OK;
-    SRQ_TRY(read_attributes(reader, c));
-    SRQ_TRY(read_numbers(reader, c));
-    c->complete = true;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(c->method, kinds[i].method) != 0) continue;
+        SRQ_TRY(kinds[i].read(reader, c));
+        c->complete = true;
+    }
     return SRQ_OK;
 }
 
@@ -106,10 +214,12 @@ srq_status srq_golden_read(const char *path, srq_golden_case **cases, size_t *co
 void srq_golden_free(srq_golden_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        free(cases[i].x);
-        free(cases[i].grad_out);
-        free(cases[i].code);
-        free(cases[i].grad_x);
+        srq_golden_case *c = &cases[i];
+        float *floats[] = {c->x, c->grad_out, c->mask, c->gumbel, c->phi, c->u};
+        double *doubles[] = {c->y, c->grad_x, c->grad_mask, c->z, c->z_eval, c->p_open, c->grad_phi, c->grad_p_open};
+        for (size_t k = 0; k < sizeof floats / sizeof *floats; k++) free(floats[k]);
+        for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
+        free(c->code);
     }
     free(cases);
 }

@@ -4,6 +4,7 @@
  * LANES accumulators that are added in one order at the end, whatever the width of a register is. */
 #include "core/kernels/lanes.h"
 
+#include "core/kernels/relaxed.h"
 #include "core/kernels/srq.h"
 
 enum { LANES = 64 };
@@ -221,6 +222,11 @@ const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .srq_full_backward = SRQ_ISA_NAME(srq_full_backward),
     .srq_argmax_backward = SRQ_ISA_NAME(srq_argmax_backward),
     .dropbits = &SRQ_ISA_NAME(srq_dropbits),
+    .gumbel = SRQ_ISA_NAME(srq_gumbel),
+    .rq_forward = SRQ_ISA_NAME(srq_rq_forward),
+    .rq_backward = SRQ_ISA_NAME(srq_rq_backward),
+    .rq_st_forward = SRQ_ISA_NAME(srq_rq_st_forward),
+    .rq_st_backward = SRQ_ISA_NAME(srq_rq_st_backward),
     .sgd = sgd,
     .adam = adam,
 };

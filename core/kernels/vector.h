@@ -1,6 +1,6 @@
 /* Elementwise arithmetic behind one table, compiled once for each instruction set.
  *
- * vector.c and srq.c are plain C that the compiler vectorizes; they are built for x86-64, AVX2 and AVX-512, and the
+ * vector.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes; they are built for x86-64, AVX2 and AVX-512, and the
  * best one that the CPU has is taken at run time. Floating-point contraction is off and every sum has a fixed number of
  * lanes, so the three give the same bits (tests/core/test_quantizers.c). */
 #ifndef SRQ_CORE_KERNELS_VECTOR_H
@@ -14,7 +14,7 @@
  * int8_t if min < 0, else uint8_t. */
 typedef struct srq_grid {
     float alpha; /* step size, > 0 */
-    float sigma; /* noise scale, > 0; only srq reads it */
+    float sigma; /* noise scale, > 0; srq and rq read it */
     int min, max;
 } srq_grid;
 
@@ -39,6 +39,23 @@ typedef struct srq_dropbits_kernels {
     void (*backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
                      bool argmax, float *dx, srq_grid_gradient *sums, double *gates);
 } srq_dropbits_kernels;
+
+/* Noise and temperature of Relaxed Quantization (arXiv 1810.01875). x is perturbed by logistic noise of scale sigma,
+ * standard deviation pi sigma / sqrt(3), and only codes within `reach` standard deviations of x, its local grid, take
+ * part (section 2.3 there, which uses 3). The probabilities are truncated to the local grid, whose ends are constants
+ * for differentiation. It holds the nearest code always. */
+typedef struct srq_relaxation {
+    float temperature;   /* > 0 */
+    float reach;         /* 0: the whole grid */
+    const float *gumbel; /* [n][max - min + 1], the noise G of every code; NULL: drawn from what follows */
+    /* The number of element i and local code j (code - lowest code of its local grid) is word l / 16 of
+     * srq_random(seed, SRQ_RANDOM_GUMBEL, step, index), l = i % 64, with index = 16 (i / 64) + l % 16 in bits 0..31,
+     * j in bits 32..39 and `stream` in bits 40..63: streams below 2^24 and tensors of at most 2^34 elements never
+     * share a number. */
+    uint64_t seed;
+    uint32_t step;
+    uint64_t stream; /* the tensor: layer * 4096 + shard */
+} srq_relaxation;
 
 typedef struct srq_adam_step {
     float rate;         /* learning rate with both bias corrections folded in */
@@ -86,6 +103,26 @@ typedef struct srq_vector {
                                 srq_grid_gradient *sums);
 
     const srq_dropbits_kernels *dropbits;
+
+    /* The noise that the functions below draw: g[i][j] for i < n, local codes j < codes. A Gumbel(0, 1) variable
+     * -log(-log(1 - V)), V = (b + 1/2) / 2^31 with b the upper 31 bits of the number. V is rounded relative to itself
+     * where it is small and 1 - V where that is: the values run from -3.10 to 22.18, and of either tail 2^-32 is
+     * lost. Its argument `relaxation->gumbel` is not read. */
+    void (*gumbel)(size_t n, int codes, const srq_relaxation *relaxation, float *g);
+    /* Relaxed Quantization, method.md sections 2 and 7: y = sum over the local grid of z_k alpha k, with
+     * z = softmax((log r_k + G_k) / temperature). False if an x is infinite or NaN. */
+    bool (*rq_forward)(size_t n, const float *x, const srq_grid *grid, const srq_relaxation *relaxation, float *y);
+    /* Its derivative: dx from dy = dL/dy, the sums for alpha and sigma. dx may be dy. */
+    void (*rq_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid,
+                        const srq_relaxation *relaxation, float *dx, srq_grid_gradient *sums);
+    /* The straight-through variant: codes = argmax_k (log r_k + G_k), the lowest on a tie: a sample from r. False if
+     * an x is infinite or NaN. */
+    bool (*rq_st_forward)(size_t n, const float *x, const srq_grid *grid, const srq_relaxation *relaxation,
+                          void *codes);
+    /* dL/d(alpha * code) passed as if to sum_k z_k g_k, the points g_k held fixed; the points move with alpha by the
+     * code that was drawn. dx may be dy. */
+    void (*rq_st_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid,
+                           const srq_relaxation *relaxation, float *dx, srq_grid_gradient *sums);
 
     /* SGD with momentum, v = momentum * v + (g + decay * w), w -= rate * v. */
     void (*sgd)(size_t n, float *w, float *v, const float *g, float rate, float momentum, float decay);

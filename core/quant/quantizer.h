@@ -16,7 +16,6 @@ typedef struct srq_quantizer srq_quantizer;
 typedef struct srq_quantizer_method {
     const char *name;
     bool has_sigma; /* sigma is a parameter and gets a gradient */
-    bool draws;     /* a training step draws noise */
     bool floats;    /* a training step gives floats, not codes */
     bool has_gates; /* can be under DropBits */
     /* What a training step makes of x: codes (or floats); false if x holds an infinity or NaN. NULL: the nearest code,
