@@ -66,6 +66,18 @@ static const topic topics[] = {
      "Runs every case of a file of golden cases (format srq-golden) whose method this version has, and prints the "
      "worst\n"
      "error of each method, relative to the largest magnitude in the case. Status 1 if one is too large."},
+    {"bench", "how fast the quantizers are on this machine",
+     "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
+     "\n"
+     "Times each quantizer on one core: forward with codes out, and backward, in elements a second, on weights drawn\n"
+     "from a normal distribution with the step size of least mean square error and sigma = alpha / 3. Then training\n"
+     "steps of a network at 2/2 bits on random images, batch 128 in 8 shards, and the share of them that quantizers\n"
+     "take. Methods take turns in 5 rounds; the median of the rounds is printed with the [least..most].\n"
+     "\n"
+     "  --elements N   size of the tensors; 1000000 by default\n"
+     "  --bits LIST    bit-lengths; 2,3,4,6,8 by default\n"
+     "  --seconds S    of each measurement, over all rounds; 0.5 by default, which takes about half a minute in all\n"
+     "  --model FILE   the network of the training steps, a model file; LeNet-5 by default; none leaves them out"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
     {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
 };

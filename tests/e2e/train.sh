@@ -38,7 +38,7 @@ EOF
 SLURM_STEP_NUM_TASKS=4 env -u OMPI_COMM_WORLD_SIZE timeout 60 "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/alone" > "$WORK/out" 2>&1
 [ $? = 2 ] || fail "4 singletons were not refused: $(cat "$WORK/out")"
 grep -q "srun --mpi=pmix" "$WORK/out" || fail "$(cat "$WORK/out")"
-for command in train eval inspect diff data check version help; do expect 0 "usage: " "$SRQ" help $command; done
+for command in train eval inspect diff data check bench version help; do expect 0 "usage: " "$SRQ" help $command; done
 expect 0 "usage: " "$SRQ" train --help
 expect 0 "oneDNN" "$SRQ" version
 expect 0 "train.shards" "$SRQ" help configuration
