@@ -43,7 +43,7 @@ expect 2 "there is nothing to time called speed" "$SRQ" bench speed
 expect 2 "no option is called --fast" "$SRQ" bench quantizer --fast 1
 expect 2 "a value is missing after --bits" "$SRQ" bench quantizer --bits
 expect 2 "this is not expected: 7" "$SRQ" bench quantizer 7
-for bad in 0 9 2,,3 2, x "" 1,2,3,4,5,6,7,8,1; do expect 2 "--bits must be" "$SRQ" bench quantizer --bits "$bad"; done
+for bad in 0 9 2,,3 "2," x "" 1,2,3,4,5,6,7,8,1; do expect 2 "--bits must be" "$SRQ" bench quantizer --bits "$bad"; done
 for bad in 0 -1 1.5 2e9 nan ten; do expect 2 "--elements must be" "$SRQ" bench quantizer --elements "$bad"; done
 for bad in -1 inf nan 1s; do expect 2 "--seconds must be" "$SRQ" bench quantizer --seconds "$bad"; done
 expect 2 "none.cfg" "$SRQ" bench quantizer --model "$WORK/none.cfg"
