@@ -93,6 +93,15 @@ static int load_shard(srq_step_timer *t, int shard)
     return n;
 }
 
+/* On a cache line, as training has its gradients. */
+static float *zeros(size_t count)
+{
+    const size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
+    float *vector = aligned_alloc(64, bytes ? bytes : 64);
+    if (vector) memset(vector, 0, bytes);
+    return vector;
+}
+
 static srq_status build(srq_step_timer *t)
 {
     const srq_settings *s = t->settings;
@@ -110,8 +119,8 @@ static srq_status build(srq_step_timer *t)
     SRQ_TRY(srq_optimizer_create(t->graph, &rates, &t->optimizer));
     t->images = calloc(batch * features, sizeof *t->images);
     t->labels = calloc(batch, sizeof *t->labels);
-    t->gradient = calloc(srq_graph_size(t->graph), sizeof *t->gradient);
-    t->shard = calloc(srq_graph_size(t->graph), sizeof *t->shard);
+    t->gradient = zeros(srq_graph_size(t->graph));
+    t->shard = zeros(srq_graph_size(t->graph));
     if (!t->images || !t->labels || !t->gradient || !t->shard)
         return srq_fail_memory(batch * features * sizeof *t->images, "the images of a step");
     draw(t, features);
