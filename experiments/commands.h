@@ -18,6 +18,7 @@ srq_status srq_command_inspect(int argc, char **argv);
 srq_status srq_command_diff(int argc, char **argv);
 srq_status srq_command_data(int argc, char **argv);
 srq_status srq_command_check(int argc, char **argv);
+srq_status srq_command_bench(int argc, char **argv);
 srq_status srq_command_help(int argc, char **argv);
 srq_status srq_command_version(int argc, char **argv);
 

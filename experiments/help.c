@@ -31,14 +31,21 @@ static const topic topics[] = {
      "CHECKPOINT is a file or a run directory (its last checkpoint). The data set is the one the run was trained "
      "with,\n"
      "or FILE."},
-    {"inspect", "layers, bits, codes in use and size of a checkpoint",
+    {"inspect", "layers, bits, codes in use, size and operations of a checkpoint",
      "usage: srq inspect CHECKPOINT [--json]\n"
      "\n"
-     "For each layer with weights or an activation quantizer: shape, bits of weights and of the activations it reads\n"
-     "(W/A), alpha, sigma, the share of weights that are exactly 0, codes in use, packed size, and BOPs (bit "
-     "operations:\n"
-     "multiply-accumulates x W bits x A bits, with 32 for float32 and for the images). CHECKPOINT is a file or a run\n"
-     "directory."},
+     "CHECKPOINT is a file or a run directory. One line for each layer with parameters or an activation quantizer:\n"
+     "\n"
+     "  W/A           bits of its weights and of the activations it reads; 32 for what is not quantized, images too\n"
+     "  alpha, sigma  step size and noise scale; smallest..largest where each output channel has its own\n"
+     "  zeros         share of weights whose code is 0\n"
+     "  codes         grid points that some weight is on, of all grid points\n"
+     "  error         relative quantization error of the weights w, |w - alpha code|^2 / |w|^2\n"
+     "  size          packed: weights at their bits; step sizes, biases and batch-norm as float32\n"
+     "  MACs, BOPs    multiply-accumulates for one image, and bit operations: MACs x W bits x A bits\n"
+     "\n"
+     "BOPs of the whole are also given relative to float32 (32/32) and to the same network with each quantized tensor\n"
+     "at 8 bits. Sources are in docs/method.md."},
     {"diff", "compare two checkpoints bit for bit",
      "usage: srq diff A B\n"
      "\n"
@@ -59,6 +66,18 @@ static const topic topics[] = {
      "Runs every case of a file of golden cases (format srq-golden) whose method this version has, and prints the "
      "worst\n"
      "error of each method, relative to the largest magnitude in the case. Status 1 if one is too large."},
+    {"bench", "how fast the quantizers are on this machine",
+     "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
+     "\n"
+     "Times each quantizer on one core: forward with codes out, and backward, in elements a second, on weights drawn\n"
+     "from a normal distribution with the step size of least mean square error and sigma = alpha / 3. Then training\n"
+     "steps of a network at 2/2 bits on random images, batch 128 in 8 shards, and the share of them that quantizers\n"
+     "take. Methods take turns in 5 rounds; the median of the rounds is printed with the [least..most].\n"
+     "\n"
+     "  --elements N   size of the tensors; 1000000 by default\n"
+     "  --bits LIST    bit-lengths; 2,3,4,6,8 by default\n"
+     "  --seconds S    of each measurement, over all rounds; 0.5 by default, which takes about half a minute in all\n"
+     "  --model FILE   the network of the training steps, a model file; LeNet-5 by default; none leaves them out"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
     {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
 };

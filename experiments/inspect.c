@@ -1,5 +1,6 @@
 /* srq inspect: what is in a checkpoint. */
 #include "experiments/commands.h"
+#include "experiments/measure.h"
 #include "io/checkpoint.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -8,152 +9,151 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line of the table. */
-typedef struct row {
-    const srq_layer *layer;
-    const srq_parameter *weight; /* NULL for an activation quantizer */
-    int weight_bits, input_bits; /* 32 where not quantized */
-    int codes_used, codes;       /* of weights */
-    double zeros;                /* share of weights that are exactly 0 */
-    double bytes;                /* packed: weights at their bits, all else as float32 */
-    double bops;
-} row;
+/* --- The table: as wide as its longest cells */
 
-typedef struct totals {
-    double bytes, float_bytes, bops, float_bops;
-    long weights;
-} totals;
+enum { COLUMNS = 12, TEXT_COLUMNS = 3, CELL_SIZE = 72 };
+typedef struct line {
+    char cell[COLUMNS][CELL_SIZE];
+} line;
 
-/* Bits of the activation that a layer reads: those of its quantizer, looked for through layers that only choose among
- * values (max-pool); 32 for images and everything else. */
-static int input_bits(const srq_graph *graph, const srq_layer *layer)
-{
-    int producer = layer->producers[0];
-    while (producer >= 0) {
-        const srq_layer *p = srq_graph_layer(graph, producer);
-        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? p->quantizer.bits : 32;
-        if (strcmp(p->spec->type, "max_pool") != 0) return 32;
-        producer = p->producers[0];
-    }
-    return 32;
-}
+static const line titles = {
+    {"layer", "type", "shape", "W/A", "alpha", "sigma", "zeros", "codes", "error", "size", "MACs", "BOPs"}};
 
-static srq_status count_codes(const srq_graph *graph, row *r)
-{
-    const srq_quantizer *q = &r->layer->quantizer;
-    const float *w = srq_graph_values(graph) + r->weight->offset;
-    long zeros = 0, used[256] = {0};
-    if (q->method) {
-        uint8_t *codes = malloc(r->weight->count);
-        if (!codes) return srq_fail_memory(r->weight->count, "codes");
-        srq_quantizer_forward(q, srq_graph_vector(graph), r->weight->count, w, codes);
-        for (size_t i = 0; i < r->weight->count; i++) used[codes[i]]++;
-        free(codes);
-        zeros = used[0];
-        r->codes = q->grid.max - q->grid.min + 1;
-        for (int k = 0; k < 256; k++) r->codes_used += used[k] > 0;
-    } else {
-        for (size_t i = 0; i < r->weight->count; i++) zeros += w[i] == 0;
-    }
-    r->zeros = (double)zeros / (double)r->weight->count;
-    return SRQ_OK;
-}
-
-static srq_status fill_row(const srq_graph *graph, const srq_layer *layer, row *r)
-{
-    *r = (row){.layer = layer, .weight_bits = 32, .input_bits = 32};
-    if (layer->weight < 0) return SRQ_OK;
-    r->weight = srq_graph_parameter(graph, layer->weight);
-    if (layer->quantizer.method) r->weight_bits = layer->quantizer.bits;
-    r->input_bits = input_bits(graph, layer);
-    r->bytes = (double)r->weight->count * r->weight_bits / 8;
-    if (layer->bias >= 0) r->bytes += 4.0 * (double)srq_graph_parameter(graph, layer->bias)->count;
-    r->bops = (double)layer->macs * r->weight_bits * r->input_bits;
-    return count_codes(graph, r);
-}
-
-static void add_row(const srq_graph *graph, const row *r, totals *t)
-{
-    if (!r->weight) return;
-    double bias = r->layer->bias >= 0 ? 4.0 * (double)srq_graph_parameter(graph, r->layer->bias)->count : 0;
-    t->weights += (long)r->weight->count;
-    t->bytes += r->bytes;
-    t->float_bytes += 4.0 * (double)r->weight->count + bias;
-    t->bops += r->bops;
-    t->float_bops += (double)r->layer->macs * 32 * 32;
-}
-
-static void print_shape(const row *r, char *out, size_t size)
+static void print_shape(const srq_graph *graph, const srq_layer *layer, char *out, size_t size)
 {
     size_t n = 0;
     out[0] = '\0';
-    if (!r->weight) {
-        snprintf(out, size, "%dx%dx%d", r->layer->output.height, r->layer->output.width, r->layer->output.channels);
+    if (layer->weight < 0) {
+        snprintf(out, size, "%dx%dx%d", layer->output.height, layer->output.width, layer->output.channels);
         return;
     }
-    for (int i = 0; i < r->weight->rank; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s%zu", i ? "x" : "", r->weight->shape[i]);
+    const srq_parameter *weight = srq_graph_parameter(graph, layer->weight);
+    for (int i = 0; i < weight->rank; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%zu", i ? "x" : "", weight->shape[i]);
 }
 
-static void print_bits(const row *r, char *out, size_t size)
+static void print_range(const srq_range *range, char *out)
 {
-    const srq_quantizer *q = &r->layer->quantizer;
-    if (r->weight)
-        snprintf(out, size, "%d/%d", r->weight_bits, r->input_bits);
-    else
-        snprintf(out, size, "-/%d", q->method ? q->bits : 32);
+    if (range->count > 1)
+        snprintf(out, CELL_SIZE, "%.3g..%.3g", (double)range->min, (double)range->max);
+    else if (range->count == 1)
+        snprintf(out, CELL_SIZE, "%.4g", (double)range->min);
 }
 
-static void print_row(const row *r)
+/* 460800 as "460.8 k" */
+static char *print_count(double value, char *out, size_t size)
 {
-    const srq_quantizer *q = &r->layer->quantizer;
-    char shape[64], bits[16], alpha[24] = "-", sigma[24] = "-", zeros[16] = "-", codes[16] = "-", size[32] = "-";
-    print_shape(r, shape, sizeof shape);
-    print_bits(r, bits, sizeof bits);
-    if (q->method) snprintf(alpha, sizeof alpha, "%.4g", (double)q->grid.alpha);
-    if (r->layer->sigma >= 0) snprintf(sigma, sizeof sigma, "%.4g", (double)q->grid.sigma);
-    if (r->weight) snprintf(zeros, sizeof zeros, "%.1f %%", 100 * r->zeros);
-    if (r->codes) snprintf(codes, sizeof codes, "%d/%d", r->codes_used, r->codes);
-    if (r->weight) srq_size(r->bytes, size, sizeof size);
-    printf("%-12s %-10s %-14s %6s %9s %9s %8s %8s %9s %9.4g\n", r->layer->spec->name, r->layer->spec->type, shape, bits,
-           alpha, sigma, zeros, codes, size, r->bops);
+    static const char *const units[] = {"", " k", " M", " G", " T"};
+    int unit = 0;
+    for (; value >= 1000 && unit < 4; unit++) value /= 1000;
+    snprintf(out, size, unit ? "%.4g%s" : "%.0f%s", value, units[unit]);
+    return out;
 }
 
-static void print_table(const srq_config *config, const srq_progress_point *point, const row *rows, int count,
-                        const totals *t)
+static void fill_line(const srq_graph *graph, const srq_layer_measures *m, line *row)
+{
+    const srq_quantizer *q = &m->layer->quantizer;
+    for (int c = 0; c < COLUMNS; c++) snprintf(row->cell[c], CELL_SIZE, "-");
+    snprintf(row->cell[0], CELL_SIZE, "%s", m->layer->spec->name);
+    snprintf(row->cell[1], CELL_SIZE, "%s", m->layer->spec->type);
+    print_shape(graph, m->layer, row->cell[2], CELL_SIZE);
+    if (m->weights)
+        snprintf(row->cell[3], CELL_SIZE, "%d/%d", m->weight_bits, m->input_bits);
+    else if (q->method)
+        snprintf(row->cell[3], CELL_SIZE, "-/%d", q->bits);
+    print_range(&m->alpha, row->cell[4]);
+    print_range(&m->sigma, row->cell[5]);
+    if (m->weights) snprintf(row->cell[6], CELL_SIZE, "%.1f %%", 100 * m->zeros);
+    if (m->codes) snprintf(row->cell[7], CELL_SIZE, "%d/%d", m->codes_used, m->codes);
+    if (m->codes) snprintf(row->cell[8], CELL_SIZE, "%.3g", m->error);
+    srq_size(m->bytes, row->cell[9], CELL_SIZE);
+    if (m->macs) print_count((double)m->macs, row->cell[10], CELL_SIZE);
+    if (m->macs) print_count(m->bops, row->cell[11], CELL_SIZE);
+}
+
+static void print_line(const line *row, const int *widths)
+{
+    for (int c = 0; c < COLUMNS; c++)
+        printf(c < TEXT_COLUMNS ? "%-*s%s" : "%*s%s", widths[c], row->cell[c], c + 1 < COLUMNS ? "  " : "\n");
+}
+
+static srq_status print_rows(const srq_graph *graph, const srq_measures *m)
+{
+    int widths[COLUMNS] = {0};
+    line *rows = calloc((size_t)m->count + 1, sizeof *rows);
+    if (!rows) return srq_fail_memory((size_t)m->count * sizeof *rows, "the table");
+    rows[0] = titles;
+    for (int i = 0; i < m->count; i++) fill_line(graph, &m->layers[i], &rows[i + 1]);
+    for (int i = 0; i <= m->count; i++)
+        for (int c = 0; c < COLUMNS; c++)
+            if ((int)strlen(rows[i].cell[c]) > widths[c]) widths[c] = (int)strlen(rows[i].cell[c]);
+    for (int i = 0; i <= m->count; i++) print_line(&rows[i], widths);
+    free(rows);
+    return SRQ_OK;
+}
+
+static void print_totals(const srq_measures *m)
+{
+    char text[32], full[32];
+    printf("\nsize   %s", srq_size(m->bytes, text, sizeof text));
+    if (m->bytes < m->float32_bytes)
+        printf(", %.1f times smaller than float32 (%s)", m->float32_bytes / m->bytes,
+               srq_size(m->float32_bytes, full, sizeof full));
+    printf("; %s weights of %.3g bits on average, %.1f %% of them zero\n",
+           srq_grouped((long)m->weights, text, sizeof text), m->mean_bits, 100 * m->zeros);
+    printf("BOPs   %s an image", print_count(m->bops, text, sizeof text));
+    if (m->bops < m->float32_bops)
+        printf(", %.3g %% of float32, %.3g %% of the same layers at 8/8 bits", 100 * m->bops / m->float32_bops,
+               100 * m->bops / m->w8a8_bops);
+    printf("; %s MACs\n", print_count((double)m->macs, text, sizeof text));
+}
+
+static srq_status print_table(const srq_config *config, const srq_progress_point *point, const srq_graph *graph,
+                              const srq_measures *m)
 {
     const srq_settings *s = srq_config_settings(config);
-    char size[32], full[32], weights[32];
     printf("%s, %s, step %ld of %ld", s->model.name, s->quantizer.method, point->step, point->total_steps);
     if (point->evaluated) printf(", test error %.2f %%", 100 * point->test_error);
-    printf("\n\n%-12s %-10s %-14s %6s %9s %9s %8s %8s %9s %9s\n", "layer", "type", "shape", "W/A", "alpha", "sigma",
-           "zeros", "codes", "size", "BOPs");
-    for (int i = 0; i < count; i++) print_row(&rows[i]);
-    printf("\n%s weights in %s; float32 takes %s (%.1f times as much); %.4g BOPs, %.1f times fewer than float32\n",
-           srq_grouped(t->weights, weights, sizeof weights), srq_size(t->bytes, size, sizeof size),
-           srq_size(t->float_bytes, full, sizeof full), t->float_bytes / t->bytes, t->bops, t->float_bops / t->bops);
+    printf("\n\n");
+    SRQ_TRY(print_rows(graph, m));
+    print_totals(m);
+    return SRQ_OK;
 }
 
-static void print_json_row(const row *r, bool last)
+/* --- JSON */
+
+static void print_json_range(const char *name, const srq_range *range)
 {
-    const srq_quantizer *q = &r->layer->quantizer;
-    char name[160], shape[64];
-    print_shape(r, shape, sizeof shape);
-    printf("    {\"name\": %s, \"type\": \"%s\", \"shape\": \"%s\"",
-           srq_json_quote(r->layer->spec->name, name, sizeof name), r->layer->spec->type, shape);
-    if (r->weight)
-        printf(", \"weights\": %zu, \"macs\": %zu, \"weight_bits\": %d, \"activation_bits\": %d, \"zeros\": %.9g, "
-               "\"bytes\": %.0f, \"bops\": %.0f",
-               r->weight->count, r->layer->macs, r->weight_bits, r->input_bits, r->zeros, r->bytes, r->bops);
-    if (!r->weight && q->method) printf(", \"activation_bits\": %d", q->bits);
-    if (q->method) printf(", \"method\": \"%s\", \"alpha\": %.9g", q->method->name, (double)q->grid.alpha);
-    if (r->layer->sigma >= 0) printf(", \"sigma\": %.9g", (double)q->grid.sigma);
-    if (r->codes) printf(", \"codes\": %d, \"codes_used\": %d", r->codes, r->codes_used);
+    if (range->count == 1) printf(", \"%s\": %.9g", name, (double)range->min);
+    if (range->count > 1)
+        printf(", \"%s_count\": %zu, \"%s_min\": %.9g, \"%s_max\": %.9g", name, range->count, name, (double)range->min,
+               name, (double)range->max);
+}
+
+static void print_json_layer(const srq_graph *graph, const srq_layer_measures *m, bool last)
+{
+    const srq_quantizer *q = &m->layer->quantizer;
+    char name[160], shape[CELL_SIZE];
+    print_shape(graph, m->layer, shape, sizeof shape);
+    printf("    {\"name\": %s, \"type\": \"%s\", \"shape\": \"%s\", \"bytes\": %.0f, \"float32_bytes\": %.0f",
+           srq_json_quote(m->layer->spec->name, name, sizeof name), m->layer->spec->type, shape, m->bytes,
+           m->float32_bytes);
+    if (m->weights)
+        printf(", \"weights\": %zu, \"weight_bits\": %d, \"activation_bits\": %d, \"zeros\": %.9g, \"macs\": %zu, "
+               "\"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f",
+               m->weights, m->weight_bits, m->input_bits, m->zeros, m->macs, m->bops, m->float32_bops, m->w8a8_bops);
+    else if (q->method)
+        printf(", \"activation_bits\": %d", q->bits);
+    if (q->method) printf(", \"method\": \"%s\"", q->method->name);
+    print_json_range("alpha", &m->alpha);
+    print_json_range("sigma", &m->sigma);
+    if (m->codes) printf(", \"codes\": %d, \"codes_used\": %d, \"error\": %.9g", m->codes, m->codes_used, m->error);
+    if (m->codes && m->error > 0) printf(", \"sqnr_db\": %.6g", srq_measures_decibels(m->error));
     printf("}%s\n", last ? "" : ",");
 }
 
-static void print_json(const srq_config *config, const srq_progress_point *point, const row *rows, int count,
-                       const totals *t)
+static void print_json(const srq_config *config, const srq_progress_point *point, const srq_graph *graph,
+                       const srq_measures *m)
 {
     const srq_settings *s = srq_config_settings(config);
     char name[160];
@@ -162,30 +162,24 @@ static void print_json(const srq_config *config, const srq_progress_point *point
     if (point->evaluated)
         printf(" \"test_error\": %.9g, \"test_loss\": %.9g, \"test_count\": %ld,\n", point->test_error,
                point->test_loss, point->test_count);
-    printf(" \"weights\": %ld, \"bytes\": %.0f, \"float32_bytes\": %.0f, \"bops\": %.0f, \"float32_bops\": %.0f,\n "
-           "\"layers\": [\n",
-           t->weights, t->bytes, t->float_bytes, t->bops, t->float_bops);
-    for (int i = 0; i < count; i++) print_json_row(&rows[i], i + 1 == count);
+    printf(" \"weights\": %zu, \"mean_weight_bits\": %.9g, \"zeros\": %.9g, \"bytes\": %.0f, \"float32_bytes\": %.0f,\n"
+           " \"macs\": %zu, \"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f,\n \"layers\": [\n",
+           m->weights, m->mean_bits, m->zeros, m->bytes, m->float32_bytes, m->macs, m->bops, m->float32_bops,
+           m->w8a8_bops);
+    for (int i = 0; i < m->count; i++) print_json_layer(graph, &m->layers[i], i + 1 == m->count);
     printf("  ]}\n");
 }
 
 static srq_status show(const srq_config *config, const srq_progress_point *point, const srq_graph *graph, bool json)
 {
-    const int layers = srq_graph_layer_count(graph);
-    totals t = {0};
-    int count = 0;
-    row *rows = calloc((size_t)layers, sizeof *rows);
-    if (!rows) return srq_fail_memory((size_t)layers * sizeof *rows, "the table");
+    srq_measures *m = NULL;
+    SRQ_TRY(srq_measures_create(graph, &m));
     srq_status status = SRQ_OK;
-    for (int i = 0; status == SRQ_OK && i < layers; i++) {
-        const srq_layer *layer = srq_graph_layer(graph, i);
-        if (layer->weight < 0 && !layer->quantizer.method) continue;
-        status = fill_row(graph, layer, &rows[count]);
-        add_row(graph, &rows[count++], &t);
-    }
-    if (status == SRQ_OK && json) print_json(config, point, rows, count, &t);
-    if (status == SRQ_OK && !json) print_table(config, point, rows, count, &t);
-    free(rows);
+    if (json)
+        print_json(config, point, graph, m);
+    else
+        status = print_table(config, point, graph, m);
+    srq_measures_destroy(&m);
     return status;
 }
 

@@ -20,23 +20,25 @@ done
 # The run directory and the checkpoint need no other file: trained again from the resolved configuration, equal.
 on_ranks 1 train "$WORK/srq/config.cfg" --out "$WORK/again" > "$WORK/out" 2>&1 || fail "again: $(tail -3 "$WORK/out")"
 expect 0 "equal: " "$SRQ" diff "$WORK/srq" "$WORK/again"
-# Sizes by hand: conv1 6 x 25 weights at 2 bits, biases at 32; MACs x 2 bits x 2 bits for fc1.
+# Sizes by hand: conv1 6 x 25 weights at 2 bits, in whole bytes, biases and one step size at 32; MACs x 2 bits x 2 bits for fc1.
 "$SRQ" inspect "$WORK/srq" --json > "$WORK/inspect.json" || fail "inspect --json"
 python3 - "$WORK/inspect.json" << 'EOF' || fail "inspect --json: wrong numbers"
 import json, sys
 d = json.load(open(sys.argv[1]))
 l = {x["name"]: x for x in d["layers"]}
-assert l["conv1"]["weights"] == 150 and l["conv1"]["bytes"] == round(150 * 2 / 8 + 6 * 4), l["conv1"]
+assert l["conv1"]["weights"] == 150 and l["conv1"]["bytes"] == 38 + 6 * 4 + 4, l["conv1"]
 assert l["conv1"]["macs"] == 150 * 12 * 12 and l["conv1"]["bops"] == 150 * 144 * 2 * 32
 assert l["fc1"]["weights"] == 6 * 36 * 32 and l["fc1"]["bops"] == 6 * 36 * 32 * 2 * 2
 assert l["fc1"]["activation_bits"] == 2 and l["act1"]["activation_bits"] == 2
+assert l["conv1"]["codes"] == 4 and 0 < l["conv1"]["error"] < 1 and l["conv1"]["alpha"] > 0 and l["act1"]["bytes"] == 4
+assert d["macs"] == 21600 + 6912 + 320 and d["mean_weight_bits"] == 2 and d["w8a8_bops"] == 21600 * 256 + 7232 * 64
 assert d["float32_bytes"] == 4 * (150 + 6 + 6912 + 32 + 320 + 10), d["float32_bytes"]
 EOF
 # A name that srun gives to tasks that do not see each other.
 SLURM_STEP_NUM_TASKS=4 env -u OMPI_COMM_WORLD_SIZE timeout 60 "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/alone" > "$WORK/out" 2>&1
 [ $? = 2 ] || fail "4 singletons were not refused: $(cat "$WORK/out")"
 grep -q "srun --mpi=pmix" "$WORK/out" || fail "$(cat "$WORK/out")"
-for command in train eval inspect diff data check version help; do expect 0 "usage: " "$SRQ" help $command; done
+for command in train eval inspect diff data check bench version help; do expect 0 "usage: " "$SRQ" help $command; done
 expect 0 "usage: " "$SRQ" train --help
 expect 0 "oneDNN" "$SRQ" version
 expect 0 "train.shards" "$SRQ" help configuration

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# usage: experiments/bench/quantizer_vs_torch.sh [ROUNDS [ELEMENTS]]
+# SRQ's quantizer, forward and backward on one core: srq beside the formulas in PyTorch (quantizer_vs_torch.py, all 2^b
+# probabilities of every element) on one thread, at 2, 3, 4, 6 and 8 bits. Rounds alternate between the two; the median
+# rates and the median of the ratios of a round are printed, in millions of elements a second. PyTorch is timed on the whole
+# tensor at once and in pieces that caches hold; the ratio is to the faster of the two. Both programs take normal weights,
+# alpha of least mean square error and sigma = alpha / 3. A round takes some minutes.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+rounds=${1:-5}
+elements=${2:-1000000}
+srq=$root/build/release/experiments/srq
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OMP_NUM_THREADS=1
+for round in $(seq "$rounds"); do
+  for bits in 2 3 4 6 8; do
+    "$srq" bench quantizer --json --bits "$bits" --elements "$elements" --model none > "$work/srq-$round-$bits.json"
+    alpha=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["quantizers"][0]["alpha"])' "$work/srq-$round-$bits.json")
+    /usr/bin/python3 "$root/experiments/bench/quantizer_vs_torch.py" --bits "$bits" --alpha "$alpha" --elements "$elements" > "$work/torch-$round-$bits.json"
+  done
+  echo "round $round of $rounds is done" >&2
+done
+python3 - "$work" "$rounds" << 'EOT'
+import json, statistics, sys
+work, rounds = sys.argv[1], int(sys.argv[2])
+print(f"{'bits':>4}  {'estimator':9}  {'srq':>7}  {'torch, whole':>12}  {'torch, pieces':>13}  {'ratio':>6} [least..most]  torch's elements")
+for bits in (2, 3, 4, 6, 8):
+    for estimator in ("full", "argmax"):
+        ours, whole, pieces, count = [], [], [], 0
+        for r in range(1, rounds + 1):
+            rows = [x for x in json.load(open(f"{work}/srq-{r}-{bits}.json"))["quantizers"] if x["estimator"] == estimator]
+            ours.append(1 / sum(1 / x["elements_per_second"] for x in rows))  # forward, then backward
+            torch = json.load(open(f"{work}/torch-{r}-{bits}.json"))
+            whole.append(torch[f"{estimator} whole"])
+            pieces.append(torch[f"{estimator} pieces"])
+            count = torch["elements"]
+        ratios = [a / max(b, c) for a, b, c in zip(ours, whole, pieces)]
+        us, them, cut = (statistics.median(rates) / 1e6 for rates in (ours, whole, pieces))
+        print(f"{bits:4}  {estimator:9}  {us:7.1f}  {them:12.3f}  {cut:13.3f}  {statistics.median(ratios):6.1f} "
+              f"{f'[{min(ratios):.1f}..{max(ratios):.1f}]':13}  {count:,}")
+EOT

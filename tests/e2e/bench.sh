@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# srq bench: every line is there and the JSON is whole, whatever the machine's speed. No speed is checked.
+. "$(dirname "$0")/lib.sh"
+make_configs
+quick=(bench quantizer --seconds 0.01 --elements 20000)
+expect 0 "A training step of lenet5 on one core, 2/2 bits, batch of 128 in 8 shards" "$SRQ" "${quick[@]}"
+for bits in 2 3 4 6 8; do
+  for method in ste lsq "srq full" "srq argmax"; do
+    grep -qE "^ +$bits  $method +[0-9.e+]+ \[.*\.\..*\] +[0-9.e+]+ \[.*\.\..*\]$" "$WORK/out" || fail "no line of $method at $bits bits: $(cat "$WORK/out")"
+  done
+done
+for method in float32 lsq "srq full" "srq argmax"; do
+  grep -qE "^$method +[0-9.e+]+ \[.*\] +[0-9]+ +[0-9.]+ % \[.*\]$" "$WORK/out" || fail "no training step with $method: $(cat "$WORK/out")"
+done
+
+"$SRQ" "${quick[@]}" --json --bits 3,8 > "$WORK/bench.json" || fail "--json: status $?"
+python3 -m json.tool "$WORK/bench.json" > "$WORK/out" 2>&1 || fail "--json is not JSON: $(cat "$WORK/out")"
+python3 - "$WORK/bench.json" << 'EOF' || fail "--json: $(cat "$WORK/bench.json")"
+import json, sys
+d = json.load(open(sys.argv[1]))
+q = d["quantizers"]
+assert d["elements"] == 20000 and d["tensor_bytes"] == 80000 and d["isa"]
+assert len({(x["method"], x["estimator"], x["bits"], x["direction"]) for x in q}) == len(q) == 4 * 2 * 2
+assert all(0 < x["least"] <= x["elements_per_second"] <= x["most"] and x["alpha"] > 0 for x in q)
+assert {x["bits"] for x in q} == {3, 8}
+s = d["step"]
+assert s["model"] == "lenet5" and s["batch"] == 128 and s["shards"] == 8
+assert [x["method"] for x in s["methods"]] == ["float32", "lsq", "srq", "srq"]
+assert s["methods"][0]["quantizer_share"] == 0 and all(0 < x["quantizer_share"] < 1 for x in s["methods"][1:])
+EOF
+
+# The built-in network is that of experiments/models/lenet5.cfg, but for white space.
+bare() { sed 's/#.*//' "$1" | tr -d '"\\ \n'; }
+[[ "$(bare "$SOURCE/experiments/bench.c")" == *"$(bare "$SOURCE/experiments/models/lenet5.cfg")"* ]] || fail "the built-in LeNet-5 is not experiments/models/lenet5.cfg"
+
+# The network is the built-in one, that of a model file, or none.
+expect 0 "A training step of residual" "$SRQ" "${quick[@]}" --bits 2 --model "$WORK/residual.cfg"
+"$SRQ" "${quick[@]}" --bits 2 --model none > "$WORK/out" 2>&1 || fail "--model none: $(cat "$WORK/out")"
+grep -q "training step" "$WORK/out" && fail "--model none times training steps"
+
+expect 2 "what to time is missing" "$SRQ" bench
+expect 2 "there is nothing to time called speed" "$SRQ" bench speed
+expect 2 "no option is called --fast" "$SRQ" bench quantizer --fast 1
+expect 2 "a value is missing after --bits" "$SRQ" bench quantizer --bits
+expect 2 "this is not expected: 7" "$SRQ" bench quantizer 7
+for bad in 0 9 2,,3 "2," x "" 1,2,3,4,5,6,7,8,1; do expect 2 "--bits must be" "$SRQ" bench quantizer --bits "$bad"; done
+for bad in 0 -1 1.5 2e9 nan ten; do expect 2 "--elements must be" "$SRQ" bench quantizer --elements "$bad"; done
+for bad in -1 inf nan 1s; do expect 2 "--seconds must be" "$SRQ" bench quantizer --seconds "$bad"; done
+expect 2 "none.cfg" "$SRQ" bench quantizer --model "$WORK/none.cfg"
+finish
