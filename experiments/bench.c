@@ -17,7 +17,7 @@ enum { ROUNDS = 5, BITS_MAX = 8, STEP_BITS = 2 };
 typedef struct contender {
     const char *label, *method;
     const char *estimator; /* srq only, else "" */
-    bool dropbits; /* alone: all gates half open; in a step: as they are drawn */
+    bool dropbits;         /* alone: all gates half open; in a step: as they are drawn */
     bool alone, in_step;
 } contender;
 
@@ -204,11 +204,11 @@ static void print_quantizers_json(const bench_options *o, const tensors *t, cons
         const int b = i / 2 / CONTENDERS, c = i / 2 % CONTENDERS, d = i % 2;
         if (!contenders[c].alone) continue;
         const summary s = summarize(speeds[b][c].samples[d]);
-        printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, \"bits\": %d, \"alpha\": %.9g, \"direction\": "
+        printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, \"bits\": %d, \"alpha\": %.9g, "
+               "\"direction\": "
                "\"%s\", \"elements_per_second\": %.6g, \"least\": %.6g, \"most\": %.6g}",
                separator, contenders[c].method, contenders[c].estimator, contenders[c].dropbits ? "true" : "false",
-               o->bits[b], (double)alphas[b], directions[d],
-               s.median, s.least, s.most);
+               o->bits[b], (double)alphas[b], directions[d], s.median, s.least, s.most);
         separator = ",";
     }
     printf("]");
@@ -243,12 +243,13 @@ static srq_status create_runner(const bench_options *o, const contender *c, runn
 {
     char quoted[4200], text[8400];
     const bool built_in = !o->model;
-    snprintf(text, sizeof text,
-             "model = %s; data = { file = \"none\"; }; train = { batch = 128; shards = 8; }; quantizer = { method = "
-             "\"%s\"; estimator = \"%s\"; weight_bits = %d; activation_bits = %d; }; dropbits = { mode = \"%s\"; min_bits = "
-             "1; };",
-             built_in ? lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
-             c->estimator[0] ? c->estimator : "full", STEP_BITS, STEP_BITS, c->dropbits ? "regularize" : "off");
+    snprintf(
+        text, sizeof text,
+        "model = %s; data = { file = \"none\"; }; train = { batch = 128; shards = 8; }; quantizer = { method = "
+        "\"%s\"; estimator = \"%s\"; weight_bits = %d; activation_bits = %d; }; dropbits = { mode = \"%s\"; min_bits = "
+        "1; };",
+        built_in ? lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
+        c->estimator[0] ? c->estimator : "full", STEP_BITS, STEP_BITS, c->dropbits ? "regularize" : "off");
     SRQ_TRY(srq_config_parse(text, built_in ? "the built-in model" : "--model", &r->config));
     return srq_step_timer_create(r->config, &r->timer);
 }
@@ -325,11 +326,11 @@ static void print_steps_json(const runner *runners)
     for (int c = 0; c < CONTENDERS; c++) {
         if (!contenders[c].in_step) continue;
         const summary step = summarize(runners[c].step), share = summarize(runners[c].share);
-        printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, \"seconds\": %.6g, \"least\": %.6g, \"most\": %.6g, "
+        printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, \"seconds\": %.6g, \"least\": "
+               "%.6g, \"most\": %.6g, "
                "\"images_per_second\": %.6g, \"quantizer_share\": %.6g}",
-               separator, contenders[c].method, contenders[c].estimator,
-               contenders[c].dropbits ? "true" : "false", step.median, step.least, step.most,
-               s->train.batch / step.median, share.median);
+               separator, contenders[c].method, contenders[c].estimator, contenders[c].dropbits ? "true" : "false",
+               step.median, step.least, step.most, s->train.batch / step.median, share.median);
         separator = ",";
     }
     printf("]}");

@@ -219,8 +219,8 @@ srq_status srq_step_timer_run(srq_step_timer *t, srq_step_times *times)
     for (int shard = 0; shard < s->train.shards; shard++) {
         const int n = load_shard(t, shard);
         float *gradient = shard == 0 ? t->gradient : t->shard;
-        int bad = srq_graph_train(t->graph, shard, n, t->labels + shard_start(s, shard), s->train.batch, gradient,
-                                  &metrics);
+        int bad =
+            srq_graph_train(t->graph, shard, n, t->labels + shard_start(s, shard), s->train.batch, gradient, &metrics);
         if (bad >= 0)
             return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN on random images; try another model",
                             srq_graph_layer(t->graph, bad)->spec->name);

@@ -80,8 +80,9 @@ static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
     }
     t->largest = t->limit[levels->count];
     for (int i = 0; i <= levels->count; i++) t->threshold[i] = find_threshold(t, i);
-    /* Beyond it masses are below e^-24 of the largest, however small the mask of what is near. */
-    const double window = ceil(1 + (24 - log(least)) / rho);
+    /* Beyond it masses are below e^-18, an eighth of the last place, of the largest, however small the mask of what is
+     * near. */
+    const double window = ceil(1 + (18 - log(least)) / rho);
     t->window = window < 2 * (double)t->largest ? (int)window : (int)(2 * t->largest);
     for (int d = -t->window - 1; d <= t->window + 1; d++) {
         const double q = exp(-d * rho);
@@ -90,28 +91,40 @@ static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
 }
 
 /* kappa of the hard code of x = alpha v: the nearest, or an end code. */
-static inline float code_lane(const tables *t, float v)
+static inline pack hard_code(const tables *t, pack v)
 {
-    const float there = v + 0.5f, at = there < 0 ? -there : there;
-    const float nearest = round_lane(v, -t->largest, t->largest - 1) + 0.5f;
-    float kappa = nearest < 0 ? -nearest : nearest;
+    const pack zero = {0}, magic = zero + 12582912.0f; /* as in round_lane */
+    const pack there = v + 0.5f, at = pack_if_above(zero, there, -there, there);
+    pack nearest = pack_if_above(v, zero - t->largest, v, zero - t->largest); /* NaN: the smallest */
+    nearest = pack_if_above(nearest, zero + (t->largest - 1), zero + (t->largest - 1), nearest);
+    nearest = (nearest + magic) - magic + 0.5f;
+    pack kappa = pack_if_above(zero, nearest, -nearest, nearest);
     for (int i = t->levels - 1; i >= 0; i--) {
-        const float end = t->limit[i] - 0.5f;
-        kappa = (at < t->threshold[i]) & (kappa > end) ? end : kappa;
+        const pack end = zero + (t->limit[i] - 0.5f);
+        kappa = pack_if_above(zero + t->threshold[i], at, pack_if_above(kappa, end, end, kappa), kappa);
     }
-    return nearest < 0 ? -kappa : kappa;
+    return pack_if_above(zero, nearest, -kappa, kappa);
 }
 
 static bool quantize(size_t n, const float *x, const srq_grid *grid, const srq_levels *levels, int8_t *codes)
 {
     tables t;
     fill(&t, grid, levels);
-    float bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        codes[i] = (int8_t)(int32_t)(code_lane(&t, x[i] / grid->alpha) - 0.5f);
-        bad += x[i] - x[i];
+    pack bad = {0};
+    for (size_t i = 0; i < n; i += PACK) {
+        const size_t count = n - i < PACK ? n - i : PACK;
+        float lanes[PACK] = {0};
+        int8_t out[PACK];
+        memcpy(lanes, x + i, count * sizeof *x);
+        const pack v = pack_load(lanes);
+        bad += v - v;
+        pack_store(lanes, hard_code(&t, v / grid->alpha) - 0.5f);
+        for (int l = 0; l < PACK; l++) out[l] = (int8_t)(int32_t)lanes[l];
+        memcpy(codes + i, out, count);
     }
-    return bad == 0;
+    float sum = 0;
+    for (int l = 0; l < PACK; l++) sum += bad[l];
+    return sum == 0;
 }
 
 /* Sums over the codes of one pack of elements; `own` is the hard code's share of them. */
@@ -121,60 +134,73 @@ typedef struct moments {
     pack level[SRQ_LEVELS_MAX], level_delta[SRQ_LEVELS_MAX]; /* unmasked, of all codes above level i */
 } moments;
 
-static inline void add_code(const tables *t, moments *m, pack kappa, pack own, pack delta, pack w, pack eta, pack c)
+/* What the compiler shall know when it makes the loops: each case is compiled apart, with its sums in registers. */
+typedef struct kind {
+    bool argmax;
+    int levels;
+} kind;
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kappa, pack own, float offset, pack w,
+                            pack eta, pack c)
 {
-    const pack zero = {0};
-    const pack size = pack_select(kappa < 0, -kappa, kappa);
-    const pack_mask inside = size < t->largest;
-    w = pack_where(inside, w);
-    c = pack_where(inside, c);
+    const pack zero = {0}, delta = zero + offset;
+    const pack size = pack_if_above(zero, kappa, -kappa, kappa);
+    w = pack_if_above(zero + t->largest, size, w, zero);
+    c = pack_if_above(zero + t->largest, size, c, zero);
+    const pack wd = w * delta;
     pack mask = zero + 1;
-    for (int i = 0; i < t->levels; i++) {
-        const pack_mask above = size > t->limit[i];
-        mask = pack_select(above, zero + t->mask[i + 1], mask);
-        m->level[i] += pack_where(above, w);
-        m->level_delta[i] += pack_where(above, w * delta);
+#pragma GCC unroll 8
+    for (int i = 0; i < k.levels; i++) {
+        const pack limit = zero + t->limit[i];
+        mask = pack_if_above(size, limit, zero + t->mask[i + 1], mask);
+        m->level[i] += pack_if_above(size, limit, w, zero);
+        if (!k.argmax) m->level_delta[i] += pack_if_above(size, limit, wd, zero);
     }
-    const pack_mask is_own = kappa == own;
-    m->own_mass += pack_where(is_own, w);
-    m->own_eta += pack_where(is_own, eta);
-    m->own_c += pack_where(is_own, c);
-    m->own_mask += pack_where(is_own, mask);
-    const pack mw = mask * w, mc = mask * c;
+    const pack mw = mask * w, mc = mask * c, me = mw * eta;
     m->mass += mw;
-    m->delta += mw * delta;
-    m->eta += mw * eta;
-    m->eta_delta += mw * eta * delta;
+    m->eta += me;
     m->c += mc;
-    m->c_delta += mc * delta;
+    if (k.argmax) {
+        const pack_mask is_own = kappa == own;
+        m->own_mass += pack_where(is_own, w);
+        m->own_eta += pack_where(is_own, eta);
+        m->own_c += pack_where(is_own, c);
+        m->own_mask += pack_where(is_own, mask);
+    } else {
+        m->delta += mw * delta;
+        m->eta_delta += me * delta;
+        m->c_delta += mc * delta;
+    }
 }
 
-static inline void sum_codes(const tables *t, moments *m, pack s, pack p, pack own)
+ALWAYS_INLINE void sum_codes(const kind k, const tables *t, moments *m, pack s, pack p, pack own)
 {
     *m = (moments){0};
     const float *q = t->q + WINDOW_MAX + 1;
     pack lower = 1 / (s + q[-t->window - 1]);
     for (int d = -t->window - 1; d <= t->window; d++) {
-        const pack upper = 1 / (s + q[d + 1]), delta = (pack){0} + ((float)d + 0.5f);
-        const pack w = q[d] * lower * upper;
-        const pack eta = s * lower + s * upper;
-        const pack c = ((float)(d + 1) * (q[d + 1] * upper * upper) - (float)d * (q[d] * lower * lower)) * t->share;
-        add_code(t, m, p + delta, own, delta, w, eta, c);
+        const pack upper = 1 / (s + q[d + 1]), low = q[d] * lower, up = q[d + 1] * upper;
+        const float offset = (float)d + 0.5f;
+        const pack w = low * upper, eta = s * lower + s * upper;
+        const pack c = ((float)(d + 1) * (up * upper) - (float)d * (low * lower)) * t->share;
+        add_code(k, t, m, p + offset, own, offset, w, eta, c);
         lower = upper;
     }
 }
 
-/* The answer for one pack of elements, in the reflected coordinates' meaning. */
+/* The answer for one pack of elements. */
 typedef struct answer {
     pack dx, alpha, sigma;
     pack gate[SRQ_LEVELS_MAX]; /* by the mask of level i */
 } answer;
 
 typedef struct place {
-    pack s, p, own, sign, gap; /* gap in units of sigma */
+    pack s, p, own, sign, gap; /* gap in units of sigma; own and p reflected */
 } place;
 
-static inline void full_answer(const tables *t, const moments *m, const place *at, answer *a)
+ALWAYS_INLINE void full_answer(const kind k, const tables *t, const moments *m, const place *at, answer *a)
 {
     const pack inverse = 1 / m->mass, mean = m->delta * inverse;
     const pack by_x = t->rho * ((m->eta_delta - mean * m->eta) * inverse);
@@ -183,9 +209,10 @@ static inline void full_answer(const tables *t, const moments *m, const place *a
     a->dx = by_x;
     a->alpha = at->sign * (code + (by_c - edge * by_x));
     a->sigma = at->sign * (at->gap * by_x - t->rho * by_c);
-    for (int i = 0; i < t->levels; i++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < k.levels; i++) {
         pack w = m->level[i], wd = m->level_delta[i];
-        if (i + 1 < t->levels) {
+        if (i + 1 < k.levels) {
             w -= m->level[i + 1];
             wd -= m->level_delta[i + 1];
         }
@@ -193,8 +220,9 @@ static inline void full_answer(const tables *t, const moments *m, const place *a
     }
 }
 
-static inline void argmax_answer(const tables *t, const moments *m, const place *at, answer *a)
+ALWAYS_INLINE void argmax_answer(const kind k, const tables *t, const moments *m, const place *at, answer *a)
 {
+    const pack zero = {0};
     const pack inverse = 1 / m->mass, rate = m->own_mask * m->own_mass * inverse;
     const pack code = at->own - 0.5f * at->sign, edge = at->p - 0.5f * at->sign;
     const pack point = (float)t->alpha * code;
@@ -203,34 +231,38 @@ static inline void argmax_answer(const tables *t, const moments *m, const place 
     a->dx = point * by_x;
     a->alpha = at->sign * (code + point * (by_c - edge * by_x));
     a->sigma = at->sign * point * (at->gap * by_x - t->rho * by_c);
-    for (int i = 0; i < t->levels; i++) {
-        pack_mask mine = at->own > t->limit[i];
-        pack w = m->level[i];
-        if (i + 1 < t->levels) {
+#pragma GCC unroll 8
+    for (int i = 0; i < k.levels; i++) {
+        pack mine = pack_if_above(at->own, zero + t->limit[i], m->own_mass, zero), w = m->level[i];
+        if (i + 1 < k.levels) {
             w -= m->level[i + 1];
-            mine &= at->own < t->limit[i + 1];
+            mine = pack_if_above(zero + t->limit[i + 1], at->own, mine, zero);
         }
-        a->gate[i] = at->sign * point * ((pack_where(mine, m->own_mass) - rate * w) * inverse);
+        a->gate[i] = at->sign * point * ((mine - rate * w) * inverse);
     }
 }
 
 static inline void find_place(const tables *t, const float *x, place *at)
 {
-    float s[PACK], p[PACK], own[PACK], sign[PACK], gap[PACK];
-    for (int l = 0; l < PACK; l++) {
-        const float v = x[l] / (float)t->alpha + 0.5f, size = v < 0 ? -v : v;
-        sign[l] = v < 0 ? -1.0f : 1.0f;
-        p[l] = round_lane(size, 0, t->largest);
-        const float kappa = code_lane(t, x[l] / (float)t->alpha);
-        own[l] = kappa < 0 ? -kappa : kappa;
-    }
+    const pack zero = {0};
+    const pack v = pack_load(x) / (float)t->alpha, there = v + 0.5f;
+    at->sign = pack_if_above(zero, there, zero - 1, zero + 1);
+    at->p = at->sign * there;
+    at->p = pack_if_above(at->p, zero + t->largest, zero + t->largest, at->p);
+    at->p = (at->p + 12582912.0f) - 12582912.0f;
+    const pack own = hard_code(t, v);
+    at->own = pack_if_above(zero, own, -own, own);
+    float s[PACK], p[PACK], sign[PACK], gap[PACK];
+    pack_store(p, at->p);
+    pack_store(sign, at->sign);
     for (int l = 0; l < PACK; l++) {
         /* In float64, where the product is exact. */
         const double x_there = (double)sign[l] * ((double)x[l] + 0.5 * t->alpha);
         gap[l] = (float)((t->alpha * (double)p[l] - x_there) / (double)t->sigma);
     }
     for (int l = 0; l < PACK; l++) s[l] = exp_lane(gap[l]);
-    *at = (place){pack_load(s), pack_load(p), pack_load(own), pack_load(sign), pack_load(gap)};
+    at->s = pack_load(s);
+    at->gap = pack_load(gap);
 }
 
 typedef struct lane_sums {
@@ -251,12 +283,9 @@ static double total(const double *lanes)
     return sum;
 }
 
-static void backward(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
-                     bool argmax, float *dx, srq_grid_gradient *sums, double *gates)
+ALWAYS_INLINE void run(const kind k, const tables *t, size_t n, const float *x, const float *dy, float *dx,
+                       lane_sums *lanes)
 {
-    tables t;
-    lane_sums lanes = {0};
-    fill(&t, grid, levels);
     for (size_t i = 0; i < n; i += PACK) {
         const size_t count = n - i < PACK ? n - i : PACK, lane = i % LANES;
         float in[PACK] = {0}, from[PACK] = {0}, to[PACK];
@@ -265,18 +294,45 @@ static void backward(size_t n, const float *x, const float *dy, const srq_grid *
         place at;
         moments m;
         answer a;
-        find_place(&t, in, &at);
-        sum_codes(&t, &m, at.s, at.p, at.own);
-        if (argmax)
-            argmax_answer(&t, &m, &at, &a);
+        find_place(t, in, &at);
+        sum_codes(k, t, &m, at.s, at.p, at.own);
+        if (k.argmax)
+            argmax_answer(k, t, &m, &at, &a);
         else
-            full_answer(&t, &m, &at, &a);
+            full_answer(k, t, &m, &at, &a);
         const pack g = pack_load(from);
         pack_store(to, g * a.dx);
         memcpy(dx + i, to, count * sizeof *dx);
-        add_pack(lanes.alpha + lane, g * a.alpha);
-        add_pack(lanes.sigma + lane, g * a.sigma);
-        for (int k = 0; k < t.levels; k++) add_pack(lanes.gate[k] + lane, g * a.gate[k]);
+        add_pack(lanes->alpha + lane, g * a.alpha);
+        add_pack(lanes->sigma + lane, g * a.sigma);
+#pragma GCC unroll 8
+        for (int c = 0; c < k.levels; c++) add_pack(lanes->gate[c] + lane, g * a.gate[c]);
+    }
+}
+
+#define RUN_CASE(levels_)                                                                                              \
+    case levels_:                                                                                                      \
+        if (argmax)                                                                                                    \
+            run((kind){true, levels_}, &t, n, x, dy, dx, &lanes);                                                      \
+        else                                                                                                           \
+            run((kind){false, levels_}, &t, n, x, dy, dx, &lanes);                                                     \
+        break
+
+static void backward(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
+                     bool argmax, float *dx, srq_grid_gradient *sums, double *gates)
+{
+    tables t;
+    lane_sums lanes = {0};
+    fill(&t, grid, levels);
+    switch (t.levels) {
+        RUN_CASE(0);
+        RUN_CASE(1);
+        RUN_CASE(2);
+        RUN_CASE(3);
+        RUN_CASE(4);
+        RUN_CASE(5);
+        RUN_CASE(6);
+        RUN_CASE(7);
     }
     sums->alpha = total(lanes.alpha);
     sums->sigma = total(lanes.sigma);

@@ -1,8 +1,8 @@
 /* Elementwise arithmetic behind one table, compiled once for each instruction set.
  *
- * vector.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes; they are built for x86-64, AVX2 and AVX-512, and the
- * best one that the CPU has is taken at run time. Floating-point contraction is off and every sum has a fixed number of
- * lanes, so the three give the same bits (tests/core/test_quantizers.c). */
+ * vector.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes; they are built for x86-64, AVX2
+ * and AVX-512, and the best one that the CPU has is taken at run time. Floating-point contraction is off and every sum
+ * has a fixed number of lanes, so the three give the same bits (tests/core/test_quantizers.c). */
 #ifndef SRQ_CORE_KERNELS_VECTOR_H
 #define SRQ_CORE_KERNELS_VECTOR_H
 

@@ -9,7 +9,7 @@ extern const srq_quantizer_method srq_quantizer_ste, srq_quantizer_lsq, srq_quan
 const srq_quantizer_method *srq_quantizer_list(int index)
 {
     static const srq_quantizer_method *const methods[] = {&srq_quantizer_ste, &srq_quantizer_lsq, &srq_quantizer_rq,
-                                                         &srq_quantizer_rq_st, &srq_quantizer_srq};
+                                                          &srq_quantizer_rq_st, &srq_quantizer_srq};
     return index < (int)(sizeof methods / sizeof *methods) ? methods[index] : NULL;
 }
 

@@ -21,8 +21,8 @@ static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, co
 }
 
 static void backward(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
-                     size_t n, size_t features, const float *x, const float *dy, float *dx,
-                     srq_grid_gradient *gradient, double *masks)
+                     size_t n, size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *gradient,
+                     double *masks)
 {
     (void)features, (void)masks;
     const srq_relaxation relaxation = relaxation_of(quantizer, row);
