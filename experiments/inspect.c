@@ -19,19 +19,6 @@ typedef struct line {
 static const line titles = {
     {"layer", "type", "shape", "W/A", "alpha", "sigma", "zeros", "codes", "error", "size", "MACs", "BOPs"}};
 
-static void print_shape(const srq_graph *graph, const srq_layer *layer, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = '\0';
-    if (layer->weight < 0) {
-        snprintf(out, size, "%dx%dx%d", layer->output.height, layer->output.width, layer->output.channels);
-        return;
-    }
-    const srq_parameter *weight = srq_graph_parameter(graph, layer->weight);
-    for (int i = 0; i < weight->rank; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s%zu", i ? "x" : "", weight->shape[i]);
-}
-
 static void print_range(const srq_range *range, char *out)
 {
     if (range->count > 1)
@@ -56,7 +43,7 @@ static void fill_line(const srq_graph *graph, const srq_layer_measures *m, line 
     for (int c = 0; c < COLUMNS; c++) snprintf(row->cell[c], CELL_SIZE, "-");
     snprintf(row->cell[0], CELL_SIZE, "%s", m->layer->spec->name);
     snprintf(row->cell[1], CELL_SIZE, "%s", m->layer->spec->type);
-    print_shape(graph, m->layer, row->cell[2], CELL_SIZE);
+    srq_measures_shape(m, graph, row->cell[2], CELL_SIZE);
     if (m->weights)
         snprintf(row->cell[3], CELL_SIZE, "%d/%d", m->weight_bits, m->input_bits);
     else if (q->method)
@@ -108,52 +95,60 @@ static void print_totals(const srq_measures *m)
     printf("; %s MACs\n", print_count((double)m->macs, text, sizeof text));
 }
 
+/* The probability of each level, under DropBits. */
+static void print_gates(const srq_measures *m)
+{
+    const char *title =
+        "\ngates  probability of each level of the grid (bit-lengths: those above one half, from the left)\n";
+    for (int i = 0; i < m->count; i++) {
+        const srq_layer_measures *layer = &m->layers[i];
+        if (!layer->gates) continue;
+        printf("%s       %-12s", title, layer->layer->spec->name);
+        title = "";
+        for (int c = 0; c < layer->gates; c++)
+            printf("  %d: %.3f", layer->layer->quantizer.spec.min_bits + 1 + c, layer->open[c]);
+        printf("\n");
+    }
+}
+
+/* Bit-lengths over training, of layers that have had more than one. */
+static void print_history(const srq_graph *graph, const srq_bits_history *history)
+{
+    const char *title = "\nbits   over training\n";
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        int changes = 0, shown = 0;
+        for (int k = 0; k < history->count; k++) changes += history->changes[k].layer == i;
+        if (changes < 2) continue;
+        printf("%s       %-12s", title, srq_graph_layer(graph, i)->spec->name);
+        title = "";
+        for (int k = 0; k < history->count; k++) {
+            if (history->changes[k].layer != i) continue;
+            /* Gates that waver would fill the screen: the last changes tell where they are. */
+            if (changes > 12 && shown++ < changes - 12) continue;
+            printf("  %d from step %ld", history->changes[k].bits, history->changes[k].step);
+        }
+        printf("\n");
+    }
+}
+
 static srq_status print_table(const srq_config *config, const srq_progress_point *point, const srq_graph *graph,
-                              const srq_measures *m)
+                              const srq_measures *m, const srq_bits_history *history)
 {
     const srq_settings *s = srq_config_settings(config);
     printf("%s, %s, step %ld of %ld", s->model.name, s->quantizer.method, point->step, point->total_steps);
     if (point->evaluated) printf(", test error %.2f %%", 100 * point->test_error);
     printf("\n\n");
     SRQ_TRY(print_rows(graph, m));
+    print_gates(m);
     print_totals(m);
+    print_history(graph, history);
     return SRQ_OK;
 }
 
 /* --- JSON */
 
-static void print_json_range(const char *name, const srq_range *range)
-{
-    if (range->count == 1) printf(", \"%s\": %.9g", name, (double)range->min);
-    if (range->count > 1)
-        printf(", \"%s_count\": %zu, \"%s_min\": %.9g, \"%s_max\": %.9g", name, range->count, name, (double)range->min,
-               name, (double)range->max);
-}
-
-static void print_json_layer(const srq_graph *graph, const srq_layer_measures *m, bool last)
-{
-    const srq_quantizer *q = &m->layer->quantizer;
-    char name[160], shape[CELL_SIZE];
-    print_shape(graph, m->layer, shape, sizeof shape);
-    printf("    {\"name\": %s, \"type\": \"%s\", \"shape\": \"%s\", \"bytes\": %.0f, \"float32_bytes\": %.0f",
-           srq_json_quote(m->layer->spec->name, name, sizeof name), m->layer->spec->type, shape, m->bytes,
-           m->float32_bytes);
-    if (m->weights)
-        printf(", \"weights\": %zu, \"weight_bits\": %d, \"activation_bits\": %d, \"zeros\": %.9g, \"macs\": %zu, "
-               "\"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f",
-               m->weights, m->weight_bits, m->input_bits, m->zeros, m->macs, m->bops, m->float32_bops, m->w8a8_bops);
-    else if (q->method)
-        printf(", \"activation_bits\": %d", q->bits);
-    if (q->method) printf(", \"method\": \"%s\"", q->method->name);
-    print_json_range("alpha", &m->alpha);
-    print_json_range("sigma", &m->sigma);
-    if (m->codes) printf(", \"codes\": %d, \"codes_used\": %d, \"error\": %.9g", m->codes, m->codes_used, m->error);
-    if (m->codes && m->error > 0) printf(", \"sqnr_db\": %.6g", srq_measures_decibels(m->error));
-    printf("}%s\n", last ? "" : ",");
-}
-
 static void print_json(const srq_config *config, const srq_progress_point *point, const srq_graph *graph,
-                       const srq_measures *m)
+                       const srq_measures *m, const srq_bits_history *history)
 {
     const srq_settings *s = srq_config_settings(config);
     char name[160];
@@ -162,23 +157,26 @@ static void print_json(const srq_config *config, const srq_progress_point *point
     if (point->evaluated)
         printf(" \"test_error\": %.9g, \"test_loss\": %.9g, \"test_count\": %ld,\n", point->test_error,
                point->test_loss, point->test_count);
-    printf(" \"weights\": %zu, \"mean_weight_bits\": %.9g, \"zeros\": %.9g, \"bytes\": %.0f, \"float32_bytes\": %.0f,\n"
-           " \"macs\": %zu, \"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f,\n \"layers\": [\n",
-           m->weights, m->mean_bits, m->zeros, m->bytes, m->float32_bytes, m->macs, m->bops, m->float32_bops,
-           m->w8a8_bops);
-    for (int i = 0; i < m->count; i++) print_json_layer(graph, &m->layers[i], i + 1 == m->count);
-    printf("  ]}\n");
+    printf(" ");
+    srq_measures_print_json(m, "\n    ", stdout);
+    printf(",\n \"bits_history\": [");
+    for (int i = 0; i < history->count; i++)
+        printf("%s{\"step\": %ld, \"layer\": %s, \"bits\": %d}", i ? ", " : "", history->changes[i].step,
+               srq_json_quote(srq_graph_layer(graph, history->changes[i].layer)->spec->name, name, sizeof name),
+               history->changes[i].bits);
+    printf("]}\n");
 }
 
-static srq_status show(const srq_config *config, const srq_progress_point *point, const srq_graph *graph, bool json)
+static srq_status show(const srq_config *config, const srq_progress_point *point, const srq_graph *graph,
+                       const srq_bits_history *history, bool json)
 {
     srq_measures *m = NULL;
     SRQ_TRY(srq_measures_create(graph, &m));
     srq_status status = SRQ_OK;
     if (json)
-        print_json(config, point, graph, m);
+        print_json(config, point, graph, m, history);
     else
-        status = print_table(config, point, graph, m);
+        status = print_table(config, point, graph, m, history);
     srq_measures_destroy(&m);
     return status;
 }
@@ -188,12 +186,14 @@ static srq_status inspect(const char *path, bool json)
     srq_config *config = NULL;
     srq_graph *graph = NULL;
     srq_progress_point point;
+    srq_bits_history history = {0};
     SRQ_TRY(srq_checkpoint_read_config(path, &config));
     const srq_graph_options options = {.capacity = 1};
     srq_status status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
-    if (status == SRQ_OK) status = srq_checkpoint_read(path, graph, NULL, &point, NULL);
+    if (status == SRQ_OK) status = srq_checkpoint_read(path, graph, NULL, &point, &history);
     if (status == SRQ_OK) status = srq_graph_prepare(graph);
-    if (status == SRQ_OK) status = show(config, &point, graph, json);
+    if (status == SRQ_OK) status = show(config, &point, graph, &history, json);
+    srq_bits_history_free(&history);
     srq_graph_destroy(&graph);
     srq_config_destroy(&config);
     return status;

@@ -1,5 +1,7 @@
 #include "experiments/measure.h"
 
+#include "io/run.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,14 @@ static void measure_codes(const srq_graph *graph, uint8_t *codes, srq_layer_meas
     m->error = signal > 0 ? noise / signal : 0;
 }
 
+static void measure_gates(const srq_graph *graph, srq_layer_measures *m)
+{
+    m->gates = m->layer->gates >= 0 ? m->layer->quantizer.gates.count : 0;
+    if (!m->gates) return;
+    const float *phi = srq_graph_values(graph) + srq_graph_parameter(graph, m->layer->gates)->offset;
+    for (int c = 0; c < m->gates; c++) m->open[c] = 1 / (1 + exp(-(double)phi[c]));
+}
+
 static void measure_weights(const srq_graph *graph, uint8_t *codes, srq_layer_measures *m)
 {
     const srq_parameter *weight = srq_graph_parameter(graph, m->layer->weight);
@@ -73,6 +83,7 @@ static void measure_weights(const srq_graph *graph, uint8_t *codes, srq_layer_me
     m->bops = (double)m->macs * m->weight_bits * m->input_bits;
     m->float32_bops = (double)m->macs * FLOAT32_BITS * FLOAT32_BITS;
     m->w8a8_bops = (double)m->macs * (quantized ? 8 : FLOAT32_BITS) * (m->input_bits < FLOAT32_BITS ? 8 : FLOAT32_BITS);
+    measure_gates(graph, m);
     if (quantized) {
         measure_codes(graph, codes, m);
         return;
@@ -157,4 +168,66 @@ void srq_measures_destroy(srq_measures **measures)
 double srq_measures_decibels(double error)
 {
     return -10 * log10(error);
+}
+
+/* --- As text */
+
+void srq_measures_shape(const srq_layer_measures *m, const srq_graph *graph, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    if (m->layer->weight < 0) {
+        snprintf(out, size, "%dx%dx%d", m->layer->output.height, m->layer->output.width, m->layer->output.channels);
+        return;
+    }
+    const srq_parameter *weight = srq_graph_parameter(graph, m->layer->weight);
+    for (int i = 0; i < weight->rank; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%zu", i ? "x" : "", weight->shape[i]);
+}
+
+static void print_range(const char *name, const srq_range *range, FILE *out)
+{
+    if (range->count == 1) fprintf(out, ", \"%s\": %.9g", name, (double)range->min);
+    if (range->count > 1)
+        fprintf(out, ", \"%s_count\": %zu, \"%s_min\": %.9g, \"%s_max\": %.9g", name, range->count, name,
+                (double)range->min, name, (double)range->max);
+}
+
+static void print_layer(const srq_graph *graph, const srq_layer_measures *m, FILE *out)
+{
+    const srq_quantizer *q = &m->layer->quantizer;
+    char name[160], shape[72];
+    srq_measures_shape(m, graph, shape, sizeof shape);
+    fprintf(out, "{\"name\": %s, \"type\": \"%s\", \"shape\": \"%s\", \"bytes\": %.0f, \"float32_bytes\": %.0f",
+            srq_json_quote(m->layer->spec->name, name, sizeof name), m->layer->spec->type, shape, m->bytes,
+            m->float32_bytes);
+    if (m->weights)
+        fprintf(out,
+                ", \"weights\": %zu, \"weight_bits\": %d, \"activation_bits\": %d, \"zeros\": %.9g, \"macs\": %zu, "
+                "\"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f",
+                m->weights, m->weight_bits, m->input_bits, m->zeros, m->macs, m->bops, m->float32_bops, m->w8a8_bops);
+    else if (q->method)
+        fprintf(out, ", \"activation_bits\": %d", q->bits);
+    if (q->method) fprintf(out, ", \"method\": \"%s\"", q->method->name);
+    print_range("alpha", &m->alpha, out);
+    print_range("sigma", &m->sigma, out);
+    if (m->codes)
+        fprintf(out, ", \"codes\": %d, \"codes_used\": %d, \"error\": %.9g", m->codes, m->codes_used, m->error);
+    if (m->codes && m->error > 0) fprintf(out, ", \"sqnr_db\": %.6g", srq_measures_decibels(m->error));
+    for (int c = 0; c < m->gates; c++) fprintf(out, "%s%.6g", c ? ", " : ", \"gates\": [", m->open[c]);
+    fputs(m->gates ? "]}" : "}", out);
+}
+
+void srq_measures_print_json(const srq_measures *m, const char *separator, FILE *out)
+{
+    fprintf(out,
+            "\"weights\": %zu, \"mean_weight_bits\": %.9g, \"zeros\": %.9g, \"bytes\": %.0f, \"float32_bytes\": %.0f, "
+            "\"macs\": %zu, \"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f, \"layers\": [",
+            m->weights, m->mean_bits, m->zeros, m->bytes, m->float32_bytes, m->macs, m->bops, m->float32_bops,
+            m->w8a8_bops);
+    for (int i = 0; i < m->count; i++) {
+        fprintf(out, "%s%s", i ? "," : "", separator);
+        print_layer(m->graph, &m->layers[i], out);
+    }
+    fputc(']', out);
 }

@@ -13,6 +13,8 @@
 #include "core/bits.h"
 #include "core/graph.h"
 
+#include <stdio.h>
+
 /* Values of one parameter that holds a tensor's step sizes or noise scales: one, or one for each output channel. */
 typedef struct srq_range {
     size_t count; /* 0: there is none, and min and max mean nothing */
@@ -31,8 +33,10 @@ typedef struct srq_layer_measures {
     double error;                /* |w - alpha code|^2 / |w|^2 over the layer's weights w; 0 if not quantized */
     double bytes, float32_bytes; /* packed, and with nothing quantized */
     size_t macs;
-    double bops, float32_bops; /* float32: 32 x 32 */
-    double w8a8_bops;          /* the same network with each quantized tensor at 8 bits */
+    double bops, float32_bops;   /* float32: 32 x 32 */
+    double w8a8_bops;            /* the same network with each quantized tensor at 8 bits */
+    int gates;                   /* of DropBits in force */
+    double open[SRQ_LEVELS_MAX]; /* their probabilities S(phi) */
 } srq_layer_measures;
 
 typedef struct srq_measures {
@@ -54,6 +58,12 @@ srq_status srq_measures_create(const srq_graph *graph, srq_measures **measures);
 /* Measures the graph again, as it is now: prepared after its last change. Allocates nothing. */
 void srq_measures_update(srq_measures *measures);
 void srq_measures_destroy(srq_measures **measures);
+
+/* "512x1024" of weights, "4x4x64" of an activation, into `out`. */
+void srq_measures_shape(const srq_layer_measures *layer, const srq_graph *graph, char *out, size_t size);
+/* Members of a JSON object, without its braces: totals, and "layers", a list whose objects each come after
+ * `separator`. */
+void srq_measures_print_json(const srq_measures *measures, const char *separator, FILE *out);
 
 /* Signal to quantization noise in decibels, -10 log10(error); the error must not be 0. */
 double srq_measures_decibels(double error);

@@ -88,6 +88,7 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
 void srq_trainer_destroy(srq_trainer *t)
 {
     srq_progress_destroy(&t->progress);
+    srq_measures_destroy(&t->measures);
     srq_run_close(&t->run);
     srq_reduce_destroy(&t->reduce);
     srq_optimizer_destroy(&t->optimizer);
@@ -386,6 +387,29 @@ static srq_status log_step(srq_trainer *t)
     return status;
 }
 
+/* With the measures of every layer. */
+static srq_status log_evaluation(srq_trainer *t)
+{
+    char *layers = NULL;
+    size_t size;
+    if (!t->measures) SRQ_TRY(srq_measures_create(t->graph, &t->measures));
+    srq_measures_update(t->measures);
+    FILE *out = open_memstream(&layers, &size);
+    if (!out) return srq_fail_memory(0, "the measures of the network");
+    if (t->learns_bits)
+        fprintf(out, "\"penalty\": %.9g, \"mean_gated_bits\": %.9g, ", t->point.penalty, srq_graph_mean_bits(t->graph));
+    srq_measures_print_json(t->measures, "", out);
+    srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
+    if (status == SRQ_OK)
+        status = srq_run_log(t->run, "eval",
+                             "\"step\": %ld, \"epoch\": %.4f, \"test_loss\": %.9g, \"test_error\": %.9g, "
+                             "\"test_count\": %ld, %s",
+                             t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
+                             t->point.test_loss, t->point.test_error, t->point.test_count, layers);
+    free(layers);
+    return status;
+}
+
 static srq_status evaluate(srq_trainer *t)
 {
     srq_metrics m;
@@ -405,8 +429,7 @@ static srq_status evaluate(srq_trainer *t)
     srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f  (%s)", t->point.step,
                       (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
                       t->point.test_loss, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
-    return srq_run_log(t->run, "eval", "\"step\": %ld, \"test_loss\": %.9g, \"test_error\": %.9g, \"test_count\": %ld",
-                       t->point.step, t->point.test_loss, t->point.test_error, t->point.test_count);
+    return log_evaluation(t);
 }
 
 static srq_status checkpoint(srq_trainer *t)

@@ -5,6 +5,7 @@
 #include "core/optimizer.h"
 #include "dist/reduce.h"
 #include "experiments/evaluate.h"
+#include "experiments/measure.h"
 #include "io/progress.h"
 #include "io/run.h"
 
@@ -21,6 +22,7 @@ typedef struct srq_trainer {
     srq_reduce *reduce;
     srq_run *run;           /* rank 0 only */
     srq_progress *progress; /* rank 0 only */
+    srq_measures *measures; /* rank 0 only */
     srq_progress_point point;
     srq_bits_history history; /* rank 0 only */
     srq_status noted;         /* whether the history could be kept; heard of at the next checkpoint */
