@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* What each shard contributes to a step besides its gradient. */
 enum { LOSS, CORRECT, COUNT, BAD_LAYER, STOP, GATHERED };
@@ -103,18 +103,22 @@ void srq_trainer_destroy(srq_trainer *t)
 
 /* --- Where to begin */
 
+static srq_status read_init(srq_trainer *t)
+{
+    const char *init = t->settings->train.init;
+    char path[4200];
+    if (strcmp(init, "random") == 0) return SRQ_OK;
+    srq_checkpoint_path(init, path, sizeof path);
+    srq_status status = srq_checkpoint_read_weights(path, t->graph);
+    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.init");
+}
+
 /* Every rank starts from the same numbers without a message: weights are functions of the seed or read from one file,
  * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
 static srq_status start_fresh(srq_trainer *t)
 {
-    const char *init = t->settings->train.init;
     srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
-    if (strcmp(init, "random") != 0) {
-        char path[4200];
-        srq_checkpoint_path(init, path, sizeof path);
-        srq_status status = srq_checkpoint_read_weights(path, t->graph);
-        if (status != SRQ_OK) return srq_fail_in(status, "train.init");
-    }
+    SRQ_TRY(read_init(t));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
     return srq_graph_start(t->graph, n);
@@ -194,6 +198,9 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
         SRQ_TRY(take_point(t, point, false));
         *found = true;
     }
+    char begun[4200];
+    snprintf(begun, sizeof begun, "%s/config.cfg", dir);
+    if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(read_init(t));
     SRQ_TRY(srq_run_open(dir, t->config, resume, &t->run));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));

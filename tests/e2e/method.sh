@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# The method in full: noise, gates, learned bit-lengths, schedules and settings of single layers give the same bits on
+# any number of ranks and across a resume; fine-tuning; bit-lengths that one run learns and another takes over.
+. "$(dirname "$0")/lib.sh"
+make_data
+make_configs
+all_ranks="1 2 3 8"
+[ "${SANITIZED:-OFF}" = ON ] && all_ranks="1 3"
+
+cat > "$WORK/all.cfg" << EOF
+model = "lenet.cfg"; data = { file = "slice.h5"; };
+train = { batch = 60; shards = 8; epochs = 2; checkpoint_every = "5it"; eval_every = "1ep"; log_every = "3it"; keep = 20; };
+optimizer = { gate_learning_rate = 0.3; };
+quantizer = {
+  method = "srq"; weight_bits = "6 until 14it, then 4"; activation_bits = "5 until 1ep, then 3 until 30it, then 2";
+  granularity = "channel"; sigma = "annealed";
+  layers = ( { name = "fc1"; bits = 8; granularity = "tensor"; estimator = "argmax"; }, { name = "act1"; method = "rq_st"; bits = 4; } );
+};
+dropbits = { mode = "learn"; penalty = 0.3; weights = "params"; target = 4.0; };
+EOF
+cat > "$WORK/rq.cfg" << EOF
+model = "lenet.cfg"; data = { file = "slice.h5"; };
+train = { batch = 60; shards = 8; epochs = 1; checkpoint_every = "5it"; keep = 20; };
+quantizer = { method = "rq"; weight_bits = 4; activation_bits = 3; granularity = "channel"; };
+EOF
+cat > "$WORK/regularize.cfg" << EOF
+model = "lenet.cfg"; data = { file = "slice.h5"; };
+train = { batch = 60; shards = 8; epochs = 1; checkpoint_every = "5it"; keep = 20; };
+quantizer = { method = "srq"; weight_bits = 5; activation_bits = 3; sigma = "fixed"; };
+dropbits = { mode = "regularize"; };
+EOF
+
+for name in all rq regularize; do
+  for ranks in $all_ranks; do
+    on_ranks "$ranks" train "$WORK/$name.cfg" --out "$WORK/$name-$ranks" > "$WORK/log" 2>&1 || fail "$name on $ranks ranks: $(tail -3 "$WORK/log")"
+    [ "$ranks" = 1 ] || expect 0 "equal: " "$SRQ" diff "$WORK/$name-1" "$WORK/$name-$ranks"
+  done
+  # Resumed from every moment that a checkpoint was kept of: before and after each change of bit-lengths.
+  for from in $(cd "$WORK/$name-1/checkpoints" && ls | sed '$d'); do
+    rm -rf "$WORK/again"
+    cp -r "$WORK/$name-1" "$WORK/again"
+    for file in "$WORK/again/checkpoints/"*; do [[ $(basename "$file") > $from ]] && rm "$file"; done
+    rm "$WORK/again/last.h5"
+    on_ranks 2 train "$WORK/$name.cfg" --out "$WORK/again" --resume auto > "$WORK/log" 2>&1 || fail "$name from $from: $(tail -3 "$WORK/log")"
+    expect 0 "equal: " "$SRQ" diff "$WORK/$name-1" "$WORK/again"
+    [ "${SANITIZED:-OFF}" = ON ] && break
+  done
+done
+
+# What was in force when, and what the log says of every layer.
+"$SRQ" inspect "$WORK/all-1" --json > "$WORK/inspect.json" || fail "inspect: $(cat "$WORK/inspect.json")"
+python3 - "$WORK/inspect.json" "$WORK/all-1/log.jsonl" << 'EOF' || fail "the history of bit-lengths"
+import json, sys
+seen = json.load(open(sys.argv[1]))
+acts = [(h["step"], h["bits"]) for h in seen["bits_history"] if h["layer"] == "act2"]
+assert acts == [(0, 5), (18, 3), (30, 2)], acts
+assert [(h["step"], h["bits"]) for h in seen["bits_history"] if h["layer"] == "act1"] == [(0, 4)]
+layers = {l["name"]: l for l in seen["layers"]}
+assert layers["act2"]["activation_bits"] == 2 and layers["fc1"]["method"] == "srq" and layers["act1"]["method"] == "rq_st"
+assert layers["conv1"]["alpha_count"] == 6 and "alpha" in layers["fc1"] and len(layers["fc1"]["gates"]) == 6
+for layer in ("conv1", "fc1", "fc2"):
+    l, bits = layers[layer], 2
+    for p in l["gates"]:
+        if p <= 0.5: break
+        bits += 1
+    assert l["weight_bits"] == bits, (layer, l)
+assert abs(layers["act2"]["sigma"] / layers["act2"]["alpha"] - 0.1) < 1e-3  # annealed to sigma_final
+evals = [e for e in map(json.loads, open(sys.argv[2])) if e["event"] == "eval"]
+assert len(evals) == 2 and all("gates" in l for e in evals for l in e["layers"] if l["name"] == "fc1")
+assert evals[0]["penalty"] != evals[1]["penalty"]  # the target moves lambda
+EOF
+
+# Learned bit-lengths in another configuration, and fine-tuning from its weights.
+cat > "$WORK/second.cfg" << EOF
+model = "lenet.cfg"; data = { file = "slice.h5"; };
+train = { batch = 60; shards = 8; epochs = 1; init = "all-1"; };
+quantizer = { method = "srq"; weight_bits = 8; activation_bits = 3;
+  @include "all-1/bits.cfg"
+};
+EOF
+expect 0 "done: test error" "$SRQ" train "$WORK/second.cfg" --out "$WORK/second"
+"$SRQ" inspect "$WORK/second" --json > "$WORK/second.json" || fail "inspect second"
+python3 - "$WORK/inspect.json" "$WORK/second.json" << 'EOF' || fail "learned bit-lengths are not those of the second run"
+import json, sys
+bits = [{l["name"]: l["weight_bits"] for l in json.load(open(f))["layers"] if "weight_bits" in l} for f in sys.argv[1:]]
+assert bits[0] == bits[1], bits
+EOF
+expect 3 "this is a checkpoint of another model" "$SRQ" train "$WORK/residual-run.cfg" --out "$WORK/wrong" --set train.init="$WORK/all-1"
+expect 3 "train.init: " "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/wrong" --set train.init="$WORK/nothing"
+[ ! -e "$WORK/wrong/config.cfg" ] || fail "a run directory was made for a train.init that cannot be read"
+
+# Mistakes.
+wrong() { # WORDS SETTINGS...
+  local words=$1
+  shift
+  expect 2 "$words" "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/wrong" "$@"
+}
+wrong "there is no bit to drop" --set dropbits.mode=learn
+wrong "no weights are quantized by srq" --set dropbits.mode=learn --set quantizer.method=lsq
+wrong "quantizer.weight_bits must be a bit-length, or a schedule" --set "quantizer.weight_bits=8 for 3ep"
+wrong "it must be from 1 to 8" --set "quantizer.weight_bits=9 until 3ep, then 4"
+layer() { # WORDS ENTRY
+  sed "s/^train/quantizer = { layers = ( $2 ); };\ntrain/" "$WORK/lenet-run.cfg" > "$WORK/layer.cfg"
+  expect 2 "$1" "$SRQ" train "$WORK/layer.cfg" --out "$WORK/wrong"
+}
+layer 'did you mean "conv1"?' '{ name = "conv"; bits = 8; }'
+layer 'has no setting "bit"; did you mean "bits"?' '{ name = "conv1"; bit = 8; }'
+layer 'is in quantizer.layers already' '{ name = "conv1"; bits = 8; }, { name = "conv1"; bits = 4; }'
+layer 'quantizes an activation' '{ name = "act1"; granularity = "channel"; }'
+layer 'needs the name of a layer' '{ bits = 4; }'
+finish
