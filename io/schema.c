@@ -352,6 +352,10 @@ static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits
                             s->path, made.bits[made.count]);
         if (!last && made.count + 1 < SRQ_STAGES_MAX) made.until[made.count] = until;
     }
+    /* As far as that can be said without knowing the data set. */
+    for (int i = 0; i + 2 < made.count; i++)
+        if (made.until[i].epochs == made.until[i + 1].epochs && made.until[i].count >= made.until[i + 1].count)
+            return srq_fail(SRQ_ERROR_USAGE, "%s: %s: each stage must end after the one before it", v->where, s->path);
     *to = made;
     return SRQ_OK;
 }

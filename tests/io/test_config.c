@@ -10,7 +10,10 @@ static const char good[] = "model = \"model.cfg\";\n"
                            "data = { file = \"sub/../d.h5\"; };\n"
                            "train = { batch = 64; epochs = 3; checkpoint_every = \"200it\"; };\n"
                            "optimizer = { learning_rate = 1; };\n"
-                           "quantizer = { method = \"srq\"; weight_bits = 3; };\n";
+                           "quantizer = { method = \"srq\"; weight_bits = 3; activation_bits = \"8 until 2ep, then "
+                           "4 until 500it, then 2\";\n  layers = ( { name = \"d\"; bits = \"6 until 1it, then 5\"; "
+                           "granularity = \"channel\"; }, { name = \"q\"; method = \"rq_st\"; bits = 7; } ); };\n"
+                           "dropbits = { mode = \"learn\"; };\n";
 static const char model[] = "name = \"net\";\n"
                             "input = { height = 8; width = 6; channels = 2; };\n"
                             "layers = (\n"
@@ -68,9 +71,40 @@ START_TEST(values_and_defaults)
     ck_assert_str_eq(a->quantizer.method, "srq");
     ck_assert_int_eq(a->quantizer.bits.bits[0], 3);
     ck_assert_int_eq(s->model.layers[2].stride[1], 2);
-    ck_assert_int_eq(s->model.layers[3].quantizer.bits.bits[0], 2);
+    ck_assert_int_eq(s->model.layers[3].quantizer.bits.bits[0], 7);
     ck_assert_str_eq(s->model.layers[4].inputs[1], "p");
     ck_assert(!s->model.layers[5].bias);
+    srq_config_destroy(&c);
+}
+END_TEST
+
+START_TEST(bit_lengths_over_training)
+{
+    srq_config *c = NULL;
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 0, NULL, &c) == SRQ_OK, "%s", srq_message());
+    const srq_settings *s = srq_config_settings(c);
+    const srq_bits_schedule *bits = &s->quantizer.activation_bits;
+    const long steps[] = {0, 199, 200, 499, 500, 1000000};
+    const int expected[] = {8, 8, 4, 4, 2, 2};
+    for (int i = 0; i < 6; i++) ck_assert_int_eq(srq_bits_at(bits, steps[i], 100), expected[i]);
+    srq_config_destroy(&c);
+}
+END_TEST
+
+/* What the quantizers of layers become from the group, the list of single layers, and the kind of layer. */
+START_TEST(quantizers_of_layers)
+{
+    srq_config *c = NULL;
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 0, NULL, &c) == SRQ_OK, "%s", srq_message());
+    const srq_layer_spec *layers = srq_config_settings(c)->model.layers;
+    const srq_quantizer_spec *a = &layers[0].quantizer, *q = &layers[3].quantizer, *d = &layers[5].quantizer;
+    ck_assert(a->dropbits == SRQ_DROPBITS_LEARN && !a->per_channel && a->bits.bits[0] == 3);
+    ck_assert(d->dropbits == SRQ_DROPBITS_LEARN && d->per_channel);
+    ck_assert_int_eq(srq_bits_at(&d->bits, 0, 1), 6);
+    ck_assert_int_eq(srq_bits_at(&d->bits, 1, 1), 5);
+    ck_assert_str_eq(q->method, "rq_st");
+    ck_assert_int_eq(q->bits.count, 1);
+    ck_assert(q->dropbits == SRQ_DROPBITS_OFF && !q->per_channel);
     srq_config_destroy(&c);
 }
 END_TEST
@@ -139,6 +173,26 @@ START_TEST(mistakes_in_configurations)
          ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
         {"quantizer = { weight_bits = true; };\n",
          ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
+        {"quantizer = { weight_bits = \"8 until 5\"; };\n", ":3: quantizer.weight_bits must be a bit-length, or a"},
+        {"quantizer = { weight_bits = \"8 until 0ep, then 4\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then 12\"; };\n",
+         ":3: quantizer.weight_bits has a bit-length of 12"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then 4 until 3ep, then 2\"; };\n",
+         ":3: quantizer.weight_bits: each stage must end after the one before it"},
+        {"quantizer = { weight_bits = \"1 until 1it 2 until 2it 3 until 3it 4 until 4it 5 until 5it 6 until 6it 7 "
+         "until "
+         "7it 8 until 8it 7\"; };\n",
+         ":3: quantizer.weight_bits has more than 8 stages"},
+        {"quantizer = { layers = 3; };\n", ":3: quantizer.layers must be a list"},
+        {"quantizer = { layers = ( 3 ); };\n", ":3: an entry of quantizer.layers must be a group"},
+        {"quantizer = { layers = ( { name = \"x\"; } ); };\n",
+         ":3: no conv, dense or quantize layer of the model is called \"x\"; did you mean"},
+        {"quantizer = { layers = ( { name = \"a\"; bits = 9; } ); };\n", ":3: bits is 9, but must be from 1 to 8"},
+        {"quantizer = {\n layers = ( { name = \"a\"; method = \"lsg\"; } ); };\n",
+         ":4: method is \"lsg\", but must be"},
+        {"dropbits = { mode = \"learn\"; };\n", ": dropbits.mode is \"learn\", but there is no bit to drop"},
         {"train = { checkpoint_every = \"3weeks\"; };\n",
          ":3: train.checkpoint_every must be a number of steps or epochs"},
         /* libconfig 1.5 would read 705032704. */
@@ -283,12 +337,13 @@ START_TEST(overrides)
                           "train.epochs=7",
                           "train.epochs=8",
                           "quantizer.method=lsq",
+                          "dropbits.mode=off",
                           "optimizer.method=\"sgd\"",
                           "train.eval_every=5",
                           "data.file=2024"};
     char here[3000], expected[4000];
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
-    ck_assert_msg(srq_config_load(scratch("c.cfg"), 8, sets, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 9, sets, &c) == SRQ_OK, "%s", srq_message());
     const srq_settings *s = srq_config_settings(c);
     ck_assert_int_eq(s->train.batch, 32);
     ck_assert_int_eq(s->train.epochs, 8);
@@ -374,6 +429,8 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, values_and_defaults);
+    tcase_add_test(tests, bit_lengths_over_training);
+    tcase_add_test(tests, quantizers_of_layers);
     tcase_add_test(tests, resolved_text_reads_back);
     tcase_add_test(tests, differences_are_named);
     tcase_add_test(tests, mistakes_in_configurations);
