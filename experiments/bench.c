@@ -243,13 +243,14 @@ static srq_status create_runner(const bench_options *o, const contender *c, runn
 {
     char quoted[4200], text[8400];
     const bool built_in = !o->model;
-    snprintf(
-        text, sizeof text,
-        "model = %s; data = { file = \"none\"; }; train = { batch = 128; shards = 8; }; quantizer = { method = "
-        "\"%s\"; estimator = \"%s\"; weight_bits = %d; activation_bits = %d; }; dropbits = { mode = \"%s\"; min_bits = "
-        "1; };",
-        built_in ? lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
-        c->estimator[0] ? c->estimator : "full", STEP_BITS, STEP_BITS, c->dropbits ? "regularize" : "off");
+    snprintf(text, sizeof text,
+             "model = %s; data = { file = \"none\"; }; train = { batch = 128; shards = 8; }; quantizer = { method = "
+             "\"%s\"; estimator = \"%s\"; activation_estimator = \"%s\"; weight_bits = %d; activation_bits = %d; }; "
+             "dropbits = { mode = \"%s\"; min_bits = "
+             "1; };",
+             built_in ? lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
+             c->estimator[0] ? c->estimator : "full", c->estimator[0] ? c->estimator : "full", STEP_BITS, STEP_BITS,
+             c->dropbits ? "regularize" : "off");
     SRQ_TRY(srq_config_parse(text, built_in ? "the built-in model" : "--model", &r->config));
     return srq_step_timer_create(r->config, &r->timer);
 }

@@ -65,6 +65,32 @@ static srq_status read_config(srq_comm *comm, int argc, char **argv, train_optio
     return srq_share_config(comm, status, config);
 }
 
+/* "3", or "8, then 4" of a schedule. */
+static const char *print_stages(const srq_bits_schedule *bits, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < bits->count && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%d", i ? ", then " : "", bits->bits[i]);
+    return out;
+}
+
+static void describe_quantizer(const srq_settings *s, char *out, size_t size)
+{
+    char weights[128], activations[128];
+    if (strcmp(s->quantizer.method, "float32") == 0) {
+        snprintf(out, size, "float32");
+        return;
+    }
+    snprintf(out, size, "%s%s, %s-bit weights, %s-bit activations%s", s->quantizer.method,
+             strcmp(s->quantizer.method, "srq") == 0 && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "",
+             print_stages(&s->quantizer.weight_bits, weights, sizeof weights),
+             print_stages(&s->quantizer.activation_bits, activations, sizeof activations),
+             strcmp(s->dropbits.mode, "learn") == 0 ? " at the start, bit-lengths learned"
+             : strcmp(s->dropbits.mode, "off") == 0 ? ""
+                                                    : ", DropBits");
+}
+
 static void say_start(const srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
@@ -74,11 +100,8 @@ static void say_start(const srq_trainer *t, const char *dir)
         const srq_parameter *p = srq_graph_parameter(t->graph, i);
         if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS) count += (long)p->count;
     }
-    bool quantized = strcmp(s->quantizer.method, "float32") != 0;
-    char bits[64] = "float32";
-    if (quantized)
-        snprintf(bits, sizeof bits, "%s, %d-bit weights, %d-bit activations", s->quantizer.method,
-                 s->quantizer.weight_bits.bits[0], s->quantizer.activation_bits.bits[0]);
+    char bits[400];
+    describe_quantizer(s, bits, sizeof bits);
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
                       srq_grouped(t->batches.count, images, sizeof images));
@@ -99,6 +122,9 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
     srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
                       was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
                       dir);
+    if (t->learns_bits)
+        srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
+                          dir);
 }
 
 static srq_status train(srq_comm *comm, const srq_config *config, const train_options *options)

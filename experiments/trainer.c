@@ -432,10 +432,12 @@ static srq_status evaluate(srq_trainer *t)
     t->recent_since += took; /* not part of the rate of training */
     t->started += took;
     if (!t->run) return SRQ_OK;
-    char elapsed[32];
-    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f  (%s)", t->point.step,
+    char elapsed[32], learned[96] = "";
+    if (t->learns_bits)
+        snprintf(learned, sizeof learned, "  %.2f-bit weights under their gates", srq_graph_mean_bits(t->graph));
+    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
                       (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
-                      t->point.test_loss, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
+                      t->point.test_loss, learned, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
     return log_evaluation(t);
 }
 

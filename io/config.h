@@ -57,7 +57,7 @@ typedef struct srq_settings {
         double momentum;            /* 0.9: sgd */
         double beta1, beta2;        /* 0.9, 0.999: adam */
         double epsilon;             /* 1e-8: adam */
-        double gate_learning_rate;  /* 1e-2: logits of DropBits' gates */
+        double gate_learning_rate;  /* 2e-3: logits of DropBits' gates */
         double weight_decay;        /* 0: on conv and dense weights only, added to the gradient */
     } optimizer;
     struct {
@@ -69,7 +69,8 @@ typedef struct srq_settings {
     } schedule;
     struct {
         char method[16];                   /* "srq" | "lsq" | "ste" | "rq" | "rq_st" | "float32" */
-        char estimator[16];                /* "full" | "argmax" */
+        char estimator[16];                /* "full" | "argmax": of weights */
+        char activation_estimator[16];     /* "full" | "argmax" */
         srq_bits_schedule weight_bits;     /* 2 */
         srq_bits_schedule activation_bits; /* 2 */
         char granularity[16];              /* "tensor" | "channel": of the weights' alpha and sigma */

@@ -382,14 +382,15 @@ static srq_estimator estimator_of(const char *name)
 static srq_quantizer_spec base_quantizer(const srq_settings *s, bool activation)
 {
     static const char *const modes[] = {"off", "regularize", "learn"};
-    srq_quantizer_spec spec = {.estimator = estimator_of(s->quantizer.estimator),
-                               .bits = activation ? s->quantizer.activation_bits : s->quantizer.weight_bits,
-                               .per_channel = !activation && strcmp(s->quantizer.granularity, "channel") == 0,
-                               .sigma_ratio = (float)s->quantizer.sigma_ratio,
-                               .temperature = (float)s->quantizer.temperature,
-                               .reach = (float)s->quantizer.local_grid,
-                               .min_bits = s->dropbits.min_bits,
-                               .open = (float)s->dropbits.open};
+    srq_quantizer_spec spec = {
+        .estimator = estimator_of(activation ? s->quantizer.activation_estimator : s->quantizer.estimator),
+        .bits = activation ? s->quantizer.activation_bits : s->quantizer.weight_bits,
+        .per_channel = !activation && strcmp(s->quantizer.granularity, "channel") == 0,
+        .sigma_ratio = (float)s->quantizer.sigma_ratio,
+        .temperature = (float)s->quantizer.temperature,
+        .reach = (float)s->quantizer.local_grid,
+        .min_bits = s->dropbits.min_bits,
+        .open = (float)s->dropbits.open};
     snprintf(spec.method, sizeof spec.method, "%s", s->quantizer.method);
     for (int i = 0; !activation && i < 3; i++)
         if (strcmp(s->dropbits.mode, modes[i]) == 0) spec.dropbits = (srq_dropbits)i;

@@ -18,7 +18,7 @@ compare() { # NAME CONFIG SETTINGS...
 for method in $methods; do
   compare "lenet-$method" "$WORK/lenet-run.cfg" --set quantizer.method=$method
 done
-compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05
+compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05
 compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
 compare shards "$WORK/lenet-run.cfg" --set train.shards=11
 
