@@ -5,11 +5,11 @@ make_configs
 quick=(bench quantizer --seconds 0.01 --elements 20000)
 expect 0 "A training step of lenet5 on one core, 2/2 bits, batch of 128 in 8 shards" "$SRQ" "${quick[@]}"
 for bits in 2 3 4 6 8; do
-  for method in ste lsq "srq full" "srq argmax"; do
+  for method in ste lsq rq rq_st "srq full" "srq argmax" "full\\+DropBits" "argmax\\+DropBits"; do
     grep -qE "^ +$bits  $method +[0-9.e+]+ \[.*\.\..*\] +[0-9.e+]+ \[.*\.\..*\]$" "$WORK/out" || fail "no line of $method at $bits bits: $(cat "$WORK/out")"
   done
 done
-for method in float32 lsq "srq full" "srq argmax"; do
+for method in float32 lsq rq rq_st "srq full" "srq argmax" "full\\+DropBits" "argmax\\+DropBits"; do
   grep -qE "^$method +[0-9.e+]+ \[.*\] +[0-9]+ +[0-9.]+ % \[.*\]$" "$WORK/out" || fail "no training step with $method: $(cat "$WORK/out")"
 done
 
@@ -20,12 +20,15 @@ import json, sys
 d = json.load(open(sys.argv[1]))
 q = d["quantizers"]
 assert d["elements"] == 20000 and d["tensor_bytes"] == 80000 and d["isa"]
-assert len({(x["method"], x["estimator"], x["bits"], x["direction"]) for x in q}) == len(q) == 4 * 2 * 2
+key = lambda x: (x["method"], x["estimator"], x["dropbits"])
+contenders = [("ste", "", False), ("lsq", "", False), ("rq", "", False), ("rq_st", "", False), ("srq", "full", False),
+              ("srq", "argmax", False), ("srq", "full", True), ("srq", "argmax", True)]
+assert sorted(key(x) + (x["bits"], x["direction"]) for x in q) == sorted(
+    c + (bits, direction) for c in contenders for bits in (3, 8) for direction in ("forward", "backward"))
 assert all(0 < x["least"] <= x["elements_per_second"] <= x["most"] and x["alpha"] > 0 for x in q)
-assert {x["bits"] for x in q} == {3, 8}
 s = d["step"]
 assert s["model"] == "lenet5" and s["batch"] == 128 and s["shards"] == 8
-assert [x["method"] for x in s["methods"]] == ["float32", "lsq", "srq", "srq"]
+assert [key(x) for x in s["methods"]] == [("float32", "", False)] + contenders[1:]
 assert s["methods"][0]["quantizer_share"] == 0 and all(0 < x["quantizer_share"] < 1 for x in s["methods"][1:])
 EOF
 
