@@ -19,7 +19,7 @@ PIECE = 2**18  # probabilities of a piece: 1 MB for each of those tensors
 
 
 def quantize(x, alpha, sigma, codes, estimator):
-    """Hard forward; the backward of method.md, section 3, by autograd."""
+    """Hard forward; the backward of docs/method.md by autograd."""
     grid = alpha * codes
     edges = torch.cat([grid - alpha / 2, grid[-1:] + alpha / 2])
     s = torch.sigmoid((edges - x.unsqueeze(-1)) / sigma)
