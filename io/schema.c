@@ -312,22 +312,23 @@ static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span
     return SRQ_OK;
 }
 
-/* One stage: "8", "8 until 5ep"; *text moves past it. */
+/* One stage: "8", "8 until 5ep", "8 until epoch 5", in steps "8 until 500it", "8 until step 500"; *text moves past it. */
 static bool read_stage(const char **text, int *bits, srq_span *until, bool *last)
 {
     int used = 0;
-    char unit[3] = "";
+    char unit[6] = "";
     *until = (srq_span){0};
     if (sscanf(*text, " %d%n", bits, &used) != 1) return false;
     *text += used;
     used = 0;
-    *last = sscanf(*text, " until %ld%2[a-z]%n", &until->count, unit, &used) != 2;
+    *last = sscanf(*text, " until %9ld%2[a-z]%n", &until->count, unit, &used) != 2 &&
+            sscanf(*text, " until %5[a-z] %9ld%n", unit, &until->count, &used) != 2;
     if (*last) return (*text)[strspn(*text, " ")] == '\0';
     *text += used;
-    until->epochs = strcmp(unit, "ep") == 0;
+    until->epochs = strcmp(unit, "ep") == 0 || strcmp(unit, "epoch") == 0;
     *text += strspn(*text, " ,");
     if (strncmp(*text, "then ", 5) == 0) *text += 5;
-    return until->count > 0 && (until->epochs || strcmp(unit, "it") == 0);
+    return until->count > 0 && (until->epochs || strcmp(unit, "it") == 0 || strcmp(unit, "step") == 0);
 }
 
 static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits_schedule *to)
