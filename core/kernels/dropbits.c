@@ -10,9 +10,9 @@
  * c = [(d+1) Q_{d+1}/(s+Q_{d+1})^2 - d Q_d/(s+Q_d)^2] / ((1 - Q_1) w), are
  *     d log w / dx = eta/sigma + const,    d log w / dsigma = -(rho c - gap eta)/sigma + const,
  * const the same for all codes. By homogeneity d/dalpha = (c - a_p eta)/sigma with e_p = alpha a_p.
- * So with r ~ m w all derivatives of E = sum g r are covariances of delta = kappa - p with eta and with c: they are
- * taken around p, the middle of what has mass, so little cancels. One loop over the codes within the window gives
- * the sums for both estimators; nothing depends on 2^b.
+ * So with r ~ m w all derivatives of E = sum g r are covariances of kappa with eta and with c. They are taken with
+ * delta = kappa - own, from the hard code, which has most of the mass, so little cancels. One loop over the codes
+ * within the window gives the sums for both estimators; nothing depends on 2^b.
  *
  * The hard code: m p is largest at the nearest code, or at the end code L_c - 1/2 of a smaller grid. p is log-concave,
  * so the largest moves up with t, and end code L_c - 1/2 wins until t reaches a threshold T_c >= L_c that is the same
@@ -127,11 +127,12 @@ static bool quantize(size_t n, const float *x, const srq_grid *grid, const srq_l
     return sum == 0;
 }
 
-/* Sums over the codes of one pack of elements; `own` is the hard code's share of them. */
+/* Sums over the codes of one pack of elements. For argmax the hard code, own, is apart from the others: where it has
+ * nearly all the mass its gradient is what little the others have, which its own terms would swamp. */
 typedef struct moments {
     pack mass, delta, eta, eta_delta, c, c_delta;
     pack own_mass, own_eta, own_c, own_mask;
-    pack level[SRQ_LEVELS_MAX], level_delta[SRQ_LEVELS_MAX]; /* unmasked, of all codes above level i */
+    pack level[SRQ_LEVELS_MAX], level_delta[SRQ_LEVELS_MAX]; /* unmasked, of each level's codes; argmax: but own */
 } moments;
 
 /* What the compiler shall know when it makes the loops: each case is compiled apart, with its sums in registers. */
@@ -142,33 +143,39 @@ typedef struct kind {
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kappa, pack own, float offset, pack w,
+ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kappa, pack own, pack w,
                             pack eta, pack c)
 {
-    const pack zero = {0}, delta = zero + offset;
+    const pack zero = {0}, delta = kappa - own;
     const pack size = pack_if_above(zero, kappa, -kappa, kappa);
     w = pack_if_above(zero + t->largest, size, w, zero);
     c = pack_if_above(zero + t->largest, size, c, zero);
-    const pack wd = w * delta;
+    const pack_mask is_own = kappa == own;
+    const pack wd = w * delta, counted = k.argmax ? pack_where(~is_own, w) : w;
     pack mask = zero + 1;
 #pragma GCC unroll 8
     for (int i = 0; i < k.levels; i++) {
         const pack limit = zero + t->limit[i];
         mask = pack_if_above(size, limit, zero + t->mask[i + 1], mask);
-        m->level[i] += pack_if_above(size, limit, w, zero);
-        if (!k.argmax) m->level_delta[i] += pack_if_above(size, limit, wd, zero);
+        /* Of this level alone: a difference of larger sums would lose it where the level above is nearer. */
+        const pack_mask above = i + 1 < k.levels ? size > zero + t->limit[i + 1] : (pack_mask){0};
+        const pack_mask inside = (size > limit) & ~above;
+        m->level[i] += pack_where(inside, counted);
+        if (!k.argmax) m->level_delta[i] += pack_where(inside, wd);
     }
     const pack mw = mask * w, mc = mask * c, me = mw * eta;
-    m->mass += mw;
-    m->eta += me;
-    m->c += mc;
     if (k.argmax) {
-        const pack_mask is_own = kappa == own;
+        m->mass += pack_where(~is_own, mw);
+        m->eta += pack_where(~is_own, me);
+        m->c += pack_where(~is_own, mc);
         m->own_mass += pack_where(is_own, w);
         m->own_eta += pack_where(is_own, eta);
         m->own_c += pack_where(is_own, c);
         m->own_mask += pack_where(is_own, mask);
     } else {
+        m->mass += mw;
+        m->eta += me;
+        m->c += mc;
         m->delta += mw * delta;
         m->eta_delta += me * delta;
         m->c_delta += mc * delta;
@@ -182,10 +189,9 @@ ALWAYS_INLINE void sum_codes(const kind k, const tables *t, moments *m, pack s, 
     pack lower = 1 / (s + q[-t->window - 1]);
     for (int d = -t->window - 1; d <= t->window; d++) {
         const pack upper = 1 / (s + q[d + 1]), low = q[d] * lower, up = q[d + 1] * upper;
-        const float offset = (float)d + 0.5f;
         const pack w = low * upper, eta = s * lower + s * upper;
         const pack c = ((float)(d + 1) * (up * upper) - (float)d * (low * lower)) * t->share;
-        add_code(k, t, m, p + offset, own, offset, w, eta, c);
+        add_code(k, t, m, p + ((float)d + 0.5f), own, w, eta, c);
         lower = upper;
     }
 }
@@ -211,34 +217,26 @@ ALWAYS_INLINE void full_answer(const kind k, const tables *t, const moments *m, 
     a->sigma = at->sign * (at->gap * by_x - t->rho * by_c);
 #pragma GCC unroll 8
     for (int i = 0; i < k.levels; i++) {
-        pack w = m->level[i], wd = m->level_delta[i];
-        if (i + 1 < k.levels) {
-            w -= m->level[i + 1];
-            wd -= m->level_delta[i + 1];
-        }
-        a->gate[i] = at->sign * (float)t->alpha * ((wd - mean * w) * inverse);
+        a->gate[i] = at->sign * (float)t->alpha * ((m->level_delta[i] - mean * m->level[i]) * inverse);
     }
 }
 
 ALWAYS_INLINE void argmax_answer(const kind k, const tables *t, const moments *m, const place *at, answer *a)
 {
     const pack zero = {0};
-    const pack inverse = 1 / m->mass, rate = m->own_mask * m->own_mass * inverse;
+    const pack own = m->own_mask * m->own_mass, inverse = 1 / (own + m->mass), rate = own * inverse;
     const pack code = at->own - 0.5f * at->sign, edge = at->p - 0.5f * at->sign;
     const pack point = (float)t->alpha * code;
-    const pack by_x = rate * (m->own_eta - m->eta * inverse) / t->sigma;
-    const pack by_c = rate * (m->own_c / m->own_mass - m->c * inverse) / t->sigma;
+    const pack by_x = rate * ((m->own_eta * m->mass - m->eta) * inverse) / t->sigma;
+    const pack by_c = rate * ((m->own_c / m->own_mass * m->mass - m->c) * inverse) / t->sigma;
     a->dx = point * by_x;
     a->alpha = at->sign * (code + point * (by_c - edge * by_x));
     a->sigma = at->sign * point * (at->gap * by_x - t->rho * by_c);
 #pragma GCC unroll 8
     for (int i = 0; i < k.levels; i++) {
-        pack mine = pack_if_above(at->own, zero + t->limit[i], m->own_mass, zero), w = m->level[i];
-        if (i + 1 < k.levels) {
-            w -= m->level[i + 1];
-            mine = pack_if_above(zero + t->limit[i + 1], at->own, mine, zero);
-        }
-        a->gate[i] = at->sign * point * ((mine - rate * w) * inverse);
+        pack mine = pack_if_above(at->own, zero + t->limit[i], m->own_mass, zero);
+        if (i + 1 < k.levels) mine = pack_if_above(zero + t->limit[i + 1], at->own, mine, zero);
+        a->gate[i] = at->sign * point * ((mine * (m->mass * inverse) - rate * m->level[i]) * inverse);
     }
 }
 
@@ -256,9 +254,9 @@ static inline void find_place(const tables *t, const float *x, place *at)
     pack_store(p, at->p);
     pack_store(sign, at->sign);
     for (int l = 0; l < PACK; l++) {
-        /* In float64, where the product is exact. */
+        /* In float64, where the product is exact. Farther out than 80 sigma nothing changes any more. */
         const double x_there = (double)sign[l] * ((double)x[l] + 0.5 * t->alpha);
-        gap[l] = (float)((t->alpha * (double)p[l] - x_there) / (double)t->sigma);
+        gap[l] = (float)fmax(-80, fmin(80, (t->alpha * (double)p[l] - x_there) / (double)t->sigma));
     }
     for (int l = 0; l < PACK; l++) s[l] = exp_lane(gap[l]);
     at->s = pack_load(s);
