@@ -41,11 +41,12 @@ static double at(const double *x, const srq_tensor *t, int i, int y, int z, int 
     return x[((size_t)(i * t->height + y) * (size_t)t->width + (size_t)z) * (size_t)t->channels + (size_t)c];
 }
 
-static double rounded(const srq_quantizer *q, double x)
+static double rounded(const srq_quantizer *q, size_t row, double x)
 {
-    double v = rint((double)((float)x / q->grid.alpha));
+    const float alpha = q->alpha ? q->alpha[row] : q->grid.alpha;
+    double v = rint((double)((float)x / alpha));
     v = fmin(fmax(v, q->grid.min), q->grid.max);
-    return (double)q->grid.alpha * v;
+    return (double)alpha * v;
 }
 
 static const double *value(const net *n, const char *layer, const char *name)
@@ -139,7 +140,7 @@ static void run_layer(net *n, const srq_layer *l, double *images)
         }
     if (strcmp(l->spec->type, "quantize") != 0 || !l->quantizer.method) return;
     for (size_t i = 0; i < count; i++) {
-        if (!n->frozen) n->residual[l->index][i] = rounded(&l->quantizer, y[i]) - y[i];
+        if (!n->frozen) n->residual[l->index][i] = rounded(&l->quantizer, 0, y[i]) - y[i];
         y[i] += n->residual[l->index][i];
     }
 }
@@ -225,8 +226,10 @@ static void freeze_values(net *n)
         if (l->weight < 0 || !l->quantizer.method) continue;
         const srq_parameter *w = srq_graph_parameter(n->graph, l->weight);
         n->weight_residual[i] = calloc(w->count, sizeof(double));
+        const size_t row = w->count / (size_t)l->quantizer.channels;
         for (size_t k = 0; k < w->count; k++)
-            n->weight_residual[i][k] = rounded(&l->quantizer, n->values[w->offset + k]) - n->values[w->offset + k];
+            n->weight_residual[i][k] =
+                rounded(&l->quantizer, k / row, n->values[w->offset + k]) - n->values[w->offset + k];
     }
 }
 
@@ -344,10 +347,12 @@ START_TEST(residual_block)
 END_TEST
 
 /* With straight-through quantizers whose ranges hold everything, gradients are those of the network with what rounding
- * adds held fixed: codes, scales and their way through convolution, dense and the float32 copies for add and pool. */
+ * adds held fixed: codes, scales and their way through convolution, dense and the float32 copies for add and pool.
+ * Loop: one step size for each weight tensor, and one for each output channel, all different. */
 START_TEST(quantized_networks)
 {
     net n;
+    const bool per_channel = _i;
     start(&n, 6, 5, 2);
     add(&n, "q0", "quantize", "input");
     with_window(add(&n, "a", "conv", "q0"), 3, 3, 3, 1, 1, 1, 1);
@@ -364,12 +369,16 @@ START_TEST(quantized_networks)
         srq_layer_spec *l = &n.layers[i];
         snprintf(l->quantizer.method, sizeof l->quantizer.method, "ste");
         l->quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {8}};
+        l->quantizer.per_channel = per_channel && strcmp(l->type, "quantize") != 0;
     }
     build(&n);
     for (int p = 0; p < srq_graph_parameter_count(n.graph); p++) {
         const srq_parameter *q = srq_graph_parameter(n.graph, p);
-        if (q->kind == SRQ_PARAMETER_ALPHA)
-            srq_graph_values(n.graph)[q->offset] = strstr(q->name, "weight") ? 0.02f : 0.1f;
+        if (q->kind != SRQ_PARAMETER_ALPHA) continue;
+        const bool of_weights = strstr(q->name, "weight");
+        ck_assert_uint_eq(q->count, !per_channel || !of_weights ? 1 : q->name[0] == 'c' ? 4 : 3);
+        for (size_t c = 0; c < q->count; c++)
+            srq_graph_values(n.graph)[q->offset + c] = of_weights ? 0.02f + 0.003f * (float)c : 0.1f;
     }
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
     ck_assert_int_eq(srq_graph_layer(n.graph, 3)->output.operand.dtype, SRQ_UINT8);
@@ -608,7 +617,7 @@ int main(void)
     tcase_add_test(tests, convolutions);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, residual_block);
-    tcase_add_test(tests, quantized_networks);
+    tcase_add_loop_test(tests, quantized_networks, 0, 2);
     tcase_add_test(tests, codes_give_exact_sums);
     tcase_add_test(tests, batch_norm_statistics);
     tcase_add_test(tests, no_images_give_no_gradient);

@@ -275,6 +275,54 @@ START_TEST(start_finds_the_least_error)
 }
 END_TEST
 
+/* A row with an (alpha, sigma) of its own is a tensor of its own, bit for bit, in every direction and method that does
+ * not draw noise (that of rq goes by the row's place). */
+START_TEST(rows_are_tensors)
+{
+    enum { ROWS = 3, LENGTH = 37, COUNT = ROWS * LENGTH };
+    static const char *const methods[] = {"ste", "lsq", "srq", "srq"};
+    const srq_vector *v = srq_vector_best(NULL);
+    float x[COUNT], dy[COUNT], alpha[ROWS], sigma[ROWS];
+    srq_random_normal(5, SRQ_RANDOM_TEST, 1, COUNT, 1, x);
+    srq_random_normal(5, SRQ_RANDOM_TEST, 2, COUNT, 1, dy);
+    for (int i = LENGTH; i < COUNT; i++) x[i] *= i < 2 * LENGTH ? 0.1f : 20;
+    for (int m = 0; m < 4; m++)
+        for (int bits = 1; bits <= 8; bits++) {
+            srq_quantizer_spec spec = {.bits = {.count = 1, .bits = {bits}}, .sigma_ratio = 0.3f, .per_channel = true};
+            spec.estimator = m == 3 ? SRQ_ESTIMATOR_ARGMAX : SRQ_ESTIMATOR_FULL;
+            snprintf(spec.method, sizeof spec.method, "%s", methods[m]);
+            srq_quantizer all, one;
+            int8_t codes[COUNT], own_codes[LENGTH];
+            float values[COUNT], own_values[LENGTH], dx[COUNT], own_dx[LENGTH], by[2][ROWS], own_by[2], start[2];
+            ck_assert_int_eq(srq_quantizer_init(&spec, true, ROWS, &all), SRQ_OK);
+            srq_quantizer_start(&all, v, COUNT, x, alpha, sigma);
+            ck_assert(alpha[1] < alpha[0] && alpha[0] < alpha[2]);
+            all.alpha = alpha, all.sigma = sigma, all.training = true;
+            ck_assert(srq_quantizer_forward(&all, v, COUNT, x, codes));
+            ck_assert(srq_quantizer_values(&all, v, COUNT, x, values));
+            srq_quantizer_backward(&all, v, COUNT, COUNT, x, dy, dx, by[0], by[1], NULL);
+            spec.per_channel = false;
+            for (int row = 0; row < ROWS; row++) {
+                const float *from = x + row * LENGTH;
+                ck_assert_int_eq(srq_quantizer_init(&spec, true, 1, &one), SRQ_OK);
+                srq_quantizer_start(&one, v, LENGTH, from, &start[0], &start[1]);
+                ck_assert_float_eq(start[0], alpha[row]);
+                ck_assert_float_eq(start[1], sigma[row]);
+                one.grid.alpha = alpha[row], one.grid.sigma = sigma[row], one.training = true;
+                ck_assert(srq_quantizer_forward(&one, v, LENGTH, from, own_codes));
+                ck_assert(srq_quantizer_values(&one, v, LENGTH, from, own_values));
+                srq_quantizer_backward(&one, v, LENGTH, LENGTH, from, dy + row * LENGTH, own_dx, &own_by[0], &own_by[1], NULL);
+                ck_assert_mem_eq(codes + row * LENGTH, own_codes, sizeof own_codes);
+                ck_assert_mem_eq(values + row * LENGTH, own_values, sizeof own_values);
+                ck_assert_mem_eq(dx + row * LENGTH, own_dx, sizeof own_dx);
+                ck_assert_float_eq(by[0][row], own_by[0]);
+                if (m >= 2) ck_assert_float_eq(by[1][row], own_by[1]);
+                for (int i = 0; i < LENGTH; i++) ck_assert_float_eq(own_values[i], alpha[row] * (float)own_codes[i]);
+            }
+        }
+}
+END_TEST
+
 /* Every function of the table, bit for bit, over lengths around the width of vectors. */
 START_TEST(instruction_sets_agree)
 {
@@ -364,6 +412,7 @@ int main(void)
     tcase_add_test(tests, codes_round_and_clamp);
     tcase_add_test(tests, bad_numbers_are_reported);
     tcase_add_test(tests, start_finds_the_least_error);
+    tcase_add_test(tests, rows_are_tensors);
     tcase_add_test(tests, instruction_sets_agree);
     tcase_add_test(tests, unknown_names_are_refused);
     suite_add_tcase(suite, tests);

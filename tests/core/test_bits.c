@@ -1,0 +1,210 @@
+/* What learned bit-lengths cost and how they are noted: penalties, means and bit operations by hand, their gradients
+ * against central differences. */
+#include "core/bits.h"
+#include "tests/suite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Two quantized layers on 4x4 images of one channel. conv: 2 filters of 3x3, 18 weights, 2 * 9 * 4 = 72 MACs on images
+ * of 32 bits, 8 bits from 2. dense: 2 * 2 * 2 = 8 inputs, 3 outputs, 24 weights and MACs, on 4-bit activations through a
+ * pool of 1x1, 5 bits from 3. fixed: 3 x 2 = 6 weights and MACs, 3 bits, no gates, on float32. */
+typedef struct net {
+    srq_model_spec spec;
+    srq_layer_spec layers[6];
+    srq_graph *graph;
+} net;
+
+enum { CONV, RELU, ACTIVATION, POOL, DENSE, FIXED, LAYERS };
+enum { CONV_GATES = 6, DENSE_GATES = 2 };
+
+static void add(net *n, const char *name, const char *type, const char *input)
+{
+    srq_layer_spec *l = &n->layers[n->spec.layer_count++];
+    *l = (srq_layer_spec){.input_count = 1, .stride = {1, 1}, .bias = true};
+    snprintf(l->name, sizeof l->name, "%s", name);
+    snprintf(l->type, sizeof l->type, "%s", type);
+    snprintf(l->inputs[0], sizeof l->inputs[0], "%s", input);
+    snprintf(l->origin, sizeof l->origin, "test:%d", n->spec.layer_count);
+    snprintf(l->quantizer.method, sizeof l->quantizer.method, "float32");
+}
+
+static void quantize(srq_layer_spec *l, int bits, int min_bits)
+{
+    snprintf(l->quantizer.method, sizeof l->quantizer.method, "srq");
+    l->quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {bits}};
+    l->quantizer.sigma_ratio = 1.0f / 3, l->quantizer.open = 0.9f;
+    if (min_bits) l->quantizer.dropbits = SRQ_DROPBITS_LEARN, l->quantizer.min_bits = min_bits;
+}
+
+static void build(net *n)
+{
+    *n = (net){.spec = {.name = "test", .height = 4, .width = 4, .channels = 1, .origin = "test:0"}};
+    n->spec.layers = n->layers;
+    add(n, "conv", "conv", "input");
+    n->layers[CONV].out = 2, n->layers[CONV].kernel[0] = n->layers[CONV].kernel[1] = 3;
+    add(n, "relu", "relu", "conv");
+    add(n, "activation", "quantize", "relu");
+    add(n, "pool", "max_pool", "activation");
+    n->layers[POOL].kernel[0] = n->layers[POOL].kernel[1] = 1;
+    add(n, "dense", "dense", "pool");
+    n->layers[DENSE].out = 3;
+    add(n, "fixed", "dense", "dense");
+    n->layers[FIXED].out = 2;
+    quantize(&n->layers[CONV], 8, 2);
+    quantize(&n->layers[ACTIVATION], 4, 0);
+    quantize(&n->layers[DENSE], 5, 3);
+    quantize(&n->layers[FIXED], 3, 0);
+    const srq_graph_options options = {.capacity = 1};
+    ck_assert_msg(srq_graph_create(&n->spec, &options, &n->graph) == SRQ_OK, "%s", srq_message());
+    srq_graph_initialize(n->graph, 1);
+}
+
+static float *logits_of(net *n, int layer, int count)
+{
+    const srq_parameter *gates = srq_graph_parameter(n->graph, srq_graph_layer(n->graph, layer)->gates);
+    ck_assert_int_eq((int)gates->count, count);
+    return srq_graph_values(n->graph) + gates->offset;
+}
+
+static void set_logits(net *n, const float *conv, const float *dense)
+{
+    memcpy(logits_of(n, CONV, CONV_GATES), conv, CONV_GATES * sizeof *conv);
+    memcpy(logits_of(n, DENSE, DENSE_GATES), dense, DENSE_GATES * sizeof *dense);
+}
+
+static const float some_conv[] = {2, 1, 0.5f, 0, -1, -3}, some_dense[] = {0.25f, -0.75f};
+
+/* P(Z != 0) = S(phi + (2/3) log 11). */
+static double open(float phi)
+{
+    return 1 / (1 + exp(-(double)phi - 2.0 / 3 * log(11)));
+}
+
+START_TEST(gates_start_open)
+{
+    net n;
+    build(&n);
+    const float *phi = logits_of(&n, CONV, CONV_GATES);
+    for (int c = 0; c < CONV_GATES; c++) ck_assert_float_eq_tol(phi[c], 2.1972246f, 1e-6f); /* log 9: S = 0.9 */
+    ck_assert_int_eq(srq_graph_layer(n.graph, FIXED)->gates, -1);
+    ck_assert_int_eq(srq_graph_layer(n.graph, ACTIVATION)->gates, -1);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+START_TEST(penalties_by_hand)
+{
+    static const double shares[3][2] = {
+        {1, 1}, {18.0 / 42, 24.0 / 42}, {72.0 * 32 / (72 * 32 + 24 * 4), 24.0 * 4 / (72 * 32 + 24 * 4)}};
+    net n;
+    build(&n);
+    set_logits(&n, some_conv, some_dense);
+    float *gradient = calloc(srq_graph_size(n.graph), sizeof *gradient);
+    double sums[2] = {0};
+    for (int c = 0; c < CONV_GATES; c++) sums[0] += open(some_conv[c]);
+    for (int c = 0; c < DENSE_GATES; c++) sums[1] += open(some_dense[c]);
+    for (int w = SRQ_PENALTY_UNIFORM; w <= SRQ_PENALTY_BOPS; w++) {
+        const double expected = 0.02 * (shares[w][0] * sums[0] + shares[w][1] * sums[1]);
+        ck_assert_double_eq_tol(srq_graph_penalize(n.graph, (srq_penalty_weights)w, 0.02, gradient), expected, 1e-12);
+    }
+    free(gradient);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+/* Added to what is there, for the logits and nothing else. */
+START_TEST(gradients_of_penalties)
+{
+    net n;
+    build(&n);
+    set_logits(&n, some_conv, some_dense);
+    const size_t size = srq_graph_size(n.graph);
+    float *gradient = calloc(size, sizeof *gradient), *values = srq_graph_values(n.graph);
+    float *unused = calloc(size, sizeof *unused);
+    for (int w = SRQ_PENALTY_UNIFORM; w <= SRQ_PENALTY_BOPS; w++) {
+        for (size_t i = 0; i < size; i++) gradient[i] = 3;
+        srq_graph_penalize(n.graph, (srq_penalty_weights)w, 0.5, gradient);
+        for (size_t i = 0; i < size; i++) {
+            const float kept = values[i], h = 1.0f / 512;
+            values[i] = kept + h;
+            const double up = srq_graph_penalize(n.graph, (srq_penalty_weights)w, 0.5, unused);
+            const float above = values[i];
+            values[i] = kept - h;
+            const double down = srq_graph_penalize(n.graph, (srq_penalty_weights)w, 0.5, unused);
+            const double slope = (up - down) / ((double)above - (double)values[i]);
+            values[i] = kept;
+            /* h^2 / 6 times a third derivative below 1/8, and the rounding of 3 + slope. */
+            ck_assert_double_eq_tol((double)gradient[i], 3 + slope, 5e-7);
+        }
+    }
+    free(gradient);
+    free(unused);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+START_TEST(means_by_hand)
+{
+    net n;
+    build(&n);
+    ck_assert_int_eq(srq_graph_input_bits(n.graph, srq_graph_layer(n.graph, CONV)), 32);
+    ck_assert_int_eq(srq_graph_input_bits(n.graph, srq_graph_layer(n.graph, DENSE)), 4);
+    ck_assert_int_eq(srq_graph_input_bits(n.graph, srq_graph_layer(n.graph, FIXED)), 32);
+    /* Gates that are surely open or closed: 5, 3 and 3 bits. */
+    set_logits(&n, (const float[]){50, 50, 50, -50, 50, 50}, (const float[]){-50, 50});
+    ck_assert_double_eq_tol(srq_graph_mean_bits(n.graph), (18 * 5 + 24 * 3 + 6 * 3) / 48.0, 1e-9);
+    ck_assert_double_eq_tol(srq_graph_relative_bops(n.graph),
+                            (72 * 5 * 32 + 24 * 3 * 4 + 6 * 3 * 32) / (72 * 8 * 32 + 24 * 8 * 8 + 6 * 8 * 32.0), 1e-9);
+    set_logits(&n, some_conv, some_dense);
+    double conv = 2, dense = 3, product = 1;
+    for (int c = 0; c < CONV_GATES; c++) conv += product *= open(some_conv[c]);
+    product = 1;
+    for (int c = 0; c < DENSE_GATES; c++) dense += product *= open(some_dense[c]);
+    ck_assert_double_eq_tol(srq_graph_mean_bits(n.graph), (18 * conv + 24 * dense + 6 * 3) / 48, 1e-9);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+/* The history has the start, every change once, and nothing where nothing changed. */
+START_TEST(history_notes_changes)
+{
+    net n;
+    build(&n);
+    srq_bits_history h = {0};
+    for (int twice = 0; twice < 2; twice++) ck_assert_int_eq(srq_bits_history_note(&h, n.graph, 0), SRQ_OK);
+    ck_assert_int_eq(h.count, 4);
+    srq_graph_set_bits(n.graph, ACTIVATION, 2);
+    ck_assert_int_eq(srq_bits_history_note(&h, n.graph, 10), SRQ_OK);
+    ck_assert_int_eq(srq_bits_history_note(&h, n.graph, 11), SRQ_OK);
+    srq_graph_set_bits(n.graph, ACTIVATION, 4);
+    ck_assert_int_eq(srq_bits_history_note(&h, n.graph, 12), SRQ_OK);
+    ck_assert_int_eq(h.count, 6);
+    ck_assert_int_eq(h.changes[4].step, 10);
+    ck_assert_int_eq(h.changes[4].layer, ACTIVATION);
+    ck_assert_int_eq(h.changes[4].bits, 2);
+    ck_assert_int_eq(h.changes[5].step, 12);
+    ck_assert_int_eq(h.changes[5].bits, 4);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(srq_bits_history_add(&h, (srq_bits_change){.step = 20 + i, .layer = CONV, .bits = 1 + i % 8}), SRQ_OK);
+    ck_assert_int_eq(h.count, 106);
+    ck_assert_int_eq(h.changes[105].step, 119);
+    srq_bits_history_free(&h);
+    ck_assert_int_eq(h.count, 0);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bits");
+    TCase *tests = tcase_create("bits");
+    tcase_add_test(tests, gates_start_open);
+    tcase_add_test(tests, penalties_by_hand);
+    tcase_add_test(tests, gradients_of_penalties);
+    tcase_add_test(tests, means_by_hand);
+    tcase_add_test(tests, history_notes_changes);
+    suite_add_tcase(suite, tests);
+    return srq_suite_run(suite);
+}
