@@ -73,7 +73,7 @@ const srq_setting srq_schema[] = {
     {"quantizer.activation_estimator", SRQ_SET_TEXT, AT(quantizer.activation_estimator), "\"full\"", 0, 0,
      "full|argmax", true, "srq only, activations: the same."},
     {"quantizer.weight_bits", SRQ_SET_BITS, AT(quantizer.weight_bits), "2", 1, 8, NULL, true,
-     "Bit-length of weights, or a schedule: \"8 until 5ep, then 4\"."},
+     "Bit-length of weights, or a schedule: \"8 until 5ep, then 4\" (docs/bit-lengths.md)."},
     {"quantizer.activation_bits", SRQ_SET_BITS, AT(quantizer.activation_bits), "2", 1, 8, NULL, true,
      "Bit-length of activations, or a schedule."},
     {"quantizer.granularity", SRQ_SET_TEXT, AT(quantizer.granularity), "\"tensor\"", 0, 0, "tensor|channel", true,
