@@ -3,7 +3,7 @@
 # SRQ's quantizer, forward and backward on one core: srq beside the formulas in PyTorch (quantizer_vs_torch.py, all 2^b
 # probabilities of every element) on one thread, at 2, 3, 4, 6 and 8 bits. Rounds alternate between the two; the median
 # rates and the median of the ratios of a round are printed, in millions of elements a second. PyTorch is timed on the whole
-# tensor at once and in pieces that caches hold; the ratio is to the faster of the two. Both programs take normal weights,
+# tensor at once, as a model would, and in pieces that caches hold, which is what it is fastest on. Both programs take normal weights,
 # alpha of least mean square error and sigma = alpha / 3. A round takes some minutes.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -24,19 +24,23 @@ done
 python3 - "$work" "$rounds" << 'EOT'
 import json, statistics, sys
 work, rounds = sys.argv[1], int(sys.argv[2])
-print(f"{'bits':>4}  {'estimator':9}  {'srq':>7}  {'torch, whole':>12}  {'torch, pieces':>13}  {'ratio':>6} [least..most]  torch's elements")
+print(f"{'bits':>4}  {'estimator':9}  {'srq':>7}  {'torch, whole':>13}  {'ratio [least..most]':23}  {'torch, pieces':>13}"
+      f"  {'ratio [least..most]':23}  torch's elements")
 for bits in (2, 3, 4, 6, 8):
     for estimator in ("full", "argmax"):
         ours, whole, pieces, count = [], [], [], 0
         for r in range(1, rounds + 1):
-            rows = [x for x in json.load(open(f"{work}/srq-{r}-{bits}.json"))["quantizers"] if x["estimator"] == estimator]
+            rows = [x for x in json.load(open(f"{work}/srq-{r}-{bits}.json"))["quantizers"]
+                    if x["estimator"] == estimator and not x["dropbits"]]
             ours.append(1 / sum(1 / x["elements_per_second"] for x in rows))  # forward, then backward
             torch = json.load(open(f"{work}/torch-{r}-{bits}.json"))
             whole.append(torch[f"{estimator} whole"])
             pieces.append(torch[f"{estimator} pieces"])
             count = torch["elements"]
-        ratios = [a / max(b, c) for a, b, c in zip(ours, whole, pieces)]
         us, them, cut = (statistics.median(rates) / 1e6 for rates in (ours, whole, pieces))
-        print(f"{bits:4}  {estimator:9}  {us:7.1f}  {them:12.3f}  {cut:13.3f}  {statistics.median(ratios):6.1f} "
-              f"{f'[{min(ratios):.1f}..{max(ratios):.1f}]':13}  {count:,}")
+        line = f"{bits:4}  {estimator:9}  {us:7.1f}"
+        for theirs, median in ((whole, them), (pieces, cut)):
+            ratios = [a / b for a, b in zip(ours, theirs)]
+            line += f"  {median:13.3f}  {statistics.median(ratios):6.1f} {f'[{min(ratios):.1f}..{max(ratios):.1f}]':16}"
+        print(f"{line}  {count:,}")
 EOT
