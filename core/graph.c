@@ -1,5 +1,6 @@
 #include "core/graph.h"
 
+#include "core/ops/chain.h"
 #include "core/ops/softmax_loss.h"
 #include "core/plan.h"
 
@@ -31,9 +32,32 @@ struct srq_graph {
     request *requests;
     char *memory;
     size_t memory_size;
+    size_t scratch_size;
+    void *scratch;
     float *logit_gradient;
     srq_pass pass;
 };
+
+/* What a layer reads when it runs: for its whole chain if it has one, nothing inside of one. */
+static bool runs(const srq_layer *layer)
+{
+    return !layer->in_chain;
+}
+
+static int source_count(const srq_layer *layer)
+{
+    return layer->in_chain ? 0 : layer->chain ? 1 : layer->input_count;
+}
+
+static int source(const srq_layer *layer, int k)
+{
+    return layer->chain ? layer->chain_producer : layer->producers[k];
+}
+
+static const srq_tensor *source_tensor(const srq_layer *layer, int k)
+{
+    return layer->chain ? layer->chain_input : layer->inputs[k];
+}
 
 /* Times of the plan: layer i runs forward at i, the loss is taken at L, layer i runs backward at 2L - i. */
 static int backward_time(const srq_graph *graph, int layer)
@@ -66,6 +90,16 @@ srq_status srq_graph_add_buffer(srq_graph *graph, const srq_layer *layer, size_t
     int birth = whole ? -1 : layer->index;
     int death = whole ? 2 * graph->layer_count + 1 : backward_time(graph, layer->index);
     return add_request(graph, bytes, birth, death, slot);
+}
+
+void srq_graph_need_scratch(srq_graph *graph, size_t bytes)
+{
+    if (bytes > graph->scratch_size) graph->scratch_size = bytes;
+}
+
+void *srq_graph_scratch(const srq_graph *graph)
+{
+    return graph->scratch;
 }
 
 srq_status srq_graph_add_parameter(srq_graph *graph, const srq_layer *layer, const char *suffix,
@@ -148,6 +182,15 @@ void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer
         parameter_in(graph, pass->gradient, layer->sigma), parameter_in(graph, pass->gradient, layer->gates));
 }
 
+void srq_layer_put_gradient(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass,
+                            const srq_grid_gradient *sums)
+{
+    float *alpha = parameter_in(graph, pass->gradient, layer->alpha);
+    float *sigma = parameter_in(graph, pass->gradient, layer->sigma);
+    if (alpha) *alpha = (float)sums->alpha;
+    if (sigma) *sigma = (float)sums->sigma;
+}
+
 /* --- Building */
 
 static int find_layer(const srq_graph *graph, const char *name, int before)
@@ -225,9 +268,59 @@ static srq_status create_layers(srq_graph *graph)
     return SRQ_OK;
 }
 
-static size_t element_size(srq_dtype dtype)
+/* --- Chains */
+
+/* The only user of a layer's output, if it takes it as its only input; else NULL. */
+static srq_layer *only_user(const srq_graph *graph, int producer)
 {
-    return dtype == SRQ_FLOAT32 ? sizeof(float) : 1;
+    srq_layer *user = NULL;
+    for (int i = producer + 1; i < graph->layer_count; i++)
+        for (int k = 0; k < graph->layers[i].input_count; k++) {
+            if (graph->layers[i].producers[k] != producer) continue;
+            if (user || graph->layers[i].input_count > 1) return NULL;
+            user = &graph->layers[i];
+        }
+    return user;
+}
+
+enum { CHAIN_MAX = 4 };
+
+/* The layers that a chain after `producer` takes. */
+static int find_chain(const srq_graph *graph, srq_layer *layer, srq_layer **members)
+{
+    int count = 0;
+    while (layer && count < CHAIN_MAX && srq_chain_takes((const srq_layer *const *)members, count, layer)) {
+        members[count++] = layer;
+        layer = only_user(graph, layer->index);
+    }
+    return count;
+}
+
+static srq_status make_chain(srq_graph *graph, srq_layer *const *members, int count)
+{
+    srq_layer *first = members[0], *last = members[count - 1], *producer = &graph->layers[first->producers[0]];
+    const bool defers = producer->weight >= 0 && only_user(graph, producer->index) == first;
+    for (int i = 0; i < count - 1; i++) members[i]->in_chain = true;
+    last->chain_input = first->inputs[0];
+    last->chain_producer = first->producers[0];
+    producer->deferred = defers;
+    return srq_chain_create(graph, members, count, defers ? producer : NULL, &last->chain);
+}
+
+static srq_status make_chains(srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        srq_layer *layer = &graph->layers[i], *members[CHAIN_MAX];
+        if (layer->in_chain || layer->chain || layer->input_count != 1 || layer->producers[0] < 0) continue;
+        const int count = find_chain(graph, layer, members);
+        if (count > 0) SRQ_TRY(make_chain(graph, members, count));
+    }
+    return SRQ_OK;
+}
+
+static bool keeps_input(const srq_layer *layer)
+{
+    return layer->chain || layer->op->keeps_input;
 }
 
 /* Until when the output of layer `producer` (or its float32 copy) is read. */
@@ -235,9 +328,9 @@ static int last_use(const srq_graph *graph, int producer, const srq_tensor *tens
 {
     int last = producer;
     for (int i = 0; i < graph->layer_count; i++)
-        for (int k = 0; k < graph->layers[i].input_count; k++) {
-            if (graph->layers[i].inputs[k] != tensor) continue;
-            int use = graph->layers[i].op->keeps_input ? backward_time(graph, i) : i;
+        for (int k = 0; k < source_count(&graph->layers[i]); k++) {
+            if (source_tensor(&graph->layers[i], k) != tensor) continue;
+            int use = keeps_input(&graph->layers[i]) ? backward_time(graph, i) : i;
             if (use > last) last = use;
         }
     return last;
@@ -249,10 +342,11 @@ static srq_status request_outputs(srq_graph *graph)
     for (int i = 0; i < graph->layer_count; i++) {
         srq_layer *layer = &graph->layers[i];
         srq_tensor *out = &layer->output, *copy = &graph->widened[i];
+        if (!runs(layer)) continue;
         int death = last_use(graph, i, out);
-        if (layer->op->keeps_output) death = backward_time(graph, i);
+        if (layer->op->keeps_output && !layer->chain) death = backward_time(graph, i);
         if (i == graph->layer_count - 1) death = 2 * graph->layer_count + 1; /* the caller may read the logits */
-        SRQ_TRY(add_request(graph, capacity * out->features * element_size(out->operand.dtype), i, death,
+        SRQ_TRY(add_request(graph, capacity * out->features * srq_dtype_size(out->operand.dtype), i, death,
                             (void **)&out->operand.data));
         if (copy->features)
             SRQ_TRY(add_request(graph, capacity * copy->features * sizeof(float), i, last_use(graph, i, copy),
@@ -266,10 +360,14 @@ static srq_status request_gradients(srq_graph *graph)
     const size_t capacity = (size_t)graph->options.capacity;
     for (int i = 0; i < graph->layer_count; i++) {
         srq_layer *layer = &graph->layers[i];
-        for (int k = 0; k < layer->input_count; k++) {
-            if (layer->producers[k] < 0) continue;
-            SRQ_TRY(add_request(graph, capacity * layer->inputs[k]->features * sizeof(float), backward_time(graph, i),
-                                backward_time(graph, layer->producers[k]), (void **)&layer->input_gradients[k]));
+        for (int k = 0; k < source_count(layer); k++) {
+            const int from = source(layer, k);
+            if (from < 0) continue;
+            const srq_layer *producer = &graph->layers[from];
+            const srq_dtype type = producer->deferred ? producer->gradient_type : SRQ_FLOAT32;
+            SRQ_TRY(add_request(graph, capacity * source_tensor(layer, k)->features * srq_dtype_size(type),
+                                backward_time(graph, i), backward_time(graph, from),
+                                (void **)&layer->input_gradients[k]));
         }
     }
     const srq_tensor *logits = &graph->layers[graph->layer_count - 1].output;
@@ -301,8 +399,8 @@ static srq_status plan_memory(srq_graph *graph)
 static void connect_gradients(srq_graph *graph)
 {
     for (int i = graph->layer_count - 1; i >= 0; i--)
-        for (int k = graph->layers[i].input_count - 1; k >= 0; k--) {
-            int producer = graph->layers[i].producers[k];
+        for (int k = source_count(&graph->layers[i]) - 1; k >= 0; k--) {
+            int producer = source(&graph->layers[i], k);
             if (producer >= 0) graph->layers[producer].output_gradient = graph->layers[i].input_gradients[k];
         }
     graph->layers[graph->layer_count - 1].output_gradient = graph->logit_gradient;
@@ -311,7 +409,7 @@ static void connect_gradients(srq_graph *graph)
 static srq_status check_used(const srq_graph *graph)
 {
     for (int i = 0; i < graph->layer_count - 1; i++)
-        if (!graph->layers[i].output_gradient)
+        if (runs(&graph->layers[i]) && !graph->layers[i].output_gradient)
             return srq_fail(
                 SRQ_ERROR_USAGE,
                 "%s: the output of layer \"%s\" is not used; name it in the inputs of a later layer or remove it",
@@ -333,6 +431,8 @@ static srq_status build(srq_graph *graph)
     graph->widened = calloc((size_t)graph->layer_count, sizeof *graph->widened);
     if (!graph->layers || !graph->widened) return srq_fail_memory(sizeof *graph->layers, "the layers");
     SRQ_TRY(create_layers(graph));
+    if (!graph->options.plain) SRQ_TRY(make_chains(graph));
+    SRQ_TRY(add_request(graph, graph->scratch_size, -1, 2 * graph->layer_count + 1, &graph->scratch));
     SRQ_TRY(add_request(graph, (size_t)graph->options.capacity * graph->images.features * sizeof(float), -1,
                         2 * graph->layer_count + 1, (void **)&graph->images.operand.data));
     SRQ_TRY(plan_memory(graph));
@@ -353,7 +453,14 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
     graph->spec = spec;
     graph->options = *options;
     graph->layer_count = spec->layer_count;
-    graph->kernels = &srq_kernels_reference;
+    graph->kernels = srq_kernels_find(options->engine ? options->engine : "auto");
+    if (!graph->kernels) {
+        free(graph);
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "train.engine is \"%s\", which this CPU or this build does not have; use \"auto\" or "
+                        "\"reference\"",
+                        options->engine);
+    }
     if (!graph->options.vector) graph->options.vector = srq_vector_best(NULL);
     srq_status status = build(graph);
     if (status != SRQ_OK) {
@@ -369,8 +476,10 @@ void srq_graph_destroy(srq_graph **graph)
 {
     srq_graph *g = *graph;
     if (!g) return;
-    for (int i = 0; g->layers && i < g->layer_count; i++)
+    for (int i = 0; g->layers && i < g->layer_count; i++) {
         if (g->layers[i].op && g->layers[i].op->destroy) g->layers[i].op->destroy(&g->layers[i]);
+        srq_chain_destroy(&g->layers[i].chain);
+    }
     free(g->layers);
     free(g->widened);
     free(g->parameters);
@@ -531,8 +640,13 @@ static void widen_output(const srq_graph *graph, const srq_layer *layer, int n)
 static void forward(srq_graph *graph)
 {
     for (int i = 0; i < graph->layer_count; i++) {
-        graph->layers[i].op->forward(&graph->layers[i], &graph->pass);
-        widen_output(graph, &graph->layers[i], graph->pass.n);
+        srq_layer *layer = &graph->layers[i];
+        if (!runs(layer)) continue;
+        if (layer->chain)
+            srq_chain_forward(layer->chain, &graph->pass);
+        else
+            layer->op->forward(layer, &graph->pass);
+        widen_output(graph, layer, graph->pass.n);
     }
 }
 
@@ -542,9 +656,9 @@ static void sum_gradients(const srq_graph *graph, const srq_layer *layer)
     const size_t count = (size_t)graph->pass.n * layer->output.features;
     float *sum = (float *)layer->output_gradient;
     for (int i = layer->index + 1; i < graph->layer_count; i++)
-        for (int k = 0; k < graph->layers[i].input_count; k++) {
+        for (int k = 0; k < source_count(&graph->layers[i]); k++) {
             const float *other = graph->layers[i].input_gradients[k];
-            if (graph->layers[i].producers[k] == layer->index && other != sum)
+            if (source(&graph->layers[i], k) == layer->index && other != sum)
                 graph->options.vector->add(count, sum, other);
         }
 }
@@ -552,8 +666,13 @@ static void sum_gradients(const srq_graph *graph, const srq_layer *layer)
 static void backward(srq_graph *graph)
 {
     for (int i = graph->layer_count - 1; i >= 0; i--) {
-        sum_gradients(graph, &graph->layers[i]);
-        graph->layers[i].op->backward(&graph->layers[i], &graph->pass);
+        srq_layer *layer = &graph->layers[i];
+        if (!runs(layer)) continue;
+        sum_gradients(graph, layer);
+        if (layer->chain)
+            srq_chain_backward(layer->chain, &graph->pass);
+        else
+            layer->op->backward(layer, &graph->pass);
     }
 }
 
@@ -565,8 +684,10 @@ static srq_status look(srq_graph *graph, int n)
     graph->pass.gradient = NULL;
     SRQ_TRY(srq_graph_prepare(graph));
     graph->pass.training = true;
+    graph->pass.failed = SRQ_OK;
     forward(graph);
     graph->pass.training = false;
+    SRQ_TRY(graph->pass.failed);
     if (graph->pass.bad < 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
                     graph->spec->layers[graph->pass.bad].name);
@@ -628,7 +749,7 @@ int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metri
     forward(graph);
     srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 0, NULL, &metrics->loss,
                      &metrics->correct);
-    if (!graph->pass.bad && !isfinite(metrics->loss)) graph->pass.bad = graph->layer_count - 1;
+    if (graph->pass.bad < 0 && !isfinite(metrics->loss)) graph->pass.bad = graph->layer_count - 1;
     return graph->pass.bad;
 }
 

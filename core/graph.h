@@ -17,6 +17,8 @@
 
 typedef struct srq_graph_options {
     int capacity;             /* most images of one pass, >= 1 */
+    const char *engine;       /* of core/kernels/kernels.h; NULL: "auto" */
+    bool plain;               /* every operator by itself, no chains (core/ops/chain.h): for tests */
     const srq_vector *vector; /* NULL: the best of this CPU */
 } srq_graph_options;
 

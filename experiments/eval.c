@@ -45,7 +45,9 @@ static srq_status build(const srq_settings *settings, const eval_options *option
 {
     enum { CAPACITY = 64 };
     const char *file = options->data ? options->data : settings->data.file;
-    const srq_graph_options graph = {.capacity = CAPACITY};
+    /* A checkpoint made by an engine that is not here is evaluated by what is. */
+    const char *engine = srq_kernels_find(settings->train.engine) ? settings->train.engine : "auto";
+    const srq_graph_options graph = {.capacity = CAPACITY, .engine = engine};
     SRQ_TRY(srq_graph_create(&settings->model, &graph, &e->graph));
     SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);

@@ -156,7 +156,8 @@ static srq_status build(srq_step_timer *t)
 {
     const srq_settings *s = t->settings;
     const srq_graph_options options = {.capacity = (s->train.batch + s->train.shards - 1) / s->train.shards,
-                                       .vector = &t->vector};
+                                       .vector = &t->vector,
+                                       .engine = s->train.engine};
     const srq_optimizer_options rates = {.method = SRQ_ADAM,
                                          .learning_rate = 1e-9,
                                          .alpha_learning_rate = 1e-9,

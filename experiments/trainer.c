@@ -57,7 +57,7 @@ static srq_status build(srq_trainer *t)
     const srq_settings *s = t->settings;
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
     SRQ_TRY(srq_batches_create(t->dataset, (uint64_t)s->train.seed, s->train.batch, s->train.shards, &t->batches));
-    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches)};
+    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches), .engine = s->train.engine};
     SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
     const srq_optimizer_options optimizer = optimizer_options(s);

@@ -43,7 +43,7 @@ typedef struct srq_settings {
         long max_steps;            /* 0: no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint */
-        char engine[16];           /* "auto" | "float32" */
+        char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
         srq_span checkpoint_every; /* "1ep" */
         int keep;                  /* 3: newest checkpoints kept */
         srq_span eval_every;       /* "1ep"; 0 evaluates at the end only */

@@ -29,8 +29,11 @@ const srq_setting srq_schema[] = {
      "What weights start from: \"random\", or the checkpoint of a network with the same layers (fine-tuning; step "
      "sizes "
      "start anew, from its weights and the first batch)."},
-    {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|float32", true,
-     "Arithmetic of convolutions and dense layers: float32, or the fastest there is (in this version float32, too)."},
+    {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|float32|reference", true,
+     "Arithmetic of convolutions and dense layers. `mixed`: where both operands are quantized, integers forward "
+     "(exact) "
+     "and bfloat16 gradients backward; else float32. `float32`: throughout. Both by oneDNN; `reference` is plain C and "
+     "OpenBLAS. `auto` is the fastest that the CPU and the build have; the log says which."},
     {"train.checkpoint_every", SRQ_SET_SPAN, AT(train.checkpoint_every), "\"1ep\"", 0, 1e12, NULL, false,
      "Write a checkpoint so often (\"500it\" steps or \"1ep\" epochs); 0 only at the end."},
     {"train.keep", SRQ_SET_INT, AT(train.keep), "3", 1, 1000000, NULL, false, "Newest checkpoints that are kept."},
@@ -312,7 +315,8 @@ static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span
     return SRQ_OK;
 }
 
-/* One stage: "8", "8 until 5ep", "8 until epoch 5", in steps "8 until 500it", "8 until step 500"; *text moves past it. */
+/* One stage: "8", "8 until 5ep", "8 until epoch 5", in steps "8 until 500it", "8 until step 500"; *text moves past it.
+ */
 static bool read_stage(const char **text, int *bits, srq_span *until, bool *last)
 {
     int used = 0;

@@ -143,8 +143,7 @@ typedef struct kind {
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kappa, pack own, pack w,
-                            pack eta, pack c)
+ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kappa, pack own, pack w, pack eta, pack c)
 {
     const pack zero = {0}, delta = kappa - own;
     const pack size = pack_if_above(zero, kappa, -kappa, kappa);

@@ -5,6 +5,7 @@
 #include "core/kernels/lanes.h"
 
 #include "core/kernels/relaxed.h"
+#include "core/kernels/rows.h"
 #include "core/kernels/srq.h"
 
 enum { LANES = 64 };
@@ -36,36 +37,6 @@ static void relu_backward(size_t n, const float *y, const float *dy, float *dx)
     for (size_t i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
 }
 
-static void add_rows(size_t rows, size_t n, float *y, const float *b)
-{
-    for (size_t r = 0; r < rows; r++, y += n)
-        for (size_t c = 0; c < n; c++) y[c] += b[c];
-}
-
-static void scale_rows(size_t rows, size_t n, float *y, const float *s)
-{
-    for (size_t r = 0; r < rows; r++, y += n)
-        for (size_t c = 0; c < n; c++) y[c] *= s[c];
-}
-
-static void sum_rows(size_t rows, size_t n, const float *y, float *s)
-{
-    /* Blocks of 256 rows summed apart keep the rounding error of long sums small. */
-    enum { BLOCK = 256, WIDTH = 64 };
-    for (size_t c0 = 0; c0 < n; c0 += WIDTH) {
-        size_t width = n - c0 < WIDTH ? n - c0 : WIDTH;
-        double total[WIDTH] = {0};
-        for (size_t r0 = 0; r0 < rows; r0 += BLOCK) {
-            size_t r1 = rows - r0 < BLOCK ? rows : r0 + BLOCK;
-            float block[WIDTH] = {0};
-            for (size_t r = r0; r < r1; r++)
-                for (size_t c = 0; c < width; c++) block[c] += y[r * n + c0 + c];
-            for (size_t c = 0; c < width; c++) total[c] += (double)block[c];
-        }
-        for (size_t c = 0; c < width; c++) s[c0 + c] = (float)total[c];
-    }
-}
-
 static void max_update(size_t n, const float *x, int32_t k, float *y, int32_t *where)
 {
     for (size_t i = 0; i < n; i++) {
@@ -88,6 +59,23 @@ static void widen_u8(size_t n, const uint8_t *x, float *y)
 static void widen_s8(size_t n, const int8_t *x, float *y)
 {
     for (size_t i = 0; i < n; i++) y[i] = (float)x[i];
+}
+
+/* The upper half of a float32 that holds at most 8 significant bits. */
+static inline uint16_t code_bf16(float code)
+{
+    float_bits b = {.value = code};
+    return (uint16_t)(b.bits >> 16);
+}
+
+static void widen_u8_bf16(size_t n, const uint8_t *x, uint16_t *y)
+{
+    for (size_t i = 0; i < n; i++) y[i] = code_bf16((float)x[i]);
+}
+
+static void widen_s8_bf16(size_t n, const int8_t *x, uint16_t *y)
+{
+    for (size_t i = 0; i < n; i++) y[i] = code_bf16((float)x[i]);
 }
 
 static bool quantize(size_t n, const float *x, const srq_grid *grid, void *codes)
@@ -209,13 +197,24 @@ const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .finite = is_finite,
     .relu = relu,
     .relu_backward = relu_backward,
-    .add_rows = add_rows,
-    .scale_rows = scale_rows,
-    .sum_rows = sum_rows,
+    .affine_rows = SRQ_ISA_NAME(srq_affine_rows),
+    .scale_rows = SRQ_ISA_NAME(srq_scale_rows),
+    .scale_rows_bf16 = SRQ_ISA_NAME(srq_scale_rows_bf16),
+    .combine_rows = SRQ_ISA_NAME(srq_combine_rows),
+    .combine_rows_bf16 = SRQ_ISA_NAME(srq_combine_rows_bf16),
+    .sum_rows = SRQ_ISA_NAME(srq_sum_rows),
+    .sum_rows_bf16 = SRQ_ISA_NAME(srq_sum_rows_bf16),
+    .moments = SRQ_ISA_NAME(srq_moments),
+    .products = SRQ_ISA_NAME(srq_products),
+    .clip_backward = SRQ_ISA_NAME(srq_clip_backward),
+    .max_pool_line = SRQ_ISA_NAME(srq_max_pool_line),
+    .max_unpool_line = SRQ_ISA_NAME(srq_max_unpool_line),
     .max_update = max_update,
     .max_scatter = max_scatter,
     .widen_u8 = widen_u8,
     .widen_s8 = widen_s8,
+    .widen_u8_bf16 = widen_u8_bf16,
+    .widen_s8_bf16 = widen_s8_bf16,
     .quantize = quantize,
     .quantize_error = quantize_error,
     .ste_backward = ste_backward,

@@ -1,8 +1,8 @@
 /* Elementwise arithmetic behind one table, compiled once for each instruction set.
  *
- * vector.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes; they are built for x86-64, AVX2
- * and AVX-512, and the best one that the CPU has is taken at run time. Floating-point contraction is off and every sum
- * has a fixed number of lanes, so the three give the same bits (tests/core/test_quantizers.c). */
+ * vector.c, rows.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes; they are built for
+ * x86-64, AVX2 and AVX-512, and the best one that the CPU has is taken at run time. Floating-point contraction is off
+ * and every sum has a fixed number of lanes, so the three give the same bits (tests/core/test_quantizers.c). */
 #ifndef SRQ_CORE_KERNELS_VECTOR_H
 #define SRQ_CORE_KERNELS_VECTOR_H
 
@@ -74,19 +74,40 @@ typedef struct srq_vector {
     /* y = max(x, 0), NaN kept; dx = dy where y > 0, else 0 */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_backward)(size_t n, const float *y, const float *dy, float *dx);
-    /* y[r][c] += b[c] for `rows` rows of n */
-    void (*add_rows)(size_t rows, size_t n, float *y, const float *b);
-    /* y[r][c] *= s[c] */
-    void (*scale_rows)(size_t rows, size_t n, float *y, const float *s);
+    /* Rows of n channels, [rows][n]; bf16 is the upper half of a float32, rounded to nearest, ties to even. */
+    /* y = clamp(a[c] x + b[c], low, high), NaN kept; y may be x */
+    void (*affine_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b, float low, float high,
+                        float *y);
+    /* y = x s[c]; y may be x */
+    void (*scale_rows)(size_t rows, size_t n, const float *x, const float *s, float *y);
+    void (*scale_rows_bf16)(size_t rows, size_t n, const float *x, const float *s, uint16_t *y);
+    /* y = a[c] g + b[c] x + c[c]; y may be g */
+    void (*combine_rows)(size_t rows, size_t n, const float *g, const float *x, const float *a, const float *b,
+                         const float *c, float *y);
+    void (*combine_rows_bf16)(size_t rows, size_t n, const float *g, const float *x, const float *a, const float *b,
+                              const float *c, uint16_t *y);
     /* s[c] = sum over rows of y[r][c] */
     void (*sum_rows)(size_t rows, size_t n, const float *y, float *s);
+    void (*sum_rows_bf16)(size_t rows, size_t n, const uint16_t *y, float *s);
+    /* sums[c] += sum of x, squares[c] += sum of x^2 */
+    void (*moments)(size_t rows, size_t n, const float *x, double *sums, double *squares);
+    /* sums[c] += sum of g, products[c] += sum of g x */
+    void (*products)(size_t rows, size_t n, const float *g, const float *x, double *sums, double *products);
+    /* dx = dy where low < y < high, else 0; dx may be dy */
+    void (*clip_backward)(size_t n, const float *y, const float *dy, float low, float high, float *dx);
+    /* Max-pooling of windows k0 x k1 side by side, one line of them: x [k0][width k1][n] -> y [width][n], and which of
+     * its window each was, row after row; the first of equals. And the way back: dx overwritten. */
+    void (*max_pool_line)(size_t width, size_t n, int k0, int k1, const float *x, float *y, int32_t *where);
+    void (*max_unpool_line)(size_t width, size_t n, int k0, int k1, const float *dy, const int32_t *where, float *dx);
     /* Where x > y (or x is NaN): y = x, where = k. For max-pooling, one window position k at a time. */
     void (*max_update)(size_t n, const float *x, int32_t k, float *y, int32_t *where);
     /* dx += dy where `where` is k */
     void (*max_scatter)(size_t n, const float *dy, const int32_t *where, int32_t k, float *dx);
-    /* Bytes of codes to floats. */
+    /* Bytes of codes to floats, or to bfloat16, which holds them exactly. */
     void (*widen_u8)(size_t n, const uint8_t *x, float *y);
     void (*widen_s8)(size_t n, const int8_t *x, float *y);
+    void (*widen_u8_bf16)(size_t n, const uint8_t *x, uint16_t *y);
+    void (*widen_s8_bf16)(size_t n, const int8_t *x, uint16_t *y);
 
     /* codes = clamp(rint(x / alpha), min, max); false if an x is infinite or NaN. */
     bool (*quantize)(size_t n, const float *x, const srq_grid *grid, void *codes);

@@ -27,7 +27,8 @@ static srq_status infer(const srq_layer *layer, int capacity, srq_conv_shape *sh
                               .out = spec->out,
                               .kernel = {spec->kernel[0], spec->kernel[1]},
                               .stride = {spec->stride[0], spec->stride[1]},
-                              .padding = {spec->padding[0], spec->padding[1]}};
+                              .padding = {spec->padding[0], spec->padding[1]},
+                              .groups = 1};
     return SRQ_OK;
 }
 

@@ -13,7 +13,9 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
                                   .out_width = 1,
                                   .out = layer->spec->out,
                                   .kernel = {x->height, x->width},
-                                  .stride = {1, 1}};
+                                  .stride = {1, 1},
+                                  .groups = 1,
+                                  .covers = true};
     layer->output = (srq_tensor){.height = 1, .width = 1, .channels = shape.out};
     const size_t dimensions[2] = {(size_t)shape.out, x->features};
     return srq_weighted_create(graph, layer, &shape, 2, dimensions);

@@ -21,7 +21,10 @@ typedef struct srq_tensor {
     int height, width, channels;
     size_t features;     /* height * width * channels */
     bool non_negative;   /* no element is below 0: an unsigned grid serves it */
+    int most;            /* of codes: the largest magnitude */
     srq_operand operand; /* data [n][height][width][channels] */
+    /* The value is scales[c] * element + bias[c], [channels] each, where the layer's `deferred` is set. */
+    const float *scales, *bias;
 } srq_tensor;
 
 /* What a parameter is decides how a step changes it. */
@@ -57,10 +60,11 @@ typedef struct srq_pass {
     uint64_t seed; /* noise of this step is a function of these and of the shard */
     long step;
     int shard;
-    float share;     /* n / images of the global batch: weight of this shard's batch statistics */
-    float *values;   /* the graph's vector */
-    float *gradient; /* the vector that this shard's gradients go into */
-    int bad;         /* index of the first layer that met an infinity or NaN, or -1 */
+    float share;       /* n / images of the global batch: weight of this shard's batch statistics */
+    float *values;     /* the graph's vector */
+    float *gradient;   /* the vector that this shard's gradients go into */
+    int bad;           /* index of the first layer that met an infinity or NaN, or -1 */
+    srq_status failed; /* of a pass that starts or changes quantizers, which may need memory for it */
 } srq_pass;
 
 typedef struct srq_op {
@@ -92,7 +96,15 @@ struct srq_layer {
     int producers[SRQ_INPUTS_MAX];          /* index of the layer that makes the input, -1 for the images */
     float *input_gradients[SRQ_INPUTS_MAX]; /* NULL for the images */
     srq_tensor output;
-    const float *output_gradient;
+    const void *output_gradient; /* float32, or as `deferred` says */
+    srq_dtype gradient_type;     /* layers with weights: what their kernels take */
+    /* Layers with weights: the only user is a chain (core/ops/chain.h), which applies scales and bias to the output and
+     * gives its gradient times the scales of the weights, in the type `gradient_type`. */
+    bool deferred;
+    struct srq_chain *chain; /* of which this is the last layer; it runs for all of them, from ... */
+    const srq_tensor *chain_input;
+    int chain_producer;      /* ... to input_gradients[0] of this layer */
+    bool in_chain;           /* and not the last: does not run, has no output in memory */
     srq_quantizer quantizer; /* of the weights (conv, dense) or the output (quantize); method NULL without */
     int alpha, sigma, gates; /* parameter indices of the quantizer, -1 without */
     int next_bits;           /* in a pass that changes bit-lengths: the quantizer's new one, or 0 */
@@ -111,6 +123,9 @@ srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const cha
 /* Memory of `bytes` whose address is put into *slot once the graph is planned: kept from this layer's forward to its
  * backward (`whole` false), or always (`whole` true). */
 srq_status srq_graph_add_buffer(srq_graph *graph, const srq_layer *layer, size_t bytes, bool whole, void **slot);
+/* Memory of at least `bytes`, 64-byte aligned, for whatever runs: what is there does not stay. */
+void srq_graph_need_scratch(srq_graph *graph, size_t bytes);
+void *srq_graph_scratch(const srq_graph *graph);
 const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index);
 float *srq_graph_values(const srq_graph *graph);
 int srq_graph_capacity(const srq_graph *graph);
@@ -125,6 +140,9 @@ void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const s
 /* srq_quantizer_backward with the gradients of parameters put where they belong in pass->gradient. */
 void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass, size_t n,
                                   size_t features, const float *x, const float *dy, float *dx);
+/* Puts the gradients of alpha and sigma of a tensor with one of each where they belong in pass->gradient. */
+void srq_layer_put_gradient(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass,
+                            const srq_grid_gradient *sums);
 
 /* The operator called `type`, or NULL. */
 const srq_op *srq_op_find(const char *type);

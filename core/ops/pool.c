@@ -115,6 +115,7 @@ static void max_backward(srq_layer *layer, srq_pass *pass)
 {
     const pool *p = layer->state;
     const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    const float *gradient = layer->output_gradient;
     float *dx = layer->input_gradients[0];
     if (!dx) return;
     memset(dx, 0, (size_t)pass->n * in->features * sizeof *dx);
@@ -125,7 +126,7 @@ static void max_backward(srq_layer *layer, srq_pass *pass)
                 window w = window_at(p, in, oy, ox);
                 for (int y = w.y0; y < w.y1; y++)
                     for (int x = w.x0; x < w.x1; x++)
-                        pass->vector->max_scatter((size_t)out->channels, layer->output_gradient + at, p->where + at,
+                        pass->vector->max_scatter((size_t)out->channels, gradient + at, p->where + at,
                                                   (int32_t)((y - w.top) * p->kernel[1] + (x - w.left)),
                                                   dx + pixel(in, i, y, x));
             }
@@ -155,13 +156,14 @@ static void avg_backward(srq_layer *layer, srq_pass *pass)
     const pool *p = layer->state;
     const srq_tensor *in = layer->inputs[0], *out = &layer->output;
     const float share = 1.0f / (float)(p->kernel[0] * p->kernel[1]);
+    const float *gradient = layer->output_gradient;
     float *dx = layer->input_gradients[0];
     if (!dx) return;
     memset(dx, 0, (size_t)pass->n * in->features * sizeof *dx);
     for (int i = 0; i < pass->n; i++)
         for (int oy = 0; oy < out->height; oy++)
             for (int ox = 0; ox < out->width; ox++) {
-                const float *dy = layer->output_gradient + pixel(out, i, oy, ox);
+                const float *dy = gradient + pixel(out, i, oy, ox);
                 window w = window_at(p, in, oy, ox);
                 for (int y = w.y0; y < w.y1; y++)
                     for (int x = w.x0; x < w.x1; x++) {

@@ -13,6 +13,10 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
     SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, !x->non_negative, 1, &layer->quantizer));
     if (layer->quantizer.method && !layer->quantizer.method->floats)
         layer->output.operand.dtype = x->non_negative ? SRQ_UINT8 : SRQ_INT8;
+    if (layer->quantizer.method) {
+        const int longest = srq_bits_longest(&layer->spec->quantizer.bits);
+        layer->output.most = x->non_negative ? (1 << longest) - 1 : 1 << (longest - 1);
+    }
     layer->state = graph; /* not owned: where the parameters are */
     return srq_graph_add_quantizer(graph, layer, "activation");
 }

@@ -7,14 +7,18 @@
 #include <string.h>
 
 typedef struct weighted {
-    const srq_graph *graph;
+    srq_graph *graph;
     const srq_kernels *kernels;
     srq_conv_plan *plan;
+    srq_conv_info info;
     size_t rows;    /* output pixels of one image */
     size_t count;   /* weights */
+    size_t staging; /* bytes of a gradient that is converted here, at the start of the scratch memory */
     void *codes;    /* [count] bytes, if quantized */
     float *floats;  /* [count], if the quantizer gives floats in training */
     float *scratch; /* [count] */
+    /* [out]: scales of the weights; those of the output, which are these times the input's; the bias, or zeros */
+    float *weight_scales, *output_scales, *bias;
 } weighted;
 
 static srq_status add_parameters(srq_graph *graph, srq_layer *layer, int rank, const size_t *dimensions)
@@ -24,6 +28,25 @@ static srq_status add_parameters(srq_graph *graph, srq_layer *layer, int rank, c
         SRQ_TRY(srq_graph_add_parameter(graph, layer, "bias", SRQ_PARAMETER_BIAS, 1, dimensions, &layer->bias));
     SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, true, (int)dimensions[0], &layer->quantizer));
     return srq_graph_add_quantizer(graph, layer, "weight");
+}
+
+static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape *shape)
+{
+    const srq_tensor *x = layer->inputs[0];
+    const srq_quantizer *q = &layer->quantizer;
+    srq_conv_shape whole = *shape;
+    whole.input_gradient = layer->producers[0] >= 0;
+    whole.input = x->operand.dtype;
+    whole.input_most = x->most;
+    whole.weight_codes = q->method && !q->method->floats;
+    whole.weights_most = q->method ? 1 << (srq_bits_longest(&q->spec.bits) - 1) : 0;
+    SRQ_TRY(w->kernels->conv_create(&whole, srq_graph_vector(w->graph), &w->plan));
+    w->info = w->kernels->conv_info(w->plan);
+    const size_t gradient = (size_t)shape->capacity * w->rows * (size_t)shape->out * srq_dtype_size(w->info.gradient);
+    w->staging = (gradient + 63) / 64 * 64;
+    srq_graph_need_scratch(w->graph, w->staging + w->info.scratch);
+    layer->gradient_type = w->info.gradient;
+    return SRQ_OK;
 }
 
 srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_conv_shape *shape, int rank,
@@ -42,9 +65,11 @@ srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_con
     if (layer->quantizer.method && layer->quantizer.method->floats)
         SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->floats));
     SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->scratch));
-    srq_conv_shape whole = *shape;
-    whole.per_channel = layer->quantizer.channels > 1;
-    return w->kernels->conv_create(&whole, srq_graph_vector(graph), &w->plan);
+    const size_t channels = (size_t)shape->out * sizeof(float);
+    SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->weight_scales));
+    SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->output_scales));
+    SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->bias));
+    return make_plan(w, layer, shape);
 }
 
 void srq_weighted_destroy(srq_layer *layer)
@@ -81,6 +106,7 @@ static srq_operand quantized(const weighted *w, srq_layer *layer, const srq_pass
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
 {
     weighted *w = layer->state;
+    const size_t out = (size_t)layer->output.channels;
     const float *values = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
     srq_operand operand = {.data = values, .dtype = SRQ_FLOAT32, .scale = 1};
     if (layer->quantizer.method) {
@@ -89,41 +115,94 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
             pass->bad < 0)
             pass->bad = layer->index;
     }
-    w->kernels->conv_pack(w->plan, &operand);
+    w->kernels->conv_pack(w->plan, &operand, pass->training, srq_graph_scratch(w->graph));
+    for (size_t c = 0; c < out; c++) w->weight_scales[c] = operand.scales ? operand.scales[c] : operand.scale;
+    const float *bias = layer->bias < 0 ? NULL : pass->values + srq_graph_parameter(w->graph, layer->bias)->offset;
+    for (size_t c = 0; c < out; c++) w->bias[c] = bias ? bias[c] : 0;
 }
 
+/* The next layer applies scales and bias where it can, and saves a pass over memory. */
 void srq_weighted_forward(srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
+    const size_t out = (size_t)layer->output.channels;
+    const srq_operand *x = &layer->inputs[0]->operand;
     float *y = (float *)layer->output.operand.data;
-    w->kernels->conv_forward(w->plan, pass->n, &layer->inputs[0]->operand, y);
-    if (layer->bias >= 0)
-        pass->vector->add_rows((size_t)pass->n * w->rows, (size_t)layer->output.channels, y,
-                               pass->values + srq_graph_parameter(w->graph, layer->bias)->offset);
+    w->kernels->conv_forward(w->plan, pass->n, x, y, srq_graph_scratch(w->graph));
+    for (size_t c = 0; c < out; c++) w->output_scales[c] = x->scale * w->weight_scales[c];
+    if (layer->deferred) {
+        layer->output.scales = w->output_scales;
+        layer->output.bias = w->bias;
+        return;
+    }
+    pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, w->output_scales, w->bias, -INFINITY, INFINITY, y);
+}
+
+/* The gradient as the kernels want it: times the scales of the weights, rounded once to their type. */
+static const void *staged(const weighted *w, const srq_layer *layer, const srq_pass *pass)
+{
+    const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
+    void *to = srq_graph_scratch(w->graph);
+    const bool ready = !layer->quantizer.method && w->info.gradient == SRQ_FLOAT32;
+    if (layer->deferred || ready) return layer->output_gradient;
+    if (w->info.gradient == SRQ_BFLOAT16)
+        pass->vector->scale_rows_bf16(rows, out, layer->output_gradient, w->weight_scales, to);
+    else
+        pass->vector->scale_rows(rows, out, layer->output_gradient, w->weight_scales, to);
+    return to;
+}
+
+static void bias_gradient(const weighted *w, const srq_layer *layer, const srq_pass *pass, const void *dy)
+{
+    const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
+    float *to = pass->gradient + srq_graph_parameter(w->graph, layer->bias)->offset;
+    if (w->info.gradient == SRQ_BFLOAT16)
+        pass->vector->sum_rows_bf16(rows, out, dy, to);
+    else
+        pass->vector->sum_rows(rows, out, dy, to);
+    for (size_t c = 0; c < out; c++) to[c] /= w->weight_scales[c];
 }
 
 void srq_weighted_backward(srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
-    const float *dy = layer->output_gradient;
-    if (layer->input_gradients[0]) w->kernels->conv_backward_data(w->plan, pass->n, dy, layer->input_gradients[0]);
+    const void *dy = staged(w, layer, pass);
+    char *scratch = (char *)srq_graph_scratch(w->graph) + w->staging;
+    if (layer->bias >= 0) bias_gradient(w, layer, pass, dy);
+    if (layer->input_gradients[0])
+        w->kernels->conv_backward_data(w->plan, pass->n, dy, layer->input_gradients[0], scratch);
     w->kernels->conv_backward_weights(w->plan, pass->n, &layer->inputs[0]->operand, dy,
-                                      pass->gradient + srq_graph_parameter(w->graph, layer->weight)->offset);
-    if (layer->bias >= 0)
-        pass->vector->sum_rows((size_t)pass->n * w->rows, (size_t)layer->output.channels, dy,
-                               pass->gradient + srq_graph_parameter(w->graph, layer->bias)->offset);
+                                      pass->gradient + srq_graph_parameter(w->graph, layer->weight)->offset, scratch);
 }
 
+/* dL/d(scale * code) out of the sum of codes times the gradient that was scaled for the other direction. */
 void srq_weighted_finish(srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
     const size_t offset = srq_graph_parameter(w->graph, layer->weight)->offset;
+    const size_t out = (size_t)layer->output.channels, row = w->count / out;
     float *gradient = pass->gradient + offset;
-    w->kernels->conv_unpack(w->plan, gradient, w->scratch);
+    w->kernels->conv_unpack(w->plan, gradient, w->scratch, srq_graph_scratch(w->graph));
+    for (size_t c = 0; c < out; c++) {
+        const float scale = layer->inputs[0]->operand.scale / w->weight_scales[c];
+        for (size_t i = c * row; i < (c + 1) * row; i++) w->scratch[i] *= scale;
+    }
     if (!layer->quantizer.method) {
         memcpy(gradient, w->scratch, w->count * sizeof *gradient);
         return;
     }
     srq_layer_quantizer_backward(w->graph, layer, pass, w->count, w->count, pass->values + offset, w->scratch,
                                  gradient);
+}
+
+const srq_conv_info *srq_weighted_info(const srq_layer *layer)
+{
+    const weighted *w = layer->state;
+    return layer->weight >= 0 ? &w->info : NULL;
+}
+
+const float *srq_weighted_scales(const srq_layer *layer)
+{
+    const weighted *w = layer->state;
+    return w->weight_scales;
 }

@@ -14,6 +14,10 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass);
 void srq_weighted_forward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_backward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_finish(srq_layer *layer, srq_pass *pass);
+/* How the layer's kernels compute; NULL for a layer without weights. */
+const srq_conv_info *srq_weighted_info(const srq_layer *layer);
+/* The scales of the weights, [out], of the last prepare. */
+const float *srq_weighted_scales(const srq_layer *layer);
 
 /* What the tables of both operators have in common. */
 #define SRQ_WEIGHTED_OP                                                                                                \

@@ -144,6 +144,16 @@ void srq_quantizer_backward(const srq_quantizer *q, const srq_vector *vector, si
     for (int i = 0; i < levels; i++) gates[i] = i < q->gates.count ? (float)(z[i] * q->gates.slope[i]) : 0;
 }
 
+void srq_quantizer_backward_part(const srq_quantizer *q, const srq_vector *vector, size_t n, size_t features,
+                                 const float *x, const float *dy, float *dx, srq_grid_gradient *sums)
+{
+    const srq_grid grid = row_grid(q, 0);
+    srq_grid_gradient part;
+    q->method->backward(q, vector, &grid, 0, n, features, x, dy, dx, &part, NULL);
+    sums->alpha += part.alpha;
+    sums->sigma += part.sigma;
+}
+
 /* --- Step sizes from data */
 
 float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t n, const float *x)

@@ -18,6 +18,7 @@ typedef struct srq_quantizer_method {
     bool has_sigma; /* sigma is a parameter and gets a gradient */
     bool floats;    /* a training step gives floats, not codes */
     bool has_gates; /* can be under DropBits */
+    bool by_place;  /* its noise depends on where an element stands: tensors are taken whole */
     /* What a training step makes of x: codes (or floats); false if x holds an infinity or NaN. NULL: the nearest code,
      * as in evaluation. `row` is the row's place in the tensor. */
     bool (*forward)(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
@@ -71,6 +72,10 @@ bool srq_quantizer_values(const srq_quantizer *quantizer, const srq_vector *vect
  * under DropBits, gates[spec's levels] = dL/dphi are overwritten. */
 void srq_quantizer_backward(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
                             const float *x, const float *dy, float *dx, float *alpha, float *sigma, float *gates);
+
+/* The same for a part of a tensor that has one row and no gates; what belongs to alpha and sigma is added to *sums. */
+void srq_quantizer_backward_part(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
+                                 const float *x, const float *dy, float *dx, srq_grid_gradient *sums);
 
 /* The step size with the least mean square error on x[n] among 64 candidates, on the grid min..max. All zeros give
  * 1e-3. */

@@ -47,6 +47,6 @@ static void st_backward(const srq_quantizer *quantizer, const srq_vector *vector
 
 extern const srq_quantizer_method srq_quantizer_rq, srq_quantizer_rq_st;
 const srq_quantizer_method srq_quantizer_rq = {
-    .name = "rq", .has_sigma = true, .floats = true, .forward = forward, .backward = backward};
+    .name = "rq", .has_sigma = true, .floats = true, .by_place = true, .forward = forward, .backward = backward};
 const srq_quantizer_method srq_quantizer_rq_st = {
-    .name = "rq_st", .has_sigma = true, .forward = st_forward, .backward = st_backward};
+    .name = "rq_st", .has_sigma = true, .by_place = true, .forward = st_forward, .backward = st_backward};

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Two quantized layers on 4x4 images of one channel. conv: 2 filters of 3x3, 18 weights, 2 * 9 * 4 = 72 MACs on images
- * of 32 bits, 8 bits from 2. dense: 2 * 2 * 2 = 8 inputs, 3 outputs, 24 weights and MACs, on 4-bit activations through a
- * pool of 1x1, 5 bits from 3. fixed: 3 x 2 = 6 weights and MACs, 3 bits, no gates, on float32. */
+ * of 32 bits, 8 bits from 2. dense: 2 * 2 * 2 = 8 inputs, 3 outputs, 24 weights and MACs, on 4-bit activations through
+ * a pool of 1x1, 5 bits from 3. fixed: 3 x 2 = 6 weights and MACs, 3 bits, no gates, on float32. */
 typedef struct net {
     srq_model_spec spec;
     srq_layer_spec layers[6];
@@ -187,7 +187,8 @@ START_TEST(history_notes_changes)
     ck_assert_int_eq(h.changes[5].step, 12);
     ck_assert_int_eq(h.changes[5].bits, 4);
     for (int i = 0; i < 100; i++)
-        ck_assert_int_eq(srq_bits_history_add(&h, (srq_bits_change){.step = 20 + i, .layer = CONV, .bits = 1 + i % 8}), SRQ_OK);
+        ck_assert_int_eq(srq_bits_history_add(&h, (srq_bits_change){.step = 20 + i, .layer = CONV, .bits = 1 + i % 8}),
+                         SRQ_OK);
     ck_assert_int_eq(h.count, 106);
     ck_assert_int_eq(h.changes[105].step, 119);
     srq_bits_history_free(&h);

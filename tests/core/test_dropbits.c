@@ -57,12 +57,12 @@ START_TEST(gates_follow_their_distribution)
         const double mean = moment(phi, 1), deviation = sqrt(moment(phi, 2) - mean * mean);
         const double root = sqrt(DRAWS);
         double slope;
-        ck_assert_msg(fabs(zeros[c] / DRAWS - zero) <= 5 * sqrt(zero * (1 - zero)) / root, "phi %g: %g of 0, not %g", phi,
-                      zeros[c] / DRAWS, zero);
+        ck_assert_msg(fabs(zeros[c] / DRAWS - zero) <= 5 * sqrt(zero * (1 - zero)) / root, "phi %g: %g of 0, not %g",
+                      phi, zeros[c] / DRAWS, zero);
         ck_assert_msg(fabs(ones[c] / DRAWS - one) <= 5 * sqrt(one * (1 - one)) / root, "phi %g: %g of 1, not %g", phi,
                       ones[c] / DRAWS, one);
-        ck_assert_msg(fabs(sum[c] / DRAWS - mean) <= 5 * deviation / root, "phi %g: mean %g, not %g", phi, sum[c] / DRAWS,
-                      mean);
+        ck_assert_msg(fabs(sum[c] / DRAWS - mean) <= 5 * deviation / root, "phi %g: mean %g, not %g", phi,
+                      sum[c] / DRAWS, mean);
         ck_assert_double_eq_tol(srq_concrete_open(&srq_dropbits_concrete, phi, &slope), 1 - zero, 1e-14);
     }
 }
@@ -102,7 +102,8 @@ START_TEST(gates_are_independent)
 }
 END_TEST
 
-/* A gate's draw depends on its own key alone: not on when it is asked for, how many gates there are, or their logits. */
+/* A gate's draw depends on its own key alone: not on when it is asked for, how many gates there are, or their logits.
+ */
 START_TEST(gates_go_by_their_key)
 {
     srq_gates all, again, few = {.min_bits = 4, .count = 2};
@@ -345,7 +346,8 @@ static void check_codes(const srq_vector *v, const drop_case *c, const float *x,
         /* x / alpha + 1/2 and a threshold are rounded to 6e-8 of up to 256, which is 1.5e-5 of a step: in the log odds
          * of two codes at most that times alpha / sigma, in units of which they change with x; twice for both. */
         const double odds = log(r[best - c->grid.min] / r[codes[i] - c->grid.min]);
-        ck_assert_msg(odds <= 3e-5 * c->d.alpha / c->d.sigma, "bits %d from %d, sigma/alpha %g, x %g: code %d, not %d (%g)",
+        ck_assert_msg(odds <= 3e-5 * c->d.alpha / c->d.sigma,
+                      "bits %d from %d, sigma/alpha %g, x %g: code %d, not %d (%g)",
                       c->levels.min_bits + c->levels.count, c->levels.min_bits, c->d.sigma / c->d.alpha,
                       (double)x[i] / c->d.alpha, codes[i], best, odds);
         nearness++;
@@ -356,7 +358,8 @@ static void check_gradients(const srq_vector *v, const drop_case *c, bool argmax
                             const int8_t *codes)
 {
     float dx[N];
-    double largest = 1e-300, steepest = 0, all = 0, error = 0, masks[SRQ_LEVELS_MAX], mask[SRQ_LEVELS_MAX] = {0}, mask_size[SRQ_LEVELS_MAX] = {0};
+    double largest = 1e-300, steepest = 0, all = 0, error = 0, masks[SRQ_LEVELS_MAX], mask[SRQ_LEVELS_MAX] = {0},
+           mask_size[SRQ_LEVELS_MAX] = {0};
     double alpha = 0, sigma = 0, alpha_size = 0, sigma_size = 0;
     srq_grid_gradient sums;
     v->dropbits->backward(N, x, dy, &c->grid, &c->levels, argmax, dx, &sums, masks);
@@ -377,8 +380,9 @@ static void check_gradients(const srq_vector *v, const drop_case *c, bool argmax
              c->levels.min_bits + c->levels.count, c->levels.min_bits, (double)c->levels.mask[c->levels.count - 1],
              c->d.sigma / c->d.alpha, argmax);
     /* float32 rounds an argument of S, and the sums and products over the codes nearby, by some 1e-7; where gates close
-     * what is left moves little, dE/dx far below 1, and dx is that share of dy. As far in gates: m dL/dm is a difference
-     * of positions, in steps. sigma has the distance from an edge in it, up to 128 steps where sigma is ten of them. */
+     * what is left moves little, dE/dx far below 1, and dx is that share of dy. As far in gates: m dL/dm is a
+     * difference of positions, in steps. sigma has the distance from an edge in it, up to 128 steps where sigma is ten
+     * of them. */
     ck_assert_msg(error <= 5e-6 * largest + 2e-7 * steepest, "%s: dx off by %g of %g", which, error, largest);
     ck_assert_msg(fabs(sums.alpha - alpha) <= 5e-6 * alpha_size, "%s: alpha %g, not %g of %g", which, sums.alpha, alpha,
                   alpha_size);
@@ -386,8 +390,8 @@ static void check_gradients(const srq_vector *v, const drop_case *c, bool argmax
                   sigma, sigma_size);
     for (int k = 0; k < c->levels.count; k++) {
         const double rounding = 5e-7 * c->d.alpha * all / c->d.mask[k + 1];
-        ck_assert_msg(fabs(masks[k] - mask[k]) <= 5e-6 * mask_size[k] + rounding, "%s: mask %d: %g, not %g of %g", which, k,
-                      masks[k], mask[k], mask_size[k]);
+        ck_assert_msg(fabs(masks[k] - mask[k]) <= 5e-6 * mask_size[k] + rounding, "%s: mask %d: %g, not %g of %g",
+                      which, k, masks[k], mask[k], mask_size[k]);
     }
 }
 
@@ -396,7 +400,7 @@ START_TEST(quantizer_under_gates)
     static const float ratios[] = {0.01f, 0.1f, 1.0f / 3, 1, 10};
     const srq_vector *v = srq_vector_best(NULL);
     for (int bits = 2; bits <= 8; bits++)
-        for (int min_bits = 1; min_bits < bits; min_bits += bits > 4 ? 3 : 1)
+        for (int min_bits = 1; min_bits<bits; min_bits += bits> 4 ? 3 : 1)
             for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r++)
                 for (int kind = 0; kind < 3; kind++) {
                     float x[N], dy[N];
@@ -543,12 +547,14 @@ START_TEST(gradients_reach_the_logits)
                     there[c] += s ? (float)h : -(float)h;
                     srq_gates moved_gates = q.gates;
                     srq_gates_draw(&moved_gates, 1, step, 0, there);
-                    corner = corner || (moved_gates.z[c] > 0) != (q.gates.z[c] > 0) || (moved_gates.z[c] < 1) != (q.gates.z[c] < 1);
+                    corner = corner || (moved_gates.z[c] > 0) != (q.gates.z[c] > 0) ||
+                             (moved_gates.z[c] < 1) != (q.gates.z[c] < 1);
                     definition d = {.mask = {1}, .min_bits = MIN, .count = LEVELS};
                     for (int i = 0; i < LEVELS; i++) d.mask[i + 1] = d.mask[i] * moved_gates.z[i];
                     for (int i = 0; i < ROWS * N; i++) {
                         d.alpha = (double)alpha[i / N], d.sigma = (double)sigma[i / N];
-                        const double y = relaxed(&d, (double)x[i], d.alpha, estimator == SRQ_ESTIMATOR_ARGMAX, codes[i]);
+                        const double y =
+                            relaxed(&d, (double)x[i], d.alpha, estimator == SRQ_ESTIMATOR_ARGMAX, codes[i]);
                         side[s] += (double)dy[i] * y;
                         size += fabs((double)dy[i] * y);
                     }
@@ -558,8 +564,9 @@ START_TEST(gradients_reach_the_logits)
                 moved[c] += expected != 0;
                 /* h^2 / 6 times the third derivative by phi, which tau = 2/3 and the shape of r make some 50 of the
                  * values; rounding of float32 sums is less. */
-                ck_assert_msg(fabs((double)gates[c] - expected) <= 1e-5 * size, "estimator %d step %ld gate %d: %g, not %g",
-                              estimator, step, c, (double)gates[c], expected);
+                ck_assert_msg(fabs((double)gates[c] - expected) <= 1e-5 * size,
+                              "estimator %d step %ld gate %d: %g, not %g", estimator, step, c, (double)gates[c],
+                              expected);
             }
         }
     for (int c = 0; c < LEVELS; c++) ck_assert_int_gt(moved[c], 5);

@@ -311,7 +311,8 @@ START_TEST(rows_are_tensors)
                 one.grid.alpha = alpha[row], one.grid.sigma = sigma[row], one.training = true;
                 ck_assert(srq_quantizer_forward(&one, v, LENGTH, from, own_codes));
                 ck_assert(srq_quantizer_values(&one, v, LENGTH, from, own_values));
-                srq_quantizer_backward(&one, v, LENGTH, LENGTH, from, dy + row * LENGTH, own_dx, &own_by[0], &own_by[1], NULL);
+                srq_quantizer_backward(&one, v, LENGTH, LENGTH, from, dy + row * LENGTH, own_dx, &own_by[0], &own_by[1],
+                                       NULL);
                 ck_assert_mem_eq(codes + row * LENGTH, own_codes, sizeof own_codes);
                 ck_assert_mem_eq(values + row * LENGTH, own_values, sizeof own_values);
                 ck_assert_mem_eq(dx + row * LENGTH, own_dx, sizeof own_dx);

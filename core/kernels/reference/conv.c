@@ -16,25 +16,15 @@ struct srq_conv_plan {
     int group;       /* images of one matrix product */
     int rows, depth; /* patches of an image; elements of a patch */
     bool direct;     /* the input already is its own patches */
-    float scale;     /* of the weights */
-    float *weights;  /* [out][kernel 0][kernel 1][in] elements, unscaled */
-    /* One scale for each output channel: NULL, or the scales, and the weights with them. */
-    const float *scales;
-    float *scaled;
-    float *filter;  /* one filter, on its way to another order */
-    float *patches; /* [group * rows][depth] */
+    float *weights;  /* [out][kernel 0][kernel 1][in] */
+    float *filter;   /* one filter, on its way to another order */
+    float *patches;  /* [group * rows][depth] */
 };
-
-void srq_kernels_pin_threads(void)
-{
-    openblas_set_num_threads(1);
-}
 
 static void destroy(srq_conv_plan **plan)
 {
     if (!*plan) return;
     free((*plan)->weights);
-    free((*plan)->scaled);
     free((*plan)->filter);
     free((*plan)->patches);
     free(*plan);
@@ -67,8 +57,7 @@ static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, 
     plan->weights = floats(weights);
     plan->filter = floats((size_t)plan->depth);
     plan->patches = floats(patches);
-    if (shape->per_channel) plan->scaled = floats(weights);
-    if (!plan->weights || !plan->filter || !plan->patches || (shape->per_channel && !plan->scaled)) {
+    if (!plan->weights || !plan->filter || !plan->patches) {
         destroy(&plan);
         return srq_fail_memory((weights + patches) * sizeof(float), "a convolution");
     }
@@ -86,14 +75,10 @@ static void widen(const srq_vector *vector, srq_dtype dtype, size_t n, const voi
         vector->widen_s8(n, from, to);
 }
 
-static size_t element_size(srq_dtype dtype)
-{
-    return dtype == SRQ_FLOAT32 ? sizeof(float) : 1;
-}
-
 /* [out][in][area] <-> [out][area][in] */
-static void pack_elements(srq_conv_plan *plan, const srq_operand *weights)
+static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
 {
+    (void)backward, (void)scratch;
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
     if (area == 1 || in == 1) {
@@ -101,7 +86,7 @@ static void pack_elements(srq_conv_plan *plan, const srq_operand *weights)
         return;
     }
     for (size_t o = 0; o < (size_t)s->out; o++) {
-        const char *from = (const char *)weights->data + o * depth * element_size(weights->dtype);
+        const char *from = (const char *)weights->data + o * depth * srq_dtype_size(weights->dtype);
         float *row = plan->filter, *to = plan->weights + o * depth;
         widen(plan->vector, weights->dtype, depth, from, row);
         for (size_t a = 0; a < area; a++)
@@ -109,18 +94,9 @@ static void pack_elements(srq_conv_plan *plan, const srq_operand *weights)
     }
 }
 
-static void pack(srq_conv_plan *plan, const srq_operand *weights)
+static void unpack(const srq_conv_plan *plan, const float *packed, float *dw, void *scratch)
 {
-    const size_t depth = (size_t)plan->depth;
-    pack_elements(plan, weights);
-    plan->scales = weights->scales;
-    plan->scale = weights->scales ? 1 : weights->scale;
-    for (size_t o = 0; plan->scales && o < (size_t)plan->shape.out; o++)
-        for (size_t i = o * depth; i < (o + 1) * depth; i++) plan->scaled[i] = plan->weights[i] * plan->scales[o];
-}
-
-static void unpack(const srq_conv_plan *plan, const float *packed, float *dw)
-{
+    (void)scratch;
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
     for (size_t o = 0; o < (size_t)s->out; o++) {
@@ -150,7 +126,7 @@ static run find_run(const srq_conv_shape *s, int oy, int ox, int ky)
 static void copy_patches(const srq_conv_plan *plan, const srq_operand *x, size_t image, float *to)
 {
     const srq_conv_shape *s = &plan->shape;
-    const size_t in = (size_t)s->in, width = (size_t)s->kernel[1] * in, size = element_size(x->dtype);
+    const size_t in = (size_t)s->in, width = (size_t)s->kernel[1] * in, size = srq_dtype_size(x->dtype);
     const char *from = (const char *)x->data + image * (size_t)(s->height * s->width) * in * size;
     for (int oy = 0; oy < s->out_height; oy++)
         for (int ox = 0; ox < s->out_width; ox++)
@@ -194,29 +170,30 @@ static int group_at(const srq_conv_plan *plan, int first, int n)
     return n - first < plan->group ? n - first : plan->group;
 }
 
-static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y)
+static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch)
 {
+    (void)scratch;
     const int out = plan->shape.out, depth = plan->depth;
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count * plan->rows, out, depth, plan->scale * x->scale,
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count * plan->rows, out, depth, 1,
                     patches_of(plan, x, i, count), depth, plan->weights, depth, 0,
                     y + (size_t)i * (size_t)plan->rows * (size_t)out, out);
     }
-    if (plan->scales) plan->vector->scale_rows((size_t)n * (size_t)plan->rows, (size_t)out, y, plan->scales);
 }
 
-static void backward_data(srq_conv_plan *plan, int n, const float *dy, float *dx)
+static void backward_data(srq_conv_plan *plan, int n, const void *gradient, float *dx, void *scratch)
 {
+    (void)scratch;
+    const float *dy = gradient;
     const srq_conv_shape *s = &plan->shape;
     const int out = s->out, depth = plan->depth;
     const size_t image = (size_t)(s->height * s->width * s->in);
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
         float *to = plan->direct ? dx + (size_t)i * image : plan->patches;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count * plan->rows, depth, out, plan->scale,
-                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, plan->scales ? plan->scaled : plan->weights,
-                    depth, 0, to, depth);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count * plan->rows, depth, out, 1,
+                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, plan->weights, depth, 0, to, depth);
         if (plan->direct) continue;
         memset(dx + (size_t)i * image, 0, (size_t)count * image * sizeof *dx);
         for (int k = 0; k < count; k++)
@@ -224,21 +201,31 @@ static void backward_data(srq_conv_plan *plan, int n, const float *dy, float *dx
     }
 }
 
-static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, const float *dy, float *dw)
+static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, const void *gradient, float *dw,
+                             void *scratch)
 {
+    (void)scratch;
+    const float *dy = gradient;
     const int out = plan->shape.out, depth = plan->depth;
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, depth, count * plan->rows, x->scale,
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, depth, count * plan->rows, 1,
                     dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, patches_of(plan, x, i, count), depth,
                     i == 0 ? 0.0f : 1.0f, dw, depth);
     }
+}
+
+static srq_conv_info info(const srq_conv_plan *plan)
+{
+    const size_t weights = (size_t)plan->shape.out * (size_t)plan->depth * sizeof(float);
+    return (srq_conv_info){.forward = "f32", .backward = "f32", .gradient = SRQ_FLOAT32, .weights = weights};
 }
 
 const srq_kernels srq_kernels_reference = {
     .name = "reference",
     .conv_create = create,
     .conv_destroy = destroy,
+    .conv_info = info,
     .conv_pack = pack,
     .conv_forward = forward,
     .conv_backward_data = backward_data,

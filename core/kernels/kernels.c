@@ -1,0 +1,43 @@
+#include "core/kernels/kernels.h"
+
+#include <cblas.h>
+#include <string.h>
+#ifdef SRQ_HAVE_ONEDNN
+#include "core/kernels/onednn/onednn.h"
+#endif
+
+size_t srq_dtype_size(srq_dtype dtype)
+{
+    return dtype == SRQ_FLOAT32 ? 4 : dtype == SRQ_BFLOAT16 ? 2 : 1;
+}
+
+#ifdef SRQ_HAVE_ONEDNN
+static const srq_kernels *float32_kernels = &srq_kernels_onednn_float32;
+#else
+static const srq_kernels *float32_kernels = &srq_kernels_reference;
+#endif
+
+static const srq_kernels *mixed_kernels(void)
+{
+#ifdef SRQ_HAVE_ONEDNN
+    if (srq_onednn_has_mixed()) return &srq_kernels_onednn_mixed;
+#endif
+    return NULL;
+}
+
+const srq_kernels *srq_kernels_find(const char *engine)
+{
+    if (strcmp(engine, "reference") == 0) return &srq_kernels_reference;
+    if (strcmp(engine, "float32") == 0) return float32_kernels;
+    if (strcmp(engine, "mixed") == 0) return mixed_kernels();
+    if (strcmp(engine, "auto") == 0) return mixed_kernels() ? mixed_kernels() : float32_kernels;
+    return NULL;
+}
+
+void srq_kernels_pin_threads(void)
+{
+    openblas_set_num_threads(1);
+#ifdef SRQ_HAVE_ONEDNN
+    srq_onednn_pin_threads();
+#endif
+}

@@ -1,0 +1,492 @@
+/* Convolution and dense layers on oneDNN (2.x).
+ *
+ * Activations are channels-last as they are everywhere. Weights are reordered once a step into the layouts that
+ * oneDNN's kernels prefer; the gradient of weights stays in theirs until shards are summed.
+ *
+ * Forward in integers only where it is exact: with VNNI instructions products of bytes are added in 32 bits; without,
+ * pairs of them are added in 16 bits and saturate unless the codes are small, and oneDNN halves weights beside signed
+ * inputs. Backward, codes are exact in bfloat16 (8 significant bits), so only the incoming gradient was rounded; sums
+ * are float32. Every primitive runs on `capacity` images: missing ones are zeros, so the order of every sum is that of
+ * the shape alone. */
+#include "core/kernels/onednn/onednn.h"
+
+#include <dnnl.h>
+#include <math.h>
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGS_MAX = 4, LINE = 64 };
+
+/* A primitive and its arguments, whose addresses are set for every run. */
+typedef struct call {
+    dnnl_primitive_t primitive;
+    int count;
+    dnnl_exec_arg_t args[ARGS_MAX];
+    size_t scratch; /* bytes of its scratchpad, which is the last argument if above 0 */
+} call;
+
+struct srq_conv_plan {
+    srq_conv_shape shape;
+    const srq_vector *vector;
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    bool integer, bfloat16;
+    call forward, by_data, by_weights;
+    call pack, pack_backward, unpack;
+    size_t count; /* weights */
+    void *packed, *packed_backward;
+    size_t packed_size, backward_size; /* bytes */
+    size_t gradient_size;              /* bytes of the weights' gradient in oneDNN's layout */
+};
+
+static bool cpu_has(dnnl_cpu_isa_t isa)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)isa) == (unsigned)isa;
+}
+
+bool srq_onednn_has_mixed(void)
+{
+    return cpu_has(dnnl_cpu_isa_avx2);
+}
+
+void srq_onednn_pin_threads(void)
+{
+    omp_set_num_threads(1);
+}
+
+static srq_status check(dnnl_status_t status, const char *what)
+{
+    if (status == dnnl_success) return SRQ_OK;
+    if (status == dnnl_out_of_memory) return srq_fail_memory(0, what);
+    return srq_fail(SRQ_ERROR_RUN, "oneDNN refuses %s (status %d); use train.engine = \"reference\"", what,
+                    (int)status);
+}
+
+#define TRY_DNNL(call, what) SRQ_TRY(check((call), (what)))
+
+/* --- Descriptions of tensors. The kernel of a dense layer is the whole image. */
+
+static void describe_image(const srq_conv_plan *plan, bool output, dnnl_data_type_t type, dnnl_memory_desc_t *md)
+{
+    const srq_conv_shape *s = &plan->shape;
+    dnnl_dims_t in = {s->capacity, s->in, s->height, s->width};
+    dnnl_dims_t out = {s->capacity, s->out, s->out_height, s->out_width};
+    if (output && s->covers)
+        dnnl_memory_desc_init_by_tag(md, 2, out, type, dnnl_ab);
+    else
+        dnnl_memory_desc_init_by_tag(md, 4, output ? out : in, type, dnnl_nhwc);
+}
+
+static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, bool plain, dnnl_memory_desc_t *md)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const int g = s->groups;
+    dnnl_dims_t whole = {s->out, s->in, s->kernel[0], s->kernel[1]};
+    dnnl_dims_t grouped = {g, s->out / g, s->in / g, s->kernel[0], s->kernel[1]};
+    if (g > 1)
+        dnnl_memory_desc_init_by_tag(md, 5, grouped, type, plain ? dnnl_goihw : dnnl_format_tag_any);
+    else
+        dnnl_memory_desc_init_by_tag(md, 4, whole, type, plain ? dnnl_oihw : dnnl_format_tag_any);
+}
+
+/* --- Primitives */
+
+static srq_status make_call(const srq_conv_plan *plan, const_dnnl_primitive_desc_t pd, int count, const int *names,
+                            const dnnl_query_t *queries, call *c)
+{
+    for (int i = 0; i < count; i++) {
+        c->args[i].arg = names[i];
+        TRY_DNNL(dnnl_memory_create(&c->args[i].memory, dnnl_primitive_desc_query_md(pd, queries[i], 0), plan->engine,
+                                    DNNL_MEMORY_NONE),
+                 "a tensor");
+        c->count = i + 1;
+    }
+    const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    c->scratch = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
+    if (c->scratch) {
+        c->args[count].arg = DNNL_ARG_SCRATCHPAD;
+        TRY_DNNL(dnnl_memory_create(&c->args[count].memory, scratchpad, plan->engine, DNNL_MEMORY_NONE),
+                 "a scratchpad");
+        c->count++;
+    }
+    TRY_DNNL(dnnl_primitive_create(&c->primitive, pd), "a kernel");
+    return SRQ_OK;
+}
+
+static void destroy_call(call *c)
+{
+    for (int i = 0; i < c->count; i++) dnnl_memory_destroy(c->args[i].memory);
+    if (c->primitive) dnnl_primitive_destroy(c->primitive);
+    *c = (call){0};
+}
+
+/* The operands in the order of make_call's names; the result is the last of them. Everything was allocated when the
+ * primitive was made: a refusal now is a broken library, and shows as NaN, which every step looks for. */
+static void run_call(const srq_conv_plan *plan, const call *c, const void *const *data, float *result, char *scratch)
+{
+    const int count = c->count - (c->scratch > 0);
+    bool good = true;
+    for (int i = 0; i < count; i++)
+        good = dnnl_memory_set_data_handle(c->args[i].memory, (void *)data[i]) == dnnl_success && good;
+    if (c->scratch) good = dnnl_memory_set_data_handle(c->args[count].memory, scratch) == dnnl_success && good;
+    good = good && dnnl_primitive_execute(c->primitive, plan->stream, c->count, c->args) == dnnl_success;
+    good = good && dnnl_stream_wait(plan->stream) == dnnl_success;
+    if (!good && result) *result = NAN;
+}
+
+/* oneDNN always has a kernel, but its plain loops are slower than converting to float32. */
+static bool is_slow(const_dnnl_primitive_desc_t pd)
+{
+    const char *name = NULL;
+    return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success && name &&
+           strncmp(name, "ref", 3) == 0;
+}
+
+typedef enum direction { FORWARD, BY_DATA, BY_WEIGHTS } direction;
+
+/* `hint` is the forward pass's, of the same types; NULL for that itself. */
+static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_type_t elements,
+                              dnnl_data_type_t weights, const_dnnl_primitive_attr_t attr,
+                              const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd)
+{
+    const srq_conv_shape *s = &plan->shape;
+    dnnl_memory_desc_t x, w, y;
+    describe_image(plan, false, d == BY_DATA ? dnnl_f32 : elements, &x);
+    describe_image(plan, true, d == FORWARD ? dnnl_f32 : elements, &y);
+    describe_weights(plan, d == BY_WEIGHTS ? dnnl_f32 : weights, false, &w);
+    if (s->covers) {
+        dnnl_inner_product_desc_t op;
+        if (d == FORWARD) dnnl_inner_product_forward_desc_init(&op, dnnl_forward_training, &x, &w, NULL, &y);
+        if (d == BY_DATA) dnnl_inner_product_backward_data_desc_init(&op, &x, &w, &y);
+        if (d == BY_WEIGHTS) dnnl_inner_product_backward_weights_desc_init(&op, &x, &w, NULL, &y);
+        return dnnl_primitive_desc_create(pd, &op, attr, plan->engine, hint);
+    }
+    const dnnl_dims_t stride = {s->stride[0], s->stride[1]}, before = {s->padding[0], s->padding[1]};
+    dnnl_dims_t after; /* less where the stride leaves rows over, or more */
+    for (int i = 0; i < 2; i++) {
+        const int size = i ? s->width : s->height, out = i ? s->out_width : s->out_height;
+        after[i] = (out - 1) * s->stride[i] + s->kernel[i] - size - s->padding[i];
+    }
+    dnnl_convolution_desc_t op;
+    dnnl_status_t status = dnnl_success;
+    const dnnl_alg_kind_t direct = dnnl_convolution_direct;
+    if (d == FORWARD)
+        status = dnnl_convolution_forward_desc_init(&op, dnnl_forward_training, direct, &x, &w, NULL, &y, stride,
+                                                    before, after);
+    if (d == BY_DATA) status = dnnl_convolution_backward_data_desc_init(&op, direct, &x, &w, &y, stride, before, after);
+    if (d == BY_WEIGHTS)
+        status = dnnl_convolution_backward_weights_desc_init(&op, direct, &x, &w, NULL, &y, stride, before, after);
+    return status == dnnl_success ? dnnl_primitive_desc_create(pd, &op, attr, plan->engine, hint) : status;
+}
+
+static const int forward_names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+static const dnnl_query_t forward_queries[] = {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_dst_md};
+static const int data_names[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC};
+static const dnnl_query_t data_queries[] = {dnnl_query_diff_dst_md, dnnl_query_weights_md, dnnl_query_diff_src_md};
+static const int weights_names[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS};
+static const dnnl_query_t weights_queries[] = {dnnl_query_src_md, dnnl_query_diff_dst_md, dnnl_query_diff_weights_md};
+
+static srq_status make_reorder(const srq_conv_plan *plan, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                               const_dnnl_primitive_attr_t attr, call *c)
+{
+    static const int names[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
+    static const dnnl_query_t queries[] = {dnnl_query_src_md, dnnl_query_dst_md};
+    dnnl_primitive_desc_t pd;
+    TRY_DNNL(dnnl_reorder_primitive_desc_create(&pd, from, plan->engine, to, plan->engine, attr),
+             "an order of weights");
+    srq_status status = make_call(plan, pd, 2, names, queries, c);
+    dnnl_primitive_desc_destroy(pd);
+    return status;
+}
+
+static void *memory_for(const dnnl_memory_desc_t *md, size_t *size)
+{
+    *size = (dnnl_memory_desc_get_size(md) + LINE - 1) / LINE * LINE;
+    return aligned_alloc(LINE, *size);
+}
+
+/* The forward pass, in integers if that is fast here; and how its weights are packed. */
+static srq_status make_forward(srq_conv_plan *plan, const_dnnl_primitive_attr_t attr)
+{
+    dnnl_primitive_desc_t pd;
+    const dnnl_data_type_t codes = plan->shape.input == SRQ_UINT8 ? dnnl_u8 : dnnl_s8;
+    if (plan->integer) {
+        plan->integer = describe(plan, FORWARD, codes, dnnl_s8, attr, NULL, &pd) == dnnl_success;
+        if (plan->integer && is_slow(pd)) {
+            dnnl_primitive_desc_destroy(pd);
+            plan->integer = false;
+        }
+    }
+    if (!plan->integer) TRY_DNNL(describe(plan, FORWARD, dnnl_f32, dnnl_f32, attr, NULL, &pd), "a convolution");
+    const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    dnnl_memory_desc_t plain;
+    describe_weights(plan, plan->integer ? dnnl_s8 : dnnl_f32, true, &plain);
+    srq_status status = make_call(plan, pd, 3, forward_names, forward_queries, &plan->forward);
+    if (status == SRQ_OK) status = make_reorder(plan, &plain, packed, attr, &plan->pack);
+    plan->packed = memory_for(packed, &plan->packed_size);
+    if (status == SRQ_OK && !plan->packed) status = srq_fail_memory(plan->packed_size, "packed weights");
+    dnnl_primitive_desc_destroy(pd);
+    return status;
+}
+
+static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t pd, const_dnnl_primitive_attr_t attr)
+{
+    const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    dnnl_memory_desc_t plain;
+    describe_weights(plan, plan->bfloat16 ? dnnl_bf16 : dnnl_f32, true, &plain);
+    SRQ_TRY(make_call(plan, pd, 3, data_names, data_queries, &plan->by_data));
+    SRQ_TRY(make_reorder(plan, &plain, packed, attr, &plan->pack_backward));
+    plan->packed_backward = memory_for(packed, &plan->backward_size);
+    return plan->packed_backward ? SRQ_OK : srq_fail_memory(plan->backward_size, "packed weights");
+}
+
+static srq_status make_by_weights(srq_conv_plan *plan, const_dnnl_primitive_desc_t pd, const_dnnl_primitive_attr_t attr)
+{
+    const dnnl_memory_desc_t *gradient = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+    dnnl_memory_desc_t plain;
+    describe_weights(plan, dnnl_f32, true, &plain);
+    plan->gradient_size = dnnl_memory_desc_get_size(gradient);
+    SRQ_TRY(make_call(plan, pd, 3, weights_names, weights_queries, &plan->by_weights));
+    return make_reorder(plan, gradient, &plain, attr, &plan->unpack);
+}
+
+/* Both directions of gradients, in one type. */
+static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t attr)
+{
+    const bool data = plan->shape.input_gradient;
+    dnnl_primitive_desc_t hint = NULL, by_data = NULL, by_weights = NULL;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        const dnnl_data_type_t type = plan->bfloat16 ? dnnl_bf16 : dnnl_f32;
+        dnnl_status_t status = describe(plan, FORWARD, type, type, attr, NULL, &hint);
+        if (status == dnnl_success && data) status = describe(plan, BY_DATA, type, type, attr, hint, &by_data);
+        if (status == dnnl_success) status = describe(plan, BY_WEIGHTS, type, type, attr, hint, &by_weights);
+        if (status == dnnl_success && !(plan->bfloat16 && ((data && is_slow(by_data)) || is_slow(by_weights)))) break;
+        if (!plan->bfloat16) return check(status, "the gradient of a convolution");
+        plan->bfloat16 = false;
+        if (hint) dnnl_primitive_desc_destroy(hint);
+        if (by_data) dnnl_primitive_desc_destroy(by_data);
+        if (by_weights) dnnl_primitive_desc_destroy(by_weights);
+        hint = by_data = by_weights = NULL;
+    }
+    srq_status status = data ? make_by_data(plan, by_data, attr) : SRQ_OK;
+    if (status == SRQ_OK) status = make_by_weights(plan, by_weights, attr);
+    dnnl_primitive_desc_destroy(hint);
+    if (by_data) dnnl_primitive_desc_destroy(by_data);
+    dnnl_primitive_desc_destroy(by_weights);
+    return status;
+}
+
+static srq_status build(srq_conv_plan *plan)
+{
+    TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "to start");
+    TRY_DNNL(dnnl_stream_create(&plan->stream, plan->engine, dnnl_stream_default_flags), "to start");
+    dnnl_primitive_attr_t attr;
+    TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
+    srq_status status = check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
+    if (status == SRQ_OK) status = make_forward(plan, attr);
+    if (status == SRQ_OK) status = make_backward(plan, attr);
+    dnnl_primitive_attr_destroy(attr);
+    return status;
+}
+
+static void destroy(srq_conv_plan **plan)
+{
+    srq_conv_plan *p = *plan;
+    if (!p) return;
+    call *calls[] = {&p->forward, &p->by_data, &p->by_weights, &p->pack, &p->pack_backward, &p->unpack};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) destroy_call(calls[i]);
+    if (p->stream) dnnl_stream_destroy(p->stream);
+    if (p->engine) dnnl_engine_destroy(p->engine);
+    free(p->packed);
+    free(p->packed_backward);
+    free(p);
+    *plan = NULL;
+}
+
+static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, bool mixed, srq_conv_plan **out)
+{
+    srq_conv_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return srq_fail_memory(sizeof *plan, "a convolution");
+    const bool codes = shape->input != SRQ_FLOAT32 && shape->weight_codes;
+    const bool vnni = cpu_has(dnnl_cpu_isa_avx512_core_vnni) || cpu_has(dnnl_cpu_isa_avx2_vnni);
+    const bool small = shape->input == SRQ_UINT8 && 2 * shape->input_most * shape->weights_most <= INT16_MAX;
+    plan->shape = *shape;
+    plan->vector = vector;
+    plan->count =
+        (size_t)shape->out * (size_t)(shape->in / shape->groups) * (size_t)shape->kernel[0] * (size_t)shape->kernel[1];
+    plan->integer = mixed && codes && (vnni || small);
+    plan->bfloat16 = mixed && codes && cpu_has(dnnl_cpu_isa_avx512_core_bf16);
+    srq_status status = build(plan);
+    if (status != SRQ_OK)
+        destroy(&plan);
+    else
+        *out = plan;
+    return status;
+}
+
+static srq_status create_float32(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **plan)
+{
+    return create(shape, vector, false, plan);
+}
+
+static srq_status create_mixed(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **plan)
+{
+    return create(shape, vector, true, plan);
+}
+
+/* --- Scratch: first what a call converts, then oneDNN's own. */
+
+static size_t whole_lines(size_t bytes)
+{
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
+static size_t input_count(const srq_conv_plan *plan)
+{
+    const srq_conv_shape *s = &plan->shape;
+    return (size_t)s->capacity * (size_t)s->height * (size_t)s->width * (size_t)s->in;
+}
+
+/* Bytes of the input as the gradient's type; 0 where it is that already. */
+static size_t converted_input(const srq_conv_plan *plan)
+{
+    if (plan->shape.input == SRQ_FLOAT32) return 0;
+    return whole_lines(input_count(plan) * (plan->bfloat16 ? 2 : sizeof(float)));
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* oneDNN's layout may pad channels: then the gradient is made in scratch and reordered at once. */
+static bool gradient_fits(const srq_conv_plan *plan)
+{
+    return plan->gradient_size == plan->count * sizeof(float);
+}
+
+static srq_conv_info info(const srq_conv_plan *plan)
+{
+    const size_t widened = whole_lines(plan->count * sizeof(float));
+    const size_t input = whole_lines(input_count(plan) * sizeof(float));
+    const size_t gradient = gradient_fits(plan) ? 0 : whole_lines(plan->gradient_size);
+    size_t most = widened + larger(plan->pack.scratch, plan->pack_backward.scratch);
+    most = larger(most, plan->forward.scratch + (plan->integer || plan->shape.input == SRQ_FLOAT32 ? 0 : input));
+    most = larger(most, plan->by_data.scratch);
+    most = larger(most, converted_input(plan) + gradient + larger(plan->by_weights.scratch, plan->unpack.scratch));
+    return (srq_conv_info){.forward = !plan->integer                   ? "f32"
+                                      : plan->shape.input == SRQ_UINT8 ? "u8s8"
+                                                                       : "s8s8",
+                           .backward = plan->bfloat16 ? "bf16" : "f32",
+                           .gradient = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32,
+                           .scratch = whole_lines(most),
+                           .weights = plan->packed_size + plan->backward_size};
+}
+
+/* `from` as the type `to`, converted into `scratch` unless it is that. */
+static const void *as_type(const srq_vector *vector, srq_dtype to, const srq_operand *from, size_t n, void *scratch)
+{
+    if (from->dtype == to) return from->data;
+    if (to == SRQ_FLOAT32 && from->dtype == SRQ_UINT8) vector->widen_u8(n, from->data, scratch);
+    if (to == SRQ_FLOAT32 && from->dtype == SRQ_INT8) vector->widen_s8(n, from->data, scratch);
+    if (to == SRQ_BFLOAT16 && from->dtype == SRQ_UINT8) vector->widen_u8_bf16(n, from->data, scratch);
+    if (to == SRQ_BFLOAT16 && from->dtype == SRQ_INT8) vector->widen_s8_bf16(n, from->data, scratch);
+    return scratch;
+}
+
+static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
+{
+    char *own = (char *)scratch + whole_lines(plan->count * sizeof(float));
+    const srq_dtype forward_type = plan->integer ? SRQ_INT8 : SRQ_FLOAT32;
+    const void *data[2] = {as_type(plan->vector, forward_type, weights, plan->count, scratch), plan->packed};
+    run_call(plan, &plan->pack, data, NULL, own);
+    if (!backward || !plan->packed_backward) return;
+    const srq_dtype backward_type = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32;
+    if (backward_type != forward_type) data[0] = as_type(plan->vector, backward_type, weights, plan->count, scratch);
+    data[1] = plan->packed_backward;
+    run_call(plan, &plan->pack_backward, data, NULL, own);
+}
+
+/* Images that are not there count as zeros. */
+static void clear_rest(const srq_conv_plan *plan, int n, const void *data, size_t count, size_t size)
+{
+    const size_t image = count / (size_t)plan->shape.capacity * size;
+    if (n < plan->shape.capacity)
+        memset((char *)data + (size_t)n * image, 0, (size_t)(plan->shape.capacity - n) * image);
+}
+
+static size_t output_count(const srq_conv_plan *plan)
+{
+    const srq_conv_shape *s = &plan->shape;
+    return (size_t)s->capacity * (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out;
+}
+
+static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch)
+{
+    clear_rest(plan, n, x->data, input_count(plan), srq_dtype_size(x->dtype));
+    char *own = scratch;
+    const void *from = x->data;
+    if (!plan->integer && x->dtype != SRQ_FLOAT32) {
+        from = as_type(plan->vector, SRQ_FLOAT32, x, input_count(plan), scratch);
+        own += whole_lines(input_count(plan) * sizeof(float));
+    }
+    const void *const data[3] = {from, plan->packed, y};
+    run_call(plan, &plan->forward, data, y, own);
+}
+
+static void backward_data(srq_conv_plan *plan, int n, const void *dy, float *dx, void *scratch)
+{
+    clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
+    const void *const data[3] = {dy, plan->packed_backward, dx};
+    run_call(plan, &plan->by_data, data, dx, scratch);
+}
+
+static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, const void *dy, float *dw, void *scratch)
+{
+    clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
+    clear_rest(plan, n, x->data, input_count(plan), srq_dtype_size(x->dtype));
+    char *own = (char *)scratch + converted_input(plan);
+    const void *from =
+        as_type(plan->vector, plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32, x, input_count(plan), scratch);
+    float *to = gradient_fits(plan) ? dw : (float *)own;
+    if (!gradient_fits(plan)) own += whole_lines(plan->gradient_size);
+    const void *const data[3] = {from, dy, to};
+    run_call(plan, &plan->by_weights, data, to, own);
+    const void *const reorder[2] = {to, dw};
+    if (to != dw) run_call(plan, &plan->unpack, reorder, dw, own);
+}
+
+static void unpack(const srq_conv_plan *plan, const float *packed, float *dw, void *scratch)
+{
+    const void *const data[2] = {packed, dw};
+    if (gradient_fits(plan))
+        run_call(plan, &plan->unpack, data, dw, scratch);
+    else
+        memcpy(dw, packed, plan->count * sizeof *dw);
+}
+
+const srq_kernels srq_kernels_onednn_float32 = {
+    .name = "oneDNN float32",
+    .conv_create = create_float32,
+    .conv_destroy = destroy,
+    .conv_info = info,
+    .conv_pack = pack,
+    .conv_forward = forward,
+    .conv_backward_data = backward_data,
+    .conv_backward_weights = backward_weights,
+    .conv_unpack = unpack,
+};
+
+const srq_kernels srq_kernels_onednn_mixed = {
+    .name = "oneDNN mixed",
+    .conv_create = create_mixed,
+    .conv_destroy = destroy,
+    .conv_info = info,
+    .conv_pack = pack,
+    .conv_forward = forward,
+    .conv_backward_data = backward_data,
+    .conv_backward_weights = backward_weights,
+    .conv_unpack = unpack,
+};
