@@ -97,6 +97,11 @@ void srq_graph_need_scratch(srq_graph *graph, size_t bytes)
     if (bytes > graph->scratch_size) graph->scratch_size = bytes;
 }
 
+srq_pass *srq_graph_pass(srq_graph *graph)
+{
+    return &graph->pass;
+}
+
 void *srq_graph_scratch(const srq_graph *graph)
 {
     return graph->scratch;
@@ -183,12 +188,14 @@ void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer
 }
 
 void srq_layer_put_gradient(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass,
-                            const srq_grid_gradient *sums)
+                            const srq_grid_gradient *sums, const double *masks)
 {
     float *alpha = parameter_in(graph, pass->gradient, layer->alpha);
     float *sigma = parameter_in(graph, pass->gradient, layer->sigma);
-    if (alpha) *alpha = (float)sums->alpha;
-    if (sigma) *sigma = (float)sums->sigma;
+    float *gates = parameter_in(graph, pass->gradient, layer->gates);
+    for (int c = 0; alpha && c < layer->quantizer.channels; c++) alpha[c] = (float)sums[c].alpha;
+    for (int c = 0; sigma && c < layer->quantizer.channels; c++) sigma[c] = (float)sums[c].sigma;
+    if (gates) srq_quantizer_gate_gradients(&layer->quantizer, masks, gates);
 }
 
 /* --- Building */
@@ -751,19 +758,4 @@ int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metri
                      &metrics->correct);
     if (graph->pass.bad < 0 && !isfinite(metrics->loss)) graph->pass.bad = graph->layer_count - 1;
     return graph->pass.bad;
-}
-
-void srq_graph_finish(srq_graph *graph, float *gradient)
-{
-    graph->pass.gradient = gradient;
-    for (int i = 0; i < graph->layer_count; i++)
-        if (graph->layers[i].op->finish) graph->layers[i].op->finish(&graph->layers[i], &graph->pass);
-}
-
-int srq_graph_bad_gradient(const srq_graph *graph, const float *gradient)
-{
-    for (int i = 0; i < graph->parameter_count; i++)
-        if (!graph->options.vector->finite(graph->parameters[i].count, gradient + graph->parameters[i].offset))
-            return i;
-    return -1;
 }

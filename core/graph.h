@@ -6,7 +6,7 @@
  *     for each shard: fill srq_graph_input(graph), then
  *         srq_graph_train(graph, shard, n, labels, batch, gradient, &metrics)
  *     ... gradients are summed over all shards (dist/) ...
- *     srq_graph_finish(graph, gradient)                  the weight quantizers' backward
+ *     srq_finish_...                                     core/finish.h: the weight quantizers' backward
  *     srq_optimizer_step(optimizer, gradient, ...)       core/optimizer.h
  *
  * and srq_graph_prepare(graph) before evaluation, which knows no noise. Nothing is allocated after srq_graph_create. */
@@ -82,9 +82,5 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
                     srq_metrics *metrics);
 /* Forward of n images in evaluation mode; the same answer as above. */
 int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metrics *metrics);
-/* Turns the summed gradient with respect to quantized weights into that of weights, alpha and sigma, in place. */
-void srq_graph_finish(srq_graph *graph, float *gradient);
-/* The first parameter whose gradient holds an infinity or NaN, or -1. */
-int srq_graph_bad_gradient(const srq_graph *graph, const float *gradient);
 
 #endif

@@ -65,15 +65,15 @@ static double base_rate(const srq_optimizer_options *options, srq_parameter_kind
     return options->learning_rate;
 }
 
-/* w by g, both of `count` floats at `offset` of the state. */
-static void update(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, float *w, const float *g,
-                   double factor)
+/* w by g, `count` floats of the parameter p; their state is at `offset`. */
+static void update(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, size_t offset, size_t count,
+                   float *w, const float *g, double factor)
 {
     const srq_optimizer_options *options = &o->options;
     const double rate = base_rate(options, p->kind) * factor;
     const float decay = p->kind == SRQ_PARAMETER_WEIGHT ? (float)options->weight_decay : 0;
     if (options->method == SRQ_SGD) {
-        vector->sgd(p->count, w, o->state[0] + p->offset, g, (float)rate, (float)options->momentum, decay);
+        vector->sgd(count, w, o->state[0] + offset, g, (float)rate, (float)options->momentum, decay);
         return;
     }
     /* m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), with the corrections taken out of the loop. */
@@ -84,7 +84,7 @@ static void update(srq_optimizer *o, const srq_vector *vector, const srq_paramet
                                 .beta2 = (float)options->beta2,
                                 .epsilon = (float)(options->epsilon * second),
                                 .decay = decay};
-    vector->adam(p->count, w, o->state[0] + p->offset, o->state[1] + p->offset, g, &step);
+    vector->adam(count, w, o->state[0] + offset, o->state[1] + offset, g, &step);
 }
 
 /* A positive parameter moves in its logarithm, whose gradient is v dL/dv. */
@@ -92,17 +92,23 @@ static void update_logarithm(srq_optimizer *o, const srq_vector *vector, const s
                              const float *gradient, double factor)
 {
     for (size_t i = 0; i < p->count; i++) {
-        srq_parameter one = *p;
-        one.count = 1;
-        one.offset += i;
         float moved = 0, g = gradient[i] * value[i];
-        update(o, vector, &one, &moved, &g, factor);
+        update(o, vector, p, p->offset + i, 1, &moved, &g, factor);
         moved = fmaxf(-1, fminf(1, moved));
         value[i] = fmaxf(1e-30f, fminf(1e30f, value[i] * expf(moved)));
     }
 }
 
-void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradient, double factor)
+static void update_weights(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, float *values,
+                           const float *gradient, size_t begin, size_t end, double factor)
+{
+    const size_t first = p->offset > begin ? p->offset : begin;
+    const size_t last = p->offset + p->count < end ? p->offset + p->count : end;
+    if (first < last) update(o, vector, p, first, last - first, values + first, gradient + first, factor);
+}
+
+void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradient, size_t begin, size_t end,
+                        double factor)
 {
     float *values = srq_graph_values(graph);
     const srq_vector *vector = srq_graph_vector(graph);
@@ -114,8 +120,10 @@ void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradien
             for (size_t k = 0; k < p->count; k++) value[k] += p->momentum * (g[k] - value[k]);
         else if (p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA)
             update_logarithm(o, vector, p, value, g, factor);
+        else if (p->kind == SRQ_PARAMETER_WEIGHT)
+            update_weights(o, vector, p, values, gradient, begin, end, factor);
         else
-            update(o, vector, p, value, g, factor);
+            update(o, vector, p, p->offset, p->count, value, g, factor);
     }
     o->steps++;
 }

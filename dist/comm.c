@@ -10,6 +10,7 @@ struct srq_comm {
     bool mpi; /* false: one process, MPI not started */
     MPI_Comm world;
     int rank, size;
+    int *counts, *offsets; /* [size]: of a gather */
 };
 
 MPI_Comm srq_comm_mpi(const srq_comm *comm)
@@ -64,6 +65,9 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
         MPI_Comm_size(comm->world, &comm->size);
     }
     *out = comm;
+    comm->counts = calloc((size_t)comm->size, sizeof *comm->counts);
+    comm->offsets = calloc((size_t)comm->size, sizeof *comm->offsets);
+    if (!comm->counts || !comm->offsets) return srq_fail_memory((size_t)comm->size * 8, "the communicator");
     return check_launcher(comm);
 }
 
@@ -74,6 +78,8 @@ void srq_comm_destroy(srq_comm **comm)
         MPI_Comm_free(&(*comm)->world);
         MPI_Finalize();
     }
+    free((*comm)->counts);
+    free((*comm)->offsets);
     free(*comm);
     *comm = NULL;
 }
@@ -118,6 +124,17 @@ void srq_comm_share(const srq_comm *comm, void *data, size_t bytes)
 void srq_comm_sum(const srq_comm *comm, double *values, int count)
 {
     if (comm->size > 1) MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world);
+}
+
+void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size)
+{
+    if (comm->size == 1) return;
+    for (int r = 0; r < comm->size; r++) {
+        comm->counts[r] = (int)(begin[r + 1] - begin[r]);
+        comm->offsets[r] = (int)begin[r];
+    }
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets,
+                   size == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT, comm->world);
 }
 
 void srq_comm_barrier(const srq_comm *comm)

@@ -29,6 +29,10 @@ void srq_comm_share(const srq_comm *comm, void *data, size_t bytes);
 /* Collective: element-wise sum of `count` doubles over ranks, in place; exact if all but one rank hold 0. */
 void srq_comm_sum(const srq_comm *comm, double *values, int count);
 
+/* Collective: elements [begin[r], begin[r + 1]) of `data`, of `size` bytes each (4 or 8), from each rank r to all;
+ * begin has an entry more than there are ranks. */
+void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size);
+
 /* Collective: waits for all. */
 void srq_comm_barrier(const srq_comm *comm);
 

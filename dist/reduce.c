@@ -21,7 +21,6 @@ struct srq_reduce {
     int all;
     size_t *begin;   /* [ranks + 1]: slices of the vector */
     float *incoming; /* [all - own][slice] */
-    float *sum;      /* [size] */
     int *gather_counts, *gather_offsets;
     MPI_Request *requests;
 };
@@ -44,12 +43,11 @@ static srq_status allocate(srq_reduce *r)
     for (int i = 0; i < r->ranks; i++)
         if (r->begin[i + 1] - r->begin[i] > widest) widest = r->begin[i + 1] - r->begin[i];
     const size_t incoming = ((size_t)r->all * widest * sizeof(float) + 63) / 64 * 64 + 64;
-    r->sum = aligned_alloc(64, bytes);
     r->incoming = aligned_alloc(64, incoming);
     r->requests = calloc((size_t)r->all + ranks * SRQ_TREE_NODES_MAX, sizeof(MPI_Request));
     r->gather_counts = calloc(ranks, sizeof(int));
     r->gather_offsets = calloc(ranks, sizeof(int));
-    bool whole = r->sum && r->incoming && r->requests && r->gather_counts && r->gather_offsets;
+    bool whole = r->incoming && r->requests && r->gather_counts && r->gather_offsets;
     for (int i = 0; i < r->node_room; i++) {
         r->nodes[i] = aligned_alloc(64, bytes);
         if (r->nodes[i])
@@ -57,10 +55,10 @@ static srq_status allocate(srq_reduce *r)
         else
             whole = false;
     }
-    return whole ? SRQ_OK : srq_fail_memory(bytes * (size_t)(r->node_room + 1) + incoming, "sums of gradients");
+    return whole ? SRQ_OK : srq_fail_memory(bytes * (size_t)r->node_room + incoming, "sums of gradients");
 }
 
-static srq_status lay_out(srq_reduce *r)
+static srq_status lay_out(srq_reduce *r, const size_t *begin)
 {
     r->counts = calloc((size_t)r->ranks, sizeof *r->counts);
     r->begin = calloc((size_t)r->ranks + 1, sizeof *r->begin);
@@ -76,7 +74,7 @@ static srq_status lay_out(srq_reduce *r)
         memcpy(r->left + r->all, tree.nodes, (size_t)tree.count * sizeof *tree.nodes);
         r->counts[i] = tree.count;
         r->all += tree.count;
-        size_t end = lines * (size_t)(i + 1) / (size_t)r->ranks * 16;
+        size_t end = begin ? begin[i + 1] : lines * (size_t)(i + 1) / (size_t)r->ranks * 16;
         r->begin[i + 1] = end < r->size ? end : r->size;
         if (i == srq_comm_rank(r->comm)) {
             r->first = first;
@@ -87,7 +85,8 @@ static srq_status lay_out(srq_reduce *r)
     return allocate(r);
 }
 
-srq_status srq_reduce_create(const srq_comm *comm, long shards, size_t size, srq_reduce_add add, srq_reduce **out)
+srq_status srq_reduce_create(const srq_comm *comm, long shards, size_t size, const size_t *begin, srq_reduce_add add,
+                             srq_reduce **out)
 {
     if (srq_comm_size(comm) > shards)
         return srq_fail(
@@ -105,7 +104,7 @@ srq_status srq_reduce_create(const srq_comm *comm, long shards, size_t size, srq
     r->size = size;
     r->add = add;
     r->ranks = srq_comm_size(comm);
-    srq_status status = lay_out(r);
+    srq_status status = lay_out(r, begin);
     if (status != SRQ_OK) {
         srq_reduce_destroy(&r);
         return status;
@@ -125,7 +124,6 @@ void srq_reduce_destroy(srq_reduce **reduce)
     free(r->begin);
     free(r->left);
     free(r->incoming);
-    free(r->sum);
     free(r->requests);
     free(r->gather_counts);
     free(r->gather_offsets);
@@ -151,7 +149,7 @@ void srq_reduce_push(srq_reduce *r)
 }
 
 /* Slice `rank` of the sum, from this rank's nodes and the incoming ones, in the order of leaves. */
-static void finish_slice(srq_reduce *r, int rank)
+static void finish_slice(srq_reduce *r, int rank, float *sum)
 {
     const size_t begin = r->begin[rank], width = r->begin[rank + 1] - begin;
     float *sums[SRQ_TREE_NODES_MAX], *arrived = r->incoming;
@@ -164,7 +162,7 @@ static void finish_slice(srq_reduce *r, int rank)
             if (from != rank) arrived += width;
             while (srq_tree_join(&tree)) r->add(width, sums[tree.count - 1], sums[tree.count]);
         }
-    memcpy(r->sum + begin, sums[0], width * sizeof(float));
+    memcpy(sum + begin, sums[0], width * sizeof(float));
 }
 
 static void exchange_slices(srq_reduce *r, int rank)
@@ -186,21 +184,34 @@ static void exchange_slices(srq_reduce *r, int rank)
     MPI_Waitall(count, r->requests, MPI_STATUSES_IGNORE);
 }
 
-float *srq_reduce_finish(srq_reduce *r)
+void srq_reduce_convert(srq_reduce *r, void (*convert)(const void *context, const float *from, float *to),
+                        const void *context)
 {
+    /* There is always room for one vector more than sums. */
+    const int spare = r->tree.count;
+    for (int i = 0; i < r->tree.count; i++) {
+        float *from = r->nodes[i];
+        convert(context, from, r->nodes[spare]);
+        r->nodes[i] = r->nodes[spare];
+        r->nodes[spare] = from;
+    }
+}
+
+float *srq_reduce_scatter(srq_reduce *r)
+{
+    float *sum = r->nodes[r->tree.count]; /* there is always room for one more */
     r->tree.count = 0;
     r->next = r->first;
     if (r->ranks == 1) return r->nodes[0];
     const int rank = srq_comm_rank(r->comm);
     exchange_slices(r, rank);
-    finish_slice(r, rank);
-    for (int i = 0; i < r->ranks; i++) {
-        r->gather_counts[i] = (int)(r->begin[i + 1] - r->begin[i]);
-        r->gather_offsets[i] = (int)r->begin[i];
-    }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, r->sum, r->gather_counts, r->gather_offsets, MPI_FLOAT,
-                   srq_comm_mpi(r->comm));
-    return r->sum;
+    finish_slice(r, rank, sum);
+    return sum;
+}
+
+void srq_reduce_join(const srq_reduce *r, float *vector)
+{
+    srq_comm_gather(r->comm, vector, r->begin, sizeof *vector);
 }
 
 void srq_reduce_gather(const srq_reduce *r, double *values, int width)

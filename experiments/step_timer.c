@@ -1,5 +1,6 @@
 #include "experiments/step_timer.h"
 
+#include "core/finish.h"
 #include "core/optimizer.h"
 #include "core/random.h"
 #include "io/progress.h"
@@ -16,6 +17,8 @@ struct srq_step_timer {
     int32_t *labels; /* [batch] */
     float *gradient; /* [size]: the first shard's, and the sum */
     float *shard;    /* [size]: another shard's */
+    srq_finish *finish;
+    double *slots;
     long steps;
 };
 
@@ -171,9 +174,11 @@ static srq_status build(srq_step_timer *t)
     SRQ_TRY(srq_optimizer_create(t->graph, &rates, &t->optimizer));
     t->images = calloc(batch * features, sizeof *t->images);
     t->labels = calloc(batch, sizeof *t->labels);
+    SRQ_TRY(srq_finish_create(t->graph, &t->finish));
+    t->slots = calloc(srq_finish_slots(t->finish, 1, 1) + 1, sizeof *t->slots);
     t->gradient = zeros(srq_graph_size(t->graph));
     t->shard = zeros(srq_graph_size(t->graph));
-    if (!t->images || !t->labels || !t->gradient || !t->shard)
+    if (!t->images || !t->labels || !t->gradient || !t->shard || !t->slots)
         return srq_fail_memory(batch * features * sizeof *t->images, "the images of a step");
     draw(t, features);
     srq_graph_initialize(t->graph, (uint64_t)s->train.seed);
@@ -199,6 +204,8 @@ void srq_step_timer_destroy(srq_step_timer **timer)
 {
     srq_step_timer *t = *timer;
     if (!t) return;
+    srq_finish_destroy(&t->finish);
+    free(t->slots);
     srq_optimizer_destroy(&t->optimizer);
     srq_graph_destroy(&t->graph);
     free(t->images);
@@ -227,8 +234,10 @@ srq_status srq_step_timer_run(srq_step_timer *t, srq_step_times *times)
                             srq_graph_layer(t->graph, bad)->spec->name);
         if (shard > 0) t->vector.add(srq_graph_size(t->graph), t->gradient, t->shard);
     }
-    srq_graph_finish(t->graph, t->gradient);
-    srq_optimizer_step(t->optimizer, t->graph, t->gradient, 1);
+    srq_finish_unpack(t->finish, t->gradient, t->shard);
+    srq_finish_run(t->finish, t->shard, 0, 1, t->slots);
+    srq_finish_collect(t->finish, t->slots, t->shard);
+    srq_optimizer_step(t->optimizer, t->graph, t->shard, 0, srq_graph_size(t->graph), 1);
     *times = (srq_step_times){.step = srq_seconds() - since, .quantizers = in_quantizers};
     return SRQ_OK;
 }

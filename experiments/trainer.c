@@ -9,9 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What each shard contributes to a step besides its gradient. */
-enum { LOSS, CORRECT, COUNT, BAD_LAYER, STOP, GATHERED };
-
 static volatile sig_atomic_t stop_requested;
 
 static void request_stop(int signal_number)
@@ -62,12 +59,10 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
     const srq_optimizer_options optimizer = optimizer_options(s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
-    SRQ_TRY(srq_reduce_create(t->comm, s->train.shards, srq_graph_size(t->graph), srq_graph_vector(t->graph)->add,
-                              &t->reduce));
+    SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, s->train.shards, &t->stepper));
     t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
-    t->gathered = calloc((size_t)s->train.shards * GATHERED, sizeof *t->gathered);
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
-    if (!t->labels || !t->gathered || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
+    if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
     t->learns_bits = strcmp(s->dropbits.mode, "learn") == 0;
     t->point.penalty = s->dropbits.penalty;
     long total = (long)s->train.epochs * t->batches.steps_per_epoch;
@@ -90,13 +85,12 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_progress_destroy(&t->progress);
     srq_measures_destroy(&t->measures);
     srq_run_close(&t->run);
-    srq_reduce_destroy(&t->reduce);
+    srq_stepper_destroy(&t->stepper);
     srq_optimizer_destroy(&t->optimizer);
     srq_graph_destroy(&t->graph);
     srq_batches_destroy(&t->batches);
     srq_dataset_destroy(&t->dataset);
     free(t->labels);
-    free(t->gathered);
     free(t->next_bits);
     srq_bits_history_free(&t->history);
 }
@@ -230,30 +224,15 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
 
 /* --- Steps */
 
-static double sum_of(const srq_trainer *t, int what)
-{
-    double sum = 0;
-    for (int s = 0; s < t->settings->train.shards; s++) sum += t->gathered[s * GATHERED + what];
-    return sum;
-}
-
 /* Forward and backward of this rank's shards. */
 static void run_shards(srq_trainer *t)
 {
     long first, last;
     const int batch = srq_batches_size(&t->batches, t->point.step);
-    srq_reduce_range(t->reduce, &first, &last);
+    srq_stepper_range(&t->stepper, &first, &last);
     for (long shard = first; shard < last; shard++) {
-        srq_metrics metrics;
-        int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
-        int bad = srq_graph_train(t->graph, (int)shard, n, t->labels, batch, srq_reduce_leaf(t->reduce), &metrics);
-        srq_reduce_push(t->reduce);
-        double *row = t->gathered + shard * GATHERED;
-        row[LOSS] = metrics.loss;
-        row[CORRECT] = (double)metrics.correct;
-        row[COUNT] = n;
-        row[BAD_LAYER] = bad + 1;
-        row[STOP] = stop_requested;
+        const int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
+        srq_stepper_run(&t->stepper, shard, n, t->labels, batch, stop_requested);
     }
 }
 
@@ -261,7 +240,7 @@ static void run_shards(srq_trainer *t)
 static srq_status check_shards(const srq_trainer *t)
 {
     for (int s = 0; s < t->settings->train.shards; s++) {
-        int layer = (int)t->gathered[s * GATHERED + BAD_LAYER] - 1;
+        int layer = (int)t->stepper.gathered[s * SRQ_SHARD_VALUES + SRQ_SHARD_BAD_LAYER] - 1;
         if (layer >= 0)
             return srq_fail(
                 SRQ_ERROR_RUN,
@@ -272,9 +251,8 @@ static srq_status check_shards(const srq_trainer *t)
     return SRQ_OK;
 }
 
-static srq_status check_gradient(const srq_trainer *t, const float *gradient)
+static srq_status check_gradient(const srq_trainer *t, int bad)
 {
-    int bad = srq_graph_bad_gradient(t->graph, gradient);
     if (bad < 0) return SRQ_OK;
     return srq_fail(
         SRQ_ERROR_RUN,
@@ -343,19 +321,18 @@ static void penalize(srq_trainer *t, float *gradient)
 static srq_status one_step(srq_trainer *t)
 {
     SRQ_TRY(begin_step(t));
+    int bad;
     run_shards(t);
-    srq_reduce_gather(t->reduce, t->gathered, GATHERED);
-    float *gradient = srq_reduce_finish(t->reduce);
+    srq_stepper_sum(&t->stepper, &bad);
     SRQ_TRY(check_shards(t));
-    srq_graph_finish(t->graph, gradient);
-    penalize(t, gradient);
-    SRQ_TRY(check_gradient(t, gradient));
-    srq_optimizer_step(t->optimizer, t->graph, gradient, srq_schedule_factor(&t->schedule, t->point.step));
+    SRQ_TRY(check_gradient(t, bad));
+    penalize(t, t->stepper.gradient);
+    srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
     t->point.step++;
     t->point.evaluated = false;
-    t->recent.loss += sum_of(t, LOSS);
-    t->recent.correct += (long)sum_of(t, CORRECT);
-    t->recent.count += (long)sum_of(t, COUNT);
+    t->recent.loss += srq_stepper_total(&t->stepper, SRQ_SHARD_LOSS);
+    t->recent.correct += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_CORRECT);
+    t->recent.count += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT);
     return SRQ_OK;
 }
 
@@ -443,6 +420,7 @@ static srq_status evaluate(srq_trainer *t)
 
 static srq_status checkpoint(srq_trainer *t)
 {
+    srq_stepper_join_state(&t->stepper);
     if (!t->run) return SRQ_OK;
     SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths as the gates now are */
     if (t->learns_bits) SRQ_TRY(srq_run_write_bits(t->run, t->graph, t->point.step));
@@ -470,7 +448,9 @@ static srq_status after_step(srq_trainer *t, bool stopping)
         SRQ_TRY(srq_comm_agree(t->comm, status));
         status = evaluate(t);
     }
-    if (status == SRQ_OK && (last || stopping || due(t, s->train.checkpoint_every))) status = checkpoint(t);
+    const bool saves = last || stopping || due(t, s->train.checkpoint_every);
+    if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
+    if (saves) status = checkpoint(t);
     /* A full disk is met by rank 0 alone: the others hear of it here, where all of them are. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
         due(t, s->train.checkpoint_every))
@@ -482,7 +462,8 @@ static srq_status train_to_end(srq_trainer *t)
 {
     while (t->point.step < t->point.total_steps) {
         SRQ_TRY(one_step(t));
-        const bool stopping = sum_of(t, STOP) > 0 && t->point.step < t->point.total_steps;
+        const bool stopping =
+            srq_stepper_total(&t->stepper, SRQ_SHARD_STOP) > 0 && t->point.step < t->point.total_steps;
         SRQ_TRY(after_step(t, stopping));
         if (stopping) return SRQ_STOPPED;
     }

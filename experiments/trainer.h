@@ -3,9 +3,9 @@
 #define SRQ_EXPERIMENTS_TRAINER_H
 
 #include "core/optimizer.h"
-#include "dist/reduce.h"
 #include "experiments/evaluate.h"
 #include "experiments/measure.h"
+#include "experiments/stepper.h"
 #include "io/progress.h"
 #include "io/run.h"
 
@@ -19,7 +19,7 @@ typedef struct srq_trainer {
     srq_graph *graph;
     srq_optimizer *optimizer;
     srq_schedule schedule;
-    srq_reduce *reduce;
+    srq_stepper stepper;
     srq_run *run;           /* rank 0 only */
     srq_progress *progress; /* rank 0 only */
     srq_measures *measures; /* rank 0 only */
@@ -29,7 +29,6 @@ typedef struct srq_trainer {
     bool learns_bits;         /* dropbits.mode is "learn" */
     int *next_bits;           /* [layers] */
     int32_t *labels;          /* [capacity] */
-    double *gathered;         /* [shards][...]: what is summed for every step besides gradients */
     /* Since the last line of the log: */
     srq_metrics recent;
     double recent_since;

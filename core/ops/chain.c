@@ -300,8 +300,8 @@ static void down_to_line(srq_chain *chain, srq_pass *pass, const tile *t, const 
     const srq_vector *vector = pass->vector;
     if (chain->quantize || chain->clips || chain->pool) compute_tile(chain, vector, t, x, t->narrow);
     if (chain->quantize)
-        srq_quantizer_backward_part(&chain->quantize->quantizer, vector, t->out, chain->last->output.features,
-                                    t->narrow, dy, dy, sums);
+        srq_quantizer_backward_part(&chain->quantize->quantizer, vector, 0, t->out, chain->last->output.features,
+                                    t->narrow, dy, dy, sums, NULL);
     if (chain->clips) vector->clip_backward(t->out, t->narrow, dy, chain->low, chain->high, dy);
     const float *g = spread_tile(chain, vector, t, dy);
     if (chain->norm)
@@ -340,6 +340,6 @@ void srq_chain_backward(srq_chain *chain, srq_pass *pass)
         down_to_line(chain, pass, &t, x + u * chain->unit_in, dy + u * chain->unit_out, u * chain->unit_in, &sums);
         u += t.units;
     }
-    if (chain->quantize) srq_layer_put_gradient(chain->graph, chain->quantize, pass, &sums);
+    if (chain->quantize) srq_layer_put_gradient(chain->graph, chain->quantize, pass, &sums, NULL);
     if (chain->norm) through_norm(chain, pass);
 }

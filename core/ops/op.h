@@ -82,9 +82,17 @@ typedef struct srq_op {
     void (*prepare)(srq_layer *layer, srq_pass *pass);
     void (*forward)(srq_layer *layer, srq_pass *pass);
     void (*backward)(srq_layer *layer, srq_pass *pass);
-    /* Once after gradients have been summed over shards: the part that is linear in them, such as the weight
-     * quantizer's backward, in place in pass->gradient. Optional. */
-    void (*finish)(srq_layer *layer, srq_pass *pass);
+    /* Layers with weights, once a step, for core/finish.h, which see. Weights are cut into units of unit_size; each has
+     * `unit_slots` float64 for what it adds to the gradients of alpha, sigma and gates, zeroed before. */
+    size_t (*unit_size)(const srq_layer *layer);
+    size_t (*unit_slots)(const srq_layer *layer);
+    /* The gradient of all weights, out of the kernels' order. */
+    void (*unpack)(const srq_layer *layer, const float *packed, float *gradient);
+    /* Weights [begin, end), whose gradient is at `gradient`, in place. */
+    void (*finish_unit)(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
+                        double *slots);
+    /* The gradients of alpha, sigma and gates into pass->gradient, from the slots of `units` units, `stride` apart. */
+    void (*collect)(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
 } srq_op;
 
 struct srq_layer {
@@ -123,6 +131,8 @@ srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const cha
 /* Memory of `bytes` whose address is put into *slot once the graph is planned: kept from this layer's forward to its
  * backward (`whole` false), or always (`whole` true). */
 srq_status srq_graph_add_buffer(srq_graph *graph, const srq_layer *layer, size_t bytes, bool whole, void **slot);
+/* The pass that runs, or ran last. */
+srq_pass *srq_graph_pass(srq_graph *graph);
 /* Memory of at least `bytes`, 64-byte aligned, for whatever runs: what is there does not stay. */
 void srq_graph_need_scratch(srq_graph *graph, size_t bytes);
 void *srq_graph_scratch(const srq_graph *graph);
@@ -140,9 +150,10 @@ void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const s
 /* srq_quantizer_backward with the gradients of parameters put where they belong in pass->gradient. */
 void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass, size_t n,
                                   size_t features, const float *x, const float *dy, float *dx);
-/* Puts the gradients of alpha and sigma of a tensor with one of each where they belong in pass->gradient. */
+/* Puts the gradients of alpha and sigma, [channels], where they belong in pass->gradient; and with masks those of the
+ * gates. */
 void srq_layer_put_gradient(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass,
-                            const srq_grid_gradient *sums);
+                            const srq_grid_gradient *sums, const double *masks);
 
 /* The operator called `type`, or NULL. */
 const srq_op *srq_op_find(const char *type);

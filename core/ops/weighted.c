@@ -16,9 +16,9 @@ typedef struct weighted {
     size_t staging; /* bytes of a gradient that is converted here, at the start of the scratch memory */
     void *codes;    /* [count] bytes, if quantized */
     float *floats;  /* [count], if the quantizer gives floats in training */
-    float *scratch; /* [count] */
     /* [out]: scales of the weights; those of the output, which are these times the input's; the bias, or zeros */
     float *weight_scales, *output_scales, *bias;
+    srq_grid_gradient *sums; /* [channels of the quantizer] */
 } weighted;
 
 static srq_status add_parameters(srq_graph *graph, srq_layer *layer, int rank, const size_t *dimensions)
@@ -64,7 +64,8 @@ srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_con
     if (layer->quantizer.method) SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count, true, &w->codes));
     if (layer->quantizer.method && layer->quantizer.method->floats)
         SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->floats));
-    SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->scratch));
+    const size_t sums = (size_t)layer->quantizer.channels * sizeof *w->sums;
+    SRQ_TRY(srq_graph_add_buffer(graph, layer, sums, true, (void **)&w->sums));
     const size_t channels = (size_t)shape->out * sizeof(float);
     SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->weight_scales));
     SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->output_scales));
@@ -175,24 +176,93 @@ void srq_weighted_backward(srq_layer *layer, srq_pass *pass)
                                       pass->gradient + srq_graph_parameter(w->graph, layer->weight)->offset, scratch);
 }
 
-/* dL/d(scale * code) out of the sum of codes times the gradient that was scaled for the other direction. */
-void srq_weighted_finish(srq_layer *layer, srq_pass *pass)
+/* --- Once a step: units of whole rows where each has its own step size */
+
+enum { UNIT = 16384 };
+
+static size_t row_of(const srq_layer *layer)
 {
     const weighted *w = layer->state;
-    const size_t offset = srq_graph_parameter(w->graph, layer->weight)->offset;
-    const size_t out = (size_t)layer->output.channels, row = w->count / out;
-    float *gradient = pass->gradient + offset;
-    w->kernels->conv_unpack(w->plan, gradient, w->scratch, srq_graph_scratch(w->graph));
-    for (size_t c = 0; c < out; c++) {
+    return w->count / (size_t)layer->output.channels;
+}
+
+static size_t rows_of_unit(const srq_layer *layer)
+{
+    const size_t row = row_of(layer);
+    return row < UNIT ? UNIT / row : 1;
+}
+
+size_t srq_weighted_unit_size(const srq_layer *layer)
+{
+    return layer->quantizer.channels > 1 ? rows_of_unit(layer) * row_of(layer) : UNIT;
+}
+
+/* Masks, then alpha and sigma of each row. */
+size_t srq_weighted_unit_slots(const srq_layer *layer)
+{
+    if (!layer->quantizer.method) return 0;
+    return SRQ_LEVELS_MAX + 2 * (layer->quantizer.channels > 1 ? rows_of_unit(layer) : 1);
+}
+
+void srq_weighted_unpack(const srq_layer *layer, const float *packed, float *gradient)
+{
+    const weighted *w = layer->state;
+    w->kernels->conv_unpack(w->plan, packed, gradient, srq_graph_scratch(w->graph));
+}
+
+/* dL/d(scale * code) is the sum of codes times the gradient, which was scaled for the other direction: the input's
+ * scale is missing and the weights' is one too many. */
+static void rescale(const srq_layer *layer, size_t begin, size_t end, float *gradient)
+{
+    const weighted *w = layer->state;
+    const size_t row = row_of(layer);
+    for (size_t at = begin; at < end;) {
+        const size_t c = at / row, last = (c + 1) * row < end ? (c + 1) * row : end;
         const float scale = layer->inputs[0]->operand.scale / w->weight_scales[c];
-        for (size_t i = c * row; i < (c + 1) * row; i++) w->scratch[i] *= scale;
+        for (size_t i = at; i < last; i++) gradient[i - begin] *= scale;
+        at = last;
     }
-    if (!layer->quantizer.method) {
-        memcpy(gradient, w->scratch, w->count * sizeof *gradient);
-        return;
+}
+
+void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
+                              double *slots)
+{
+    const weighted *w = layer->state;
+    const srq_quantizer *q = &layer->quantizer;
+    const float *x = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
+    rescale(layer, begin, end, gradient);
+    if (!q->method) return;
+    const size_t row = q->channels > 1 ? row_of(layer) : w->count;
+    double *sums = slots + SRQ_LEVELS_MAX;
+    for (size_t at = begin; at < end; sums += 2) {
+        const size_t c = at / row, last = (c + 1) * row < end ? (c + 1) * row : end;
+        srq_grid_gradient part = {0};
+        srq_quantizer_backward_part(q, pass->vector, c, last - at, w->count, x + at, gradient + (at - begin),
+                                    gradient + (at - begin), &part, slots);
+        sums[0] = part.alpha;
+        sums[1] = part.sigma;
+        at = last;
     }
-    srq_layer_quantizer_backward(w->graph, layer, pass, w->count, w->count, pass->values + offset, w->scratch,
-                                 gradient);
+}
+
+void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots)
+{
+    const weighted *w = layer->state;
+    const srq_quantizer *q = &layer->quantizer;
+    if (!q->method) return;
+    const size_t rows = q->channels > 1 ? rows_of_unit(layer) : 1;
+    double masks[SRQ_LEVELS_MAX] = {0};
+    memset(w->sums, 0, (size_t)q->channels * sizeof *w->sums);
+    for (int u = 0; u < units; u++, slots += stride) {
+        for (int i = 0; i < SRQ_LEVELS_MAX; i++) masks[i] += slots[i];
+        for (size_t r = 0; r < rows; r++) {
+            const size_t c = q->channels > 1 ? (size_t)u * rows + r : 0;
+            if (c >= (size_t)q->channels) break;
+            w->sums[c].alpha += slots[SRQ_LEVELS_MAX + 2 * r];
+            w->sums[c].sigma += slots[SRQ_LEVELS_MAX + 2 * r + 1];
+        }
+    }
+    srq_layer_put_gradient(w->graph, layer, pass, w->sums, masks);
 }
 
 const srq_conv_info *srq_weighted_info(const srq_layer *layer)

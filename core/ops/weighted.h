@@ -13,7 +13,12 @@ void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed);
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass);
 void srq_weighted_forward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_backward(srq_layer *layer, srq_pass *pass);
-void srq_weighted_finish(srq_layer *layer, srq_pass *pass);
+size_t srq_weighted_unit_size(const srq_layer *layer);
+size_t srq_weighted_unit_slots(const srq_layer *layer);
+void srq_weighted_unpack(const srq_layer *layer, const float *packed, float *gradient);
+void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
+                              double *slots);
+void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
 /* How the layer's kernels compute; NULL for a layer without weights. */
 const srq_conv_info *srq_weighted_info(const srq_layer *layer);
 /* The scales of the weights, [out], of the last prepare. */
@@ -23,6 +28,7 @@ const float *srq_weighted_scales(const srq_layer *layer);
 #define SRQ_WEIGHTED_OP                                                                                                \
     .min_inputs = 1, .max_inputs = 1, .reads_codes = true, .keeps_input = true, .destroy = srq_weighted_destroy,       \
     .initialize = srq_weighted_initialize, .prepare = srq_weighted_prepare, .forward = srq_weighted_forward,           \
-    .backward = srq_weighted_backward, .finish = srq_weighted_finish
+    .backward = srq_weighted_backward, .unit_size = srq_weighted_unit_size, .unit_slots = srq_weighted_unit_slots,     \
+    .unpack = srq_weighted_unpack, .finish_unit = srq_weighted_finish_unit, .collect = srq_weighted_collect
 
 #endif

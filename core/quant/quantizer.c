@@ -125,33 +125,38 @@ bool srq_quantizer_values(const srq_quantizer *q, const srq_vector *vector, size
     return finite;
 }
 
-void srq_quantizer_backward(const srq_quantizer *q, const srq_vector *vector, size_t n, size_t features, const float *x,
-                            const float *dy, float *dx, float *alpha, float *sigma, float *gates)
+void srq_quantizer_backward_part(const srq_quantizer *q, const srq_vector *vector, size_t row, size_t n,
+                                 size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *sums,
+                                 double *masks)
 {
-    const size_t rows = (size_t)q->channels, length = n / rows;
-    double masks[SRQ_LEVELS_MAX] = {0}, z[SRQ_LEVELS_MAX] = {0};
-    for (size_t row = 0; row < rows; row++) {
-        const srq_grid grid = row_grid(q, row);
-        srq_grid_gradient sums;
-        q->method->backward(q, vector, &grid, row, length, features, x + row * length, dy + row * length,
-                            dx + row * length, &sums, masks);
-        alpha[row] = (float)sums.alpha;
-        if (sigma) sigma[row] = (float)sums.sigma;
-    }
-    if (!gates) return;
+    const srq_grid grid = row_grid(q, row);
+    srq_grid_gradient part;
+    q->method->backward(q, vector, &grid, row, n, features, x, dy, dx, &part, masks);
+    sums->alpha += part.alpha;
+    sums->sigma += part.sigma;
+}
+
+void srq_quantizer_gate_gradients(const srq_quantizer *q, const double *masks, float *gates)
+{
+    double z[SRQ_LEVELS_MAX] = {0};
     srq_gates_backward(&q->gates, masks, z);
     const int levels = srq_bits_longest(&q->spec.bits) - q->spec.min_bits;
     for (int i = 0; i < levels; i++) gates[i] = i < q->gates.count ? (float)(z[i] * q->gates.slope[i]) : 0;
 }
 
-void srq_quantizer_backward_part(const srq_quantizer *q, const srq_vector *vector, size_t n, size_t features,
-                                 const float *x, const float *dy, float *dx, srq_grid_gradient *sums)
+void srq_quantizer_backward(const srq_quantizer *q, const srq_vector *vector, size_t n, size_t features, const float *x,
+                            const float *dy, float *dx, float *alpha, float *sigma, float *gates)
 {
-    const srq_grid grid = row_grid(q, 0);
-    srq_grid_gradient part;
-    q->method->backward(q, vector, &grid, 0, n, features, x, dy, dx, &part, NULL);
-    sums->alpha += part.alpha;
-    sums->sigma += part.sigma;
+    const size_t rows = (size_t)q->channels, length = n / rows;
+    double masks[SRQ_LEVELS_MAX] = {0};
+    for (size_t row = 0; row < rows; row++) {
+        const size_t at = row * length;
+        srq_grid_gradient sums = {0};
+        srq_quantizer_backward_part(q, vector, row, length, features, x + at, dy + at, dx + at, &sums, masks);
+        alpha[row] = (float)sums.alpha;
+        if (sigma) sigma[row] = (float)sums.sigma;
+    }
+    if (gates) srq_quantizer_gate_gradients(q, masks, gates);
 }
 
 /* --- Step sizes from data */

@@ -73,9 +73,13 @@ bool srq_quantizer_values(const srq_quantizer *quantizer, const srq_vector *vect
 void srq_quantizer_backward(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
                             const float *x, const float *dy, float *dx, float *alpha, float *sigma, float *gates);
 
-/* The same for a part of a tensor that has one row and no gates; what belongs to alpha and sigma is added to *sums. */
-void srq_quantizer_backward_part(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
-                                 const float *x, const float *dy, float *dx, srq_grid_gradient *sums);
+/* The same for n elements of row `row`: what belongs to alpha and sigma is added to *sums, and to masks[SRQ_LEVELS_MAX]
+ * under DropBits. */
+void srq_quantizer_backward_part(const srq_quantizer *quantizer, const srq_vector *vector, size_t row, size_t n,
+                                 size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *sums,
+                                 double *masks);
+/* gates[spec's levels] = dL/dphi from masks[] = dL/dm. */
+void srq_quantizer_gate_gradients(const srq_quantizer *quantizer, const double *masks, float *gates);
 
 /* The step size with the least mean square error on x[n] among 64 candidates, on the grid min..max. All zeros give
  * 1e-3. */

@@ -1,5 +1,6 @@
 /* Every operator inside small networks, against a float64 interpreter written from the definitions: its forward pass,
  * and its central differences for every kind of parameter. */
+#include "core/finish.h"
 #include "core/graph.h"
 #include "core/optimizer.h"
 #include "core/random.h"
@@ -270,6 +271,23 @@ static void finish(net *n)
 
 /* --- Checks */
 
+/* In three parts, as three ranks would. */
+static void finish_step(net *n, float **gradient)
+{
+    enum { PARTS = 3 };
+    srq_finish *f = NULL;
+    float *unpacked = calloc(srq_graph_size(n->graph), sizeof *unpacked);
+    ck_assert_int_eq(srq_finish_create(n->graph, &f), SRQ_OK);
+    double *slots = calloc(srq_finish_slots(f, PARTS, PARTS) + 1, sizeof *slots);
+    srq_finish_unpack(f, *gradient, unpacked);
+    for (int i = 0; i < PARTS; i++) srq_finish_run(f, unpacked, i, PARTS, slots);
+    ck_assert_int_eq(srq_finish_collect(f, slots, unpacked), -1);
+    free(slots);
+    free(*gradient);
+    srq_finish_destroy(&f);
+    *gradient = unpacked;
+}
+
 /* Forward loss, and the gradient of every parameter of the given kinds by central differences. The differences of a
  * float64 function with step 1e-5 are good to 1e-9; the rest is the way's tolerance, of the largest gradient of the
  * parameter, and of the network's where that is 0. */
@@ -281,7 +299,7 @@ static void check_gradients(net *n)
     ck_assert_int_eq(srq_graph_begin_step(n->graph, &first_step), SRQ_OK);
     freeze_values(n);
     ck_assert_int_eq(srq_graph_train(n->graph, 0, IMAGES, n->labels, IMAGES, gradient, &metrics), -1);
-    srq_graph_finish(n->graph, gradient);
+    finish_step(n, &gradient);
     const double loss = interpret(n);
     ck_assert_msg(fabs(metrics.loss / IMAGES - loss) < 1e-5 * fmax(1, loss), "loss %.9g, not %.9g",
                   metrics.loss / IMAGES, loss);
@@ -606,7 +624,7 @@ static void step_by(net *n, srq_optimizer *o, float g)
     float *gradient = calloc(srq_graph_size(n->graph), sizeof *gradient);
     for (int p = 0; p < srq_graph_parameter_count(n->graph); p++)
         gradient[srq_graph_parameter(n->graph, p)->offset] = g;
-    srq_optimizer_step(o, n->graph, gradient, 1);
+    srq_optimizer_step(o, n->graph, gradient, 0, srq_graph_size(n->graph), 1);
     free(gradient);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 static srq_comm *comm;
+static size_t vector_size;
 
 static void add(size_t n, float *y, const float *x)
 {
@@ -22,10 +23,18 @@ static float tree_value(const float *leaves, long count, long first, long width)
     return first + width / 2 < count ? left + tree_value(leaves, count, first + width / 2, width / 2) : left;
 }
 
+/* Exact, and linear. */
+static void twice(const void *context, const float *from, float *to)
+{
+    for (size_t i = 0; i < vector_size; i++) to[i] = *(const float *)context * from[i];
+}
+
 static void check_sum(long shards, size_t size)
 {
+    const float factor = 2;
+    vector_size = size;
     srq_reduce *r = NULL;
-    ck_assert_int_eq(srq_reduce_create(comm, shards, size, add, &r), SRQ_OK);
+    ck_assert_int_eq(srq_reduce_create(comm, shards, size, NULL, add, &r), SRQ_OK);
     long width = 1;
     while (width < shards) width *= 2;
     float *leaves = malloc((size_t)shards * sizeof *leaves);
@@ -36,13 +45,15 @@ static void check_sum(long shards, size_t size)
             srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, srq_reduce_leaf(r));
             srq_reduce_push(r);
         }
-        const float *sum = srq_reduce_finish(r);
+        if (step == 1) srq_reduce_convert(r, twice, &factor);
+        float *sum = srq_reduce_scatter(r);
+        srq_reduce_join(r, sum);
         float *column = malloc((size_t)shards * size * sizeof *column);
         for (long s = 0; s < shards; s++)
             srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, column + (size_t)s * size);
         for (size_t i = 0; i < size; i++) {
             for (long s = 0; s < shards; s++) leaves[s] = column[(size_t)s * size + i];
-            float expected = tree_value(leaves, shards, 0, width);
+            float expected = (step == 1 ? factor : 1) * tree_value(leaves, shards, 0, width);
             ck_assert_msg(memcmp(&expected, &sum[i], sizeof expected) == 0,
                           "V = %ld, size %zu, element %zu: %.9g, not %.9g", shards, size, i, (double)sum[i],
                           (double)expected);
@@ -66,7 +77,7 @@ END_TEST
 START_TEST(gather_brings_every_row)
 {
     srq_reduce *r = NULL;
-    ck_assert_int_eq(srq_reduce_create(comm, 11, 1, add, &r), SRQ_OK);
+    ck_assert_int_eq(srq_reduce_create(comm, 11, 1, NULL, add, &r), SRQ_OK);
     double rows[11][3];
     long first, last;
     srq_reduce_range(r, &first, &last);
@@ -84,7 +95,7 @@ START_TEST(more_ranks_than_shards_are_refused)
 {
     srq_reduce *r = NULL;
     if (srq_comm_size(comm) == 1) return;
-    ck_assert_int_eq(srq_reduce_create(comm, srq_comm_size(comm) - 1, 10, add, &r), SRQ_ERROR_USAGE);
+    ck_assert_int_eq(srq_reduce_create(comm, srq_comm_size(comm) - 1, 10, NULL, add, &r), SRQ_ERROR_USAGE);
     ck_assert_ptr_nonnull(strstr(srq_message(), "train.shards"));
 }
 END_TEST

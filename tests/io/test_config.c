@@ -6,14 +6,15 @@
 
 #include <sys/stat.h>
 
-static const char good[] = "model = \"model.cfg\";\n"
-                           "data = { file = \"sub/../d.h5\"; };\n"
-                           "train = { batch = 64; epochs = 3; checkpoint_every = \"200it\"; };\n"
-                           "optimizer = { learning_rate = 1; };\n"
-                           "quantizer = { method = \"srq\"; weight_bits = 3; activation_bits = \"8 until epoch 2, "
-                           "then 4 until step 500, then 2\";\n  layers = ( { name = \"d\"; bits = \"6 until 1it, then 5\"; "
-                           "granularity = \"channel\"; }, { name = \"q\"; method = \"rq_st\"; bits = 7; } ); };\n"
-                           "dropbits = { mode = \"learn\"; };\n";
+static const char good[] =
+    "model = \"model.cfg\";\n"
+    "data = { file = \"sub/../d.h5\"; };\n"
+    "train = { batch = 64; epochs = 3; checkpoint_every = \"200it\"; };\n"
+    "optimizer = { learning_rate = 1; };\n"
+    "quantizer = { method = \"srq\"; weight_bits = 3; activation_bits = \"8 until epoch 2, "
+    "then 4 until step 500, then 2\";\n  layers = ( { name = \"d\"; bits = \"6 until 1it, then 5\"; "
+    "granularity = \"channel\"; }, { name = \"q\"; method = \"rq_st\"; bits = 7; } ); };\n"
+    "dropbits = { mode = \"learn\"; };\n";
 static const char model[] = "name = \"net\";\n"
                             "input = { height = 8; width = 6; channels = 2; };\n"
                             "layers = (\n"
@@ -174,8 +175,10 @@ START_TEST(mistakes_in_configurations)
         {"quantizer = { weight_bits = true; };\n",
          ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
         {"quantizer = { weight_bits = \"8 until 5\"; };\n", ":3: quantizer.weight_bits must be a bit-length, or a"},
-        {"quantizer = { weight_bits = \"8 until epoch, then 4\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
-        {"quantizer = { weight_bits = \"8 until day 5, then 4\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until epoch, then 4\"; };\n",
+         ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until day 5, then 4\"; };\n",
+         ":3: quantizer.weight_bits must be a bit-length"},
         {"quantizer = { weight_bits = \"8 until 99999999999999999999ep, then 4\"; };\n",
          ":3: quantizer.weight_bits must be a bit-length"},
         {"quantizer = { weight_bits = \"8 until 0ep, then 4\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
