@@ -2,6 +2,7 @@
 
 #include "core/ops/chain.h"
 #include "core/ops/softmax_loss.h"
+#include "core/ops/weighted.h"
 #include "core/plan.h"
 
 #include <math.h>
@@ -164,10 +165,11 @@ void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const sr
     q->step = pass->step;
     q->stream = (uint64_t)layer->index * SRQ_SHARDS_MAX;
     const float *phi = parameter_in(graph, graph->values, layer->gates);
-    if (!phi) return;
-    if (q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
+    if (phi && q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
         srq_quantizer_set_bits(q, q->trained_bits, srq_gates_bits(q->spec.min_bits, q->gates.count, phi));
-    if (q->training) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
+    if (!q->training) return;
+    if (phi) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
+    srq_quantizer_begin(q);
 }
 
 void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass, size_t n, const float *x)
@@ -474,7 +476,7 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
         srq_graph_destroy(&graph);
         return status;
     }
-    graph->pass = (srq_pass){.vector = graph->options.vector, .values = graph->values};
+    graph->pass = (srq_pass){.vector = graph->options.vector, .values = graph->values, .observer = options->observer};
     *out = graph;
     return SRQ_OK;
 }
@@ -546,9 +548,20 @@ int srq_graph_classes(const srq_graph *graph)
     return graph->layers[graph->layer_count - 1].output.channels;
 }
 
-size_t srq_graph_memory(const srq_graph *graph)
+srq_graph_memory srq_graph_count_memory(const srq_graph *graph)
 {
-    return graph->memory_size;
+    srq_graph_memory m = {.parameters = graph->size * sizeof *graph->values, .scratch = graph->scratch_size};
+    size_t kept = 0; /* from before the first layer to after the last */
+    for (int i = 0; i < graph->request_count; i++) {
+        const srq_buffer *b = &graph->requests[i].buffer;
+        if (b->birth == -1 && b->death == 2 * graph->layer_count + 1) kept += b->bytes;
+    }
+    kept -= graph->scratch_size + (size_t)graph->options.capacity * graph->images.features * sizeof(float);
+    m.packed = kept;
+    for (int i = 0; i < graph->layer_count; i++)
+        if (graph->layers[i].weight >= 0) m.packed += srq_weighted_info(&graph->layers[i])->weights;
+    m.passes = graph->memory_size - kept - graph->scratch_size;
+    return m;
 }
 
 int srq_graph_capacity(const srq_graph *graph)
@@ -595,7 +608,10 @@ static srq_status prepare(srq_graph *graph)
 {
     graph->pass.bad = -1;
     for (int i = 0; i < graph->layer_count; i++)
-        if (graph->layers[i].op->prepare) graph->layers[i].op->prepare(&graph->layers[i], &graph->pass);
+        if (graph->layers[i].op->prepare) {
+            graph->layers[i].op->prepare(&graph->layers[i], &graph->pass);
+            srq_pass_done(&graph->pass, &graph->layers[i], SRQ_PHASE_PREPARE);
+        }
     if (graph->pass.bad < 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN,
                     "layer \"%s\": its weights hold an infinity or NaN; use a lower optimizer.learning_rate",
@@ -654,6 +670,7 @@ static void forward(srq_graph *graph)
         else
             layer->op->forward(layer, &graph->pass);
         widen_output(graph, layer, graph->pass.n);
+        srq_pass_done(&graph->pass, layer, SRQ_PHASE_FORWARD);
     }
 }
 
@@ -680,6 +697,7 @@ static void backward(srq_graph *graph)
             srq_chain_backward(layer->chain, &graph->pass);
         else
             layer->op->backward(layer, &graph->pass);
+        if (layer->weight < 0) srq_pass_done(&graph->pass, layer, SRQ_PHASE_BACKWARD);
     }
 }
 

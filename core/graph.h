@@ -18,6 +18,7 @@
 typedef struct srq_graph_options {
     int capacity;             /* most images of one pass, >= 1 */
     const char *engine;       /* of core/kernels/kernels.h; NULL: "auto" */
+    srq_observer observer;    /* optional */
     bool plain;               /* every operator by itself, no chains (core/ops/chain.h): for tests */
     const srq_vector *vector; /* NULL: the best of this CPU */
 } srq_graph_options;
@@ -50,8 +51,14 @@ int srq_graph_layer_count(const srq_graph *graph);
 const srq_layer *srq_graph_layer(const srq_graph *graph, int index);
 const srq_model_spec *srq_graph_spec(const srq_graph *graph);
 int srq_graph_classes(const srq_graph *graph); /* logits of one image */
-/* Bytes planned for activations and gradients of a pass, and for buffers that stay. */
-size_t srq_graph_memory(const srq_graph *graph);
+/* Bytes that the graph holds, by what they are for. */
+typedef struct srq_graph_memory {
+    size_t parameters; /* their values, float32 */
+    size_t packed;     /* codes of weights, and weights as the kernels want them */
+    size_t passes;     /* activations and their gradients, of one pass */
+    size_t scratch;    /* for the moment of one operator */
+} srq_graph_memory;
+srq_graph_memory srq_graph_count_memory(const srq_graph *graph);
 
 /* Sets every parameter to its start: weights drawn for `seed`; alpha and sigma 1 until srq_graph_start. */
 void srq_graph_initialize(srq_graph *graph, uint64_t seed);

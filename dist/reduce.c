@@ -209,6 +209,13 @@ float *srq_reduce_scatter(srq_reduce *r)
     return sum;
 }
 
+size_t srq_reduce_memory(const srq_reduce *r)
+{
+    const int rank = srq_comm_rank(r->comm);
+    const size_t arriving = (size_t)(r->all - r->counts[rank]) * (r->begin[rank + 1] - r->begin[rank]);
+    return ((size_t)r->node_room * r->size + arriving) * sizeof(float);
+}
+
 void srq_reduce_join(const srq_reduce *r, float *vector)
 {
     srq_comm_gather(r->comm, vector, r->begin, sizeof *vector);

@@ -38,6 +38,9 @@ void srq_reduce_convert(srq_reduce *reduce, void (*convert)(const void *context,
 /* Collective, after every shard was pushed: the sum, [size], of which this rank's slice is valid. It is the caller's to
  * change until the next push. */
 float *srq_reduce_scatter(srq_reduce *reduce);
+/* Bytes that it holds. */
+size_t srq_reduce_memory(const srq_reduce *reduce);
+
 /* Collective: every rank's slice of `vector`, [size], to all. */
 void srq_reduce_join(const srq_reduce *reduce, float *vector);
 

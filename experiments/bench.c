@@ -1,4 +1,4 @@
-/* srq bench: how fast quantizers are, alone and inside a training step. */
+/* srq bench: how fast quantizers are, alone and inside a training step; and by bench_step.c, training steps. */
 #include "core/quant/quantizer.h"
 #include "core/random.h"
 #include "experiments/commands.h"
@@ -43,7 +43,7 @@ typedef struct bench_options {
 } bench_options;
 
 /* experiments/models/lenet5.cfg, so that the program needs no file. */
-static const char lenet5[] =
+const char srq_lenet5[] =
     "{ name = \"lenet5\"; input = { height = 28; width = 28; channels = 1; }; layers = ("
     "{ name = \"conv1\"; type = \"conv\"; out = 32; kernel = 5; }, { name = \"relu1\"; type = \"relu\"; },"
     "{ name = \"pool1\"; type = \"max_pool\"; kernel = 2; }, { name = \"act1\"; type = \"quantize\"; },"
@@ -127,6 +127,7 @@ static srq_status make_quantizer(const contender *c, int bits, const tensors *t,
     srq_quantizer_start(q, t->vector, t->n, t->x, &q->grid.alpha, &q->grid.sigma);
     q->training = true;
     if (c->dropbits) srq_gates_set(&q->gates, half_open);
+    srq_quantizer_begin(q);
     return SRQ_OK;
 }
 
@@ -248,7 +249,7 @@ static srq_status create_runner(const bench_options *o, const contender *c, runn
              "\"%s\"; estimator = \"%s\"; activation_estimator = \"%s\"; weight_bits = %d; activation_bits = %d; }; "
              "dropbits = { mode = \"%s\"; min_bits = "
              "1; };",
-             built_in ? lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
+             built_in ? srq_lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
              c->estimator[0] ? c->estimator : "full", c->estimator[0] ? c->estimator : "full", STEP_BITS, STEP_BITS,
              c->dropbits ? "regularize" : "off");
     SRQ_TRY(srq_config_parse(text, built_in ? "the built-in model" : "--model", &r->config));
@@ -400,9 +401,7 @@ static srq_status parse_value(const char *word, const char *value, bench_options
 
 static srq_status parse(int argc, char **argv, bench_options *o)
 {
-    if (argc < 2) return usage("what to time is missing", "");
-    if (strcmp(argv[1], "quantizer") != 0) return usage("there is nothing to time called ", argv[1]);
-    for (int i = 2; i < argc; i++) {
+    for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             o->json = true;
             continue;
@@ -415,7 +414,7 @@ static srq_status parse(int argc, char **argv, bench_options *o)
     return SRQ_OK;
 }
 
-srq_status srq_command_bench(int argc, char **argv)
+static srq_status bench_quantizer_command(int argc, char **argv)
 {
     bench_options o = {.elements = 1000000, .bits = {2, 3, 4, 6, 8}, .bit_count = 5, .seconds = 0.5};
     runner runners[CONTENDERS] = {0};
@@ -428,4 +427,15 @@ srq_status srq_command_bench(int argc, char **argv)
     if (status == SRQ_OK && o.json) printf("}\n");
     destroy_runners(runners);
     return status;
+}
+
+srq_status srq_command_bench(srq_comm *comm, int argc, char **argv)
+{
+    if (argc < 2)
+        return srq_fail(SRQ_ERROR_USAGE, "bench: what to time is missing; usage: srq bench quantizer|step ...");
+    if (strcmp(argv[1], "step") == 0) return srq_bench_step(comm, argc - 1, argv + 1);
+    if (strcmp(argv[1], "quantizer") != 0)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "bench: there is nothing to time called %s; usage: srq bench quantizer|step ...", argv[1]);
+    return srq_comm_rank(comm) == 0 ? bench_quantizer_command(argc - 1, argv + 1) : SRQ_OK;
 }

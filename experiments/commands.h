@@ -12,15 +12,20 @@
 /* Commands that need all ranks. argv[0] is the name of the command. */
 srq_status srq_command_train(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_eval(srq_comm *comm, int argc, char **argv);
+srq_status srq_command_bench(srq_comm *comm, int argc, char **argv);
 
 /* Commands that one process does. */
 srq_status srq_command_inspect(int argc, char **argv);
 srq_status srq_command_diff(int argc, char **argv);
 srq_status srq_command_data(int argc, char **argv);
 srq_status srq_command_check(int argc, char **argv);
-srq_status srq_command_bench(int argc, char **argv);
 srq_status srq_command_help(int argc, char **argv);
 srq_status srq_command_version(int argc, char **argv);
+
+/* srq bench step; argv[0] is "step". */
+srq_status srq_bench_step(srq_comm *comm, int argc, char **argv);
+/* The text of experiments/models/lenet5.cfg, so that a benchmark needs no file. */
+extern const char srq_lenet5[];
 
 /* One line that names srq and the libraries it runs with. */
 void srq_versions(char *text, size_t size);

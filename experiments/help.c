@@ -66,10 +66,13 @@ static const topic topics[] = {
      "Runs every case of a file of golden cases (format srq-golden) whose method this version has, and prints the "
      "worst\n"
      "error of each method, relative to the largest magnitude in the case. Status 1 if one is too large."},
-    {"bench", "how fast the quantizers are on this machine",
+    {"bench", "how fast quantizers and training steps are on this machine",
      "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
+     "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] [--method M]\n"
+     "                                  [--estimator full|argmax] [--bits B] [--seconds S] [--layers]\n"
      "\n"
-     "Times each quantizer on one core: forward with codes out, and backward, in elements a second, on weights drawn\n"
+     "quantizer times each quantizer on one core: forward with codes out, and backward, in elements a second, on "
+     "weights drawn\n"
      "from a normal distribution with the step size of least mean square error and sigma = alpha / 3. Then training\n"
      "steps of a network at 2/2 bits on random images, batch 128 in 8 shards, and the share of them that quantizers\n"
      "take. Methods take turns in 5 rounds; the median of the rounds is printed with the [least..most].\n"
@@ -77,7 +80,20 @@ static const topic topics[] = {
      "  --elements N   size of the tensors; 1000000 by default\n"
      "  --bits LIST    bit-lengths; 2,3,4,6,8 by default\n"
      "  --seconds S    of each measurement, over all rounds; 0.5 by default, which takes about half a minute in all\n"
-     "  --model FILE   the network of the training steps, a model file; LeNet-5 by default; none leaves them out"},
+     "  --model FILE   the network of the training steps, a model file; LeNet-5 by default; none leaves them out\n"
+     "\n"
+     "step times whole training steps (SGD with momentum) on random images: images a second, where the time of rank 0\n"
+     "goes by operator and direction, memory by purpose, and how near convolutions come to the speed of a large 3 x 3\n"
+     "one. The median of 5 rounds is printed with the [least..most].\n"
+     "\n"
+     "  --model FILE   a model file; LeNet-5 by default\n"
+     "  --batch N, --shards V   128 images in 8 shards by default; each rank runs its shards one by one, and larger\n"
+     "                 ones save sums of gradients\n"
+     "  --engine E     auto (default), mixed, float32, reference: see train.engine in `srq help configuration`\n"
+     "  --method M     srq (default), lsq, ste, rq, rq_st, float32;  --bits B  of weights and activations, 4 by "
+     "default\n"
+     "  --seconds S    of all rounds; 5 by default\n"
+     "  --layers       a line for every layer"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
     {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
 };

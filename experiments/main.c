@@ -16,7 +16,7 @@ static const command commands[] = {
     {.name = "train", .parallel = srq_command_train},   {.name = "eval", .parallel = srq_command_eval},
     {.name = "inspect", .serial = srq_command_inspect}, {.name = "diff", .serial = srq_command_diff},
     {.name = "data", .serial = srq_command_data},       {.name = "check", .serial = srq_command_check},
-    {.name = "bench", .serial = srq_command_bench},     {.name = "help", .serial = srq_command_help},
+    {.name = "bench", .parallel = srq_command_bench},   {.name = "help", .serial = srq_command_help},
     {.name = "version", .serial = srq_command_version},
 };
 

@@ -1,5 +1,7 @@
 #include "experiments/stepper.h"
 
+#include "io/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,11 +71,21 @@ void srq_stepper_range(const srq_stepper *s, long *first, long *last)
     srq_reduce_range(s->reduce, first, last);
 }
 
+/* Books the time since *since, and sets that to now. */
+static void book(srq_stepper *s, srq_step_part part, double *since)
+{
+    const double now = srq_seconds();
+    s->seconds[part] += now - *since;
+    *since = now;
+}
+
 void srq_stepper_run(srq_stepper *s, long shard, int n, const int32_t *labels, int batch, bool stop)
 {
     srq_metrics metrics;
+    double since = srq_seconds();
     const int bad = srq_graph_train(s->graph, (int)shard, n, labels, batch, srq_reduce_leaf(s->reduce), &metrics);
     srq_reduce_push(s->reduce);
+    book(s, SRQ_STEP_COMPUTE, &since);
     double *row = s->gathered + shard * SRQ_SHARD_VALUES;
     row[SRQ_SHARD_LOSS] = metrics.loss;
     row[SRQ_SHARD_CORRECT] = (double)metrics.correct;
@@ -106,24 +118,33 @@ static void move_others(srq_stepper *s, int rank, bool back)
 void srq_stepper_sum(srq_stepper *s, int *bad)
 {
     const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
-    srq_reduce_gather(s->reduce, s->gathered, SRQ_SHARD_VALUES);
+    double since = srq_seconds();
     srq_reduce_convert(s->reduce, unpack, s->finish);
+    book(s, SRQ_STEP_UNPACK, &since);
+    srq_reduce_gather(s->reduce, s->gathered, SRQ_SHARD_VALUES);
     s->gradient = srq_reduce_scatter(s->reduce);
+    book(s, SRQ_STEP_EXCHANGE, &since);
     srq_finish_run(s->finish, s->gradient, rank, ranks, s->slots);
+    book(s, SRQ_STEP_FINISH, &since);
     if (ranks > 1) {
         move_others(s, rank, false);
         srq_comm_gather(s->comm, s->others, s->other_slices, sizeof *s->others);
         srq_comm_gather(s->comm, s->slots, s->slot_slices, sizeof *s->slots);
         move_others(s, -1, true);
+        book(s, SRQ_STEP_EXCHANGE, &since);
     }
     *bad = srq_finish_collect(s->finish, s->slots, s->gradient);
+    book(s, SRQ_STEP_FINISH, &since);
 }
 
 void srq_stepper_update(srq_stepper *s, double factor)
 {
     const int rank = srq_comm_rank(s->comm);
+    double since = srq_seconds();
     srq_optimizer_step(s->optimizer, s->graph, s->gradient, s->slices[rank], s->slices[rank + 1], factor);
+    book(s, SRQ_STEP_OPTIMIZE, &since);
     srq_reduce_join(s->reduce, srq_graph_values(s->graph));
+    book(s, SRQ_STEP_JOIN, &since);
 }
 
 double srq_stepper_total(const srq_stepper *s, int value)

@@ -21,6 +21,17 @@ enum {
     SRQ_SHARD_VALUES
 };
 
+/* Where the time of a step goes, in seconds since the stepper was made. */
+typedef enum srq_step_part {
+    SRQ_STEP_COMPUTE,  /* forward and backward of this rank's shards */
+    SRQ_STEP_UNPACK,   /* weights' gradients out of the kernels' order */
+    SRQ_STEP_EXCHANGE, /* sums over ranks, and waiting for the others */
+    SRQ_STEP_FINISH,   /* the weight quantizers' backward */
+    SRQ_STEP_OPTIMIZE,
+    SRQ_STEP_JOIN, /* new weights from all ranks */
+    SRQ_STEP_PARTS
+} srq_step_part;
+
 typedef struct srq_stepper {
     srq_comm *comm;
     srq_graph *graph;
@@ -34,6 +45,7 @@ typedef struct srq_stepper {
     /* [ranks + 1]: slices of the vector, of the slots and of `others` */
     size_t *slices, *slot_slices, *other_slices;
     float *gradient; /* of this step, from srq_stepper_sum on */
+    double seconds[SRQ_STEP_PARTS];
 } srq_stepper;
 
 /* Collective. The graph and the optimizer must live as long. SRQ_ERROR_USAGE if there are more ranks than shards. */

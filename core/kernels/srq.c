@@ -117,6 +117,8 @@ typedef struct tensor {
     float offset, p_most;        /* of the first edge from the middle; of the farthest p */
     float outer, outer_distance; /* Q_n where p is the farthest, and how many edges there are to there */
     int pairs;
+    const srq_curves *curves;
+    float turn_sigma; /* -rho / log(2) */
     float c[PAIRS_MAX], weight[PAIRS_MAX], weight_c[PAIRS_MAX], weight_q[PAIRS_MAX], weight_e[PAIRS_MAX];
 } tensor;
 
@@ -421,4 +423,89 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
         fill_window(&t, codes, ratio, (int)window);
         run_all(full_window, &t, n, x, dy, dx, sums);
     }
+}
+
+/* --- full by its curves (curves.h) */
+
+/* Entry `index` of a table of SRQ_CURVE_BINS for each lane. */
+typedef struct lookup {
+#if defined __AVX512F__
+    __m512i index;
+#elif defined __AVX2__
+    __m256i index;
+    __m256 upper;
+#else
+    int32_t index[PACK];
+#endif
+} lookup;
+
+static inline lookup make_lookup(pack index)
+{
+    lookup l;
+#if defined __AVX512F__
+    l.index = _mm512_cvtps_epi32(index);
+#elif defined __AVX2__
+    l.index = _mm256_cvtps_epi32(index);
+    l.upper = _mm256_cmp_ps(index, _mm256_set1_ps(7.5f), _CMP_GT_OQ);
+#else
+    for (int i = 0; i < PACK; i++) l.index[i] = (int32_t)index[i];
+#endif
+    return l;
+}
+
+static inline pack look_up(const lookup *l, const float *table)
+{
+#if defined __AVX512F__
+    return _mm512_permutexvar_ps(l->index, _mm512_loadu_ps(table));
+#elif defined __AVX2__
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), l->index),
+                            _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), l->index), l->upper);
+#else
+    pack v;
+    for (int i = 0; i < PACK; i++) v[i] = table[l->index[i]];
+    return v;
+#endif
+}
+
+/* The polynomial of each lane's bin at t: even and odd powers apart, for two short chains instead of a long one. */
+static inline pack curve_at(const lookup *l, const float (*powers)[SRQ_CURVE_BINS], pack t, pack square)
+{
+    pack even = look_up(l, powers[SRQ_CURVE_DEGREE - 1]), odd = look_up(l, powers[SRQ_CURVE_DEGREE]);
+    for (int p = SRQ_CURVE_DEGREE - 3; p >= 0; p -= 2) {
+        even = even * square + look_up(l, powers[p]);
+        odd = odd * square + look_up(l, powers[p + 1]);
+    }
+    return even + odd * t;
+}
+
+/* The lower end is as the upper one turned round; bins are counted from the nearer. Beyond the outermost bins nothing
+ * moves. v - rint(v) is exact for the codes near x. */
+static inline terms curve_terms(const tensor *t, pack x, pack dy)
+{
+    const float beyond = SRQ_CURVE_OUTSIDE, inner = SRQ_CURVE_BINS - 1;
+    pack v = pack_at_most(pack_at_least(x / t->alpha, t->min - beyond), t->max + beyond);
+    pack bin = pack_round(v), code = pack_at_most(pack_at_least(bin, t->min), t->max), part = v - bin;
+    pack_bits sign = pack_sign(t->middle - bin);
+    const lookup l = make_lookup(pack_at_most(((t->half + beyond) - pack_abs(bin - t->middle)), inner));
+    part = pack_flip(part, sign);
+    pack square = part * part;
+    pack flat = curve_at(&l, t->curves->flat, part, square), turn = curve_at(&l, t->curves->turn, part, square);
+    turn = pack_flip(turn, sign);
+    part = pack_flip(part, sign);
+    pack slope = 1 - flat;
+    terms e;
+    e.dx = dy * slope;
+    e.alpha = dy * (((code - bin) + bin * flat) - (part * slope - turn));
+    e.sigma = dy * turn * t->turn_sigma;
+    return e;
+}
+
+void SRQ_ISA_NAME(srq_curves_backward)(size_t n, const float *x, const float *dy, const srq_curves *curves, float *dx,
+                                       srq_grid_gradient *sums)
+{
+    tensor t;
+    fill_common(&t, &curves->grid);
+    t.curves = curves;
+    t.turn_sigma = -t.ratio_log2;
+    run_all(curve_terms, &t, n, x, dy, dx, sums);
 }

@@ -6,6 +6,8 @@
 
 void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                                      srq_grid_gradient *sums);
+void SRQ_ISA_NAME(srq_curves_backward)(size_t n, const float *x, const float *dy, const srq_curves *curves, float *dx,
+                                       srq_grid_gradient *sums);
 void SRQ_ISA_NAME(srq_argmax_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                                        srq_grid_gradient *sums);
 

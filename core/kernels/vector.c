@@ -219,6 +219,7 @@ const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .quantize_error = quantize_error,
     .ste_backward = ste_backward,
     .srq_full_backward = SRQ_ISA_NAME(srq_full_backward),
+    .srq_curves_backward = SRQ_ISA_NAME(srq_curves_backward),
     .srq_argmax_backward = SRQ_ISA_NAME(srq_argmax_backward),
     .dropbits = &SRQ_ISA_NAME(srq_dropbits),
     .gumbel = SRQ_ISA_NAME(srq_gumbel),

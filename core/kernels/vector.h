@@ -23,6 +23,15 @@ typedef struct srq_grid_gradient {
     double alpha, sigma;
 } srq_grid_gradient;
 
+/* core/kernels/curves.h: the slopes of one grid's E, by bins. */
+enum { SRQ_CURVE_BINS = 16, SRQ_CURVE_OUTSIDE = 7, SRQ_CURVE_DEGREE = 11 };
+typedef struct srq_curves {
+    bool fitted;
+    srq_grid grid;
+    /* [power][bin]: of 1 - D, and of T */
+    float flat[SRQ_CURVE_DEGREE + 1][SRQ_CURVE_BINS], turn[SRQ_CURVE_DEGREE + 1][SRQ_CURVE_BINS];
+} srq_curves;
+
 enum { SRQ_LEVELS_MAX = 7 };
 
 /* The gates of a signed grid (method.md, section 4): the codes of level min_bits + 1 + i count mask[i] times. */
@@ -120,6 +129,9 @@ typedef struct srq_vector {
     /* SRQ, method.md section 3, both estimators; dx may be dy. */
     void (*srq_full_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                               srq_grid_gradient *sums);
+    /* `full` by its curves, several times as fast; curves->fitted. */
+    void (*srq_curves_backward)(size_t n, const float *x, const float *dy, const srq_curves *curves, float *dx,
+                                srq_grid_gradient *sums);
     void (*srq_argmax_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                                 srq_grid_gradient *sums);
 

@@ -50,6 +50,22 @@ typedef struct srq_parameter {
     float momentum;  /* statistics only */
 } srq_parameter;
 
+/* What a layer has just done; the backward pass of a layer with weights is the last two. */
+typedef enum srq_phase {
+    SRQ_PHASE_PREPARE,
+    SRQ_PHASE_FORWARD,
+    SRQ_PHASE_BACKWARD,
+    SRQ_PHASE_BACKWARD_DATA,
+    SRQ_PHASE_BACKWARD_WEIGHTS,
+    SRQ_PHASES
+} srq_phase;
+
+/* Someone who wants to know when, such as a benchmark with a clock. */
+typedef struct srq_observer {
+    void (*done)(void *context, const srq_layer *layer, srq_phase phase); /* NULL: nobody */
+    void *context;
+} srq_observer;
+
 /* One run of the network over n images. */
 typedef struct srq_pass {
     const srq_vector *vector;
@@ -60,10 +76,11 @@ typedef struct srq_pass {
     uint64_t seed; /* noise of this step is a function of these and of the shard */
     long step;
     int shard;
-    float share;       /* n / images of the global batch: weight of this shard's batch statistics */
-    float *values;     /* the graph's vector */
-    float *gradient;   /* the vector that this shard's gradients go into */
-    int bad;           /* index of the first layer that met an infinity or NaN, or -1 */
+    float share;     /* n / images of the global batch: weight of this shard's batch statistics */
+    float *values;   /* the graph's vector */
+    float *gradient; /* the vector that this shard's gradients go into */
+    int bad;         /* index of the first layer that met an infinity or NaN, or -1 */
+    srq_observer observer;
     srq_status failed; /* of a pass that starts or changes quantizers, which may need memory for it */
 } srq_pass;
 
@@ -120,6 +137,11 @@ struct srq_layer {
     size_t macs;             /* multiply-accumulates for one image */
     void *state;             /* the operator's own */
 };
+
+static inline void srq_pass_done(const srq_pass *pass, const srq_layer *layer, srq_phase phase)
+{
+    if (pass->observer.done) pass->observer.done(pass->observer.context, layer, phase);
+}
 
 /* For operators, while they are created: */
 

@@ -172,8 +172,10 @@ void srq_weighted_backward(srq_layer *layer, srq_pass *pass)
     if (layer->bias >= 0) bias_gradient(w, layer, pass, dy);
     if (layer->input_gradients[0])
         w->kernels->conv_backward_data(w->plan, pass->n, dy, layer->input_gradients[0], scratch);
+    srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_DATA);
     w->kernels->conv_backward_weights(w->plan, pass->n, &layer->inputs[0]->operand, dy,
                                       pass->gradient + srq_graph_parameter(w->graph, layer->weight)->offset, scratch);
+    srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_WEIGHTS);
 }
 
 /* --- Once a step: units of whole rows where each has its own step size */

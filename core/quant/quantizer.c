@@ -83,8 +83,7 @@ srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, in
 
 /* --- Forward and backward, row by row */
 
-/* The grid of a row: in a training step under gates the smaller one that they leave. */
-static srq_grid row_grid(const srq_quantizer *q, size_t row)
+srq_grid srq_quantizer_grid(const srq_quantizer *q, size_t row)
 {
     srq_grid grid = q->grid;
     if (q->alpha) grid.alpha = q->alpha[row];
@@ -96,6 +95,12 @@ static srq_grid row_grid(const srq_quantizer *q, size_t row)
     return grid;
 }
 
+void srq_quantizer_begin(srq_quantizer *q)
+{
+    q->curves.fitted = false;
+    if (q->method->begin && q->channels == 1) q->method->begin(q);
+}
+
 bool srq_quantizer_forward(const srq_quantizer *q, const srq_vector *vector, size_t n, const float *x, void *out)
 {
     const size_t rows = (size_t)q->channels, length = n / rows;
@@ -103,7 +108,7 @@ bool srq_quantizer_forward(const srq_quantizer *q, const srq_vector *vector, siz
     const size_t size = own && q->method->floats ? sizeof(float) : 1;
     bool finite = true;
     for (size_t row = 0; row < rows; row++) {
-        const srq_grid grid = row_grid(q, row);
+        const srq_grid grid = srq_quantizer_grid(q, row);
         void *to = (char *)out + row * length * size;
         if (own)
             finite = q->method->forward(q, vector, &grid, row, length, x + row * length, to) && finite;
@@ -118,7 +123,7 @@ bool srq_quantizer_values(const srq_quantizer *q, const srq_vector *vector, size
     const size_t rows = (size_t)q->channels, length = n / rows;
     bool finite = vector->finite(n, x);
     for (size_t row = 0; row < rows; row++) {
-        const srq_grid grid = row_grid(q, row);
+        const srq_grid grid = srq_quantizer_grid(q, row);
         for (size_t i = row * length; i < (row + 1) * length; i++)
             values[i] = grid.alpha * fmaxf((float)grid.min, fminf((float)grid.max, rintf(x[i] / grid.alpha)));
     }
@@ -129,7 +134,7 @@ void srq_quantizer_backward_part(const srq_quantizer *q, const srq_vector *vecto
                                  size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *sums,
                                  double *masks)
 {
-    const srq_grid grid = row_grid(q, row);
+    const srq_grid grid = srq_quantizer_grid(q, row);
     srq_grid_gradient part;
     q->method->backward(q, vector, &grid, row, n, features, x, dy, dx, &part, masks);
     sums->alpha += part.alpha;

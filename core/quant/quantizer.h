@@ -19,6 +19,8 @@ typedef struct srq_quantizer_method {
     bool floats;    /* a training step gives floats, not codes */
     bool has_gates; /* can be under DropBits */
     bool by_place;  /* its noise depends on where an element stands: tensors are taken whole */
+    /* Once a step, when alpha, sigma, bit-lengths and gates are known: what all calls of the step share. Optional. */
+    void (*begin)(srq_quantizer *quantizer);
     /* What a training step makes of x: codes (or floats); false if x holds an infinity or NaN. NULL: the nearest code,
      * as in evaluation. `row` is the row's place in the tensor. */
     bool (*forward)(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
@@ -42,8 +44,9 @@ struct srq_quantizer {
     srq_grid grid;              /* alpha and sigma of the first row; min, max of evaluation */
     /* This step: */
     bool training;
-    srq_gates gates; /* count 0 without DropBits */
-    uint64_t seed;   /* what methods that draw noise key it with ... */
+    srq_gates gates;   /* count 0 without DropBits */
+    srq_curves curves; /* srq, one row: of the grid in training, if they fit */
+    uint64_t seed;     /* what methods that draw noise key it with ... */
     long step;
     uint64_t stream; /* ... different for all tensors of a step */
 };
@@ -60,6 +63,12 @@ srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, in
 int srq_bits_longest(const srq_bits_schedule *schedule);
 /* The grid from now on; `bits` <= trained_bits is that of evaluation. */
 void srq_quantizer_set_bits(srq_quantizer *quantizer, int trained_bits, int bits);
+
+/* The grid of a row: in a training step under gates the smaller one that they leave. */
+srq_grid srq_quantizer_grid(const srq_quantizer *quantizer, size_t row);
+
+/* Once a step of training, after everything else is set; without, backward still gives the same but for rounding. */
+void srq_quantizer_begin(srq_quantizer *quantizer);
 
 /* Codes of x[n], n a multiple of the channels; false if x holds an infinity or NaN (the codes are then clamped or the
  * smallest one). In a training step of a method that gives floats: those, into `out`. */

@@ -1,3 +1,4 @@
+#include "core/kernels/curves.h"
 #include "core/quant/quantizer.h"
 
 /* Semi-Relaxed Quantization, arXiv 1911.12990, both estimators of method.md, section 3, and under the gates of
@@ -11,17 +12,28 @@ static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, co
     return vector->quantize(n, x, grid, out);
 }
 
+/* Gates that are fractional have a kernel of their own. */
+static void begin(srq_quantizer *quantizer)
+{
+    if (quantizer->spec.estimator == SRQ_ESTIMATOR_ARGMAX) return;
+    if (quantizer->gates.count && quantizer->gates.levels.count) return;
+    const srq_grid grid = srq_quantizer_grid(quantizer, 0);
+    srq_curves_fit(&grid, &quantizer->curves);
+}
+
 static void backward(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
                      size_t n, size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *gradient,
                      double *masks)
 {
-    (void)row, (void)features;
+    (void)features;
     const bool argmax = quantizer->spec.estimator == SRQ_ESTIMATOR_ARGMAX;
     const srq_levels *levels = &quantizer->gates.levels;
     if (quantizer->gates.count && levels->count) {
         double here[SRQ_LEVELS_MAX];
         vector->dropbits->backward(n, x, dy, grid, levels, argmax, dx, gradient, here);
         for (int i = 0; i < levels->count; i++) masks[i] += here[i];
+    } else if (row == 0 && quantizer->curves.fitted) {
+        vector->srq_curves_backward(n, x, dy, &quantizer->curves, dx, gradient);
     } else if (argmax) {
         vector->srq_argmax_backward(n, x, dy, grid, dx, gradient);
     } else {
@@ -31,4 +43,4 @@ static void backward(const srq_quantizer *quantizer, const srq_vector *vector, c
 
 extern const srq_quantizer_method srq_quantizer_srq;
 const srq_quantizer_method srq_quantizer_srq = {
-    .name = "srq", .has_sigma = true, .has_gates = true, .forward = forward, .backward = backward};
+    .name = "srq", .has_sigma = true, .has_gates = true, .begin = begin, .forward = forward, .backward = backward};

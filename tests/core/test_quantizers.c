@@ -1,5 +1,6 @@
 /* Quantizers against float64: the plain formulas of method.md differentiated by central differences, the golden limits
  * of hard inputs, and the three instruction sets against each other. */
+#include "core/kernels/curves.h"
 #include "core/quant/quantizer.h"
 #include "core/random.h"
 #include "tests/suite.h"
@@ -83,13 +84,26 @@ static void make_inputs(const srq_grid *grid, float *x, float *dy)
     memcpy(x, special, sizeof special);
 }
 
-static void check_case(const srq_vector *v, const srq_grid *grid, bool argmax)
+typedef enum kernel { FULL, ARGMAX, CURVES } kernel;
+
+static void run_kernel(const srq_vector *v, kernel which, const float *x, const float *dy, const srq_grid *grid,
+                       float *dx, srq_grid_gradient *sums)
 {
+    srq_curves curves;
+    if (which == CURVES) ck_assert(srq_curves_fit(grid, &curves));
+    if (which == FULL) v->srq_full_backward(N, x, dy, grid, dx, sums);
+    if (which == ARGMAX) v->srq_argmax_backward(N, x, dy, grid, dx, sums);
+    if (which == CURVES) v->srq_curves_backward(N, x, dy, &curves, dx, sums);
+}
+
+static void check_case(const srq_vector *v, const srq_grid *grid, kernel which)
+{
+    const bool argmax = which == ARGMAX;
     float x[N], dy[N], dx[N];
     double largest = 1e-300, error = 0, alpha = 0, sigma = 0, alpha_size = 0, sigma_size = 0;
     srq_grid_gradient sums;
     make_inputs(grid, x, dy);
-    (argmax ? v->srq_argmax_backward : v->srq_full_backward)(N, x, dy, grid, dx, &sums);
+    run_kernel(v, which, x, dy, grid, dx, &sums);
     for (int i = 0; i < N; i++) {
         slopes d = expected_slopes(within_sight((double)x[i], grid), grid, argmax);
         ck_assert_msg(isfinite(dx[i]), "x = %g: gradient %g", (double)x[i], (double)dx[i]);
@@ -102,9 +116,11 @@ static void check_case(const srq_vector *v, const srq_grid *grid, bool argmax)
     }
     /* float32 rounds an argument log2 s, at most 8 where s (1 + s)^-2 is more than 1 % of its largest, by 1e-6, and
      * the sums and products by as much again: 5e-6 bounds dx with room. The sums are measured by their terms, and in
-     * `full` those are differences: of the code, up to 255, and the edge p times dE/dx, near 1 inside the grid. */
-    ck_assert_msg(error <= 5e-6 * largest, "bits %d..%d sigma/alpha %g argmax %d: dx off by %g of %g", grid->min,
-                  grid->max, (double)(grid->sigma / grid->alpha), argmax, error, largest);
+     * `full` those are differences: of the code, up to 255, and the edge p times dE/dx, near 1 inside the grid. The
+     * polynomials of curves are off by up to 1e-5 where sigma is smallest. */
+    ck_assert_msg(error <= (which == CURVES ? 1e-5 : 5e-6) * largest,
+                  "bits %d..%d sigma/alpha %g argmax %d: dx off by %g of %g", grid->min, grid->max,
+                  (double)(grid->sigma / grid->alpha), argmax, error, largest);
     ck_assert_msg(fabs(sums.alpha - alpha) <= 5e-6 * alpha_size,
                   "bits %d..%d sigma/alpha %g argmax %d: alpha %g, not %g", grid->min, grid->max,
                   (double)(grid->sigma / grid->alpha), argmax, sums.alpha, alpha);
@@ -120,15 +136,38 @@ START_TEST(srq_against_differences)
     for (int bits = 1; bits <= 8; bits++)
         for (int is_signed = 0; is_signed < 2; is_signed++)
             for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r++)
-                for (int argmax = 0; argmax < 2; argmax++) {
+                for (int argmax = 0; argmax < 2; argmax++) { /* FULL, ARGMAX */
                     srq_grid grid = {.alpha = 0.037f, .sigma = 0.037f * ratios[r]};
                     grid.min = is_signed ? -(1 << (bits - 1)) : 0;
                     grid.max = grid.min + (1 << bits) - 1;
-                    check_case(v, &grid, argmax);
+                    check_case(v, &grid, (kernel)argmax);
                     /* An odd number of codes: the middle of the grid is no edge. (Nothing can move on one code.) */
                     grid.min++;
-                    if (grid.min < grid.max) check_case(v, &grid, argmax);
+                    if (grid.min < grid.max) check_case(v, &grid, (kernel)argmax);
                 }
+}
+END_TEST
+
+/* The curves over all that they are fitted to, on every instruction set. */
+START_TEST(curves_against_differences)
+{
+    const srq_vector *v = srq_vector_best(isas[_i]);
+    if (!v) return;
+    for (int bits = 1; bits <= 8; bits++)
+        for (int is_signed = 0; is_signed < 2; is_signed++)
+            for (double rho = 2.01; rho < 4.5; rho += 0.31) {
+                srq_grid grid = {.alpha = 0.037f, .sigma = (float)(0.037 / rho)};
+                grid.min = is_signed ? -(1 << (bits - 1)) : 0;
+                grid.max = grid.min + (1 << bits) - 1;
+                check_case(v, &grid, CURVES);
+                grid.min++;
+                if (grid.min < grid.max) check_case(v, &grid, CURVES);
+            }
+    srq_curves curves;
+    const srq_grid narrow = {.alpha = 1, .sigma = 0.1f, .max = 3}, wide = {.alpha = 1, .sigma = 1, .max = 3},
+                   one = {.alpha = 1, .sigma = 0.3f};
+    ck_assert(!srq_curves_fit(&narrow, &curves) && !srq_curves_fit(&wide, &curves) && !srq_curves_fit(&one, &curves));
+    ck_assert(!curves.fitted);
 }
 END_TEST
 
@@ -406,6 +445,7 @@ int main(void)
     TCase *tests = tcase_create("quantizers");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, srq_against_differences);
+    tcase_add_loop_test(tests, curves_against_differences, 0, 3);
     tcase_add_test(tests, srq_extremes_are_finite);
     tcase_add_test(tests, srq_in_place_and_with_nan);
     tcase_add_test(tests, ste_by_hand);

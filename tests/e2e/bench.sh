@@ -41,6 +41,33 @@ expect 0 "A training step of residual" "$SRQ" "${quick[@]}" --bits 2 --model "$W
 "$SRQ" "${quick[@]}" --bits 2 --model none > "$WORK/out" 2>&1 || fail "--model none: $(cat "$WORK/out")"
 grep -q "training step" "$WORK/out" && fail "--model none times training steps"
 
+# Training steps, on one rank and several, with every engine that is here.
+step=(bench step --seconds 0 --batch 16 --shards 4)
+expect 0 "A training step of lenet5, srq full 4/4, batch of 16 in 4 shards, 1 rank x 1 thread" "$SRQ" "${step[@]}"
+for line in "images/s, .* ms a step" "^  conv  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ %$" "^  chain " "sum over ranks" \
+  "forward  in .* of a large 3 x 3" "activations and their gradients +[0-9.]+ .B$" "resident at most, all ranks together"; do
+  grep -qE "$line" "$WORK/out" || fail "bench step: no line like \"$line\": $(cat "$WORK/out")"
+done
+for engine in auto float32 reference; do
+  mpirun --quiet -n 2 "$SRQ" "${step[@]}" --engine $engine --method lsq --bits 2 --json > "$WORK/step.json" || fail "bench step --engine $engine: status $?"
+  python3 - "$WORK/step.json" << 'EOF' || fail "bench step --json: $(cat "$WORK/step.json")"
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["ranks"] == 2 and d["shards"] == 4 and d["batch"] == 16 and d["method"] == "lsq" and d["bits"] == 2
+assert 0 < d["least"] <= d["seconds"] <= d["most"] and abs(d["images_per_second"] * d["seconds"] / 16 - 1) < 1e-3
+assert [l["name"] for l in d["layers"]] == ["conv1", "relu1 pool1 act1", "conv2", "relu2 pool2 act2", "fc1", "relu3 act3", "fc2"]
+assert sum(l[p] for l in d["layers"] for p in ("forward", "backward_data", "backward_weights")) > 0
+assert d["memory"]["parameters"] >= 4 * 582026 and d["memory"]["resident_all_ranks"] > d["memory"]["parameters"]
+EOF
+done
+expect 0 "bn1 relu1 act1" "$SRQ" "${step[@]}" --layers --model "$WORK/residual.cfg"
+expect 2 "train.engine" "$SRQ" "${step[@]}" --engine fast
+expect 2 "train.shards" mpirun --quiet -n 3 "$SRQ" bench step --shards 2
+expect 2 "--batch must be" "$SRQ" bench step --batch 0
+expect 2 "--bits must be" "$SRQ" bench step --bits 9
+expect 2 "no option is called --fast" "$SRQ" bench step --fast 1
+expect 2 "none.cfg" "$SRQ" bench step --model "$WORK/none.cfg"
+
 expect 2 "what to time is missing" "$SRQ" bench
 expect 2 "there is nothing to time called speed" "$SRQ" bench speed
 expect 2 "no option is called --fast" "$SRQ" bench quantizer --fast 1

@@ -1,0 +1,93 @@
+#include "core/kernels/curves.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NODES = SRQ_CURVE_DEGREE + 1, EDGES = 40 };
+
+/* From the lower end, p = 0 in the formulas of srq.c: s = e^u, u = rho (a_0 - v), Q_j = e^(-j rho), and E / alpha =
+ * M - R, R = sum over inner edges of A_j (s + Q_n) / (s + Q_j), A_j = (1 - Q_j) / (1 - Q_n). Edges beyond EDGES are out
+ * of reach of all bins. */
+typedef struct edges {
+    double rho, first;                                          /* a_0 */
+    int count;                                                  /* of inner edges looked at */
+    double last, n;                                             /* Q_n; codes */
+    double q[EDGES], part[EDGES], change[EDGES], weight[EDGES]; /* Q_j, A_j, dA_j / drho, K_j */
+} edges;
+
+static void set_edges(const srq_grid *grid, edges *e)
+{
+    e->rho = (double)grid->alpha / (double)grid->sigma;
+    e->first = (double)grid->min - 0.5;
+    e->n = grid->max - grid->min + 1;
+    e->last = exp(-e->n * e->rho);
+    e->count = grid->max - grid->min < EDGES ? grid->max - grid->min : EDGES;
+    const double rest = 1 - e->last;
+    for (int i = 0; i < e->count; i++) {
+        const double j = i + 1, q = exp(-j * e->rho);
+        e->q[i] = q;
+        e->part[i] = (1 - q) / rest;
+        e->change[i] = (j * q * rest - (1 - q) * e->n * e->last) / (rest * rest);
+        e->weight[i] = (1 - q) * (q - e->last) / rest;
+    }
+}
+
+/* D and T at v. R_u = s sum K_j / (s + Q_j)^2, D = rho R_u; T = -rho (R_u (a_0 - v) + R_rho). */
+static void slopes(const edges *e, double v, double *d, double *t)
+{
+    const double gap = e->first - v, s = exp(e->rho * gap);
+    double by_u = 0, by_rho = 0;
+    for (int i = 0; i < e->count; i++) {
+        const double inverse = 1 / (s + e->q[i]), j = i + 1;
+        by_u += e->weight[i] * inverse * inverse;
+        by_rho += e->change[i] * (s + e->last) * inverse +
+                  e->part[i] * inverse * inverse * ((s + e->last) * j * e->q[i] - e->n * e->last * (s + e->q[i]));
+    }
+    by_u *= s;
+    *d = e->rho * by_u;
+    *t = -e->rho * (by_u * gap + by_rho);
+}
+
+/* The polynomial through NODES Chebyshev nodes of [-1/2, 1/2], as powers of t: first its Chebyshev coefficients, then
+ * T_k by its recurrence in 2 t. */
+static void fit(const double *values, float (*powers)[SRQ_CURVE_BINS], int bin)
+{
+    const double pi = 3.14159265358979323846;
+    double sum[NODES] = {0}, before[NODES] = {0}, now[NODES] = {1};
+    for (int k = 0; k < NODES; k++) {
+        double c = 0;
+        for (int i = 0; i < NODES; i++) c += values[i] * cos(pi * k * (i + 0.5) / NODES);
+        c *= (k ? 2.0 : 1.0) / NODES;
+        for (int p = 0; p < NODES; p++) sum[p] += c * now[p];
+        double next[NODES] = {0};
+        for (int p = 0; p < NODES; p++) {
+            if (p + 1 < NODES) next[p + 1] += (k ? 2 : 1) * 2 * now[p];
+            next[p] -= k ? before[p] : 0;
+        }
+        memcpy(before, now, sizeof before);
+        memcpy(now, next, sizeof now);
+    }
+    for (int p = 0; p < NODES; p++) powers[p][bin] = (float)sum[p];
+}
+
+bool srq_curves_fit(const srq_grid *grid, srq_curves *curves)
+{
+    const double rho = (double)grid->alpha / (double)grid->sigma, pi = 3.14159265358979323846;
+    curves->fitted = rho >= 2 && rho <= 4.5 && grid->max > grid->min;
+    if (!curves->fitted) return false;
+    edges e;
+    set_edges(grid, &e);
+    curves->grid = *grid;
+    double nodes[NODES];
+    for (int i = 0; i < NODES; i++) nodes[i] = 0.5 * cos(pi * (i + 0.5) / NODES);
+    for (int bin = 0; bin < SRQ_CURVE_BINS; bin++) {
+        double flat[NODES], turn[NODES];
+        for (int i = 0; i < NODES; i++) {
+            slopes(&e, grid->min + bin - SRQ_CURVE_OUTSIDE + nodes[i], &flat[i], &turn[i]);
+            flat[i] = 1 - flat[i];
+        }
+        fit(flat, curves->flat, bin);
+        fit(turn, curves->turn, bin);
+    }
+    return true;
+}
