@@ -73,19 +73,24 @@ static void describe_image(const srq_conv_plan *plan, bool output, dnnl_data_typ
     const srq_conv_shape *s = &plan->shape;
     dnnl_dims_t in = {s->capacity, s->in, s->height, s->width};
     dnnl_dims_t out = {s->capacity, s->out, s->out_height, s->out_width};
-    if (output && s->covers)
-        dnnl_memory_desc_init_by_tag(md, 2, out, type, dnnl_ab);
+    dnnl_dims_t flat = {s->capacity, output ? s->out : s->in * s->height * s->width};
+    if (s->covers)
+        dnnl_memory_desc_init_by_tag(md, 2, flat, type, dnnl_ab);
     else
         dnnl_memory_desc_init_by_tag(md, 4, output ? out : in, type, dnnl_nhwc);
 }
 
+/* In oneDNN's own order, or plain: [out][in][kernel], but for a dense layer [out][kernel][in] as a matrix. */
 static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, bool plain, dnnl_memory_desc_t *md)
 {
     const srq_conv_shape *s = &plan->shape;
     const int g = s->groups;
     dnnl_dims_t whole = {s->out, s->in, s->kernel[0], s->kernel[1]};
     dnnl_dims_t grouped = {g, s->out / g, s->in / g, s->kernel[0], s->kernel[1]};
-    if (g > 1)
+    dnnl_dims_t matrix = {s->out, s->in * s->height * s->width};
+    if (s->covers)
+        dnnl_memory_desc_init_by_tag(md, 2, matrix, type, plain ? dnnl_ab : dnnl_format_tag_any);
+    else if (g > 1)
         dnnl_memory_desc_init_by_tag(md, 5, grouped, type, plain ? dnnl_goihw : dnnl_format_tag_any);
     else
         dnnl_memory_desc_init_by_tag(md, 4, whole, type, plain ? dnnl_oihw : dnnl_format_tag_any);
@@ -155,7 +160,8 @@ static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_
     dnnl_memory_desc_t x, w, y;
     describe_image(plan, false, d == BY_DATA ? dnnl_f32 : elements, &x);
     describe_image(plan, true, d == FORWARD ? dnnl_f32 : elements, &y);
-    describe_weights(plan, d == BY_WEIGHTS ? dnnl_f32 : weights, false, &w);
+    /* The gradient of a dense layer's weights stays a plain matrix: as fast, and one order less. */
+    describe_weights(plan, d == BY_WEIGHTS ? dnnl_f32 : weights, d == BY_WEIGHTS && s->covers, &w);
     if (s->covers) {
         dnnl_inner_product_desc_t op;
         if (d == FORWARD) dnnl_inner_product_forward_desc_init(&op, dnnl_forward_training, &x, &w, NULL, &y);
@@ -367,12 +373,30 @@ static bool gradient_fits(const srq_conv_plan *plan)
     return plan->gradient_size == plan->count * sizeof(float);
 }
 
+/* A dense layer on an image of several pixels: weights come as [out][in][pixels] and are multiplied as
+ * [out][pixels][in]. */
+static bool permutes(const srq_conv_plan *plan)
+{
+    return plan->shape.covers && plan->shape.height * plan->shape.width > 1 && plan->shape.in > 1;
+}
+
+/* Bytes of the weights in that order, and of the weights in another type. */
+static size_t permuted_size(const srq_conv_plan *plan)
+{
+    return permutes(plan) ? whole_lines(plan->count * (plan->shape.weight_codes ? 1 : sizeof(float))) : 0;
+}
+
+static size_t converted_size(const srq_conv_plan *plan)
+{
+    if (plan->integer && plan->bfloat16) return whole_lines(plan->count * 2);
+    return whole_lines(plan->count * sizeof(float));
+}
+
 static srq_conv_info info(const srq_conv_plan *plan)
 {
-    const size_t widened = whole_lines(plan->count * sizeof(float));
     const size_t input = whole_lines(input_count(plan) * sizeof(float));
     const size_t gradient = gradient_fits(plan) ? 0 : whole_lines(plan->gradient_size);
-    size_t most = widened + larger(plan->pack.scratch, plan->pack_backward.scratch);
+    size_t most = permuted_size(plan) + converted_size(plan) + larger(plan->pack.scratch, plan->pack_backward.scratch);
     most = larger(most, plan->forward.scratch + (plan->integer || plan->shape.input == SRQ_FLOAT32 ? 0 : input));
     most = larger(most, plan->by_data.scratch);
     most = larger(most, converted_input(plan) + gradient + larger(plan->by_weights.scratch, plan->unpack.scratch));
@@ -396,15 +420,40 @@ static const void *as_type(const srq_vector *vector, srq_dtype to, const srq_ope
     return scratch;
 }
 
+/* For each row of a matrix [from][to] of `size` bytes an element: [to][from]. */
+static void transpose_rows(size_t rows, size_t from, size_t to, size_t size, const void *x, void *y)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t t = 0; t < to; t++)
+            for (size_t f = 0; f < from; f++) {
+                const size_t source = (r * from + f) * to + t, target = (r * to + t) * from + f;
+                if (size == 1)
+                    ((int8_t *)y)[target] = ((const int8_t *)x)[source];
+                else
+                    ((float *)y)[target] = ((const float *)x)[source];
+            }
+}
+
+static size_t pixels_of(const srq_conv_plan *plan)
+{
+    return (size_t)plan->shape.height * (size_t)plan->shape.width;
+}
+
 static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
 {
-    char *own = (char *)scratch + whole_lines(plan->count * sizeof(float));
+    char *converted = (char *)scratch + permuted_size(plan), *own = converted + converted_size(plan);
     const srq_dtype forward_type = plan->integer ? SRQ_INT8 : SRQ_FLOAT32;
-    const void *data[2] = {as_type(plan->vector, forward_type, weights, plan->count, scratch), plan->packed};
+    const srq_dtype backward_type = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32;
+    srq_operand w = *weights;
+    if (permutes(plan)) {
+        transpose_rows((size_t)plan->shape.out, (size_t)plan->shape.in, pixels_of(plan), srq_dtype_size(w.dtype),
+                       w.data, scratch);
+        w.data = scratch;
+    }
+    const void *data[2] = {as_type(plan->vector, forward_type, &w, plan->count, converted), plan->packed};
     run_call(plan, &plan->pack, data, NULL, own);
     if (!backward || !plan->packed_backward) return;
-    const srq_dtype backward_type = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32;
-    if (backward_type != forward_type) data[0] = as_type(plan->vector, backward_type, weights, plan->count, scratch);
+    if (backward_type != forward_type) data[0] = as_type(plan->vector, backward_type, &w, plan->count, converted);
     data[1] = plan->packed_backward;
     run_call(plan, &plan->pack_backward, data, NULL, own);
 }
@@ -461,7 +510,9 @@ static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, c
 static void unpack(const srq_conv_plan *plan, const float *packed, float *dw, void *scratch)
 {
     const void *const data[2] = {packed, dw};
-    if (gradient_fits(plan))
+    if (permutes(plan))
+        transpose_rows((size_t)plan->shape.out, pixels_of(plan), (size_t)plan->shape.in, sizeof *dw, packed, dw);
+    else if (gradient_fits(plan) && !plan->shape.covers)
         run_call(plan, &plan->unpack, data, dw, scratch);
     else
         memcpy(dw, packed, plan->count * sizeof *dw);
