@@ -1,5 +1,6 @@
 #include "core/bits.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,16 +36,23 @@ srq_status srq_bits_history_note(srq_bits_history *history, const srq_graph *gra
     return SRQ_OK;
 }
 
-int srq_graph_input_bits(const srq_graph *graph, const srq_layer *layer)
+/* The quantizer of what a layer reads, NULL for 32 bits. */
+static const srq_quantizer *input_quantizer(const srq_graph *graph, const srq_layer *layer)
 {
     int producer = layer->producers[0];
     while (producer >= 0) {
         const srq_layer *p = srq_graph_layer(graph, producer);
-        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? p->quantizer.bits : 32;
-        if (strcmp(p->spec->type, "max_pool") != 0) return 32;
+        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? &p->quantizer : NULL;
+        if (strcmp(p->spec->type, "max_pool") != 0) return NULL;
         producer = p->producers[0];
     }
-    return 32;
+    return NULL;
+}
+
+int srq_graph_input_bits(const srq_graph *graph, const srq_layer *layer)
+{
+    const srq_quantizer *q = input_quantizer(graph, layer);
+    return q ? q->bits : 32;
 }
 
 static bool is_learned(const srq_layer *layer)
@@ -80,17 +88,29 @@ double srq_graph_penalize(const srq_graph *graph, srq_penalty_weights weights, d
     return penalty;
 }
 
+/* --- Means, with the bit-lengths as they are under the gates, or the least or most that they can become */
+
+typedef enum state { AS_IT_IS, LEAST, MOST } state;
+
+static int scheduled_bits(const srq_quantizer *q, state which)
+{
+    if (which == AS_IT_IS) return q->bits;
+    return which == LEAST ? srq_bits_shortest(&q->spec.bits) : srq_bits_longest(&q->spec.bits);
+}
+
 /* Of a layer's weights. */
-static double weight_bits(const srq_graph *graph, const srq_layer *layer)
+static double weight_bits(const srq_graph *graph, const srq_layer *layer, state which)
 {
     const srq_quantizer *q = &layer->quantizer;
     if (!q->method) return 32;
-    if (!is_learned(layer)) return q->bits;
+    if (which == LEAST && q->spec.dropbits == SRQ_DROPBITS_LEARN)
+        return fmin(q->spec.min_bits, scheduled_bits(q, LEAST));
+    if (which != AS_IT_IS || !is_learned(layer)) return scheduled_bits(q, which);
     const float *phi = srq_graph_values(graph) + srq_graph_parameter(graph, layer->gates)->offset;
     return srq_gates_mean_bits(q->spec.min_bits, q->gates.count, phi);
 }
 
-double srq_graph_mean_bits(const srq_graph *graph)
+static double mean_bits(const srq_graph *graph, state which)
 {
     double bits = 0, count = 0;
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
@@ -98,20 +118,36 @@ double srq_graph_mean_bits(const srq_graph *graph)
         if (layer->weight < 0) continue;
         const double weights = (double)srq_graph_parameter(graph, layer->weight)->count;
         count += weights;
-        bits += weights * weight_bits(graph, layer);
+        bits += weights * weight_bits(graph, layer, which);
     }
     return count > 0 ? bits / count : 0;
 }
 
-double srq_graph_relative_bops(const srq_graph *graph)
+static double relative_bops(const srq_graph *graph, state which)
 {
     double bops = 0, at_eight = 0;
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
         const srq_layer *layer = srq_graph_layer(graph, i);
         if (layer->weight < 0) continue;
-        const int input = srq_graph_input_bits(graph, layer);
-        bops += (double)layer->macs * weight_bits(graph, layer) * input;
-        at_eight += (double)layer->macs * (layer->quantizer.method ? 8 : 32) * (input == 32 ? 32 : 8);
+        const srq_quantizer *input = input_quantizer(graph, layer);
+        bops += (double)layer->macs * weight_bits(graph, layer, which) * (input ? scheduled_bits(input, which) : 32);
+        at_eight += (double)layer->macs * (layer->quantizer.method ? 8 : 32) * (input ? 8 : 32);
     }
     return at_eight > 0 ? bops / at_eight : 0;
+}
+
+double srq_graph_mean_bits(const srq_graph *graph)
+{
+    return mean_bits(graph, AS_IT_IS);
+}
+
+double srq_graph_relative_bops(const srq_graph *graph)
+{
+    return relative_bops(graph, AS_IT_IS);
+}
+
+void srq_graph_bits_range(const srq_graph *graph, bool bops, double *least, double *most)
+{
+    *least = bops ? relative_bops(graph, LEAST) : mean_bits(graph, LEAST);
+    *most = bops ? relative_bops(graph, MOST) : mean_bits(graph, MOST);
 }

@@ -38,5 +38,8 @@ double srq_graph_mean_bits(const srq_graph *graph);
 /* Bit operations of one image, sum of MACs x weight bits x activation bits, with the bit-lengths as above, as a share
  * of the same network with every quantized tensor at 8 bits. */
 double srq_graph_relative_bops(const srq_graph *graph);
+/* Between which values the one (or, `bops`, the other) can be: every learned bit-length at its least and at its most,
+ * every schedule at its shortest and at its longest. */
+void srq_graph_bits_range(const srq_graph *graph, bool bops, double *least, double *most);
 
 #endif

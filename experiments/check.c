@@ -104,7 +104,8 @@ static double relative(double found, double expected, double least)
     return fabs(found - expected) / fmax(fabs(expected), least);
 }
 
-/* --- DropBits: the masks of a case are its gates Z */
+/* --- DropBits: the masks of a case are its gates Z. A gate that is 0 or 1 does not move with its logit, so no gradient
+ * of it is computed, and what a case says of it is not compared. */
 
 static srq_status make_gated(const srq_golden_case *c, srq_quantizer *q)
 {
@@ -138,7 +139,8 @@ static srq_status run_gated(const srq_golden_case *c, const srq_vector *vector, 
     srq_gates_backward(&q.gates, masks, z);
     for (size_t i = 0; i < c->count; i++) y[i] = grid.alpha * (float)codes[i];
     for (size_t i = 0; c->grad_mask && i < c->gates; i++)
-        e->gates = worse(fabs(z[i] - c->grad_mask[i]) / largest_of(c->gates, c->grad_mask), e->gates);
+        if (c->mask[i] > 0 && c->mask[i] < 1)
+            e->gates = worse(fabs(z[i] - c->grad_mask[i]) / largest_of(c->gates, c->grad_mask), e->gates);
     return SRQ_OK;
 }
 
@@ -209,12 +211,13 @@ static result *result_of(const srq_golden_case *c, result *results, int *count)
     return r;
 }
 
-static srq_status run_all(const srq_golden_case *cases, size_t count, result *results, int *result_count)
+static srq_status run_all(const char *path, const srq_golden_case *cases, size_t count, result *results,
+                          int *result_count)
 {
     const srq_vector *vector = srq_vector_best(NULL);
     for (size_t i = 0; i < count; i++) {
         result *r = result_of(&cases[i], results, result_count);
-        if (!r) return srq_fail(SRQ_ERROR_DATA, "more than %d kinds of cases in one file", RESULTS_MAX);
+        if (!r) return srq_fail(SRQ_ERROR_DATA, "%s: more than %d kinds of cases in one file", path, RESULTS_MAX);
         if (!cases[i].complete) {
             r->skipped++;
             continue;
@@ -238,7 +241,7 @@ static bool passes(const errors *e)
            e->alpha <= sum_tolerance && e->sigma <= sum_tolerance;
 }
 
-static srq_status print_results(const result *results, int count)
+static srq_status print_results(const char *path, const result *results, int count)
 {
     bool all = true;
     long run = 0;
@@ -260,7 +263,7 @@ static srq_status print_results(const result *results, int count)
         printf("%-24s %6ld %12ld %10.1e %10.1e %10.1e %10.1e %10.1e  %s\n", r->name, r->cases, r->worst.codes,
                r->worst.y, r->worst.x, r->worst.alpha, r->worst.sigma, r->worst.gates, pass ? "ok" : "TOO LARGE");
     }
-    if (run == 0) return srq_fail(SRQ_ERROR_DATA, "the file has no case that this version can run");
+    if (run == 0) return srq_fail(SRQ_ERROR_DATA, "%s: no case in it is of a method that this version has", path);
     return all ? SRQ_OK : SRQ_NO;
 }
 
@@ -273,8 +276,8 @@ srq_status srq_command_check(int argc, char **argv)
     result results[RESULTS_MAX];
     int result_count = 0;
     SRQ_TRY(srq_golden_read(argv[2], &cases, &count));
-    srq_status status = run_all(cases, count, results, &result_count);
-    if (status == SRQ_OK) status = print_results(results, result_count);
+    srq_status status = run_all(argv[2], cases, count, results, &result_count);
+    if (status == SRQ_OK) status = print_results(argv[2], results, result_count);
     srq_golden_free(cases, count);
     return status;
 }

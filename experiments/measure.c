@@ -19,7 +19,8 @@ static void measure_size(const srq_graph *graph, srq_layer_measures *m)
     m->bytes = m->float32_bytes = 0;
     for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
         const srq_parameter *p = srq_graph_parameter(graph, i);
-        if (!belongs_to(p, m->layer) || p->kind == SRQ_PARAMETER_SIGMA) continue;
+        /* What only training needs is not deployed. */
+        if (!belongs_to(p, m->layer) || p->kind == SRQ_PARAMETER_SIGMA || p->kind == SRQ_PARAMETER_GATE) continue;
         const double full = 4 * (double)p->count;
         if (p->kind != SRQ_PARAMETER_ALPHA) m->float32_bytes += full;
         m->bytes += p->kind == SRQ_PARAMETER_WEIGHT ? ceil((double)p->count * m->weight_bits / 8) : full;

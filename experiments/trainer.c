@@ -48,6 +48,23 @@ static srq_schedule make_schedule(const srq_settings *s, long total, long steps_
     return schedule;
 }
 
+/* A target that no gates can reach would move lambda for ever. */
+static srq_status check_target(const srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    if (!t->learns_bits || s->dropbits.target <= 0) return SRQ_OK;
+    const bool bops = strcmp(s->dropbits.target_measure, "bops") == 0;
+    double least, most;
+    srq_graph_bits_range(t->graph, bops, &least, &most);
+    if (s->dropbits.target >= least && s->dropbits.target <= most) return SRQ_OK;
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "dropbits.target is %g, but %s of this network can be from %.4g (every gate shut) to %.4g (every gate "
+        "open); use a target between",
+        s->dropbits.target, bops ? "bit operations as a share of those at 8/8" : "the mean bit-length of the weights",
+        least, most);
+}
+
 /* Everything a rank builds by itself. */
 static srq_status build(srq_trainer *t)
 {
@@ -64,6 +81,8 @@ static srq_status build(srq_trainer *t)
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
     if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
     t->learns_bits = strcmp(s->dropbits.mode, "learn") == 0;
+    SRQ_TRY(check_target(t));
+    SRQ_TRY(srq_bits_check(&s->model, t->batches.steps_per_epoch));
     t->point.penalty = s->dropbits.penalty;
     long total = (long)s->train.epochs * t->batches.steps_per_epoch;
     if (s->train.max_steps > 0 && s->train.max_steps < total) total = s->train.max_steps;

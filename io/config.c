@@ -29,6 +29,23 @@ int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epo
     return schedule->bits[stage];
 }
 
+srq_status srq_bits_check(const srq_model_spec *model, long steps_per_epoch)
+{
+    for (int l = 0; l < model->layer_count; l++) {
+        const srq_bits_schedule *bits = &model->layers[l].quantizer.bits;
+        for (int i = 0; i + 2 < bits->count; i++) {
+            const long end = srq_span_steps(bits->until[i], steps_per_epoch);
+            const long next = srq_span_steps(bits->until[i + 1], steps_per_epoch);
+            if (end < next) continue;
+            return srq_fail(SRQ_ERROR_USAGE,
+                            "layer \"%s\" shall have %d bits until step %ld and then %d bits until step %ld (%ld steps "
+                            "make an epoch of this data set): each stage must end after the one before it",
+                            model->layers[l].name, bits->bits[i], end, bits->bits[i + 1], next, steps_per_epoch);
+        }
+    }
+    return SRQ_OK;
+}
+
 /* --- Paths */
 
 /* `path` seen from `folder`, absolute and without "." and "..". */
@@ -366,6 +383,8 @@ static srq_status apply_set(const char *set, srq_settings *settings)
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     if (strcmp(path, "model") == 0) return SRQ_OK; /* taken by read_set_model */
+    if (strcmp(path, "quantizer.layers") == 0)
+        return srq_fail(SRQ_ERROR_USAGE, "--set %s: quantizer.layers is a list, which only a file can hold", set);
     const srq_setting *setting = find_setting(path);
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
@@ -402,19 +421,18 @@ static srq_status read_set_model(const char *set, srq_model_spec *model)
 
 /* --- Putting it together */
 
-/* Where batch and shards got the values that do not go together: --set comes after the file. */
-static void locate_shards(const config_t *tree, const char *file, int count, const char *const *sets, char *where,
-                          size_t size)
+/* Where the last of two settings, which may be the same, got its value: --set comes after the file. */
+static void locate(const config_t *tree, const char *file, int count, const char *const *sets,
+                   const char *const paths[2], char where[512])
 {
-    static const char *const paths[] = {"train.batch", "train.shards"};
-    snprintf(where, size, "%s", file);
+    snprintf(where, 512, "%s", file);
     for (int i = 0; i < 2; i++) {
         const config_setting_t *setting = config_lookup(tree, paths[i]);
-        if (setting) srq_where(setting, file, where, size);
+        if (setting) srq_where(setting, file, where, 512);
     }
     for (int i = 0; i < 2; i++) {
         const char *set = find_set(count, sets, paths[i]);
-        if (set) snprintf(where, size, "--set %.400s", set);
+        if (set) snprintf(where, 512, "--set %.400s", set);
     }
 }
 
@@ -427,7 +445,7 @@ static srq_status check_together(const srq_settings *s, const config_t *tree, co
                         file);
     if (s->train.shards <= s->train.batch) return SRQ_OK;
     char where[512];
-    locate_shards(tree, file, count, sets, where, sizeof where);
+    locate(tree, file, count, sets, (const char *const[]){"train.batch", "train.shards"}, where);
     return srq_fail(SRQ_ERROR_USAGE,
                     "%s: train.shards is %d, but a batch has only train.batch = %d images; use fewer shards", where,
                     s->train.shards, s->train.batch);
@@ -471,7 +489,9 @@ static srq_status fill(srq_config *config, const config_t *tree, const char *nam
     SRQ_TRY(check_together(s, tree, name, set_count, sets));
     const config_setting_t *overrides = config_lookup(tree, "quantizer.layers");
     if (overrides) SRQ_TRY(srq_overrides_read(overrides, name, s));
-    SRQ_TRY(srq_model_set_quantizers(s, name));
+    char where[512];
+    locate(tree, name, set_count, sets, (const char *const[]){"dropbits.mode", "dropbits.mode"}, where);
+    SRQ_TRY(srq_model_set_quantizers(s, where));
     return print_resolved(config);
 }
 

@@ -2,6 +2,7 @@
 
 #include "io/h5.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,20 @@
 /* Most elements of a data set: a file cannot ask for more memory than this by naming large shapes. */
 static const size_t elements_max = (size_t)1 << 30;
 
+/* Above 0, and a number in float32, too. */
 static bool is_positive(double v)
 {
-    return isfinite(v) && v > 0;
+    return v >= (double)FLT_MIN && v <= (double)FLT_MAX;
+}
+
+/* Which gradient srq passes; other methods have no estimator. */
+static srq_status read_estimator(const srq_h5_reader *reader, srq_golden_case *c)
+{
+    if (strcmp(c->method, "srq") != 0) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_text(reader, c->name, "estimator", c->estimator, sizeof c->estimator));
+    if (strcmp(c->estimator, "full") == 0 || strcmp(c->estimator, "argmax") == 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA, "%s: case %s: estimator is \"%s\", but must be full or argmax",
+                    srq_h5_reader_path(reader), c->name, c->estimator);
 }
 
 static srq_status read_attributes(const srq_h5_reader *reader, srq_golden_case *c)
@@ -23,11 +35,10 @@ static srq_status read_attributes(const srq_h5_reader *reader, srq_golden_case *
     SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "alpha", &c->alpha));
     c->has_sigma = srq_h5_has_attribute(reader, c->name, "sigma");
     if (c->has_sigma) SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "sigma", &c->sigma));
-    if (srq_h5_has_attribute(reader, c->name, "estimator"))
-        SRQ_TRY(srq_h5_read_attribute_text(reader, c->name, "estimator", c->estimator, sizeof c->estimator));
+    SRQ_TRY(read_estimator(reader, c));
     c->is_signed = is_signed != 0;
     if (bits < 1 || bits > 8 || !is_positive(c->alpha) || (c->has_sigma && !is_positive(c->sigma)))
-        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: bits must be 1 to 8, and alpha and sigma above 0",
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s: bits must be 1 to 8, and alpha and sigma above 0 (in float32)",
                         srq_h5_reader_path(reader), c->name);
     c->bits = (int)bits;
     return SRQ_OK;
@@ -46,23 +57,36 @@ static srq_status read_array(const srq_h5_reader *reader, const srq_golden_case 
     return srq_h5_read(reader, name, type, rank, shape, *data);
 }
 
+static srq_status not_finite(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, size_t i)
+{
+    return srq_fail(SRQ_ERROR_DATA, "%s: case %s: element %zu of %s is infinite or not a number",
+                    srq_h5_reader_path(reader), c->name, i, set);
+}
+
 static srq_status read_floats(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, size_t count,
                               float **data)
 {
-    return read_array(reader, c, set, H5T_NATIVE_FLOAT, sizeof(float), 1, &count, (void **)data);
+    SRQ_TRY(read_array(reader, c, set, H5T_NATIVE_FLOAT, sizeof(float), 1, &count, (void **)data));
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite((*data)[i])) return not_finite(reader, c, set, i);
+    return SRQ_OK;
 }
 
 static srq_status read_doubles(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, size_t count,
                                double **data)
 {
-    return read_array(reader, c, set, H5T_NATIVE_DOUBLE, sizeof(double), 1, &count, (void **)data);
+    SRQ_TRY(read_array(reader, c, set, H5T_NATIVE_DOUBLE, sizeof(double), 1, &count, (void **)data));
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite((*data)[i])) return not_finite(reader, c, set, i);
+    return SRQ_OK;
 }
 
 static srq_status read_scalar(const srq_h5_reader *reader, const srq_golden_case *c, const char *set, double *value)
 {
     char name[128];
     snprintf(name, sizeof name, "%s/%s", c->name, set);
-    return srq_h5_read(reader, name, H5T_NATIVE_DOUBLE, 0, NULL, value);
+    SRQ_TRY(srq_h5_read(reader, name, H5T_NATIVE_DOUBLE, 0, NULL, value));
+    return isfinite(*value) ? SRQ_OK : not_finite(reader, c, set, 0);
 }
 
 /* The number of elements of the case: that of its input `set`. */
@@ -95,6 +119,9 @@ static srq_status read_gates(const srq_h5_reader *reader, srq_golden_case *c)
 {
     char name[128];
     int64_t min_bits;
+    if (strcmp(c->method, "srq") != 0 || !c->is_signed)
+        return srq_fail(SRQ_ERROR_DATA, "%s: case %s has a mask, which only cases of srq on a signed grid may have",
+                        srq_h5_reader_path(reader), c->name);
     SRQ_TRY(srq_h5_read_attribute_int(reader, c->name, "min_bits", &min_bits));
     if (min_bits < 1 || min_bits >= c->bits)
         return srq_fail(SRQ_ERROR_DATA, "%s: case %s: min_bits must be 1 to %d, one below bits",
@@ -114,7 +141,8 @@ static srq_status read_tau(const srq_h5_reader *reader, srq_golden_case *c)
 {
     SRQ_TRY(srq_h5_read_attribute_double(reader, c->name, "tau", &c->tau));
     if (is_positive(c->tau)) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA, "%s: case %s: tau must be above 0", srq_h5_reader_path(reader), c->name);
+    return srq_fail(SRQ_ERROR_DATA, "%s: case %s: tau must be above 0 (in float32)", srq_h5_reader_path(reader),
+                    c->name);
 }
 
 static srq_status read_relaxed(const srq_h5_reader *reader, srq_golden_case *c)
@@ -126,7 +154,10 @@ static srq_status read_relaxed(const srq_h5_reader *reader, srq_golden_case *c)
     SRQ_TRY(read_tau(reader, c));
     SRQ_TRY(read_numbers(reader, c));
     const size_t shape[2] = {c->count, (size_t)1 << c->bits};
-    return read_array(reader, c, "gumbel", H5T_NATIVE_FLOAT, sizeof(float), 2, shape, (void **)&c->gumbel);
+    SRQ_TRY(read_array(reader, c, "gumbel", H5T_NATIVE_FLOAT, sizeof(float), 2, shape, (void **)&c->gumbel));
+    for (size_t i = 0; i < shape[0] * shape[1]; i++)
+        if (!isfinite(c->gumbel[i])) return not_finite(reader, c, "gumbel", i);
+    return SRQ_OK;
 }
 
 static srq_status read_hard_concrete(const srq_h5_reader *reader, srq_golden_case *c)

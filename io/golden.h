@@ -3,7 +3,7 @@
  *   srq, lsq, ste: attributes bits, signed, alpha, sigma (if the method has it), estimator (srq); data sets x, grad_out
  *     (inputs), code, y, grad_x, grad_alpha, grad_sigma (answers);
  *   srq with gates on its levels (DropBits): also the attribute min_bits, the input mask, one gate for each bit above
- *     min_bits, and the answer grad_mask, which cases of closed and open gates only lack;
+ *     min_bits, and the answer grad_mask, which counts for gates between 0 and 1 and may be missing without any;
  *   rq, rq_st: as srq without estimator and code; also the attribute tau (the temperature) and the input gumbel, one
  *     number for each element and code;
  *   hard_concrete: attributes tau, gamma, zeta; inputs phi, u, grad_out; answers z, z_eval, p_open, grad_phi,

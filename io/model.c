@@ -439,7 +439,7 @@ static srq_status apply_override(const srq_layer_override *o, srq_model_spec *mo
 }
 
 /* DropBits that would drop nothing is a mistake. */
-static srq_status check_dropbits(const srq_settings *s, const char *name)
+static srq_status check_dropbits(const srq_settings *s, const char *where)
 {
     if (strcmp(s->dropbits.mode, "off") == 0) return SRQ_OK;
     int longest = 0;
@@ -453,15 +453,35 @@ static srq_status check_dropbits(const srq_settings *s, const char *name)
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s: dropbits.mode is \"%s\", but no weights are quantized by srq; use quantizer.method = "
                         "\"srq\" or dropbits.mode = \"off\"",
-                        name, s->dropbits.mode);
+                        where, s->dropbits.mode);
     if (longest > s->dropbits.min_bits) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
                     "%s: dropbits.mode is \"%s\", but there is no bit to drop: weights have at most %d and "
                     "dropbits.min_bits is %d; use more bits, or dropbits.min_bits = 1",
-                    name, s->dropbits.mode, longest, s->dropbits.min_bits);
+                    where, s->dropbits.mode, longest, s->dropbits.min_bits);
 }
 
-srq_status srq_model_set_quantizers(srq_settings *settings, const char *name)
+/* dropbits = "on" that would change nothing is a mistake. */
+static srq_status check_override(const srq_layer_override *o, const srq_settings *s)
+{
+    if (strcmp(o->dropbits, "on") != 0) return SRQ_OK;
+    if (strcmp(s->dropbits.mode, "off") == 0)
+        return srq_fail(
+            SRQ_ERROR_USAGE,
+            "%s: layer \"%s\" has dropbits = \"on\", but dropbits.mode is \"off\"; set it to \"regularize\" or "
+            "\"learn\"",
+            o->where, o->name);
+    for (int i = 0; i < s->model.layer_count; i++) {
+        const srq_layer_spec *layer = &s->model.layers[i];
+        if (strcmp(layer->name, o->name) == 0 && layer->quantizer.dropbits == SRQ_DROPBITS_OFF)
+            return srq_fail(SRQ_ERROR_USAGE,
+                            "%s: layer \"%s\" has dropbits = \"on\", but only weights of srq have gates", o->where,
+                            o->name);
+    }
+    return SRQ_OK;
+}
+
+srq_status srq_model_set_quantizers(srq_settings *settings, const char *where)
 {
     srq_model_spec *model = &settings->model;
     for (int i = 0; i < model->layer_count; i++)
@@ -473,7 +493,9 @@ srq_status srq_model_set_quantizers(srq_settings *settings, const char *name)
     for (int i = 0; i < model->layer_count; i++)
         if (strcmp(model->layers[i].quantizer.method, "srq") != 0)
             model->layers[i].quantizer.dropbits = SRQ_DROPBITS_OFF;
-    return check_dropbits(settings, name);
+    for (int i = 0; i < settings->quantizer.override_count; i++)
+        SRQ_TRY(check_override(&settings->quantizer.overrides[i], settings));
+    return check_dropbits(settings, where);
 }
 
 /* --- Printing */

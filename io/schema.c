@@ -557,6 +557,10 @@ const char *srq_setting_closest(const char *path)
         /* The right name in the wrong group, or in none. */
         const int moved = 2 + distance(last_part(path), last_part(name));
         if (i >= GROUPS && moved < d) d = moved;
+        /* A group alone is not what is looked for, but a setting in it. */
+        if (d == 0) d = INT_MAX;
+        const size_t length = strlen(path);
+        if (strncmp(path, name, length) == 0 && name[length] == '.') d = 0;
         if (d < least) {
             least = d;
             best = name;

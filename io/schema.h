@@ -81,9 +81,9 @@ void srq_print_float(float number, FILE *out);
 /* io/model.c: reads a model group; `name` is its file for messages. */
 srq_status srq_model_read(const config_setting_t *group, const char *name, srq_model_spec *model);
 void srq_model_free(srq_model_spec *model);
-/* Fills the quantizers of conv, dense and quantize layers from the settings and checks that they go together; `name`
- * is the file for messages. */
-srq_status srq_model_set_quantizers(srq_settings *settings, const char *name);
+/* Fills the quantizers of conv, dense and quantize layers from the settings and checks that they go together; `where`
+ * is where dropbits.mode stands, for messages. */
+srq_status srq_model_set_quantizers(srq_settings *settings, const char *where);
 void srq_model_print(const srq_model_spec *model, FILE *out);
 /* As srq_config_differs, for models. */
 bool srq_model_differs(const srq_model_spec *here, const srq_model_spec *there, char *what, size_t what_size);

@@ -94,7 +94,9 @@ static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
 static inline pack hard_code(const tables *t, pack v)
 {
     const pack zero = {0}, magic = zero + 12582912.0f; /* as in round_lane */
-    const pack there = v + 0.5f, at = pack_if_above(zero, there, -there, there);
+    const pack there = v + 0.5f, far = zero + 1e37f, away = pack_if_above(zero, there, -there, there);
+    /* v may be infinite where x is not, and an infinite threshold is above whatever is there. */
+    const pack at = pack_if_above(away, far, far, away);
     pack nearest = pack_if_above(v, zero - t->largest, v, zero - t->largest); /* NaN: the smallest */
     nearest = pack_if_above(nearest, zero + (t->largest - 1), zero + (t->largest - 1), nearest);
     nearest = (nearest + magic) - magic + 0.5f;

@@ -41,6 +41,14 @@ int srq_bits_longest(const srq_bits_schedule *schedule)
     return longest;
 }
 
+int srq_bits_shortest(const srq_bits_schedule *schedule)
+{
+    int shortest = schedule->bits[0];
+    for (int i = 1; i < schedule->count; i++)
+        if (schedule->bits[i] < shortest) shortest = schedule->bits[i];
+    return shortest;
+}
+
 void srq_quantizer_set_bits(srq_quantizer *q, int trained_bits, int bits)
 {
     q->trained_bits = trained_bits;

@@ -59,8 +59,9 @@ const srq_quantizer_method *srq_quantizer_list(int index);
 /* Fills `quantizer` for a tensor that may be negative (`is_signed`) or not, at the schedule's first bit-length and
  * outside training. SRQ_ERROR_USAGE for an unknown method or a bit-length outside 1..8. */
 srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, int channels, srq_quantizer *quantizer);
-/* The longest bit-length of a schedule. */
+/* The longest and the shortest bit-length of a schedule. */
 int srq_bits_longest(const srq_bits_schedule *schedule);
+int srq_bits_shortest(const srq_bits_schedule *schedule);
 /* The grid from now on; `bits` <= trained_bits is that of evaluation. */
 void srq_quantizer_set_bits(srq_quantizer *quantizer, int trained_bits, int bits);
 

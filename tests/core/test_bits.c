@@ -167,6 +167,28 @@ START_TEST(means_by_hand)
 }
 END_TEST
 
+/* All gates shut and all open, whatever they are now; an activation from 4 bits to 2. */
+START_TEST(range_by_hand)
+{
+    net n;
+    double least, most;
+    build(&n);
+    set_logits(&n, some_conv, some_dense);
+    srq_graph_bits_range(n.graph, false, &least, &most);
+    ck_assert_double_eq_tol(least, (18 * 2 + 24 * 3 + 6 * 3) / 48.0, 1e-12);
+    ck_assert_double_eq_tol(most, (18 * 8 + 24 * 5 + 6 * 3) / 48.0, 1e-12);
+    srq_graph_destroy(&n.graph);
+    n.layers[ACTIVATION].quantizer.bits = (srq_bits_schedule){.count = 2, .bits = {4, 2}, .until = {{.count = 1}}};
+    const srq_graph_options options = {.capacity = 1};
+    ck_assert_int_eq(srq_graph_create(&n.spec, &options, &n.graph), SRQ_OK);
+    const double at_eight = 72 * 8 * 32 + 24 * 8 * 8 + 6 * 8 * 32;
+    srq_graph_bits_range(n.graph, true, &least, &most);
+    ck_assert_double_eq_tol(least, (72 * 2 * 32 + 24 * 3 * 2 + 6 * 3 * 32) / at_eight, 1e-12);
+    ck_assert_double_eq_tol(most, (72 * 8 * 32 + 24 * 5 * 4 + 6 * 3 * 32) / at_eight, 1e-12);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
 /* The history has the start, every change once, and nothing where nothing changed. */
 START_TEST(history_notes_changes)
 {
@@ -205,6 +227,7 @@ int main(void)
     tcase_add_test(tests, penalties_by_hand);
     tcase_add_test(tests, gradients_of_penalties);
     tcase_add_test(tests, means_by_hand);
+    tcase_add_test(tests, range_by_hand);
     tcase_add_test(tests, history_notes_changes);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

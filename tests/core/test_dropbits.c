@@ -307,7 +307,8 @@ static drop_case make_case(int bits, int min_bits, float ratio, int kind)
     return c;
 }
 
-/* Across the grid and beyond, around edges in units of the noise; far outside, zeros of both signs, a denormal. */
+/* Across the grid and beyond, around edges in units of the noise; far outside, so far that x / alpha is infinite, zeros
+ * of both signs, a denormal. */
 static void make_inputs(const srq_grid *grid, float *x, float *dy)
 {
     const int codes = grid->max - grid->min + 1;
@@ -317,7 +318,8 @@ static void make_inputs(const srq_grid *grid, float *x, float *dy)
     srq_random_normal(3, SRQ_RANDOM_TEST, 2, N, 1, dy);
     srq_random_normal(3, SRQ_RANDOM_TEST, 3, N, 4 * grid->sigma, noise);
     for (int i = N / 2; i < N; i++) x[i] = grid->alpha * ((float)(grid->min + i % (codes + 1)) - 0.5f) + noise[i];
-    const float special[] = {0.0f, -0.0f, 1e-42f, 30 * reach, -30 * reach, 1e4f * reach, -1e4f * reach, 1e30f, -1e30f};
+    const float special[] = {0.0f,          -0.0f, 1e-42f, 30 * reach, -30 * reach, 1e4f * reach,
+                             -1e4f * reach, 1e30f, -1e30f, FLT_MAX,    -FLT_MAX};
     memcpy(x, special, sizeof special);
 }
 

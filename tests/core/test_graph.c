@@ -569,6 +569,14 @@ START_TEST(bad_numbers_name_the_layer)
     srq_graph_input(n.graph)[5] = NAN;
     ck_assert_int_eq(srq_graph_train(n.graph, 0, IMAGES, n.labels, IMAGES, gradient, &metrics), 1);
     ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), 1);
+    /* Logits, which nothing quantizes. */
+    srq_graph_input(n.graph)[5] = 0;
+    ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), -1);
+    srq_graph_values(n.graph)[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/bias"))->offset] =
+        INFINITY;
+    ck_assert_int_eq(srq_graph_begin_step(n.graph, &first_step), SRQ_OK);
+    ck_assert_int_eq(srq_graph_train(n.graph, 0, IMAGES, n.labels, IMAGES, gradient, &metrics), 2);
+    ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), 2);
     srq_graph_values(n.graph)[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/weight"))->offset] =
         INFINITY;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_ERROR_RUN);

@@ -30,14 +30,19 @@ static void destroy(net *n)
     srq_config_destroy(&n->config);
 }
 
-static void build_lenet5(net *n, const char *method, int bits)
+static void build_lenet5_gated(net *n, const char *method, int bits, const char *dropbits)
 {
     char sets[3][64];
     snprintf(sets[0], sizeof sets[0], "quantizer.method=%s", method);
     snprintf(sets[1], sizeof sets[1], "quantizer.weight_bits=%d", bits);
     snprintf(sets[2], sizeof sets[2], "quantizer.activation_bits=%d", bits);
-    const char *const words[] = {sets[0], sets[1], sets[2]};
-    build(n, srq_config_load(SRQ_SOURCE_DIR "/experiments/lenet5-mnist/base.cfg", 3, words, &n->config));
+    const char *const words[] = {sets[0], sets[1], sets[2], dropbits};
+    build(n, srq_config_load(SRQ_SOURCE_DIR "/experiments/lenet5-mnist/base.cfg", 4, words, &n->config));
+}
+
+static void build_lenet5(net *n, const char *method, int bits)
+{
+    build_lenet5_gated(n, method, bits, "dropbits.mode=off");
 }
 
 static const srq_layer_measures *find(const net *n, const char *name)
@@ -123,6 +128,19 @@ START_TEST(lenet5_at_8_bits)
 }
 END_TEST
 
+/* Gates are not deployed: the size is that without them, here and in float32. */
+START_TEST(lenet5_under_gates)
+{
+    net n = {0};
+    build_lenet5_gated(&n, "srq", 8, "dropbits.mode=learn");
+    ck_assert_int_eq(find(&n, "fc1")->gates, 6);
+    ck_assert_double_eq(find(&n, "conv1")->bytes, 800 + 128 + 4);
+    ck_assert_double_eq(n.measures->bytes, 581408 + 2472 + 28);
+    ck_assert_double_eq(n.measures->float32_bytes, 2328104);
+    destroy(&n);
+}
+END_TEST
+
 START_TEST(lenet5_in_float32)
 {
     net n = {0};
@@ -182,6 +200,7 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, lenet5_at_2_bits);
     tcase_add_test(tests, lenet5_at_8_bits);
+    tcase_add_test(tests, lenet5_under_gates);
     tcase_add_test(tests, lenet5_in_float32);
     tcase_add_test(tests, codes_and_error);
     suite_add_tcase(suite, tests);

@@ -88,6 +88,13 @@ START_TEST(bit_lengths_over_training)
     const long steps[] = {0, 199, 200, 499, 500, 1000000};
     const int expected[] = {8, 8, 4, 4, 2, 2};
     for (int i = 0; i < 6; i++) ck_assert_int_eq(srq_bits_at(bits, steps[i], 100), expected[i]);
+    /* With 250 steps in an epoch the stage in epochs ends where the next one, in steps, does. */
+    srq_layer_spec layer = {.name = "a", .quantizer.bits = *bits};
+    const srq_model_spec one = {.layers = &layer, .layer_count = 1};
+    ck_assert_int_eq(srq_bits_check(&one, 249), SRQ_OK);
+    ck_assert_int_eq(srq_bits_check(&one, 250), SRQ_ERROR_USAGE);
+    ck_assert_msg(strstr(srq_message(), "8 bits until step 500 and then 4 bits until step 500 (250 steps") != NULL,
+                  "%s", srq_message());
     srq_config_destroy(&c);
 }
 END_TEST
@@ -199,7 +206,12 @@ START_TEST(mistakes_in_configurations)
         {"quantizer = { layers = ( { name = \"a\"; bits = 9; } ); };\n", ":3: bits is 9, but must be from 1 to 8"},
         {"quantizer = {\n layers = ( { name = \"a\"; method = \"lsg\"; } ); };\n",
          ":4: method is \"lsg\", but must be"},
-        {"dropbits = { mode = \"learn\"; };\n", ": dropbits.mode is \"learn\", but there is no bit to drop"},
+        {"quantizer = { weight_bits = 3; layers = ( { name = \"a\"; dropbits = \"on\"; } ); };\n",
+         ":3: layer \"a\" has dropbits = \"on\", but dropbits.mode is \"off\""},
+        {"quantizer = { weight_bits = 3; layers = (\n{ name = \"a\"; method = \"lsq\"; dropbits = \"on\"; } ); };\n"
+         "dropbits = { mode = \"learn\"; };\n",
+         ":4: layer \"a\" has dropbits = \"on\", but only weights of srq have gates"},
+        {"dropbits = { mode = \"learn\"; };\n", ":3: dropbits.mode is \"learn\", but there is no bit to drop"},
         {"train = { checkpoint_every = \"3weeks\"; };\n",
          ":3: train.checkpoint_every must be a number of steps or epochs"},
         /* libconfig 1.5 would read 705032704. */
@@ -328,6 +340,9 @@ START_TEST(overrides)
         {"train.batch=-1", "--set train.batch=-1: train.batch is -1"},
         {"train.batch=true", "--set train.batch=true: train.batch must be an integer, but is a boolean"},
         {"optimizer.learning_rate=nan", "--set optimizer.learning_rate=nan: optimizer.learning_rate must be a number"},
+        {"dropbits=off", "--set dropbits=off: no setting is called dropbits; did you mean dropbits.mode?"},
+        {"dropbits.mode=regularise", "--set dropbits.mode=regularise: dropbits.mode is"},
+        {"quantizer.layers=x", "--set quantizer.layers=x: quantizer.layers is a list, which only a file can hold"},
         {"train.batch=4", "--set train.batch=4: train.shards is 8, but a batch has only train.batch = 4 images"},
         {"model=/none.cfg", "--set model=/none.cfg: /none.cfg: No such file"},
         {"model=", "--set model=: the path of the model file is empty"},

@@ -55,8 +55,11 @@ static srq_status read_case(const char *method, const char *what, srq_golden_cas
     ck_assert_int_eq(srq_h5_writer_create("srq-golden", 1, &w), SRQ_OK);
     ck_assert_int_eq(srq_h5_write_group(w, "case"), SRQ_OK);
     ck_assert_int_eq(srq_h5_write_attribute_text(w, "case", "method", method), SRQ_OK);
+    if (!lacks("estimator"))
+        ck_assert_int_eq(srq_h5_write_attribute_text(w, "case", "estimator", breaks("estimator") ? "half" : "argmax"),
+                         SRQ_OK);
     put_int("bits", 3, 9);
-    put_int("signed", 1, 1);
+    put_int("signed", 1, 0);
     put_int("min_bits", 1, 3);
     put_double("alpha", 0.25, -1);
     put_double("sigma", 0.125, 0);
@@ -65,12 +68,13 @@ static srq_status read_case(const char *method, const char *what, srq_golden_cas
     put_double("zeta", 1.1, INFINITY);
     static const char *const sets[] = {"x", "grad_out", "y",      "grad_x",   "phi",        "u",
                                        "z", "z_eval",   "p_open", "grad_phi", "grad_p_open"};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) put_set(sets[i], 1, 3, 1, 1);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        put_set(sets[i], 1, 3, 1, strcmp(sets[i], "u") == 0 ? 1 : NAN);
     ck_assert_int_eq(srq_h5_write(w, "case/code", H5T_NATIVE_INT32, 1, &three, codes), SRQ_OK);
-    put_set("grad_alpha", 0, 1, 1, 0);
+    put_set("grad_alpha", 0, 1, 1, INFINITY);
     put_set("grad_sigma", 0, 1, 1, 0);
-    put_set("gumbel", 2, 3, 8, 0);
-    if (strcmp(method, "srq") == 0) put_set("mask", 1, 2, 1, -0.5f);
+    put_set("gumbel", 2, 3, 8, -INFINITY);
+    if (strcmp(method, "srq") == 0 || breaks("masked")) put_set("mask", 1, 2, 1, -0.5f);
     put_set("grad_mask", 1, 2, 1, 0);
     ck_assert_int_eq(srq_h5_writer_commit(w, scratch("golden.h5")), SRQ_OK);
     srq_h5_writer_destroy(&w);
@@ -109,6 +113,15 @@ START_TEST(what_is_wrong_is_said)
     } files[] = {
         {"srq", "bits", "bits must be 1 to 8"},
         {"srq", "-bits", "bits"},
+        {"srq", "-estimator", "estimator"},
+        {"srq", "estimator", "estimator is \"half\", but must be full or argmax"},
+        {"srq", "signed", "only cases of srq on a signed grid"},
+        {"lsq", "masked", "only cases of srq on a signed grid"},
+        {"srq", "x value", "element 2 of x is infinite or not a number"},
+        {"lsq", "grad_x value", "element 2 of grad_x is infinite or not a number"},
+        {"lsq", "grad_alpha value", "element 0 of grad_alpha is infinite or not a number"},
+        {"rq", "gumbel value", "element 23 of gumbel is infinite or not a number"},
+        {"hard_concrete", "phi value", "element 2 of phi is infinite or not a number"},
         {"srq", "-sigma", "srq needs the attribute sigma"},
         {"srq", "min_bits", "min_bits must be 1 to 2"},
         {"srq", "mask", "case/mask"},
