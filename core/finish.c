@@ -93,18 +93,12 @@ size_t srq_finish_slots(const srq_finish *f, int part, int parts)
     return u == f->unit_count ? f->slot_count : f->units[u].slot;
 }
 
-void srq_finish_unpack(const srq_finish *f, const float *packed, float *gradient)
+void srq_finish_unpack(const srq_finish *f, float *gradient)
 {
-    for (int i = 0; i < srq_graph_parameter_count(f->graph); i++) {
-        const srq_parameter *p = srq_graph_parameter(f->graph, i);
-        if (p->kind != SRQ_PARAMETER_WEIGHT)
-            memcpy(gradient + p->offset, packed + p->offset, p->count * sizeof *gradient);
-    }
     for (int i = 0; i < srq_graph_layer_count(f->graph); i++) {
         const srq_layer *layer = srq_graph_layer(f->graph, i);
         if (layer->weight < 0) continue;
-        const size_t offset = srq_graph_parameter(f->graph, layer->weight)->offset;
-        layer->op->unpack(layer, packed + offset, gradient + offset);
+        layer->op->unpack(layer, gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
     }
 }
 

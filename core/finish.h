@@ -5,7 +5,7 @@
  * many slices as there are parts, at borders of units, and each part finishes the units of its slice. What a unit adds
  * to sums goes into slots of its own; they are added in the order of units, so the result does not depend on the parts.
  *
- *     srq_finish_unpack(finish, packed, gradient)
+ *     srq_finish_unpack(finish, gradient)
  *     srq_finish_run(finish, gradient, part, parts, slots)          each part
  *     ... the slots of all parts, and parameters that are no weights, are brought together ...
  *     srq_finish_collect(finish, slots, gradient)                   every part */
@@ -25,9 +25,8 @@ size_t srq_finish_slice(const srq_finish *finish, int part, int parts);
 /* The same for the slots, float64 each; part = parts gives their number. */
 size_t srq_finish_slots(const srq_finish *finish, int part, int parts);
 
-/* A whole vector of gradients as srq_graph_train left it, summed or not, with weights in their own order; what is not
- * weights is copied. */
-void srq_finish_unpack(const srq_finish *finish, const float *packed, float *gradient);
+/* A whole vector of gradients as srq_graph_train left it, summed or not: puts weights into their own order. */
+void srq_finish_unpack(const srq_finish *finish, float *gradient);
 
 /* Weights of the slice: from the gradient with respect to what the kernels multiplied to that of the weights, in place.
  * Fills the slice's slots. */

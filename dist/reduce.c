@@ -79,7 +79,7 @@ static srq_status lay_out(srq_reduce *r, const size_t *begin)
         if (i == srq_comm_rank(r->comm)) {
             r->first = first;
             r->last = last;
-            r->node_room = most + 1;
+            r->node_room = most;
         }
     }
     return allocate(r);
@@ -148,8 +148,9 @@ void srq_reduce_push(srq_reduce *r)
     while (srq_tree_join(&r->tree)) r->add(r->size, r->nodes[r->tree.count - 1], r->nodes[r->tree.count]);
 }
 
-/* Slice `rank` of the sum, from this rank's nodes and the incoming ones, in the order of leaves. */
-static void finish_slice(srq_reduce *r, int rank, float *sum)
+/* Slice `rank` of the sum, from this rank's nodes and the incoming ones, in the order of leaves; into the first node,
+ * which has been sent. */
+static void finish_slice(srq_reduce *r, int rank)
 {
     const size_t begin = r->begin[rank], width = r->begin[rank + 1] - begin;
     float *sums[SRQ_TREE_NODES_MAX], *arrived = r->incoming;
@@ -162,7 +163,7 @@ static void finish_slice(srq_reduce *r, int rank, float *sum)
             if (from != rank) arrived += width;
             while (srq_tree_join(&tree)) r->add(width, sums[tree.count - 1], sums[tree.count]);
         }
-    memcpy(sum + begin, sums[0], width * sizeof(float));
+    if (sums[0] != r->nodes[0] + begin) memcpy(r->nodes[0] + begin, sums[0], width * sizeof(float));
 }
 
 static void exchange_slices(srq_reduce *r, int rank)
@@ -184,29 +185,20 @@ static void exchange_slices(srq_reduce *r, int rank)
     MPI_Waitall(count, r->requests, MPI_STATUSES_IGNORE);
 }
 
-void srq_reduce_convert(srq_reduce *r, void (*convert)(const void *context, const float *from, float *to),
-                        const void *context)
+void srq_reduce_convert(srq_reduce *r, void (*convert)(const void *context, float *vector), const void *context)
 {
-    /* There is always room for one vector more than sums. */
-    const int spare = r->tree.count;
-    for (int i = 0; i < r->tree.count; i++) {
-        float *from = r->nodes[i];
-        convert(context, from, r->nodes[spare]);
-        r->nodes[i] = r->nodes[spare];
-        r->nodes[spare] = from;
-    }
+    for (int i = 0; i < r->tree.count; i++) convert(context, r->nodes[i]);
 }
 
 float *srq_reduce_scatter(srq_reduce *r)
 {
-    float *sum = r->nodes[r->tree.count]; /* there is always room for one more */
     r->tree.count = 0;
     r->next = r->first;
     if (r->ranks == 1) return r->nodes[0];
     const int rank = srq_comm_rank(r->comm);
     exchange_slices(r, rank);
-    finish_slice(r, rank, sum);
-    return sum;
+    finish_slice(r, rank);
+    return r->nodes[0];
 }
 
 size_t srq_reduce_memory(const srq_reduce *r)

@@ -30,10 +30,9 @@ void srq_reduce_range(const srq_reduce *reduce, long *first, long *last);
 float *srq_reduce_leaf(srq_reduce *reduce);
 void srq_reduce_push(srq_reduce *reduce);
 
-/* After every shard was pushed: puts each partial sum that this rank is left with into another form, from one vector to
- * another; a function that is linear in its input gives the same sum. */
-void srq_reduce_convert(srq_reduce *reduce, void (*convert)(const void *context, const float *from, float *to),
-                        const void *context);
+/* After every shard was pushed: changes each partial sum that this rank is left with, such as to another order of its
+ * elements; what is linear gives the same sum. */
+void srq_reduce_convert(srq_reduce *reduce, void (*convert)(const void *context, float *vector), const void *context);
 
 /* Collective, after every shard was pushed: the sum, [size], of which this rank's slice is valid. It is the caller's to
  * change until the next push. */

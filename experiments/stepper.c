@@ -94,9 +94,9 @@ void srq_stepper_run(srq_stepper *s, long shard, int n, const int32_t *labels, i
     row[SRQ_SHARD_STOP] = stop;
 }
 
-static void unpack(const void *context, const float *from, float *to)
+static void unpack(const void *context, float *vector)
 {
-    srq_finish_unpack(context, from, to);
+    srq_finish_unpack(context, vector);
 }
 
 /* Parameters that are no weights, between the gradient and `others`; those of slice `rank`, or all of them (-1). */

@@ -31,7 +31,8 @@ typedef struct srq_conv_shape {
     bool covers;                  /* a dense layer: the kernel is the whole image */
     bool input_gradient;          /* conv_backward_data will be called */
     srq_dtype input;              /* of the input: codes or float32 */
-    bool weight_codes;            /* weights come as int8 codes, always; else as float32, or either */
+    bool weight_codes;            /* weights come as int8 codes, always; else as float32, or ... */
+    bool weights_vary;            /* ... as either */
     int input_most, weights_most; /* codes: the largest magnitude of one */
 } srq_conv_shape;
 
@@ -52,7 +53,8 @@ typedef struct srq_kernels {
     void (*conv_destroy)(srq_conv_plan **plan);
     srq_conv_info (*conv_info)(const srq_conv_plan *plan);
     /* Takes the weights [out][in / groups][kernel 0][kernel 1] into the plan's own orders, once for each step;
-     * `backward` false leaves out what only the backward pass needs. */
+     * `backward` false leaves out what only the backward pass needs. The operand's data must stay until the next pack.
+     */
     void (*conv_pack)(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch);
     /* y = x * w, for n <= capacity images. y is float32. */
     void (*conv_forward)(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch);
@@ -62,8 +64,9 @@ typedef struct srq_kernels {
      * summed before anything is transposed. */
     void (*conv_backward_weights)(srq_conv_plan *plan, int n, const srq_operand *x, const void *dy, float *dw,
                                   void *scratch);
-    /* That gradient, once summed, into the weights' order [out][in / groups][kernel 0][kernel 1]; once a step. */
-    void (*conv_unpack)(const srq_conv_plan *plan, const float *packed, float *dw, void *scratch);
+    /* That gradient, once summed, into the weights' order [out][in / groups][kernel 0][kernel 1], in place; once a
+     * step. */
+    void (*conv_unpack)(const srq_conv_plan *plan, float *dw, void *scratch);
 } srq_kernels;
 
 /* Plain C and OpenBLAS; what every other back end is tested against. */

@@ -103,8 +103,8 @@ typedef struct srq_op {
      * `unit_slots` float64 for what it adds to the gradients of alpha, sigma and gates, zeroed before. */
     size_t (*unit_size)(const srq_layer *layer);
     size_t (*unit_slots)(const srq_layer *layer);
-    /* The gradient of all weights, out of the kernels' order. */
-    void (*unpack)(const srq_layer *layer, const float *packed, float *gradient);
+    /* The gradient of all weights, out of the kernels' order, in place. */
+    void (*unpack)(const srq_layer *layer, float *gradient);
     /* Weights [begin, end), whose gradient is at `gradient`, in place. */
     void (*finish_unit)(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
                         double *slots);

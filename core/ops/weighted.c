@@ -39,6 +39,7 @@ static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape 
     whole.input = x->operand.dtype;
     whole.input_most = x->most;
     whole.weight_codes = q->method && !q->method->floats;
+    whole.weights_vary = q->method && q->method->floats;
     whole.weights_most = q->method ? 1 << (srq_bits_longest(&q->spec.bits) - 1) : 0;
     SRQ_TRY(w->kernels->conv_create(&whole, srq_graph_vector(w->graph), &w->plan));
     w->info = w->kernels->conv_info(w->plan);
@@ -206,10 +207,10 @@ size_t srq_weighted_unit_slots(const srq_layer *layer)
     return SRQ_LEVELS_MAX + 2 * (layer->quantizer.channels > 1 ? rows_of_unit(layer) : 1);
 }
 
-void srq_weighted_unpack(const srq_layer *layer, const float *packed, float *gradient)
+void srq_weighted_unpack(const srq_layer *layer, float *gradient)
 {
     const weighted *w = layer->state;
-    w->kernels->conv_unpack(w->plan, packed, gradient, srq_graph_scratch(w->graph));
+    w->kernels->conv_unpack(w->plan, gradient, srq_graph_scratch(w->graph));
 }
 
 /* dL/d(scale * code) is the sum of codes times the gradient, which was scaled for the other direction: the input's

@@ -15,7 +15,7 @@ void srq_weighted_forward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_backward(srq_layer *layer, srq_pass *pass);
 size_t srq_weighted_unit_size(const srq_layer *layer);
 size_t srq_weighted_unit_slots(const srq_layer *layer);
-void srq_weighted_unpack(const srq_layer *layer, const float *packed, float *gradient);
+void srq_weighted_unpack(const srq_layer *layer, float *gradient);
 void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
                               double *slots);
 void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);

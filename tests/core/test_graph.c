@@ -272,20 +272,17 @@ static void finish(net *n)
 /* --- Checks */
 
 /* In three parts, as three ranks would. */
-static void finish_step(net *n, float **gradient)
+static void finish_step(net *n, float *gradient)
 {
     enum { PARTS = 3 };
     srq_finish *f = NULL;
-    float *unpacked = calloc(srq_graph_size(n->graph), sizeof *unpacked);
     ck_assert_int_eq(srq_finish_create(n->graph, &f), SRQ_OK);
     double *slots = calloc(srq_finish_slots(f, PARTS, PARTS) + 1, sizeof *slots);
-    srq_finish_unpack(f, *gradient, unpacked);
-    for (int i = 0; i < PARTS; i++) srq_finish_run(f, unpacked, i, PARTS, slots);
-    ck_assert_int_eq(srq_finish_collect(f, slots, unpacked), -1);
+    srq_finish_unpack(f, gradient);
+    for (int i = 0; i < PARTS; i++) srq_finish_run(f, gradient, i, PARTS, slots);
+    ck_assert_int_eq(srq_finish_collect(f, slots, gradient), -1);
     free(slots);
-    free(*gradient);
     srq_finish_destroy(&f);
-    *gradient = unpacked;
 }
 
 /* Forward loss, and the gradient of every parameter of the given kinds by central differences. The differences of a
@@ -299,7 +296,7 @@ static void check_gradients(net *n)
     ck_assert_int_eq(srq_graph_begin_step(n->graph, &first_step), SRQ_OK);
     freeze_values(n);
     ck_assert_int_eq(srq_graph_train(n->graph, 0, IMAGES, n->labels, IMAGES, gradient, &metrics), -1);
-    finish_step(n, &gradient);
+    finish_step(n, gradient);
     const double loss = interpret(n);
     ck_assert_msg(fabs(metrics.loss / IMAGES - loss) < 1e-5 * fmax(1, loss), "loss %.9g, not %.9g",
                   metrics.loss / IMAGES, loss);

@@ -130,15 +130,14 @@ static answers compute(const srq_kernels *kernels, const srq_conv_shape *s, cons
     a.y = memory(CAPACITY * out * sizeof(float));
     a.dx = memory(CAPACITY * image * sizeof(float));
     a.dw = memory(a.weights * sizeof(float));
-    float *packed = memory(a.weights * sizeof(float));
     kernels->conv_pack(plan, &w, true, scratch);
     kernels->conv_forward(plan, n, &x, a.y, scratch);
     const void *gradient = a.info.gradient == SRQ_BFLOAT16 ? (void *)rounded : (void *)dy;
     if (s->input_gradient) kernels->conv_backward_data(plan, n, gradient, a.dx, scratch);
-    kernels->conv_backward_weights(plan, n, &x, gradient, packed, scratch);
-    kernels->conv_unpack(plan, packed, a.dw, scratch);
+    kernels->conv_backward_weights(plan, n, &x, gradient, a.dw, scratch);
+    kernels->conv_unpack(plan, a.dw, scratch);
     kernels->conv_destroy(&plan);
-    free(scratch), free(input), free(weights), free(dy), free(rounded), free(packed);
+    free(scratch), free(input), free(weights), free(dy), free(rounded);
     return a;
 }
 

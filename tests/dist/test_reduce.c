@@ -24,9 +24,9 @@ static float tree_value(const float *leaves, long count, long first, long width)
 }
 
 /* Exact, and linear. */
-static void twice(const void *context, const float *from, float *to)
+static void twice(const void *context, float *vector)
 {
-    for (size_t i = 0; i < vector_size; i++) to[i] = *(const float *)context * from[i];
+    for (size_t i = 0; i < vector_size; i++) vector[i] *= *(const float *)context;
 }
 
 static void check_sum(long shards, size_t size)

@@ -1,7 +1,9 @@
 /* Convolution and dense layers on oneDNN (2.x).
  *
  * Activations are channels-last as they are everywhere. Weights are reordered once a step into the layouts that
- * oneDNN's kernels prefer; the gradient of weights stays in theirs until shards are summed.
+ * oneDNN's kernels prefer; the gradient of weights stays in theirs until shards are summed. Dense layers are products
+ * of plain matrices: their weights are as many as their sums are few, and stay as they are; of an image of several
+ * pixels it is the input that is put into the weights' order, [in][pixels].
  *
  * Forward in integers only where it is exact: with VNNI instructions products of bytes are added in 32 bits; without,
  * pairs of them are added in 16 bits and saturate unless the codes are small, and oneDNN halves weights beside signed
@@ -35,7 +37,8 @@ struct srq_conv_plan {
     bool integer, bfloat16;
     call forward, by_data, by_weights;
     call pack, pack_backward, unpack;
-    size_t count; /* weights */
+    const void *dense, *dense_backward; /* dense layers: the weights of both directions, the caller's or packed */
+    size_t count;                       /* weights */
     void *packed, *packed_backward;
     size_t packed_size, backward_size; /* bytes */
     size_t gradient_size;              /* bytes of the weights' gradient in oneDNN's layout */
@@ -80,7 +83,7 @@ static void describe_image(const srq_conv_plan *plan, bool output, dnnl_data_typ
         dnnl_memory_desc_init_by_tag(md, 4, output ? out : in, type, dnnl_nhwc);
 }
 
-/* In oneDNN's own order, or plain: [out][in][kernel], but for a dense layer [out][kernel][in] as a matrix. */
+/* In oneDNN's own order, or plain; those of dense layers are always plain. */
 static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, bool plain, dnnl_memory_desc_t *md)
 {
     const srq_conv_shape *s = &plan->shape;
@@ -89,7 +92,7 @@ static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, b
     dnnl_dims_t grouped = {g, s->out / g, s->in / g, s->kernel[0], s->kernel[1]};
     dnnl_dims_t matrix = {s->out, s->in * s->height * s->width};
     if (s->covers)
-        dnnl_memory_desc_init_by_tag(md, 2, matrix, type, plain ? dnnl_ab : dnnl_format_tag_any);
+        dnnl_memory_desc_init_by_tag(md, 2, matrix, type, dnnl_ab);
     else if (g > 1)
         dnnl_memory_desc_init_by_tag(md, 5, grouped, type, plain ? dnnl_goihw : dnnl_format_tag_any);
     else
@@ -160,8 +163,7 @@ static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_
     dnnl_memory_desc_t x, w, y;
     describe_image(plan, false, d == BY_DATA ? dnnl_f32 : elements, &x);
     describe_image(plan, true, d == FORWARD ? dnnl_f32 : elements, &y);
-    /* The gradient of a dense layer's weights stays a plain matrix: as fast, and one order less. */
-    describe_weights(plan, d == BY_WEIGHTS ? dnnl_f32 : weights, d == BY_WEIGHTS && s->covers, &w);
+    describe_weights(plan, d == BY_WEIGHTS ? dnnl_f32 : weights, false, &w);
     if (s->covers) {
         dnnl_inner_product_desc_t op;
         if (d == FORWARD) dnnl_inner_product_forward_desc_init(&op, dnnl_forward_training, &x, &w, NULL, &y);
@@ -231,8 +233,10 @@ static srq_status make_forward(srq_conv_plan *plan, const_dnnl_primitive_attr_t 
     describe_weights(plan, plan->integer ? dnnl_s8 : dnnl_f32, true, &plain);
     srq_status status = make_call(plan, pd, 3, forward_names, forward_queries, &plan->forward);
     if (status == SRQ_OK) status = make_reorder(plan, &plain, packed, attr, &plan->pack);
-    plan->packed = memory_for(packed, &plan->packed_size);
-    if (status == SRQ_OK && !plan->packed) status = srq_fail_memory(plan->packed_size, "packed weights");
+    const bool as_given =
+        plan->shape.covers && (plan->integer || !plan->shape.weight_codes) && !plan->shape.weights_vary;
+    if (!as_given) plan->packed = memory_for(packed, &plan->packed_size);
+    if (status == SRQ_OK && !as_given && !plan->packed) status = srq_fail_memory(plan->packed_size, "packed weights");
     dnnl_primitive_desc_destroy(pd);
     return status;
 }
@@ -244,6 +248,7 @@ static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t 
     describe_weights(plan, plan->bfloat16 ? dnnl_bf16 : dnnl_f32, true, &plain);
     SRQ_TRY(make_call(plan, pd, 3, data_names, data_queries, &plan->by_data));
     SRQ_TRY(make_reorder(plan, &plain, packed, attr, &plan->pack_backward));
+    if (plan->shape.covers && !plan->bfloat16) return SRQ_OK; /* the forward weights */
     plan->packed_backward = memory_for(packed, &plan->backward_size);
     return plan->packed_backward ? SRQ_OK : srq_fail_memory(plan->backward_size, "packed weights");
 }
@@ -373,33 +378,37 @@ static bool gradient_fits(const srq_conv_plan *plan)
     return plan->gradient_size == plan->count * sizeof(float);
 }
 
-/* A dense layer on an image of several pixels: weights come as [out][in][pixels] and are multiplied as
- * [out][pixels][in]. */
+/* A dense layer whose input has another order than its weights. */
 static bool permutes(const srq_conv_plan *plan)
 {
     return plan->shape.covers && plan->shape.height * plan->shape.width > 1 && plan->shape.in > 1;
 }
 
-/* Bytes of the weights in that order, and of the weights in another type. */
-static size_t permuted_size(const srq_conv_plan *plan)
+static size_t permuted_size(const srq_conv_plan *plan, size_t element)
 {
-    return permutes(plan) ? whole_lines(plan->count * (plan->shape.weight_codes ? 1 : sizeof(float))) : 0;
+    return permutes(plan) ? whole_lines(input_count(plan) * element) : 0;
 }
 
+/* Bytes of a convolution's weights in another type. */
 static size_t converted_size(const srq_conv_plan *plan)
 {
-    if (plan->integer && plan->bfloat16) return whole_lines(plan->count * 2);
-    return whole_lines(plan->count * sizeof(float));
+    if (plan->shape.covers) return 0;
+    return whole_lines(plan->count * (plan->integer && plan->bfloat16 ? 2 : sizeof(float)));
 }
 
 static srq_conv_info info(const srq_conv_plan *plan)
 {
     const size_t input = whole_lines(input_count(plan) * sizeof(float));
     const size_t gradient = gradient_fits(plan) ? 0 : whole_lines(plan->gradient_size);
-    size_t most = permuted_size(plan) + converted_size(plan) + larger(plan->pack.scratch, plan->pack_backward.scratch);
-    most = larger(most, plan->forward.scratch + (plan->integer || plan->shape.input == SRQ_FLOAT32 ? 0 : input));
-    most = larger(most, plan->by_data.scratch);
-    most = larger(most, converted_input(plan) + gradient + larger(plan->by_weights.scratch, plan->unpack.scratch));
+    const size_t permuted = permuted_size(plan, srq_dtype_size(plan->shape.input));
+    size_t most = converted_size(plan) + larger(plan->pack.scratch, plan->pack_backward.scratch);
+    most = larger(most,
+                  permuted + plan->forward.scratch + (plan->integer || plan->shape.input == SRQ_FLOAT32 ? 0 : input));
+    most = larger(most, plan->by_data.scratch + permuted_size(plan, sizeof(float)));
+    most = larger(most,
+                  permuted + converted_input(plan) + gradient + larger(plan->by_weights.scratch, plan->unpack.scratch));
+    most = larger(
+        most, gradient_fits(plan) && !plan->shape.covers ? whole_lines(plan->gradient_size) + plan->unpack.scratch : 0);
     return (srq_conv_info){.forward = !plan->integer                   ? "f32"
                                       : plan->shape.input == SRQ_UINT8 ? "u8s8"
                                                                        : "s8s8",
@@ -441,19 +450,20 @@ static size_t pixels_of(const srq_conv_plan *plan)
 
 static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
 {
-    char *converted = (char *)scratch + permuted_size(plan), *own = converted + converted_size(plan);
     const srq_dtype forward_type = plan->integer ? SRQ_INT8 : SRQ_FLOAT32;
     const srq_dtype backward_type = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32;
-    srq_operand w = *weights;
-    if (permutes(plan)) {
-        transpose_rows((size_t)plan->shape.out, (size_t)plan->shape.in, pixels_of(plan), srq_dtype_size(w.dtype),
-                       w.data, scratch);
-        w.data = scratch;
+    const srq_vector *vector = plan->vector;
+    if (plan->shape.covers) {
+        plan->dense = plan->dense_backward = as_type(vector, forward_type, weights, plan->count, plan->packed);
+        if (backward && backward_type != forward_type)
+            plan->dense_backward = as_type(vector, backward_type, weights, plan->count, plan->packed_backward);
+        return;
     }
-    const void *data[2] = {as_type(plan->vector, forward_type, &w, plan->count, converted), plan->packed};
+    char *own = (char *)scratch + converted_size(plan);
+    const void *data[2] = {as_type(vector, forward_type, weights, plan->count, scratch), plan->packed};
     run_call(plan, &plan->pack, data, NULL, own);
     if (!backward || !plan->packed_backward) return;
-    if (backward_type != forward_type) data[0] = as_type(plan->vector, backward_type, &w, plan->count, converted);
+    if (backward_type != forward_type) data[0] = as_type(vector, backward_type, weights, plan->count, scratch);
     data[1] = plan->packed_backward;
     run_call(plan, &plan->pack_backward, data, NULL, own);
 }
@@ -472,33 +482,52 @@ static size_t output_count(const srq_conv_plan *plan)
     return (size_t)s->capacity * (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out;
 }
 
-static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch)
+/* The input in the weights' order, at the start of *scratch, which goes on behind it; itself if that is its order. */
+static srq_operand permuted_input(const srq_conv_plan *plan, const srq_operand *x, char **scratch)
 {
-    clear_rest(plan, n, x->data, input_count(plan), srq_dtype_size(x->dtype));
+    if (!permutes(plan)) return *x;
+    srq_operand y = *x;
+    y.data = *scratch;
+    transpose_rows((size_t)plan->shape.capacity, pixels_of(plan), (size_t)plan->shape.in, srq_dtype_size(x->dtype),
+                   x->data, *scratch);
+    *scratch += permuted_size(plan, srq_dtype_size(x->dtype));
+    return y;
+}
+
+static void forward(srq_conv_plan *plan, int n, const srq_operand *input, float *y, void *scratch)
+{
+    clear_rest(plan, n, input->data, input_count(plan), srq_dtype_size(input->dtype));
     char *own = scratch;
-    const void *from = x->data;
-    if (!plan->integer && x->dtype != SRQ_FLOAT32) {
-        from = as_type(plan->vector, SRQ_FLOAT32, x, input_count(plan), scratch);
+    const srq_operand x = permuted_input(plan, input, &own);
+    const void *from = x.data;
+    if (!plan->integer && x.dtype != SRQ_FLOAT32) {
+        from = as_type(plan->vector, SRQ_FLOAT32, &x, input_count(plan), own);
         own += whole_lines(input_count(plan) * sizeof(float));
     }
-    const void *const data[3] = {from, plan->packed, y};
+    const void *const data[3] = {from, plan->shape.covers ? plan->dense : plan->packed, y};
     run_call(plan, &plan->forward, data, y, own);
 }
 
 static void backward_data(srq_conv_plan *plan, int n, const void *dy, float *dx, void *scratch)
 {
     clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
-    const void *const data[3] = {dy, plan->packed_backward, dx};
-    run_call(plan, &plan->by_data, data, dx, scratch);
+    char *own = (char *)scratch + permuted_size(plan, sizeof(float));
+    float *to = permutes(plan) ? scratch : dx;
+    const void *const data[3] = {dy, plan->shape.covers ? plan->dense_backward : plan->packed_backward, to};
+    run_call(plan, &plan->by_data, data, to, own);
+    if (to != dx)
+        transpose_rows((size_t)plan->shape.capacity, (size_t)plan->shape.in, pixels_of(plan), sizeof *dx, to, dx);
 }
 
-static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, const void *dy, float *dw, void *scratch)
+static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *input, const void *dy, float *dw,
+                             void *scratch)
 {
     clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
-    clear_rest(plan, n, x->data, input_count(plan), srq_dtype_size(x->dtype));
-    char *own = (char *)scratch + converted_input(plan);
-    const void *from =
-        as_type(plan->vector, plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32, x, input_count(plan), scratch);
+    clear_rest(plan, n, input->data, input_count(plan), srq_dtype_size(input->dtype));
+    char *own = scratch;
+    const srq_operand x = permuted_input(plan, input, &own);
+    const void *from = as_type(plan->vector, plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32, &x, input_count(plan), own);
+    own += converted_input(plan);
     float *to = gradient_fits(plan) ? dw : (float *)own;
     if (!gradient_fits(plan)) own += whole_lines(plan->gradient_size);
     const void *const data[3] = {from, dy, to};
@@ -507,15 +536,12 @@ static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, c
     if (to != dw) run_call(plan, &plan->unpack, reorder, dw, own);
 }
 
-static void unpack(const srq_conv_plan *plan, const float *packed, float *dw, void *scratch)
+static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
 {
-    const void *const data[2] = {packed, dw};
-    if (permutes(plan))
-        transpose_rows((size_t)plan->shape.out, pixels_of(plan), (size_t)plan->shape.in, sizeof *dw, packed, dw);
-    else if (gradient_fits(plan) && !plan->shape.covers)
-        run_call(plan, &plan->unpack, data, dw, scratch);
-    else
-        memcpy(dw, packed, plan->count * sizeof *dw);
+    if (!gradient_fits(plan) || plan->shape.covers) return; /* plain already */
+    const void *const data[2] = {scratch, dw};
+    memcpy(scratch, dw, plan->gradient_size);
+    run_call(plan, &plan->unpack, data, dw, (char *)scratch + whole_lines(plan->gradient_size));
 }
 
 const srq_kernels srq_kernels_onednn_float32 = {

@@ -94,16 +94,16 @@ static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward,
     }
 }
 
-static void unpack(const srq_conv_plan *plan, const float *packed, float *dw, void *scratch)
+static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
 {
     (void)scratch;
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
-    for (size_t o = 0; o < (size_t)s->out; o++) {
-        const float *from = packed + o * depth;
-        float *to = dw + o * depth;
+    for (size_t o = 0; o < (size_t)s->out && area > 1 && in > 1; o++) {
+        float *filter = dw + o * depth;
+        memcpy(plan->filter, filter, depth * sizeof *filter);
         for (size_t c = 0; c < in; c++)
-            for (size_t a = 0; a < area; a++) to[c * area + a] = from[a * in + c];
+            for (size_t a = 0; a < area; a++) filter[c * area + a] = plan->filter[a * in + c];
     }
 }
 
