@@ -35,6 +35,7 @@ typedef struct srq_settings {
     srq_model_spec model; /* its quantizer fields are filled from the quantizer group below */
     struct {
         char file[4096]; /* absolute, or as given when it came from text without a folder */
+        int classes;     /* 0: as the model file says */
     } data;
     struct {
         int batch;                 /* 128: images of a step, over all ranks */

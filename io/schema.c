@@ -16,6 +16,9 @@ const srq_setting srq_schema[] = {
     {"data.file", SRQ_SET_PATH, AT(data.file), NULL, 0, 0, NULL, false,
      "Data set made by `srq data import`; a relative path starts at the configuration's folder (with --set at the "
      "current one)."},
+    {"data.classes", SRQ_SET_INT, AT(data.classes), "0", 0, 1048576, NULL, false,
+     "Number of classes, for model files whose last layer has out = \"classes\"; 0 takes the number in the model "
+     "file."},
     {"train.batch", SRQ_SET_INT, AT(train.batch), "128", 1, 1048576, NULL, true, "Images of a step, over all ranks."},
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Logical shards that every batch is cut into; the most ranks that can share the work. Results depend on it, but "
