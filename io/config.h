@@ -43,7 +43,8 @@ typedef struct srq_settings {
         int epochs;                /* 10 */
         long max_steps;            /* 0: no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
-        char init[4096];           /* "random", or the path of a checkpoint */
+        char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
+        char init_match[16];       /* "all" | "partial": whether every tensor must fit */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
         srq_span checkpoint_every; /* "1ep" */
         int keep;                  /* 3: newest checkpoints kept */

@@ -29,9 +29,11 @@ const srq_setting srq_schema[] = {
     {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 0x1p63, NULL, true,
      "Decides initial weights and the order of samples."},
     {"train.init", SRQ_SET_PATH, AT(train.init), "\"random\"", 0, 0, NULL, true,
-     "What weights start from: \"random\", or the checkpoint of a network with the same layers (fine-tuning; step "
-     "sizes "
-     "start anew, from its weights and the first batch)."},
+     "What weights start from: \"random\", a checkpoint, or any HDF5 file of tensors that are named like the layers' "
+     "(docs/fine-tuning.md); step sizes start anew, from these weights and the first batch."},
+    {"train.init_match", SRQ_SET_TEXT, AT(train.init_match), "\"all\"", 0, 0, "all|partial", true,
+     "train.init: every tensor of the network and of the file must fit, or those that fit are taken and the others "
+     "listed."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|float32|reference", true,
      "Arithmetic of convolutions and dense layers. `mixed`: where both operands are quantized, integers forward "
      "(exact) "

@@ -579,7 +579,13 @@ START_TEST(shipped_configurations)
                                         "lenet5-mnist/lsq-w2a2",
                                         "lenet5-mnist/srq-w2a2",
                                         "lenet5-mnist/srq-w3a3",
-                                        "lenet5-mnist/srq-w4a4"};
+                                        "lenet5-mnist/srq-w4a4",
+                                        "vgg7-cifar10/float32",
+                                        "vgg7-cifar10/srq-w4a4",
+                                        "vgg7-cifar10/srq-dropbits-w4a4",
+                                        "resnet20-cifar10/float32",
+                                        "resnet20-cifar10/srq-w4a4",
+                                        "resnet20-cifar10/srq-dropbits-w4a4"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[512];
         srq_config *c = NULL;
