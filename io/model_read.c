@@ -201,14 +201,24 @@ static const instance *find_instance(const reading *all, const char *name)
     return NULL;
 }
 
+/* The name as this scope says it, or NULL if it is of another scope. */
+static const char *local_name(const scope *in, const char *name)
+{
+    const size_t length = strlen(in->name);
+    if (!in->block) return name;
+    return strncmp(name, in->name, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
+}
+
 /* The new name of a layer or instance must not be taken. */
 static srq_status check_name(const scope *in, const config_setting_t *group, const char *name)
 {
     const srq_layer_spec *layer = find_layer(in->all, name);
     const instance *block = find_instance(in->all, name);
     char what[SRQ_NAME_SIZE + 2 * SRQ_ORIGIN_SIZE];
-    if (strcmp(name, "input") == 0)
-        return bad(in, group, "\"input\" names the images and cannot be the name of a layer");
+    if (strcmp(local_name(in, name), "input") == 0)
+        return bad(in, group,
+                   in->block ? "\"input\" names what the block reads and cannot be the name of a layer"
+                             : "\"input\" names the images and cannot be the name of a layer");
     if (!layer && !block) return SRQ_OK;
     snprintf(what, sizeof what, "a %s called \"%s\" is at %s already; names must be unique", layer ? "layer" : "block",
              name, layer ? layer->origin : block->origin);
@@ -226,14 +236,6 @@ static bool is_below(const config_setting_t *layers, int index, const char *name
             return true;
     }
     return false;
-}
-
-/* The name as this scope says it, or NULL if it is of another scope. */
-static const char *local_name(const scope *in, const char *name)
-{
-    const size_t length = strlen(in->name);
-    if (!in->block) return name;
-    return strncmp(name, in->name, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
 }
 
 static srq_status unknown_input(const scope *in, const config_setting_t *layer, const config_setting_t *setting)

@@ -3,6 +3,7 @@
 #include "io/checkpoint.h"
 #include "io/h5.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,8 @@ static srq_status add_tensor(matching *m, const char *path)
         free(t->name);
         return srq_fail_memory(strlen(path), "the names of tensors");
     }
-    for (char *c = t->name; *c; c++)
-        if (*c == '/') *c = '.';
+    /* What would move the cursor of a terminal is in none of our names. */
+    for (char *c = t->name; *c; c++) *c = *c == '/' ? '.' : iscntrl((unsigned char)*c) ? '?' : *c;
     if (!is_of_interest(m, t->name)) {
         free(t->path);
         free(t->name);

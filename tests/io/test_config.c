@@ -463,6 +463,8 @@ START_TEST(mistakes_in_blocks)
         {"out = \"classes\"; }\n)", "out = \"clases\"; }\n)",
          ":27: out = \"clases\": no parameter is called \"clases\"; did you mean "
          "\"classes\"?"},
+        {"name = \"third\"", "name = \"input\"",
+         ":18: in \"a\" (block \"twice\", FILE:24): \"input\" names what the block reads"},
         {"classes = 7", "classes = 1", ":3: classes is 1, but must be from 2"},
     };
     scratch_write("c.cfg", "model = \"model.cfg\"; data = { file = \"d.h5\"; };", 47);
