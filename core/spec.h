@@ -60,9 +60,12 @@ typedef struct srq_layer_spec {
     int kernel[2];                /* conv, pools: height, width; 0, 0 for avg_pool means the whole image */
     int stride[2];                /* conv: 1 by default; pools: the kernel by default */
     int padding[2];               /* conv: zeros added on each side; 0 by default */
+    int groups;                   /* conv: parts that channels are cut into, each convolved alone; 1 by default, and 0
+                                     is 1 */
     bool bias;                    /* conv, dense: true by default */
     float momentum;               /* batch_norm: weight of the new batch in the running statistics, 0.1 by default */
     float epsilon;                /* batch_norm: 1e-5 by default */
+    float max;                    /* relu: the ceiling, 6 for ReLU6; 0, the default, for none */
     srq_quantizer_spec quantizer; /* conv, dense: of the weights; quantize: of the activation */
     char origin[SRQ_ORIGIN_SIZE]; /* where it was declared, for messages: "models/lenet5.cfg:7" */
 } srq_layer_spec;

@@ -56,9 +56,10 @@ srq_status srq_check_data_fits(const srq_graph *graph, const srq_dataset *d, con
             "choose another data set or model",
             path, d->height, d->width, d->channels, m->name, m->height, m->width, m->channels);
     if (d->classes != srq_graph_classes(graph))
-        return srq_fail(
-            SRQ_ERROR_DATA,
-            "%s: it has %d classes, but the model \"%s\" gives %d logits; set `out` of its last layer to %d", path,
-            d->classes, m->name, srq_graph_classes(graph), d->classes);
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: it has %d classes, but the model \"%s\" gives %d logits; set data.classes to %d (where "
+                        "the last layer of "
+                        "the model file has out = \"classes\"), or that layer's out",
+                        path, d->classes, m->name, srq_graph_classes(graph), d->classes);
     return SRQ_OK;
 }

@@ -24,7 +24,8 @@ static const topic topics[] = {
      "  --resume FILE      starts a run in a new DIR from the step, weights and optimizer state of a checkpoint\n"
      "\n"
      "SIGTERM, SIGINT or SIGUSR1 to any rank ends the run after the step it is in, with a checkpoint (status 75).\n"
-     "`srq help configuration` lists all settings."},
+     "`--set train.init=CHECKPOINT` (or an HDF5 file of tensors) starts from weights that are there:\n"
+     "docs/fine-tuning.md. `srq help configuration` lists all settings."},
     {"eval", "test error and loss of a checkpoint",
      "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE]\n"
      "\n"

@@ -95,15 +95,25 @@ static void print_totals(const srq_measures *m)
     printf("; %s MACs\n", print_count((double)m->macs, text, sizeof text));
 }
 
+static int longest_name(const srq_graph *graph)
+{
+    size_t longest = 0;
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const size_t length = strlen(srq_graph_layer(graph, i)->spec->name);
+        if (length > longest) longest = length;
+    }
+    return (int)longest;
+}
+
 /* The probability of each level, under DropBits. */
-static void print_gates(const srq_measures *m)
+static void print_gates(const srq_graph *graph, const srq_measures *m)
 {
     const char *title =
         "\ngates  probability of each level of the grid (bit-lengths: those above one half, from the left)\n";
     for (int i = 0; i < m->count; i++) {
         const srq_layer_measures *layer = &m->layers[i];
         if (!layer->gates) continue;
-        printf("%s       %-12s", title, layer->layer->spec->name);
+        printf("%s       %-*s", title, longest_name(graph), layer->layer->spec->name);
         title = "";
         for (int c = 0; c < layer->gates; c++)
             printf("  %d: %.3f", layer->layer->quantizer.spec.min_bits + 1 + c, layer->open[c]);
@@ -119,7 +129,7 @@ static void print_history(const srq_graph *graph, const srq_bits_history *histor
         int changes = 0, shown = 0;
         for (int k = 0; k < history->count; k++) changes += history->changes[k].layer == i;
         if (changes < 2) continue;
-        printf("%s       %-12s", title, srq_graph_layer(graph, i)->spec->name);
+        printf("%s       %-*s", title, longest_name(graph), srq_graph_layer(graph, i)->spec->name);
         title = "";
         for (int k = 0; k < history->count; k++) {
             if (history->changes[k].layer != i) continue;
@@ -139,7 +149,7 @@ static srq_status print_table(const srq_config *config, const srq_progress_point
     if (point->evaluated) printf(", test error %.2f %%", 100 * point->test_error);
     printf("\n\n");
     SRQ_TRY(print_rows(graph, m));
-    print_gates(m);
+    print_gates(graph, m);
     print_totals(m);
     print_history(graph, history);
     return SRQ_OK;

@@ -2,6 +2,7 @@
 
 #include "core/kernels/kernels.h"
 #include "experiments/commands.h"
+#include "io/weights.h"
 
 #include <math.h>
 #include <signal.h>
@@ -116,13 +117,15 @@ void srq_trainer_destroy(srq_trainer *t)
 
 /* --- Where to begin */
 
-static srq_status read_init(srq_trainer *t)
+/* `notes` gets what was found, NULL for silence. */
+static srq_status read_init(srq_trainer *t, FILE *notes)
 {
     const char *init = t->settings->train.init;
     char path[4200];
     if (strcmp(init, "random") == 0) return SRQ_OK;
     srq_checkpoint_path(init, path, sizeof path);
-    srq_status status = srq_checkpoint_read_weights(path, t->graph);
+    const bool partial = strcmp(t->settings->train.init_match, "partial") == 0;
+    srq_status status = srq_weights_read(path, partial, t->graph, notes);
     return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.init");
 }
 
@@ -131,7 +134,7 @@ static srq_status read_init(srq_trainer *t)
 static srq_status start_fresh(srq_trainer *t)
 {
     srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
-    SRQ_TRY(read_init(t));
+    SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
     return srq_graph_start(t->graph, n);
@@ -213,7 +216,7 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
     }
     char begun[4200];
     snprintf(begun, sizeof begun, "%s/config.cfg", dir);
-    if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(read_init(t));
+    if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(read_init(t, stderr));
     SRQ_TRY(srq_run_open(dir, t->config, resume, &t->run));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));

@@ -305,17 +305,3 @@ srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer
     srq_h5_reader_close(&reader);
     return status;
 }
-
-srq_status srq_checkpoint_read_weights(const char *path, srq_graph *graph)
-{
-    srq_h5_reader *reader = NULL;
-    SRQ_TRY(open_checkpoint(path, &reader));
-    srq_status status = check_layers(reader, graph);
-    for (int i = 0; status == SRQ_OK && i < srq_graph_parameter_count(graph); i++) {
-        const srq_parameter *p = srq_graph_parameter(graph, i);
-        if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS || p->kind == SRQ_PARAMETER_STATISTIC)
-            status = read_parameter(reader, p, "layers", srq_graph_values(graph), false);
-    }
-    srq_h5_reader_close(&reader);
-    return status;
-}

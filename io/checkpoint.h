@@ -41,8 +41,4 @@ srq_status srq_checkpoint_read_config(const char *path, srq_config **config);
 srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                                srq_bits_history *history);
 
-/* Fine-tuning: reads what a network computes with, weights, biases and batch-norm statistics but no step sizes, into
- * the graph. SRQ_ERROR_DATA if the file is not whole or holds another network. */
-srq_status srq_checkpoint_read_weights(const char *path, srq_graph *graph);
-
 #endif

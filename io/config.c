@@ -313,28 +313,29 @@ static srq_status assign_all(const config_t *tree, const char *file, srq_setting
 
 /* --- The model */
 
-static srq_status read_model_file(const char *path, const char *where, srq_model_spec *model)
+static srq_status read_model_file(const char *path, const char *where, int classes, srq_model_spec *model)
 {
     config_t tree;
     if (!*path) return srq_fail(SRQ_ERROR_USAGE, "%s: the path of the model file is empty; name a file", where);
     config_init(&tree);
     srq_status status = parse_file(&tree, path);
     if (status == SRQ_OK)
-        status = srq_model_read(config_root_setting(&tree), path, model);
+        status = srq_model_read(config_root_setting(&tree), path, classes, model);
     else
         status = srq_fail_in(status, "%s", where);
     config_destroy(&tree);
     return status;
 }
 
-static srq_status read_model(const config_t *tree, const char *file, const char *folder, srq_model_spec *model)
+static srq_status read_model(const config_t *tree, const char *file, const char *folder, int classes,
+                             srq_model_spec *model)
 {
     char path[2 * PATH_SIZE], where[600];
     const config_setting_t *setting = config_lookup(tree, "model");
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model is missing; add a line such as model = \"models/lenet5.cfg\";",
                         file);
-    if (config_setting_is_group(setting)) return srq_model_read(setting, file, model);
+    if (config_setting_is_group(setting)) return srq_model_read(setting, file, classes, model);
     srq_value value = srq_value_of(setting, file);
     if (value.kind != SRQ_VALUE_TEXT)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model must be the path of a model file or a group, but is %s",
@@ -345,7 +346,7 @@ static srq_status read_model(const config_t *tree, const char *file, const char 
     else
         snprintf(path, sizeof path, "%s/%s", folder, value.text);
     snprintf(where, sizeof where, "%s: model", value.where);
-    return read_model_file(path, where, model);
+    return read_model_file(path, where, classes, model);
 }
 
 /* --- --set */
@@ -409,14 +410,14 @@ static const char *find_set(int count, const char *const *sets, const char *path
     return NULL;
 }
 
-static srq_status read_set_model(const char *set, srq_model_spec *model)
+static srq_status read_set_model(const char *set, int classes, srq_model_spec *model)
 {
     char path[128], room[PATH_SIZE], where[600];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     const srq_value value = srq_value_of_text(text, room, sizeof room);
     snprintf(where, sizeof where, "--set %.400s", set);
-    return read_model_file(value.kind == SRQ_VALUE_TEXT ? value.text : text, where, model);
+    return read_model_file(value.kind == SRQ_VALUE_TEXT ? value.text : text, where, classes, model);
 }
 
 /* --- Putting it together */
@@ -485,7 +486,9 @@ static srq_status fill(srq_config *config, const config_t *tree, const char *nam
     for (int i = 0; folder && i < srq_schema_count; i++) SRQ_TRY(place_path(&srq_schema[i], folder, s));
     for (int i = 0; i < set_count; i++) SRQ_TRY(apply_set(sets[i], s));
     const char *model = find_set(set_count, sets, "model");
-    SRQ_TRY(model ? read_set_model(model, &s->model) : read_model(tree, name, folder ? folder : ".", &s->model));
+    const int classes = s->data.classes;
+    SRQ_TRY(model ? read_set_model(model, classes, &s->model)
+                  : read_model(tree, name, folder ? folder : ".", classes, &s->model));
     SRQ_TRY(check_together(s, tree, name, set_count, sets));
     const config_setting_t *overrides = config_lookup(tree, "quantizer.layers");
     if (overrides) SRQ_TRY(srq_overrides_read(overrides, name, s));

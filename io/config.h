@@ -38,6 +38,7 @@ typedef struct srq_settings {
     srq_model_spec model; /* its quantizer fields are filled from the quantizer group below */
     struct {
         char file[4096]; /* absolute, or as given when it came from text without a folder */
+        int classes;     /* 0: as the model file says */
     } data;
     struct {
         int batch;                 /* 128: images of a step, over all ranks */
@@ -45,7 +46,8 @@ typedef struct srq_settings {
         int epochs;                /* 10 */
         long max_steps;            /* 0: no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
-        char init[4096];           /* "random", or the path of a checkpoint */
+        char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
+        char init_match[16];       /* "all" | "partial": whether every tensor must fit */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
         srq_span checkpoint_every; /* "1ep" */
         int keep;                  /* 3: newest checkpoints kept */

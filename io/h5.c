@@ -272,7 +272,7 @@ srq_status srq_h5_reader_open(const char *path, const char *what, const char *fo
                           lock ? "set HDF5_USE_FILE_LOCKING=FALSE if the file system has no locks"
                                : "it may have been cut short: use another copy");
     } else {
-        status = check_format(reader, what, format, version);
+        status = format ? check_format(reader, what, format, version) : SRQ_OK;
     }
     if (status != SRQ_OK)
         srq_h5_reader_close(&reader);

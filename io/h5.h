@@ -34,8 +34,8 @@ srq_status srq_h5_write_attribute_double(srq_h5_writer *writer, const char *name
 
 /* A file being read. Failures are SRQ_ERROR_DATA with a message that says what to do. */
 typedef struct srq_h5_reader srq_h5_reader;
-/* Opens `path`, checks that it is a regular, whole HDF5 file with the attributes format and version as expected.
- * `what` names the kind for messages ("a checkpoint"). */
+/* Opens `path`, checks that it is a regular, whole HDF5 file with the attributes format and version as expected (with
+ * format NULL: any). `what` names the kind for messages ("a checkpoint"). */
 srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
                               srq_h5_reader **reader);
 void srq_h5_reader_close(srq_h5_reader **reader);

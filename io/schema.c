@@ -16,6 +16,9 @@ const srq_setting srq_schema[] = {
     {"data.file", SRQ_SET_PATH, AT(data.file), NULL, 0, 0, NULL, false,
      "Data set made by `srq data import`; a relative path starts at the configuration's folder (with --set at the "
      "current one)."},
+    {"data.classes", SRQ_SET_INT, AT(data.classes), "0", 0, 1048576, NULL, false,
+     "Number of classes, for model files whose last layer has out = \"classes\"; 0 takes the number in the model "
+     "file."},
     {"train.batch", SRQ_SET_INT, AT(train.batch), "128", 1, 1048576, NULL, true, "Images of a step, over all ranks."},
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Logical shards that every batch is cut into; the most ranks that can share the work. Results depend on it, but "
@@ -26,9 +29,11 @@ const srq_setting srq_schema[] = {
     {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 0x1p63, NULL, true,
      "Decides initial weights and the order of samples."},
     {"train.init", SRQ_SET_PATH, AT(train.init), "\"random\"", 0, 0, NULL, true,
-     "What weights start from: \"random\", or the checkpoint of a network with the same layers (fine-tuning; step "
-     "sizes "
-     "start anew, from its weights and the first batch)."},
+     "What weights start from: \"random\", a checkpoint, or any HDF5 file of tensors that are named like the layers' "
+     "(docs/fine-tuning.md); step sizes start anew, from these weights and the first batch."},
+    {"train.init_match", SRQ_SET_TEXT, AT(train.init_match), "\"all\"", 0, 0, "all|partial", true,
+     "train.init: every tensor of the network and of the file must fit, or those that fit are taken and the others "
+     "listed."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|float32|reference", true,
      "Arithmetic of convolutions and dense layers. `mixed`: where both operands are quantized, integers forward "
      "(exact) "

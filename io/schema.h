@@ -78,8 +78,10 @@ void srq_print_number(double number, FILE *out);
 /* The same for a float: the digits that read back as this float. */
 void srq_print_float(float number, FILE *out);
 
-/* io/model.c: reads a model group; `name` is its file for messages. */
-srq_status srq_model_read(const config_setting_t *group, const char *name, srq_model_spec *model);
+/* io/model_read.c: reads a model group; `name` is its file for messages, `classes` what expressions know under this
+ * name, or 0 for the model's own number. */
+srq_status srq_model_read(const config_setting_t *group, const char *name, int classes, srq_model_spec *model);
+/* io/model.c: the rest. */
 void srq_model_free(srq_model_spec *model);
 /* Fills the quantizers of conv, dense and quantize layers from the settings and checks that they go together; `where`
  * is where dropbits.mode stands, for messages. */

@@ -37,6 +37,14 @@ static void relu_backward(size_t n, const float *y, const float *dy, float *dx)
     for (size_t i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
 }
 
+static void relu_under(size_t n, const float *x, float ceiling, float *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float above = x[i] < 0 ? 0 : x[i];
+        y[i] = above > ceiling ? ceiling : above;
+    }
+}
+
 static void max_update(size_t n, const float *x, int32_t k, float *y, int32_t *where)
 {
     for (size_t i = 0; i < n; i++) {
@@ -197,6 +205,7 @@ const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .finite = is_finite,
     .relu = relu,
     .relu_backward = relu_backward,
+    .relu_under = relu_under,
     .affine_rows = SRQ_ISA_NAME(srq_affine_rows),
     .scale_rows = SRQ_ISA_NAME(srq_scale_rows),
     .scale_rows_bf16 = SRQ_ISA_NAME(srq_scale_rows_bf16),

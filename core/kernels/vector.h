@@ -83,6 +83,8 @@ typedef struct srq_vector {
     /* y = max(x, 0), NaN kept; dx = dy where y > 0, else 0 */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_backward)(size_t n, const float *y, const float *dy, float *dx);
+    /* y = min(max(x, 0), ceiling), NaN kept; clip_backward goes back. */
+    void (*relu_under)(size_t n, const float *x, float ceiling, float *y);
     /* Rows of n channels, [rows][n]; bf16 is the upper half of a float32, rounded to nearest, ties to even. */
     /* y = clamp(a[c] x + b[c], low, high), NaN kept; y may be x */
     void (*affine_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b, float low, float high,

@@ -114,6 +114,7 @@ static void set_member(srq_chain *chain, srq_layer *layer)
     if (is_type(layer, "relu")) {
         chain->clips = true;
         chain->low = 0;
+        if (layer->spec->max > 0) chain->high = layer->spec->max;
     }
     chain->last = layer;
 }

@@ -1,13 +1,26 @@
 #include "core/ops/weighted.h"
 
-/* Convolution, x [n][h][w][in] -> y [n][oh][ow][out], weights [out][in][kernel 0][kernel 1], zero padding. */
+/* Convolution, x [n][h][w][in] -> y [n][oh][ow][out], weights [out][in / groups][kernel 0][kernel 1], zero padding.
+ * Channels are cut into groups, each convolved alone; as many groups as channels make it depthwise. */
+
+static srq_status check_groups(int groups, int in, int out)
+{
+    if (in % groups == 0 && out % groups == 0) return SRQ_OK;
+    const bool input = in % groups != 0;
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%d groups, but the %s %d channels, which is no multiple; input and output channels must both be "
+                    "multiples of groups",
+                    groups, input ? "input has" : "output (out) has", input ? in : out);
+}
 
 static srq_status infer(const srq_layer *layer, int capacity, srq_conv_shape *shape)
 {
     const srq_layer_spec *spec = layer->spec;
     const srq_tensor *x = layer->inputs[0];
     const int size[2] = {x->height, x->width};
+    const int groups = spec->groups ? spec->groups : 1;
     int out[2];
+    SRQ_TRY(check_groups(groups, x->channels, spec->out));
     for (int i = 0; i < 2; i++) {
         int reach = size[i] + 2 * spec->padding[i] - spec->kernel[i];
         if (reach < 0)
@@ -28,7 +41,7 @@ static srq_status infer(const srq_layer *layer, int capacity, srq_conv_shape *sh
                               .kernel = {spec->kernel[0], spec->kernel[1]},
                               .stride = {spec->stride[0], spec->stride[1]},
                               .padding = {spec->padding[0], spec->padding[1]},
-                              .groups = 1};
+                              .groups = groups};
     return SRQ_OK;
 }
 
@@ -37,7 +50,7 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
     srq_conv_shape shape;
     SRQ_TRY(infer(layer, srq_graph_capacity(graph), &shape));
     layer->output = (srq_tensor){.height = shape.out_height, .width = shape.out_width, .channels = shape.out};
-    const size_t dimensions[4] = {(size_t)shape.out, (size_t)shape.in, (size_t)shape.kernel[0],
+    const size_t dimensions[4] = {(size_t)shape.out, (size_t)(shape.in / shape.groups), (size_t)shape.kernel[0],
                                   (size_t)shape.kernel[1]};
     return srq_weighted_create(graph, layer, &shape, 4, dimensions);
 }

@@ -44,7 +44,7 @@ typedef struct srq_parameter {
     char name[SRQ_PARAMETER_NAME_SIZE]; /* "conv1/weight" */
     srq_parameter_kind kind;
     int rank;        /* 0 for a scalar */
-    size_t shape[4]; /* weights [out][in][kernel 0][kernel 1] or [out][in] */
+    size_t shape[4]; /* weights [out][in / groups][kernel 0][kernel 1] or [out][in] */
     size_t count;    /* product of the shape */
     size_t offset;   /* of its first float in the graph's vector of values, and of gradients */
     float momentum;  /* statistics only */

@@ -1,6 +1,6 @@
 #include "core/ops/op.h"
 
-/* y = max(x, 0), any shape. */
+/* y = max(x, 0), or min(max(x, 0), spec->max) with a ceiling (ReLU6), any shape. */
 
 static srq_status create(srq_graph *graph, srq_layer *layer)
 {
@@ -12,15 +12,25 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
 
 static void forward(srq_layer *layer, srq_pass *pass)
 {
-    pass->vector->relu((size_t)pass->n * layer->output.features, layer->inputs[0]->operand.data,
-                       (float *)layer->output.operand.data);
+    const size_t count = (size_t)pass->n * layer->output.features;
+    const float *x = layer->inputs[0]->operand.data;
+    float *y = (float *)layer->output.operand.data;
+    if (layer->spec->max > 0)
+        pass->vector->relu_under(count, x, layer->spec->max, y);
+    else
+        pass->vector->relu(count, x, y);
 }
 
 static void backward(srq_layer *layer, srq_pass *pass)
 {
-    if (!layer->input_gradients[0]) return;
-    pass->vector->relu_backward((size_t)pass->n * layer->output.features, layer->output.operand.data,
-                                layer->output_gradient, layer->input_gradients[0]);
+    const size_t count = (size_t)pass->n * layer->output.features;
+    const float *y = layer->output.operand.data, *dy = layer->output_gradient;
+    float *dx = layer->input_gradients[0];
+    if (!dx) return;
+    if (layer->spec->max > 0)
+        pass->vector->clip_backward(count, y, dy, 0, layer->spec->max, dx);
+    else
+        pass->vector->relu_backward(count, y, dy, dx);
 }
 
 extern const srq_op srq_op_relu;

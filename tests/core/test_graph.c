@@ -88,18 +88,20 @@ static void run_weighted(net *n, const srq_layer *l, const double *x, double *y)
     const int *stride = l->spec->stride, *padding = l->spec->padding;
     const double *w = value(n, l->spec->name, "weight"), *b = value(n, l->spec->name, "bias");
     const double *residual = n->weight_residual[l->index];
+    const int groups = l->spec->groups ? l->spec->groups : 1, each = in->channels / groups;
     for (int i = 0; i < IMAGES; i++)
         for (int oy = 0; oy < out->height; oy++)
             for (int ox = 0; ox < out->width; ox++)
                 for (int o = 0; o < out->channels; o++) {
                     double sum = b ? b[o] : 0;
-                    for (int c = 0; c < in->channels; c++)
+                    const int first = o / (out->channels / groups) * each;
+                    for (int c = 0; c < each; c++)
                         for (int ky = 0; ky < kh; ky++)
                             for (int kx = 0; kx < kw; kx++) {
-                                size_t at_w = (size_t)((o * in->channels + c) * kh + ky) * (size_t)kw + (size_t)kx;
+                                size_t at_w = (size_t)((o * each + c) * kh + ky) * (size_t)kw + (size_t)kx;
                                 int sy = dense ? ky : oy * stride[0] - padding[0] + ky;
                                 int sx = dense ? kx : ox * stride[1] - padding[1] + kx;
-                                sum += (w[at_w] + (residual ? residual[at_w] : 0)) * at(x, in, i, sy, sx, c);
+                                sum += (w[at_w] + (residual ? residual[at_w] : 0)) * at(x, in, i, sy, sx, first + c);
                             }
                     *y++ = sum;
                 }
@@ -160,6 +162,7 @@ static void run_layer(net *n, const srq_layer *l, double *images)
             double sum = x[i];
             for (int k = 1; k < l->input_count; k++) sum += input_of(n, l, k, images)[i];
             y[i] = strcmp(l->spec->type, "relu") == 0 ? fmax(sum, 0) : sum;
+            if (l->spec->max > 0) y[i] = fmin(y[i], (double)l->spec->max);
         }
     if (strcmp(l->spec->type, "quantize") != 0 || !l->quantizer.method) return;
     for (size_t i = 0; i < count; i++) {
@@ -347,6 +350,60 @@ START_TEST(convolutions)
 }
 END_TEST
 
+/* In groups, some with several channels on either side, and depthwise with one and with several outputs a channel. */
+START_TEST(grouped_convolutions)
+{
+    if (!take_way(_i)) return;
+    static const int shapes[][8] = {
+        {5, 6, 3, 3, 1, 1, 1, 1}, {7, 5, 3, 2, 2, 1, 0, 1}, {4, 4, 1, 1, 1, 1, 0, 0}, {6, 5, 1, 1, 2, 2, 0, 0},
+        {5, 5, 5, 5, 1, 1, 2, 2}, {8, 3, 3, 3, 3, 3, 2, 2}, {1, 9, 1, 4, 1, 2, 0, 3},
+    };
+    static const int channels[][3] = {/* in, groups, out */ {3, 3, 3}, {2, 2, 4}, {4, 2, 6}, {6, 3, 3}, {1, 1, 2}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (size_t k = 0; k < sizeof channels / sizeof *channels; k++) {
+            const int *h = shapes[s], *c = channels[k];
+            net n;
+            start(&n, h[0], h[1], 2);
+            with_window(add(&n, "a", "conv", "input"), c[0], 1, 1, 1, 1, 0, 0);
+            with_window(add(&n, "b", "conv", "a"), c[2], h[2], h[3], h[4], h[5], h[6], h[7])->groups = c[1];
+            add(&n, "c", "dense", "b")->out = 3;
+            build(&n);
+            const srq_layer *b = srq_graph_layer(n.graph, 1);
+            const srq_parameter *w = srq_graph_parameter(n.graph, b->weight);
+            ck_assert_uint_eq(w->shape[1], (size_t)(c[0] / c[1]));
+            ck_assert_uint_eq(b->macs, w->count * (size_t)(b->output.height * b->output.width));
+            check_gradients(&n);
+            finish(&n);
+        }
+}
+END_TEST
+
+/* ReLU6: no output above the ceiling and no gradient where it is reached. Here a lower one, so that both happen. */
+START_TEST(relu_with_a_ceiling)
+{
+    net n;
+    if (!take_way(_i)) return;
+    start(&n, 5, 5, 2);
+    with_window(add(&n, "a", "conv", "input"), 4, 3, 3, 1, 1, 1, 1);
+    add(&n, "r", "relu", "a")->max = 0.75f;
+    add(&n, "c", "dense", "r")->out = 3;
+    build(&n);
+    check_gradients(&n);
+    int reached = 0, below = 0;
+    srq_metrics metrics;
+    ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), -1);
+    const float *y = srq_graph_layer(n.graph, 1)->output.operand.data;
+    ck_assert(srq_graph_layer(n.graph, 1)->output.non_negative);
+    for (size_t i = 0; i < IMAGES * features(&srq_graph_layer(n.graph, 1)->output); i++) {
+        ck_assert(y[i] >= 0 && y[i] <= 0.75f);
+        reached += y[i] >= 0.75f;
+        below += y[i] > 0 && y[i] < 0.75f;
+    }
+    ck_assert(reached > 10 && below > 10);
+    finish(&n);
+}
+END_TEST
+
 START_TEST(pools)
 {
     if (!take_way(_i)) return;
@@ -409,7 +466,8 @@ START_TEST(quantized_networks)
     sum->input_count = 2;
     snprintf(sum->inputs[1], SRQ_NAME_SIZE, "q1");
     add(&n, "q2", "quantize", "sum");
-    with_window(add(&n, "p", "avg_pool", "q2"), 0, 2, 2, 2, 2, 0, 0);
+    with_window(add(&n, "g", "conv", "q2"), 6, 3, 3, 2, 1, 1, 1)->groups = 3;
+    with_window(add(&n, "p", "avg_pool", "g"), 0, 2, 2, 1, 2, 0, 0);
     add(&n, "c", "dense", "p")->out = 4;
     for (int i = 0; i < n.spec.layer_count; i++) {
         srq_layer_spec *l = &n.layers[i];
@@ -422,7 +480,10 @@ START_TEST(quantized_networks)
         const srq_parameter *q = srq_graph_parameter(n.graph, p);
         if (q->kind != SRQ_PARAMETER_ALPHA) continue;
         const bool of_weights = strstr(q->name, "weight");
-        ck_assert_uint_eq(q->count, !per_channel || !of_weights ? 1 : q->name[0] == 'c' ? 4 : 3);
+        ck_assert_uint_eq(q->count, !per_channel || !of_weights ? 1
+                                    : q->name[0] == 'c'         ? 4
+                                    : q->name[0] == 'g'         ? 6
+                                                                : 3);
         for (size_t c = 0; c < q->count; c++)
             srq_graph_values(n.graph)[q->offset + c] = of_weights ? 0.02f + 0.003f * (float)c : 0.1f;
     }
@@ -444,7 +505,7 @@ START_TEST(chains)
     start(&n, 8, 6, 2);
     with_window(add(&n, "a", "conv", "input"), 20, 3, 3, 1, 1, 1, 1)->bias = _i % 2;
     add(&n, "a_bn", "batch_norm", "a");
-    add(&n, "a_relu", "relu", "a_bn");
+    add(&n, "a_relu", "relu", "a_bn")->max = 1.5f;
     with_window(add(&n, "a_pool", "max_pool", "a_relu"), 0, k[0], k[1], k[0], k[1], 0, 0);
     add(&n, "a_q", "quantize", "a_pool");
     with_window(add(&n, "b", "conv", "a_q"), 20, 3, 1, 1, 1, 1, 0);
@@ -455,7 +516,7 @@ START_TEST(chains)
     add(&n, "sum_relu", "relu", "sum");
     add(&n, "sum_q", "quantize", "sum_relu");
     with_window(add(&n, "d", "conv", "sum_q"), 3, 1, 1, 1, 1, 0, 0);
-    add(&n, "d_relu", "relu", "d");
+    add(&n, "d_relu", "relu", "d")->max = 1;
     add(&n, "d_q", "quantize", "d_relu");
     add(&n, "c", "dense", "d_q")->out = 3;
     for (int i = 0; i < n.spec.layer_count; i++) {
@@ -476,11 +537,13 @@ END_TEST
 /* Integer sums are exact: the output of a quantized convolution is scale times an integer. */
 START_TEST(codes_give_exact_sums)
 {
-    if (!take_way(_i)) return;
+    static const int groups[] = {1, 2, 4}; /* whole, two groups, depthwise */
+    if (!take_way(_i / 3)) return;
     net n;
     start(&n, 8, 8, 4);
     add(&n, "q", "quantize", "input");
     with_window(add(&n, "a", "conv", "q"), 8, 3, 3, 1, 1, 1, 1)->bias = false;
+    n.layers[1].groups = groups[_i % 3];
     add(&n, "c", "dense", "a")->out = 2;
     for (int i = 0; i < 2; i++) {
         snprintf(n.layers[i].quantizer.method, 16, "ste");
@@ -613,6 +676,12 @@ START_TEST(misfits_are_refused)
     with_window(add(&n, "a", "conv", "input"), 2, 3, 3, 1, 1, 0, 0);
     add(&n, "c", "dense", "input")->out = 2;
     expect_refusal(&n, "the output of layer \"a\" is not used");
+    start(&n, 4, 4, 6);
+    with_window(add(&n, "a", "conv", "input"), 8, 3, 3, 1, 1, 0, 0)->groups = 4;
+    add(&n, "c", "dense", "a")->out = 2;
+    expect_refusal(&n, "test:1: layer \"a\": 4 groups, but the input has 6 channels, which is no multiple");
+    n.layers[0].groups = 3;
+    expect_refusal(&n, "test:1: layer \"a\": 3 groups, but the output (out) has 8 channels");
     start(&n, 4, 4, 1);
     add(&n, "c", "dense", "nothing")->out = 2;
     expect_refusal(&n, "input \"nothing\" is not an earlier layer");
@@ -711,11 +780,13 @@ int main(void)
     TCase *tests = tcase_create("graph");
     tcase_set_timeout(tests, 240);
     tcase_add_loop_test(tests, convolutions, 0, WAYS);
+    tcase_add_loop_test(tests, grouped_convolutions, 0, WAYS);
+    tcase_add_loop_test(tests, relu_with_a_ceiling, 0, WAYS);
     tcase_add_loop_test(tests, pools, 0, WAYS);
     tcase_add_loop_test(tests, residual_block, 0, WAYS);
     tcase_add_loop_test(tests, quantized_networks, 0, 2 * WAYS);
     tcase_add_loop_test(tests, chains, 0, 3 * WAYS);
-    tcase_add_loop_test(tests, codes_give_exact_sums, 0, WAYS);
+    tcase_add_loop_test(tests, codes_give_exact_sums, 0, 3 * WAYS);
     tcase_add_loop_test(tests, batch_norm_statistics, 0, WAYS);
     tcase_add_test(tests, no_images_give_no_gradient);
     tcase_add_loop_test(tests, bad_numbers_name_the_layer, 0, WAYS);

@@ -12,16 +12,20 @@ enum { CAPACITY = 3 };
 typedef struct shape_row {
     int height, width, in, out, kernel[2], stride[2], padding[2];
     bool covers;
+    int groups;
 } shape_row;
 
 static const shape_row shapes[] = {
-    {8, 8, 16, 32, {3, 3}, {1, 1}, {1, 1}, false},   {7, 5, 3, 5, {3, 2}, {2, 1}, {0, 1}, false},
-    {5, 6, 2, 4, {3, 3}, {1, 1}, {1, 1}, false},     {9, 9, 1, 32, {5, 5}, {1, 1}, {0, 0}, false},
-    {12, 12, 32, 64, {5, 5}, {1, 1}, {0, 0}, false}, {6, 6, 24, 16, {1, 1}, {1, 1}, {0, 0}, false},
-    {9, 7, 17, 33, {1, 1}, {2, 2}, {0, 0}, false},   {8, 3, 7, 3, {3, 3}, {3, 3}, {2, 2}, false},
-    {15, 15, 3, 64, {7, 7}, {2, 2}, {3, 3}, false},  {1, 9, 4, 8, {1, 4}, {1, 2}, {0, 3}, false},
-    {10, 10, 128, 8, {3, 3}, {1, 1}, {1, 1}, false}, {4, 4, 64, 96, {4, 4}, {1, 1}, {0, 0}, true},
-    {1, 1, 130, 10, {1, 1}, {1, 1}, {0, 0}, true},   {3, 2, 5, 7, {3, 2}, {1, 1}, {0, 0}, true},
+    {8, 8, 16, 32, {3, 3}, {1, 1}, {1, 1}, false, 1},   {7, 5, 3, 5, {3, 2}, {2, 1}, {0, 1}, false, 1},
+    {5, 6, 2, 4, {3, 3}, {1, 1}, {1, 1}, false, 1},     {9, 9, 1, 32, {5, 5}, {1, 1}, {0, 0}, false, 1},
+    {12, 12, 32, 64, {5, 5}, {1, 1}, {0, 0}, false, 1}, {6, 6, 24, 16, {1, 1}, {1, 1}, {0, 0}, false, 1},
+    {9, 7, 17, 33, {1, 1}, {2, 2}, {0, 0}, false, 1},   {8, 3, 7, 3, {3, 3}, {3, 3}, {2, 2}, false, 1},
+    {15, 15, 3, 64, {7, 7}, {2, 2}, {3, 3}, false, 1},  {1, 9, 4, 8, {1, 4}, {1, 2}, {0, 3}, false, 1},
+    {10, 10, 128, 8, {3, 3}, {1, 1}, {1, 1}, false, 1}, {4, 4, 64, 96, {4, 4}, {1, 1}, {0, 0}, true, 1},
+    {1, 1, 130, 10, {1, 1}, {1, 1}, {0, 0}, true, 1},   {3, 2, 5, 7, {3, 2}, {1, 1}, {0, 0}, true, 1},
+    {8, 8, 32, 32, {3, 3}, {1, 1}, {1, 1}, false, 32},  {9, 7, 17, 17, {3, 3}, {2, 2}, {1, 1}, false, 17},
+    {7, 6, 6, 12, {3, 3}, {1, 2}, {1, 1}, false, 6},    {5, 5, 32, 64, {3, 3}, {1, 1}, {1, 1}, false, 2},
+    {6, 9, 9, 6, {1, 4}, {2, 1}, {0, 2}, false, 3},     {4, 5, 24, 16, {1, 1}, {1, 1}, {0, 0}, false, 8},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -73,7 +77,7 @@ static srq_conv_shape shape_of(const shape_row *r, const kind *k)
                         .kernel = {r->kernel[0], r->kernel[1]},
                         .stride = {r->stride[0], r->stride[1]},
                         .padding = {r->padding[0], r->padding[1]},
-                        .groups = 1,
+                        .groups = r->groups,
                         .covers = r->covers,
                         .input_gradient = k->input != SRQ_FLOAT32,
                         .input = k->input,
@@ -183,8 +187,7 @@ START_TEST(as_the_reference)
             else
                 check_close(what, got.outputs, got.y, expected.y, depth);
             strcpy(strrchr(what, ' '), " dx");
-            if (s.input_gradient)
-                check_close(what, got.inputs, got.dx, expected.dx, depth / (size_t)s.in * (size_t)s.out);
+            if (s.input_gradient) check_close(what, got.inputs, got.dx, expected.dx, got.weights / (size_t)s.in);
             strcpy(strrchr(what, ' '), " dw");
             check_close(what, got.weights, got.dw, expected.dw, rows);
             release(&expected);

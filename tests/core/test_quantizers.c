@@ -420,6 +420,8 @@ START_TEST(instruction_sets_agree)
             ck_assert_mem_eq(a, b, bytes);
             base->relu_backward(n, a, y, c), v->relu_backward(n, b, y, d);
             ck_assert_mem_eq(c, d, bytes);
+            base->relu_under(n, x, 0.5f, a), v->relu_under(n, x, 0.5f, b);
+            ck_assert_mem_eq(a, b, bytes);
             double ea = base->quantize_error(n, x, &grid), eb = v->quantize_error(n, x, &grid);
             ck_assert_mem_eq(&ea, &eb, sizeof ea);
         }

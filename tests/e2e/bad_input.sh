@@ -44,6 +44,27 @@ on_ranks 3 train lenet-run.cfg --out r --set train.shards=2 > out 2>&1
 grep -q "3 ranks but train.shards = 2" out || fail "more ranks than shards: $(cat out)"
 [ ! -e r ] || fail "a refused run left a folder"
 
+# Model files: where, and in a block which instance.
+model() { # STATUS WORDS SED-EXPRESSION MODEL: of the model with one change
+  sed "$3" "$4.cfg" > changed.cfg
+  cmp -s "$4.cfg" changed.cfg && fail "nothing changed by $3"
+  everywhere "$1" "$2" train lenet-run.cfg --out r --set model=changed.cfg
+}
+model 2 'changed.cfg:6: input "fc2" is this layer or one below it; layers must come after their inputs' 's/name = "fc2"/&; inputs = ["fc2"]/' lenet
+model 2 'changed.cfg:6: input "fc" is this layer or one below it' 's/\["bn2", "act1"\]/["bn2", "fc"]/' residual
+model 2 'changed.cfg:6: no layer is called "act3"; did you mean "act1"?' 's/\["bn2", "act1"\]/["bn2", "act3"]/' residual
+model 2 'changed.cfg:6: layer "sum": inputs of different shapes: "bn2" is 9 x 9 x 7 and "act1" is 9 x 9 x 6' 's/out = 6; kernel = 3; padding/out = 7; kernel = 3; padding/' residual
+model 2 'changed.cfg:3: layer "conv1": the kernel 50 x 50 does not fit into the input of 28 x 28 pixels' 's/kernel = 5/kernel = 50/' lenet
+model 2 'changed.cfg:5: a layer called "act1" is at changed.cfg:4 already; names must be unique' 's/"act2"/"act1"/' lenet
+model 2 'changed.cfg:28: block "bottleneck" has no setting "expanse"; did you mean "expansion"?' 's/in = 6; expansion/in = 6; expanse/' inverted
+model 2 'changed.cfg:28: block "bottleneck" needs the parameter "expansion"' 's/in = 6; expansion = 1;/in = 6;/' inverted
+model 2 'changed.cfg:22: in "b2" (block "residual", changed.cfg:29): block "residual" contains itself' 's/block = "bottleneck"; in = "channels"/block = "residual"; in = "channels"/' inverted
+model 2 'changed.cfg:13: in "b1" (block "bottleneck", changed.cfg:28): out = "in * expansoin": no parameter is called "expansoin"' '13s/expansion/expansoin/' inverted
+model 2 'changed.cfg:15: layer "b1.depthwise": 4 groups, but the input has 6 channels' 's/groups = "in \* expansion"/groups = 4/' inverted
+everywhere 2 'data.classes is 7, but the last layer, "fc2", has out = 10' train lenet-run.cfg --out r --set data.classes=7
+everywhere 3 "it has 10 classes, but the model \"inverted\" gives 7 logits; set data.classes to 10" train inverted-run.cfg --out r --set data.classes=7
+[ ! -e r ] || fail "a refused run left a folder"
+
 # Data
 everywhere 3 "No such file" data import none d.h5
 everywhere 3 "it is a file" data import slice.h5 d.h5

@@ -42,7 +42,8 @@ make_data() {
   "$SRQ" data import "$SOURCE/tests/data/fashion-slice" "$WORK/slice.h5" > "$WORK/out" || fail "import: $(cat "$WORK/out")"
 }
 
-# A LeNet-5 small enough for a sanitizer build, and a network with batch-norm, a residual and average pooling.
+# A LeNet-5 small enough for a sanitizer build, a network with batch-norm, a residual and average pooling, and a small
+# MobileNetV2: blocks, depthwise convolutions, ReLU6, signed activations.
 make_configs() {
   cat > "$WORK/lenet.cfg" << EOF
 name = "small-lenet"; input = { height = 28; width = 28; channels = 1; };
@@ -61,7 +62,39 @@ layers = (
   { name = "sum"; type = "add"; inputs = ["bn2", "act1"]; }, { name = "relu2"; type = "relu"; },
   { name = "pool"; type = "avg_pool"; }, { name = "fc"; type = "dense"; out = 10; } );
 EOF
-  for model in lenet residual; do
+  cat > "$WORK/inverted.cfg" << EOF
+name = "inverted"; input = { height = 28; width = 28; channels = 1; }; classes = 10;
+blocks = {
+  start = {
+    parameters = ["channels"];
+    layers = (
+      { name = "conv"; type = "conv"; out = "channels"; kernel = 5; stride = 4; bias = false; }, { name = "bn"; type = "batch_norm"; },
+      { name = "relu"; type = "relu"; max = 6.0; } );
+  };
+  bottleneck = {
+    parameters = ["in", "expansion", "out"];
+    layers = (
+      { name = "act0"; type = "quantize"; },
+      { name = "expand"; type = "conv"; out = "in * expansion"; kernel = 1; bias = false; }, { name = "bn0"; type = "batch_norm"; },
+      { name = "relu0"; type = "relu"; max = 6.0; }, { name = "act1"; type = "quantize"; },
+      { name = "depthwise"; type = "conv"; out = "in * expansion"; groups = "in * expansion"; kernel = 3; padding = 1; bias = false; },
+      { name = "bn1"; type = "batch_norm"; }, { name = "relu1"; type = "relu"; max = 6.0; }, { name = "act2"; type = "quantize"; },
+      { name = "project"; type = "conv"; out = "out"; kernel = 1; bias = false; }, { name = "bn2"; type = "batch_norm"; } );
+  };
+  residual = {
+    parameters = ["channels", "expansion"];
+    layers = (
+      { name = "inner"; block = "bottleneck"; in = "channels"; expansion = "expansion"; out = "channels"; },
+      { name = "sum"; type = "add"; inputs = ["inner", "input"]; } );
+  };
+};
+layers = (
+  { name = "first"; block = "start"; channels = 6; },
+  { name = "b1"; block = "bottleneck"; in = 6; expansion = 1; out = 4; },
+  { name = "b2"; block = "residual"; channels = 4; expansion = 3; },
+  { name = "act"; type = "quantize"; }, { name = "fc"; type = "dense"; out = "classes"; } );
+EOF
+  for model in lenet residual inverted; do
     cat > "$WORK/$model-run.cfg" << EOF
 model = "$model.cfg"; data = { file = "slice.h5"; };
 train = { batch = 60; shards = 8; epochs = 2; checkpoint_every = "5it"; eval_every = "1ep"; log_every = "3it"; keep = 2; };

@@ -96,7 +96,7 @@ import json, sys
 bits = [{l["name"]: l["weight_bits"] for l in json.load(open(f))["layers"] if "weight_bits" in l} for f in sys.argv[1:]]
 assert bits[0] == bits[1], bits
 EOF
-expect 3 "this is a checkpoint of another model" "$SRQ" train "$WORK/residual-run.cfg" --out "$WORK/wrong" --set train.init="$WORK/all-1"
+expect 3 "train.init: $WORK/all-1/last.h5: " "$SRQ" train "$WORK/residual-run.cfg" --out "$WORK/wrong" --set train.init="$WORK/all-1"
 expect 3 "train.init: " "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/wrong" --set train.init="$WORK/nothing"
 [ ! -e "$WORK/wrong/config.cfg" ] || fail "a run directory was made for a train.init that cannot be read"
 

@@ -194,15 +194,136 @@ START_TEST(codes_and_error)
 }
 END_TEST
 
+/* --- The networks of experiments/models/
+ *
+ * Parameters are weights, biases, scales and shifts; no quantizers and no running statistics, as other frameworks
+ * count.
+ *
+ * ResNet-18 and MobileNetV2: the numbers that torchvision publishes, 11,689,512 and 3,504,872 parameters and 1.81 and
+ * 0.30 "GFLOPS" (its word for multiply-accumulates); exactly, of convolutions and the dense layer, 1,814,073,344 and
+ * 300,774,272.
+ *
+ * ResNet-20 with projections, weights of 3 x 3 convolutions:
+ *
+ *     conv1     3 x 16 x 9                          =     432   x 32 x 32
+ *     layer1    6 x 16 x 16 x 9                     =  13,824   x 32 x 32
+ *     layer2    16 x 32 x 9 + 5 x 32 x 32 x 9       =  50,688   x 16 x 16
+ *     layer3    32 x 64 x 9 + 5 x 64 x 64 x 9       = 202,752   x  8 x  8
+ *     shortcuts 16 x 32 = 512 (x 16 x 16), 32 x 64 = 2,048 (x 8 x 8)
+ *     fc        64 x 10 + 10                        =     650   x 1 (640 MACs)
+ *     scales and shifts  2 x (16 + 6 x 16 + 7 x 32 + 7 x 64) = 1,568
+ *     all 272,474 parameters; 442,368 + 14,155,776 + 12,976,128 + 12,976,128 + 131,072 + 131,072 + 640 = 40,813,184
+ * MACs
+ *
+ * VGG-7, weights of 3 x 3 convolutions:
+ *
+ *     conv1     3 x 128 x 9 =   3,456   x 32 x 32       conv4  256 x 256 x 9 =   589,824   x 16 x 16
+ *     conv2   128 x 128 x 9 = 147,456   x 32 x 32       conv5  256 x 512 x 9 = 1,179,648   x  8 x  8
+ *     conv3   128 x 256 x 9 = 294,912   x 16 x 16       conv6  512 x 512 x 9 = 2,359,296   x  8 x  8
+ *     fc1     4 x 4 x 512 x 1,024 + 1,024 = 8,389,632   fc2    1,024 x 10 + 10 = 10,250
+ *     scales and shifts  2 x (2 x 128 + 2 x 256 + 2 x 512) = 3,584
+ *     all 12,978,058 parameters; 3,538,944 + 3 x 150,994,944 + 2 x 75,497,472 + 8,388,608 + 10,240 = 615,917,568 MACs
+ */
+static const struct {
+    const char *name;
+    size_t parameters, macs;
+    int quantized; /* activations */
+} networks[] = {
+    {"lenet5", 581408 + 32 + 64 + 512 + 10, 4267008, 3}, {"vgg7", 12978058, 615917568, 7},
+    {"resnet20", 272474, 40813184, 9 * 2 + 1},           {"resnet18", 11689512, 1814073344, 8 * 2 + 1},
+    {"mobilenetv2", 3504872, 300774272, 2 + 16 * 3 + 2},
+};
+
+static void build_network(net *n, const char *name, const char *settings)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "model = \"%s/experiments/models/%s.cfg\"; data = { file = \"none.h5\"; }; %s",
+             SRQ_SOURCE_DIR, name, settings);
+    build(n, srq_config_parse(text, "test", &n->config));
+}
+
+/* Loop: over networks. Everything is quantized: all weights to 4 bits and every input of a convolution or dense layer,
+ * but the images. */
+START_TEST(published_networks)
+{
+    net n = {0};
+    build_network(&n, networks[_i].name, "quantizer = { weight_bits = 4; activation_bits = 4; };");
+    size_t parameters = 0;
+    int quantized = 0;
+    for (int p = 0; p < srq_graph_parameter_count(n.graph); p++) {
+        const srq_parameter *q = srq_graph_parameter(n.graph, p);
+        if (q->kind == SRQ_PARAMETER_WEIGHT || q->kind == SRQ_PARAMETER_BIAS) parameters += q->count;
+    }
+    ck_assert_uint_eq(parameters, networks[_i].parameters);
+    ck_assert_uint_eq(n.measures->macs, networks[_i].macs);
+    double bops = 0;
+    for (int i = 0; i < n.measures->count; i++) {
+        const srq_layer_measures *m = &n.measures->layers[i];
+        const bool first = m->weights && m->layer->producers[0] < 0;
+        quantized += strcmp(m->layer->spec->type, "quantize") == 0;
+        if (!m->weights) continue;
+        ck_assert_int_eq(m->weight_bits, 4);
+        ck_assert_msg(m->input_bits == (first ? 32 : 4), "%s reads %d bits", m->layer->spec->name, m->input_bits);
+        bops += (double)m->macs * 4 * (first ? 32 : 4);
+    }
+    ck_assert_int_eq(quantized, networks[_i].quantized);
+    ck_assert_double_eq(n.measures->bops, bops);
+    destroy(&n);
+}
+END_TEST
+
+/* MobileNetV2: signed codes behind linear bottlenecks, unsigned ones behind ReLU6; depthwise weights [out][1][3][3]. */
+START_TEST(signs_of_mobilenetv2)
+{
+    net n = {0};
+    build_network(&n, "mobilenetv2", "");
+    int is_signed = 0;
+    for (int i = 0; i < srq_graph_layer_count(n.graph); i++) {
+        const srq_layer *layer = srq_graph_layer(n.graph, i);
+        const char *name = layer->spec->name;
+        if (strcmp(layer->spec->type, "quantize") != 0) continue;
+        const bool linear = strstr(name, ".act0") && strcmp(name, "features.1.act0") != 0;
+        ck_assert_msg((layer->quantizer.grid.min < 0) == (linear || strcmp(name, "act") == 0), "%s", name);
+        is_signed += layer->quantizer.grid.min < 0;
+    }
+    ck_assert_int_eq(is_signed, 16 + 1);
+    const srq_layer_measures *m = find(&n, "features.2.conv.1.0");
+    ck_assert_uint_eq(m->weights, 96 * 9);
+    ck_assert_uint_eq(m->macs, 96 * 9 * 56 * 56);
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(classes_are_settable)
+{
+    net n = {0};
+    build_network(&n, "resnet20", "");
+    ck_assert_int_eq(srq_graph_classes(n.graph), 10);
+    destroy(&n);
+    n = (net){0};
+    const srq_status status =
+        srq_config_parse("model = \"" SRQ_SOURCE_DIR "/experiments/models/resnet20.cfg\"; data = { file "
+                         "= \"none.h5\"; classes = 100; };",
+                         "test", &n.config);
+    build(&n, status);
+    ck_assert_int_eq(srq_graph_classes(n.graph), 100);
+    destroy(&n);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("measure");
     TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, lenet5_at_2_bits);
     tcase_add_test(tests, lenet5_at_8_bits);
     tcase_add_test(tests, lenet5_under_gates);
     tcase_add_test(tests, lenet5_in_float32);
     tcase_add_test(tests, codes_and_error);
+    tcase_add_loop_test(tests, published_networks, 0, sizeof networks / sizeof *networks);
+    tcase_add_test(tests, signs_of_mobilenetv2);
+    tcase_add_test(tests, classes_are_settable);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

@@ -2,8 +2,8 @@
  *
  * Rows are [kernel 0][kernel 1][in], so that a row of the kernel is one contiguous run of the channels-last image.
  * Groups are as many images as keep their patches in the second-level cache; their number depends on the shape alone,
- * so that sums are always taken in the same order. */
-#include "core/kernels/kernels.h"
+ * so that sums are always taken in the same order. Convolutions in groups are left to grouped.c. */
+#include "core/kernels/reference/grouped.h"
 
 #include <cblas.h>
 #include <stdint.h>
@@ -13,17 +13,19 @@
 struct srq_conv_plan {
     srq_conv_shape shape;
     const srq_vector *vector;
-    int group;       /* images of one matrix product */
-    int rows, depth; /* patches of an image; elements of a patch */
-    bool direct;     /* the input already is its own patches */
-    float *weights;  /* [out][kernel 0][kernel 1][in] */
-    float *filter;   /* one filter, on its way to another order */
-    float *patches;  /* [group * rows][depth] */
+    srq_grouped *grouped; /* does everything if not NULL */
+    int group;            /* images of one matrix product */
+    int rows, depth;      /* patches of an image; elements of a patch */
+    bool direct;          /* the input already is its own patches */
+    float *weights;       /* [out][kernel 0][kernel 1][in] */
+    float *filter;        /* one filter, on its way to another order */
+    float *patches;       /* [group * rows][depth] */
 };
 
 static void destroy(srq_conv_plan **plan)
 {
     if (!*plan) return;
+    srq_grouped_destroy(&(*plan)->grouped);
     free((*plan)->weights);
     free((*plan)->filter);
     free((*plan)->patches);
@@ -37,15 +39,11 @@ static float *floats(size_t n)
     return aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
 }
 
-static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **out)
+/* The buffers of a convolution in one piece. */
+static srq_status create_whole(srq_conv_plan *plan)
 {
     enum { PATCH_BYTES = 1 << 19 };
-    srq_conv_plan *plan = calloc(1, sizeof *plan);
-    if (!plan) return srq_fail_memory(sizeof *plan, "a convolution");
-    plan->shape = *shape;
-    plan->vector = vector;
-    plan->rows = shape->out_height * shape->out_width;
-    plan->depth = shape->kernel[0] * shape->kernel[1] * shape->in;
+    const srq_conv_shape *shape = &plan->shape;
     bool covers = shape->kernel[0] == shape->height && shape->kernel[1] == shape->width && plan->rows == 1;
     bool pointwise = shape->kernel[0] == 1 && shape->kernel[1] == 1 && shape->stride[0] == 1 && shape->stride[1] == 1;
     plan->direct = (covers || pointwise) && shape->padding[0] == 0 && shape->padding[1] == 0;
@@ -57,12 +55,25 @@ static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, 
     plan->weights = floats(weights);
     plan->filter = floats((size_t)plan->depth);
     plan->patches = floats(patches);
-    if (!plan->weights || !plan->filter || !plan->patches) {
-        destroy(&plan);
+    if (!plan->weights || !plan->filter || !plan->patches)
         return srq_fail_memory((weights + patches) * sizeof(float), "a convolution");
-    }
-    *out = plan;
     return SRQ_OK;
+}
+
+static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **out)
+{
+    srq_conv_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return srq_fail_memory(sizeof *plan, "a convolution");
+    plan->shape = *shape;
+    plan->vector = vector;
+    plan->rows = shape->out_height * shape->out_width;
+    plan->depth = shape->kernel[0] * shape->kernel[1] * (shape->in / shape->groups);
+    srq_status status = shape->groups > 1 ? srq_grouped_create(shape, vector, &plan->grouped) : create_whole(plan);
+    if (status != SRQ_OK)
+        destroy(&plan);
+    else
+        *out = plan;
+    return status;
 }
 
 static void widen(const srq_vector *vector, srq_dtype dtype, size_t n, const void *from, float *to)
@@ -78,6 +89,10 @@ static void widen(const srq_vector *vector, srq_dtype dtype, size_t n, const voi
 /* [out][in][area] <-> [out][area][in] */
 static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
 {
+    if (plan->grouped) {
+        srq_grouped_pack(plan->grouped, weights);
+        return;
+    }
     (void)backward, (void)scratch;
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
@@ -97,6 +112,10 @@ static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward,
 static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
 {
     (void)scratch;
+    if (plan->grouped) {
+        srq_grouped_unpack(plan->grouped, packed, dw);
+        return;
+    }
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
     for (size_t o = 0; o < (size_t)s->out && area > 1 && in > 1; o++) {
@@ -173,6 +192,10 @@ static int group_at(const srq_conv_plan *plan, int first, int n)
 static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch)
 {
     (void)scratch;
+    if (plan->grouped) {
+        srq_grouped_forward(plan->grouped, n, x, y);
+        return;
+    }
     const int out = plan->shape.out, depth = plan->depth;
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
@@ -185,6 +208,10 @@ static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y, 
 static void backward_data(srq_conv_plan *plan, int n, const void *gradient, float *dx, void *scratch)
 {
     (void)scratch;
+    if (plan->grouped) {
+        srq_grouped_backward_data(plan->grouped, n, gradient, dx);
+        return;
+    }
     const float *dy = gradient;
     const srq_conv_shape *s = &plan->shape;
     const int out = s->out, depth = plan->depth;
@@ -205,6 +232,10 @@ static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, c
                              void *scratch)
 {
     (void)scratch;
+    if (plan->grouped) {
+        srq_grouped_backward_weights(plan->grouped, n, x, gradient, dw);
+        return;
+    }
     const float *dy = gradient;
     const int out = plan->shape.out, depth = plan->depth;
     for (int i = 0; i < n; i += plan->group) {

@@ -1,0 +1,215 @@
+/* Convolution in groups, written as its definition: for every output pixel and every pixel under the kernel, the input
+ * channels of each group times the weights to its output channels.
+ *
+ * Weights are packed [kernel 0][kernel 1][in / groups][out]: one pixel of a depthwise convolution is then a product of
+ * three vectors of contiguous channels. Sums over an image's pixels (the gradient of weights) are float64. */
+#include "core/kernels/reference/grouped.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct srq_grouped {
+    srq_conv_shape shape;
+    const srq_vector *vector;
+    size_t in, out;   /* channels of one group */
+    size_t area;      /* pixels under the kernel */
+    size_t count;     /* weights */
+    float *weights;   /* [area][in][shape.out] */
+    float *image;     /* [height][width][shape.in], one image of codes as floats */
+    double *gradient; /* [count] */
+};
+
+void srq_grouped_destroy(srq_grouped **plan)
+{
+    if (!*plan) return;
+    free((*plan)->weights);
+    free((*plan)->image);
+    free((*plan)->gradient);
+    free(*plan);
+    *plan = NULL;
+}
+
+srq_status srq_grouped_create(const srq_conv_shape *shape, const srq_vector *vector, srq_grouped **out)
+{
+    srq_grouped *plan = calloc(1, sizeof *plan);
+    if (!plan) return srq_fail_memory(sizeof *plan, "a convolution");
+    plan->shape = *shape;
+    plan->vector = vector;
+    plan->in = (size_t)(shape->in / shape->groups);
+    plan->out = (size_t)(shape->out / shape->groups);
+    plan->area = (size_t)shape->kernel[0] * (size_t)shape->kernel[1];
+    plan->count = plan->area * plan->in * (size_t)shape->out;
+    const size_t image = (size_t)shape->height * (size_t)shape->width * (size_t)shape->in;
+    plan->weights = malloc(plan->count * sizeof *plan->weights);
+    plan->image = malloc(image * sizeof *plan->image);
+    plan->gradient = malloc(plan->count * sizeof *plan->gradient);
+    if (!plan->weights || !plan->image || !plan->gradient) {
+        srq_grouped_destroy(&plan);
+        return srq_fail_memory((plan->count * 3 + image) * sizeof(float), "a convolution");
+    }
+    *out = plan;
+    return SRQ_OK;
+}
+
+/* --- Weights: [shape.out][in][area] <-> [area][in][shape.out] */
+
+static float element(const srq_operand *operand, size_t i)
+{
+    if (operand->dtype == SRQ_FLOAT32) return ((const float *)operand->data)[i];
+    return operand->dtype == SRQ_UINT8 ? ((const uint8_t *)operand->data)[i] : ((const int8_t *)operand->data)[i];
+}
+
+void srq_grouped_pack(srq_grouped *plan, const srq_operand *weights)
+{
+    const size_t outputs = (size_t)plan->shape.out, depth = plan->in * plan->area;
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t c = 0; c < plan->in; c++)
+            for (size_t a = 0; a < plan->area; a++)
+                plan->weights[(a * plan->in + c) * outputs + o] = element(weights, o * depth + c * plan->area + a);
+}
+
+void srq_grouped_unpack(const srq_grouped *plan, const float *packed, float *dw)
+{
+    const size_t outputs = (size_t)plan->shape.out, depth = plan->in * plan->area;
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t c = 0; c < plan->in; c++)
+            for (size_t a = 0; a < plan->area; a++)
+                dw[o * depth + c * plan->area + a] = packed[(a * plan->in + c) * outputs + o];
+}
+
+/* --- One pixel under the kernel: x [shape.in], y [shape.out], w and dw [in][shape.out] */
+
+static void add_products(const srq_grouped *plan, const float *restrict x, const float *restrict w, float *restrict y)
+{
+    const size_t groups = (size_t)plan->shape.groups, in = plan->in, out = plan->out, outputs = groups * out;
+    if (in == 1 && out == 1) {
+        for (size_t g = 0; g < groups; g++) y[g] += x[g] * w[g];
+        return;
+    }
+    for (size_t g = 0; g < groups; g++)
+        for (size_t c = 0; c < in; c++)
+            for (size_t o = g * out; o < (g + 1) * out; o++) y[o] += x[g * in + c] * w[c * outputs + o];
+}
+
+static void add_products_backward(const srq_grouped *plan, const float *restrict dy, const float *restrict w,
+                                  float *restrict dx)
+{
+    const size_t groups = (size_t)plan->shape.groups, in = plan->in, out = plan->out, outputs = groups * out;
+    if (in == 1 && out == 1) {
+        for (size_t g = 0; g < groups; g++) dx[g] += dy[g] * w[g];
+        return;
+    }
+    for (size_t g = 0; g < groups; g++)
+        for (size_t c = 0; c < in; c++)
+            for (size_t o = g * out; o < (g + 1) * out; o++) dx[g * in + c] += dy[o] * w[c * outputs + o];
+}
+
+static void add_outer_products(const srq_grouped *plan, const float *restrict x, const float *restrict dy,
+                               double *restrict dw)
+{
+    const size_t groups = (size_t)plan->shape.groups, in = plan->in, out = plan->out, outputs = groups * out;
+    if (in == 1 && out == 1) {
+        for (size_t g = 0; g < groups; g++) dw[g] += (double)x[g] * (double)dy[g];
+        return;
+    }
+    for (size_t g = 0; g < groups; g++)
+        for (size_t c = 0; c < in; c++)
+            for (size_t o = g * out; o < (g + 1) * out; o++)
+                dw[c * outputs + o] += (double)x[g * in + c] * (double)dy[o];
+}
+
+/* --- Images */
+
+/* The pixels under the kernel that lie inside the image are [first, last) of each axis. */
+typedef struct window {
+    int first[2], last[2];
+    int from[2]; /* the image's pixel under the kernel's first one; may be outside */
+} window;
+
+static window window_at(const srq_conv_shape *s, int oy, int ox)
+{
+    const int at[2] = {oy, ox}, size[2] = {s->height, s->width};
+    window w;
+    for (int i = 0; i < 2; i++) {
+        w.from[i] = at[i] * s->stride[i] - s->padding[i];
+        w.first[i] = w.from[i] < 0 ? -w.from[i] : 0;
+        w.last[i] = w.from[i] + s->kernel[i] > size[i] ? size[i] - w.from[i] : s->kernel[i];
+    }
+    return w;
+}
+
+/* The pixel ky, kx of a window, as an offset into the image and into packed weights. */
+static size_t image_offset(const srq_conv_shape *s, const window *w, int ky, int kx)
+{
+    return ((size_t)(w->from[0] + ky) * (size_t)s->width + (size_t)(w->from[1] + kx)) * (size_t)s->in;
+}
+
+static size_t weight_offset(const srq_grouped *plan, int ky, int kx)
+{
+    return (size_t)(ky * plan->shape.kernel[1] + kx) * plan->in * (size_t)plan->shape.out;
+}
+
+/* Image i of x as floats. */
+static const float *image_of(srq_grouped *plan, const srq_operand *x, size_t i)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t count = (size_t)s->height * (size_t)s->width * (size_t)s->in;
+    if (x->dtype == SRQ_FLOAT32) return (const float *)x->data + i * count;
+    if (x->dtype == SRQ_UINT8)
+        plan->vector->widen_u8(count, (const uint8_t *)x->data + i * count, plan->image);
+    else
+        plan->vector->widen_s8(count, (const int8_t *)x->data + i * count, plan->image);
+    return plan->image;
+}
+
+void srq_grouped_forward(srq_grouped *plan, int n, const srq_operand *x, float *y)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t outputs = (size_t)s->out;
+    for (int i = 0; i < n; i++) {
+        const float *image = image_of(plan, x, (size_t)i);
+        for (int oy = 0; oy < s->out_height; oy++)
+            for (int ox = 0; ox < s->out_width; ox++, y += outputs) {
+                const window w = window_at(s, oy, ox);
+                memset(y, 0, outputs * sizeof *y);
+                for (int ky = w.first[0]; ky < w.last[0]; ky++)
+                    for (int kx = w.first[1]; kx < w.last[1]; kx++)
+                        add_products(plan, image + image_offset(s, &w, ky, kx),
+                                     plan->weights + weight_offset(plan, ky, kx), y);
+            }
+    }
+}
+
+void srq_grouped_backward_data(srq_grouped *plan, int n, const float *dy, float *dx)
+{
+    const srq_conv_shape *s = &plan->shape;
+    const size_t image = (size_t)s->height * (size_t)s->width * (size_t)s->in;
+    memset(dx, 0, (size_t)n * image * sizeof *dx);
+    for (int i = 0; i < n; i++, dx += image)
+        for (int oy = 0; oy < s->out_height; oy++)
+            for (int ox = 0; ox < s->out_width; ox++, dy += s->out) {
+                const window w = window_at(s, oy, ox);
+                for (int ky = w.first[0]; ky < w.last[0]; ky++)
+                    for (int kx = w.first[1]; kx < w.last[1]; kx++)
+                        add_products_backward(plan, dy, plan->weights + weight_offset(plan, ky, kx),
+                                              dx + image_offset(s, &w, ky, kx));
+            }
+}
+
+void srq_grouped_backward_weights(srq_grouped *plan, int n, const srq_operand *x, const float *dy, float *dw)
+{
+    const srq_conv_shape *s = &plan->shape;
+    memset(plan->gradient, 0, plan->count * sizeof *plan->gradient);
+    for (int i = 0; i < n; i++) {
+        const float *image = image_of(plan, x, (size_t)i);
+        for (int oy = 0; oy < s->out_height; oy++)
+            for (int ox = 0; ox < s->out_width; ox++, dy += s->out) {
+                const window w = window_at(s, oy, ox);
+                for (int ky = w.first[0]; ky < w.last[0]; ky++)
+                    for (int kx = w.first[1]; kx < w.last[1]; kx++)
+                        add_outer_products(plan, image + image_offset(s, &w, ky, kx), dy,
+                                           plan->gradient + weight_offset(plan, ky, kx));
+            }
+    }
+    for (size_t k = 0; k < plan->count; k++) dw[k] = (float)plan->gradient[k];
+}
