@@ -113,7 +113,7 @@ static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
 {
     (void)scratch;
     if (plan->grouped) {
-        srq_grouped_unpack(plan->grouped, packed, dw);
+        srq_grouped_unpack(plan->grouped, dw);
         return;
     }
     const srq_conv_shape *s = &plan->shape;

@@ -68,8 +68,10 @@ void srq_grouped_pack(srq_grouped *plan, const srq_operand *weights)
                 plan->weights[(a * plan->in + c) * outputs + o] = element(weights, o * depth + c * plan->area + a);
 }
 
-void srq_grouped_unpack(const srq_grouped *plan, const float *packed, float *dw)
+void srq_grouped_unpack(const srq_grouped *plan, float *dw)
 {
+    float *packed = (float *)plan->gradient; /* which was summed before */
+    memcpy(packed, dw, plan->count * sizeof *dw);
     const size_t outputs = (size_t)plan->shape.out, depth = plan->in * plan->area;
     for (size_t o = 0; o < outputs; o++)
         for (size_t c = 0; c < plan->in; c++)

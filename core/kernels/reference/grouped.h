@@ -9,7 +9,7 @@ typedef struct srq_grouped srq_grouped;
 srq_status srq_grouped_create(const srq_conv_shape *shape, const srq_vector *vector, srq_grouped **plan);
 void srq_grouped_destroy(srq_grouped **plan);
 void srq_grouped_pack(srq_grouped *plan, const srq_operand *weights);
-void srq_grouped_unpack(const srq_grouped *plan, const float *packed, float *dw);
+void srq_grouped_unpack(const srq_grouped *plan, float *dw);
 void srq_grouped_forward(srq_grouped *plan, int n, const srq_operand *x, float *y);
 void srq_grouped_backward_data(srq_grouped *plan, int n, const float *dy, float *dx);
 void srq_grouped_backward_weights(srq_grouped *plan, int n, const srq_operand *x, const float *dy, float *dw);
