@@ -490,6 +490,34 @@ srq_status srq_h5_room(const srq_h5_reader *reader, const char *name, int64_t *o
     return SRQ_OK;
 }
 
+/* Bytes that the chunks of a data set take, or 0 where that cannot be said: not in chunks, or compressed. */
+static hsize_t chunk_bytes(hid_t set, int rank, const size_t *shape)
+{
+    hid_t properties = H5Dget_create_plist(set), type = H5Dget_type(set);
+    hsize_t chunk[8] = {0}, bytes = H5Tget_size(type);
+    bool known = H5Pget_layout(properties) == H5D_CHUNKED && H5Pget_chunk(properties, 8, chunk) == rank;
+    for (int i = 0, n = H5Pget_nfilters(properties); known && i < n; i++) {
+        unsigned flags;
+        size_t values = 0;
+        known = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL) == H5Z_FILTER_FLETCHER32;
+    }
+    for (int i = 0; known && i < rank; i++) {
+        const hsize_t whole = chunk[i] ? (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i] : 0;
+        bytes = whole && bytes > UINT64_MAX / whole ? UINT64_MAX : bytes * whole;
+    }
+    H5Tclose(type);
+    H5Pclose(properties);
+    return known ? bytes : 0;
+}
+
+/* HDF5 1.10 reads past its memory where a damaged header says that a chunk is larger than what was stored for it. */
+static srq_status check_chunks(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
+{
+    if (H5Dget_storage_size(set) >= chunk_bytes(set, rank, shape)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
+                    reader->path, name, (unsigned long long)H5Dget_storage_size(set));
+}
+
 /* HDF5 would cut 300 to 255 and -1 to 0 when it makes bytes of wider integers: such a read is ended instead. */
 static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to, void *old, void *made, void *data)
 {
@@ -531,6 +559,7 @@ static srq_status read_checked(const srq_h5_reader *reader, const char *name, hi
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", reader->path, name, is, expected);
     }
     SRQ_TRY(check_stored(reader, name, set, rank, shape));
+    SRQ_TRY(check_chunks(reader, name, set, rank, shape));
     return read_numbers(reader, name, set, type, data);
 }
 

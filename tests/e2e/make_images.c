@@ -1,5 +1,6 @@
 /* make_images FOLDER SPLIT CLASSES COUNT HEIGHT WIDTH [VARY]: images for the end-to-end tests, FOLDER/SPLIT/cN/NNN.jpg.
- * Each class has a pattern of its own under noise; with VARY, sides grow by up to so many pixels. */
+ * Each class has a pattern of its own under noise; with VARY, sides grow by up to so many pixels.
+ * make_images cmyk FILE: a JPEG of four colours. */
 #include "core/random.h"
 #include "io/file.h"
 #include "io/image.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <jpeglib.h>
 
 static void draw(srq_image *image, int class_number, uint64_t number)
 {
@@ -44,9 +47,32 @@ static int make(const char *folder, int class_number, int number, int height, in
     return failed;
 }
 
+static int make_cmyk(const char *path)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    JSAMPLE row[4 * 16] = {0};
+    JSAMPROW rows = row;
+    FILE *out = fopen(path, "wb");
+    if (!out) return 1;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, out);
+    jpeg.image_width = jpeg.image_height = 16;
+    jpeg.input_components = 4;
+    jpeg.in_color_space = JCS_CMYK;
+    jpeg_set_defaults(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    while (jpeg.next_scanline < jpeg.image_height) jpeg_write_scanlines(&jpeg, &rows, 1);
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    return fclose(out) != 0;
+}
+
 int main(int argc, char **argv)
 {
     char folder[900];
+    if (argc == 3 && strcmp(argv[1], "cmyk") == 0) return make_cmyk(argv[2]);
     if (argc < 7) return 2;
     const int classes = atoi(argv[3]), count = atoi(argv[4]), height = atoi(argv[5]), width = atoi(argv[6]);
     snprintf(folder, sizeof folder, "%s/%s", argv[1], argv[2]);
