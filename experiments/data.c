@@ -90,13 +90,16 @@ static srq_status import_parts(srq_comm *comm, const srq_import *import, bool sk
 /* The list of rank 0 is the list of all, whatever happens to the folder meanwhile. */
 static srq_status share_import(srq_comm *comm, const import_options *o, const finding *found, srq_import **import)
 {
-    char *text = *import ? (*import)->folder->text : malloc(found->text_size);
-    SRQ_TRY(srq_comm_agree(comm, text ? SRQ_OK : srq_fail_memory(found->text_size, "the list of images")));
-    srq_comm_share(comm, text, found->text_size);
-    if (*import) return srq_comm_agree(comm, SRQ_OK);
-    srq_status status = srq_import_from_text(o->source, o->dest, text, found->text_size, import);
-    free(text);
-    return srq_comm_agree(comm, status);
+    const bool root = *import != NULL;
+    char *text = root ? (*import)->folder->text : malloc(found->text_size);
+    srq_status status = srq_comm_agree(comm, text ? SRQ_OK : srq_fail_memory(found->text_size, "the list of images"));
+    if (status == SRQ_OK) {
+        srq_comm_share(comm, text, found->text_size);
+        if (!root) status = srq_import_from_text(o->source, o->dest, text, found->text_size, import);
+        status = srq_comm_agree(comm, status);
+    }
+    if (!root) free(text);
+    return status;
 }
 
 /* --- All kinds */
@@ -117,7 +120,7 @@ static srq_status describe(const import_options *o, bool done_already)
 {
     srq_dataset *d = NULL;
     struct stat info;
-    char size[32], images[64] = "of different sizes";
+    char size[32], images[64] = "(encoded)";
     if (done_already) {
         printf("%s is there already and holds this data set: nothing to do\n", o->dest);
         return SRQ_OK;
