@@ -305,7 +305,7 @@ static srq_status change_bits(srq_trainer *t, bool *changed)
     }
     if (!*changed) return SRQ_OK;
     const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, t->labels);
-    if (n == 0) return SRQ_OK; /* unreadable here: all ranks hear of it after their shards */
+    if (t->batches.status != SRQ_OK) return SRQ_OK; /* all ranks hear of it after their shards */
     return srq_graph_change_bits(t->graph, n, t->next_bits);
 }
 
