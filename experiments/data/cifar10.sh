@@ -11,9 +11,17 @@ source=$1 dest=${2:-$root/data/cifar10.h5}
 srq=${SRQ:-$root/build/release/experiments/srq}
 [ -x "$srq" ] || srq=$(command -v srq) || { echo "srq is not built: run experiments/quickstart.sh, or set SRQ to the program" >&2; exit 2; }
 
-if [ -e "$dest" ]; then
-  "$srq" data info "$dest" > /dev/null && echo "$dest is there already" && exit 0
+check() {
+  local info
+  info=$("$srq" data info "$dest") || exit 3
+  case $info in *"50000 training and 10000 test images of 32 x 32 x 3, 10 classes"*) return ;; esac
+  printf '%s: this is not all of CIFAR-10:\n%s\n' "$dest" "$info" >&2
   exit 3
+}
+if [ -e "$dest" ]; then
+  check
+  echo "$dest is there already"
+  exit 0
 fi
 [ -e "$source" ] || { echo "$source: there is no such file or folder" >&2; exit 3; }
 if [ -f "$source" ]; then
@@ -33,5 +41,4 @@ done
 import=("$srq" data import "$source" "$dest")
 [ "${RANKS:-1}" = 1 ] || import=(mpirun --quiet --oversubscribe -n "$RANKS" "${import[@]}")
 "${import[@]}"
-"$srq" data info "$dest" | grep -q "50000 training and 10000 test images of 32 x 32 x 3, 10 classes" ||
-  { echo "$dest: this is not all of CIFAR-10:" >&2; "$srq" data info "$dest" >&2; exit 3; }
+check

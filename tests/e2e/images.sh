@@ -99,4 +99,11 @@ for run in small large; do
   on_ranks 3 train $run-run.cfg --out $run-killed --resume auto $long > out 2>&1 || fail "$run resumed: $(tail -3 out)"
   expect 0 "equal: " "$SRQ" diff $run-whole $run-killed
 done
+# The script for CIFAR-10 unpacks, finds and imports, and says so if it is not all of it.
+mkdir unpacked && mv small unpacked/cifar && tar -cf archive.tar -C unpacked .
+for try in 1 2; do
+  bash "$SOURCE/experiments/data/cifar10.sh" archive.tar script.h5 > out 2>&1
+  [ $? = 3 ] && grep -q "script.h5: this is not all of CIFAR-10:" out || fail "cifar10.sh: $(cat out)"
+  grep -q "1200 training and 90 test images of 12 x 10 x 3" out || fail "cifar10.sh: $(cat out)"
+done
 finish
