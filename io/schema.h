@@ -10,8 +10,8 @@
 typedef struct srq_value {
     enum { SRQ_VALUE_INTEGER, SRQ_VALUE_FLOAT, SRQ_VALUE_TEXT, SRQ_VALUE_BOOLEAN, SRQ_VALUE_OTHER } kind;
     long long integer; /* of a boolean: 0 or 1 */
-    double number;    /* of an integer, too */
-    const char *text; /* of SRQ_VALUE_BOOLEAN and SRQ_VALUE_OTHER: what it is, "a group" */
+    double number;     /* of an integer, too */
+    const char *text;  /* of SRQ_VALUE_BOOLEAN and SRQ_VALUE_OTHER: what it is, "a group" */
     char where[512];
 } srq_value;
 
