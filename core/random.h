@@ -13,6 +13,7 @@ typedef enum srq_purpose {
     SRQ_RANDOM_TEST = 3,
     SRQ_RANDOM_GATES = 4,
     SRQ_RANDOM_GUMBEL = 5,
+    SRQ_RANDOM_AUGMENT = 6,
 } srq_purpose;
 
 /* The block cipher: four 32-bit numbers from a 128-bit counter and a 64-bit key. */

@@ -14,10 +14,12 @@ srq_status srq_command_train(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_eval(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_bench(srq_comm *comm, int argc, char **argv);
 
+/* Commands that all ranks can share, and one process can do without MPI. */
+srq_status srq_command_data(srq_comm *comm, int argc, char **argv);
+
 /* Commands that one process does. */
 srq_status srq_command_inspect(int argc, char **argv);
 srq_status srq_command_diff(int argc, char **argv);
-srq_status srq_command_data(int argc, char **argv);
 srq_status srq_command_check(int argc, char **argv);
 srq_status srq_command_help(int argc, char **argv);
 srq_status srq_command_version(int argc, char **argv);

@@ -56,7 +56,8 @@ static srq_status build(const srq_settings *settings, const eval_options *option
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
-    SRQ_TRY(srq_batches_create(e->dataset, 0, CAPACITY, 1, &e->batches));
+    SRQ_TRY(srq_batches_create(e->dataset, settings, CAPACITY, 1, &e->batches));
+    SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
     return srq_graph_prepare(e->graph);
 }
 

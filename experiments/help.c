@@ -54,13 +54,25 @@ static const topic topics[] = {
      "the\n"
      "first differences are named."},
     {"data", "import and describe data sets",
-     "usage: srq data import SOURCE DEST.h5\n"
+     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad]\n"
      "       srq data info FILE.h5\n"
      "\n"
-     "import reads a folder of IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,\n"
-     "t10k-labels-idx1-ubyte, each plain or with .gz) into one HDF5 file. A file at DEST.h5 is never overwritten; if "
-     "it\n"
-     "holds the same data, nothing is done."},
+     "import makes one HDF5 file of a folder, which holds one of:\n"
+     "\n"
+     "  train/CLASS/IMAGE, and test/CLASS/IMAGE or val/CLASS/IMAGE, where images are .jpg, .jpeg or .png\n"
+     "  data_batch_1.bin to data_batch_5.bin, test_batch.bin, batches.meta.txt (CIFAR-10, binary version)\n"
+     "  train.bin, test.bin, fine_label_names.txt (CIFAR-100, binary version)\n"
+     "  train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain\n"
+     "  or with .gz (MNIST and its kin)\n"
+     "\n"
+     "A file at DEST.h5 is never overwritten; if it holds the same data, nothing is done. Images in folders are "
+     "decoded\n"
+     "by all P ranks, to the same file on any number of them; an import that was killed goes on where it was. Bad\n"
+     "images are listed and end it with status 3, after all have been looked at:\n"
+     "\n"
+     "  --skip-bad         leaves them out and writes their list to DEST.h5.skipped.txt\n"
+     "\n"
+     "docs/data.md says more: what is stored how, and augmentation in training."},
     {"check", "kernels against golden cases",
      "usage: srq check golden FILE.h5\n"
      "\n"

@@ -10,13 +10,18 @@ typedef struct command {
     const char *name;
     srq_status (*parallel)(srq_comm *comm, int argc, char **argv);
     srq_status (*serial)(int argc, char **argv);
+    bool alone; /* parallel, but without a launcher one process does it and needs no MPI */
 } command;
 
 static const command commands[] = {
-    {.name = "train", .parallel = srq_command_train},   {.name = "eval", .parallel = srq_command_eval},
-    {.name = "inspect", .serial = srq_command_inspect}, {.name = "diff", .serial = srq_command_diff},
-    {.name = "data", .serial = srq_command_data},       {.name = "check", .serial = srq_command_check},
-    {.name = "bench", .parallel = srq_command_bench},   {.name = "help", .serial = srq_command_help},
+    {.name = "train", .parallel = srq_command_train},
+    {.name = "eval", .parallel = srq_command_eval},
+    {.name = "inspect", .serial = srq_command_inspect},
+    {.name = "diff", .serial = srq_command_diff},
+    {.name = "data", .parallel = srq_command_data, .alone = true},
+    {.name = "check", .serial = srq_command_check},
+    {.name = "bench", .parallel = srq_command_bench},
+    {.name = "help", .serial = srq_command_help},
     {.name = "version", .serial = srq_command_version},
 };
 
@@ -51,7 +56,7 @@ int main(int argc, char **argv)
         return (int)srq_command_help(2, words);
     }
     srq_comm *comm = NULL;
-    srq_status status = srq_comm_create(chosen && chosen->parallel, &comm);
+    srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
     if (status == SRQ_OK && !chosen)
         status = srq_fail(SRQ_ERROR_USAGE, "no command is called \"%s\"; `srq help` lists them", argv[1]);
     if (status == SRQ_OK) status = run(chosen, comm, argc < 2 ? 0 : argc - 1, argv + 1);

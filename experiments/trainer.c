@@ -71,13 +71,16 @@ static srq_status build(srq_trainer *t)
 {
     const srq_settings *s = t->settings;
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
-    SRQ_TRY(srq_batches_create(t->dataset, (uint64_t)s->train.seed, s->train.batch, s->train.shards, &t->batches));
+    SRQ_TRY(srq_batches_create(t->dataset, s, s->train.batch, s->train.shards, &t->batches));
     const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches), .engine = s->train.engine};
     SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
     const srq_optimizer_options optimizer = optimizer_options(s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
     SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, s->train.shards, &t->stepper));
+    long first_shard, last_shard;
+    srq_stepper_range(&t->stepper, &first_shard, &last_shard);
+    SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard));
     t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
     if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
@@ -136,6 +139,7 @@ static srq_status start_fresh(srq_trainer *t)
     srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
     SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
+    SRQ_TRY(srq_batches_status(&t->batches));
     if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
     return srq_graph_start(t->graph, n);
 }
@@ -261,6 +265,9 @@ static void run_shards(srq_trainer *t)
 /* Known to every rank after the gather: no rank goes on alone. */
 static srq_status check_shards(const srq_trainer *t)
 {
+    /* Images that could not be read are missing. */
+    if (srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT) < srq_batches_size(&t->batches, t->point.step))
+        return srq_comm_agree(t->comm, srq_batches_status(&t->batches));
     for (int s = 0; s < t->settings->train.shards; s++) {
         int layer = (int)t->stepper.gathered[s * SRQ_SHARD_VALUES + SRQ_SHARD_BAD_LAYER] - 1;
         if (layer >= 0)
@@ -298,6 +305,7 @@ static srq_status change_bits(srq_trainer *t, bool *changed)
     }
     if (!*changed) return SRQ_OK;
     const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, t->labels);
+    if (t->batches.status != SRQ_OK) return SRQ_OK; /* all ranks hear of it after their shards */
     return srq_graph_change_bits(t->graph, n, t->next_bits);
 }
 

@@ -437,6 +437,24 @@ static void locate(const config_t *tree, const char *file, int count, const char
     }
 }
 
+/* Augmentation that makes no sense together or on this network. */
+static srq_status check_data(const srq_settings *s, const char *file)
+{
+    const int side = s->model.height < s->model.width ? s->model.height : s->model.width;
+    const bool resized = strcmp(s->data.crop, "resized") == 0;
+    if (resized && s->data.pad > 0)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: data.pad = %d pads plain crops, but data.crop is \"resized\"; leave one of the two out",
+                        file, s->data.pad);
+    if (s->data.scale_min > s->data.scale_max || s->data.ratio_min > s->data.ratio_max)
+        return srq_fail(SRQ_ERROR_USAGE, "%s: data.scale_min and data.ratio_min must not be above their _max", file);
+    if (s->data.resize > 0 && s->data.resize < side)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: data.resize is %d, but the model \"%s\" takes %d x %d: use %d or more, or 0", file,
+                        s->data.resize, s->model.name, s->model.height, s->model.width, side);
+    return SRQ_OK;
+}
+
 static srq_status check_together(const srq_settings *s, const config_t *tree, const char *file, int count,
                                  const char *const *sets)
 {
@@ -444,6 +462,7 @@ static srq_status check_together(const srq_settings *s, const config_t *tree, co
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s: data.file is missing; add data = { file = \"...\"; }; (`srq data import` makes one)",
                         file);
+    SRQ_TRY(check_data(s, file));
     if (s->train.shards <= s->train.batch) return SRQ_OK;
     char where[512];
     locate(tree, file, count, sets, (const char *const[]){"train.batch", "train.shards"}, where);

@@ -9,6 +9,7 @@
 #include "core/spec.h"
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,6 +40,12 @@ typedef struct srq_settings {
     struct {
         char file[4096]; /* absolute, or as given when it came from text without a folder */
         int classes;     /* 0: as the model file says */
+        char crop[16];   /* "plain" | "resized" */
+        int pad;         /* 0 */
+        bool flip;       /* false */
+        double scale_min, scale_max, ratio_min, ratio_max; /* 0.08, 1, 3/4, 4/3 */
+        int resize;                                        /* 0: 8/7 of the network's input */
+        char normalize[16];                                /* "dataset" | "none" */
     } data;
     struct {
         int batch;                 /* 128: images of a step, over all ranks */

@@ -105,6 +105,17 @@ srq_status srq_file_write_atomic(const char *path, const void *data, size_t size
     return srq_file_write_with(&srq_file_system, path, data, size);
 }
 
+srq_status srq_file_publish(const char *made, const char *path)
+{
+    const srq_file_calls *calls = &srq_file_system;
+    int file = calls->open(made, O_RDONLY | O_CLOEXEC, 0);
+    if (file < 0) return cannot("open", made);
+    srq_status status = sync_whole(calls, file) == 0 ? SRQ_OK : cannot("sync", made);
+    calls->close(file);
+    if (status == SRQ_OK && calls->rename(made, path) != 0) status = cannot("rename a file to", path);
+    return status == SRQ_OK ? sync_folder(calls, path) : status;
+}
+
 srq_status srq_folder_create(const char *path)
 {
     char part[PATH_SIZE];

@@ -12,6 +12,10 @@
  * message naming path, the operation and the system's reason. Interrupted and short writes are continued. */
 srq_status srq_file_write_atomic(const char *path, const void *data, size_t size);
 
+/* Gives the whole file at `made` the name `path`, safely: it is synced, renamed, and its folder synced. SRQ_ERROR_RUN;
+ * `made` is then left where it is. */
+srq_status srq_file_publish(const char *made, const char *path);
+
 /* Creates a folder and its parents; fine if it is there. SRQ_ERROR_RUN if it cannot be. */
 srq_status srq_folder_create(const char *path);
 

@@ -3,10 +3,12 @@
 #include "io/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct srq_h5_writer {
     hid_t file;
@@ -219,6 +221,55 @@ srq_status srq_h5_write_attribute_double(srq_h5_writer *writer, const char *name
     return write_attribute(writer, name, attribute, H5T_NATIVE_DOUBLE, &value);
 }
 
+/* --- Room for bytes that HDF5 does not write */
+
+/* Blocks of the disk for the whole file, so that neither HDF5 nor the caller meets a full one later. */
+static srq_status take_room(const char *path, size_t total)
+{
+    enum { HEADERS = 1 << 16 };
+    struct stat info;
+    int file = open(path, O_RDWR | O_CLOEXEC), code = 0;
+    if (file < 0 || fstat(file, &info) != 0)
+        code = errno;
+    else
+        do code = posix_fallocate(file, info.st_size, (off_t)total + HEADERS);
+        while (code == EINTR);
+    if (file >= 0) close(file);
+    if (code == 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN,
+                    "cannot write %s: %s (%zu bytes are needed); free some space or choose another folder", path,
+                    strerror(code), total);
+}
+
+static hid_t add_bytes(hid_t file, const char *name, size_t total)
+{
+    const hsize_t size = total;
+    hid_t space = H5Screate_simple(1, &size, NULL), properties = H5Pcreate(H5P_DATASET_CREATE), link = links();
+    H5Pset_obj_track_times(properties, 0);
+    H5Pset_layout(properties, H5D_CONTIGUOUS);
+    H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
+    H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER);
+    hid_t set = H5Dcreate2(file, name, H5T_STD_U8LE, space, link, properties, H5P_DEFAULT);
+    H5Pclose(link);
+    H5Pclose(properties);
+    H5Sclose(space);
+    return set;
+}
+
+srq_status srq_h5_add_room(const char *path, const char *name, size_t total, int64_t *offset)
+{
+    be_quiet();
+    SRQ_TRY(take_room(path, total));
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t set = file < 0 ? H5I_INVALID_HID : add_bytes(file, name, total);
+    const haddr_t place = set < 0 ? HADDR_UNDEF : H5Dget_offset(set);
+    bool whole = place != HADDR_UNDEF;
+    if (set >= 0) whole = H5Dclose(set) >= 0 && whole;
+    if (file >= 0) whole = H5Fclose(file) >= 0 && whole;
+    *offset = (int64_t)place;
+    return whole ? SRQ_OK : cannot_build(name);
+}
+
 /* --- Reading */
 
 static srq_status check_regular(const char *path, const char *what)
@@ -235,10 +286,10 @@ static srq_status check_regular(const char *path, const char *what)
     return SRQ_OK;
 }
 
-static srq_status check_format(const srq_h5_reader *reader, const char *what, const char *format, int64_t version)
+static srq_status check_format(const srq_h5_reader *reader, const char *what, const char *format, int64_t oldest,
+                               int64_t newest, int64_t *version)
 {
-    char found[64] = "";
-    int64_t number = 0;
+    char found[64] = "", range[64];
     if (!srq_h5_has_attribute(reader, "/", "format") || !srq_h5_has_attribute(reader, "/", "version"))
         return srq_fail(SRQ_ERROR_DATA, "%s: an HDF5 file, but not %s of srq: it has no attributes format and version",
                         reader->path, what);
@@ -246,16 +297,16 @@ static srq_status check_format(const srq_h5_reader *reader, const char *what, co
     if (strcmp(found, format) != 0)
         return srq_fail(SRQ_ERROR_DATA, "%s: its format is \"%s\", but %s (\"%s\") is expected; name another file",
                         reader->path, found, what, format);
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "version", &number));
-    if (number != version)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: version %lld of the format %s, but this srq reads version %lld; use a matching srq",
-                        reader->path, (long long)number, format, (long long)version);
-    return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "version", version));
+    if (*version >= oldest && *version <= newest) return SRQ_OK;
+    snprintf(range, sizeof range, oldest < newest ? "versions %lld to %lld" : "version %lld", (long long)oldest,
+             (long long)newest);
+    return srq_fail(SRQ_ERROR_DATA, "%s: version %lld of the format %s, but this srq reads %s; use a matching srq",
+                    reader->path, (long long)*version, format, range);
 }
 
-srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
-                              srq_h5_reader **out)
+static srq_status open_reader(const char *path, const char *what, const char *format, int64_t oldest, int64_t newest,
+                              int64_t *version, srq_h5_reader **out)
 {
     be_quiet();
     SRQ_TRY(check_regular(path, what));
@@ -272,13 +323,26 @@ srq_status srq_h5_reader_open(const char *path, const char *what, const char *fo
                           lock ? "set HDF5_USE_FILE_LOCKING=FALSE if the file system has no locks"
                                : "it may have been cut short: use another copy");
     } else {
-        status = format ? check_format(reader, what, format, version) : SRQ_OK;
+        status = format ? check_format(reader, what, format, oldest, newest, version) : SRQ_OK;
     }
     if (status != SRQ_OK)
         srq_h5_reader_close(&reader);
     else
         *out = reader;
     return status;
+}
+
+srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
+                              srq_h5_reader **reader)
+{
+    int64_t found;
+    return open_reader(path, what, format, version, version, &found, reader);
+}
+
+srq_status srq_h5_reader_open_versions(const char *path, const char *what, const char *format, int64_t newest,
+                                       int64_t *version, srq_h5_reader **reader)
+{
+    return open_reader(path, what, format, 1, newest, version, reader);
 }
 
 void srq_h5_reader_close(srq_h5_reader **reader)
@@ -400,6 +464,60 @@ static srq_status check_stored(const srq_h5_reader *reader, const char *name, hi
     return SRQ_OK;
 }
 
+srq_status srq_h5_room(const srq_h5_reader *reader, const char *name, int64_t *offset, size_t *total)
+{
+    hid_t set;
+    int rank = 0;
+    size_t shape[8] = {0};
+    SRQ_TRY(open_set(reader, name, H5T_INTEGER, &set));
+    srq_status status = shape_of(reader, name, set, &rank, shape);
+    hid_t type = H5Dget_type(set);
+    const haddr_t place = H5Dget_offset(set);
+    const bool bytes = H5Tget_size(type) == 1 && rank == 1;
+    H5Tclose(type);
+    H5Dclose(set);
+    SRQ_TRY(status);
+    if (!bytes || place == HADDR_UNDEF)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: data set %s must be one row of bytes, contiguous and without a filter; write it so",
+                        reader->path, name);
+    struct stat info;
+    if (stat(reader->path, &info) != 0 || place > (haddr_t)info.st_size || shape[0] > (haddr_t)info.st_size - place)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s goes past the end of the file; use another copy", reader->path,
+                        name);
+    *offset = (int64_t)place;
+    *total = shape[0];
+    return SRQ_OK;
+}
+
+/* Bytes that the chunks of a data set take, or 0 where that cannot be said: not in chunks, or compressed. */
+static hsize_t chunk_bytes(hid_t set, int rank, const size_t *shape)
+{
+    hid_t properties = H5Dget_create_plist(set), type = H5Dget_type(set);
+    hsize_t chunk[8] = {0}, bytes = H5Tget_size(type);
+    bool known = H5Pget_layout(properties) == H5D_CHUNKED && H5Pget_chunk(properties, 8, chunk) == rank;
+    for (int i = 0, n = H5Pget_nfilters(properties); known && i < n; i++) {
+        unsigned flags;
+        size_t values = 0;
+        known = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL) == H5Z_FILTER_FLETCHER32;
+    }
+    for (int i = 0; known && i < rank; i++) {
+        const hsize_t whole = chunk[i] ? (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i] : 0;
+        bytes = whole && bytes > UINT64_MAX / whole ? UINT64_MAX : bytes * whole;
+    }
+    H5Tclose(type);
+    H5Pclose(properties);
+    return known ? bytes : 0;
+}
+
+/* HDF5 1.10 reads past its memory where a damaged header says that a chunk is larger than what was stored for it. */
+static srq_status check_chunks(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
+{
+    if (H5Dget_storage_size(set) >= chunk_bytes(set, rank, shape)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
+                    reader->path, name, (unsigned long long)H5Dget_storage_size(set));
+}
+
 /* HDF5 would cut 300 to 255 and -1 to 0 when it makes bytes of wider integers: such a read is ended instead. */
 static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to, void *old, void *made, void *data)
 {
@@ -441,6 +559,7 @@ static srq_status read_checked(const srq_h5_reader *reader, const char *name, hi
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", reader->path, name, is, expected);
     }
     SRQ_TRY(check_stored(reader, name, set, rank, shape));
+    SRQ_TRY(check_chunks(reader, name, set, rank, shape));
     return read_numbers(reader, name, set, type, data);
 }
 

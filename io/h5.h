@@ -17,6 +17,11 @@ srq_status srq_h5_writer_create(const char *format, int64_t version, srq_h5_writ
 srq_status srq_h5_writer_commit(srq_h5_writer *writer, const char *path); /* writes the file; the writer stays valid */
 void srq_h5_writer_destroy(srq_h5_writer **writer);
 
+/* For what is too large for memory: adds to the file at `path` a one-dimensional data set of `total` bytes (uint8,
+ * contiguous) whose contents are left to the caller, who writes them to the file from *offset on. The room on the disk
+ * is taken first: SRQ_ERROR_RUN if there is none. */
+srq_status srq_h5_add_room(const char *path, const char *name, size_t total, int64_t *offset);
+
 /* Adds a data set; missing groups of `name` ("layers/conv1/weight") are made. `type` is a native HDF5 type id;
  * rank 0 is a scalar. Non-scalar data sets are stored in one chunk (several if over 1 GiB) with a Fletcher-32 checksum.
  */
@@ -38,6 +43,9 @@ typedef struct srq_h5_reader srq_h5_reader;
  * format NULL: any). `what` names the kind for messages ("a checkpoint"). */
 srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
                               srq_h5_reader **reader);
+/* The same where several versions can be read: *version is the file's, from 1 to `newest`. */
+srq_status srq_h5_reader_open_versions(const char *path, const char *what, const char *format, int64_t newest,
+                                       int64_t *version, srq_h5_reader **reader);
 void srq_h5_reader_close(srq_h5_reader **reader);
 const char *srq_h5_reader_path(const srq_h5_reader *reader);
 bool srq_h5_exists(const srq_h5_reader *reader, const char *name);
@@ -46,6 +54,9 @@ bool srq_h5_is_group(const srq_h5_reader *reader, const char *name);
  * H5T_FLOAT, H5T_STRING) is `type_class`. */
 srq_status srq_h5_shape(const srq_h5_reader *reader, const char *name, H5T_class_t type_class, int *rank,
                         size_t shape[8]);
+/* Where the bytes of a data set that srq_h5_add_room made begin in the file, and how many there are: the counterpart
+ * for reading with pread(2), from any thread. */
+srq_status srq_h5_room(const srq_h5_reader *reader, const char *name, int64_t *offset, size_t *total);
 /* Reads a data set whose shape must be exactly `shape` into `data` as the native type `type`. */
 srq_status srq_h5_read(const srq_h5_reader *reader, const char *name, hid_t type, int rank, const size_t *shape,
                        void *data);

@@ -19,6 +19,26 @@ const srq_setting srq_schema[] = {
     {"data.classes", SRQ_SET_INT, AT(data.classes), "0", 0, 1048576, NULL, false,
      "Number of classes, for model files whose last layer has out = \"classes\"; 0 takes the number in the model "
      "file."},
+    {"data.crop", SRQ_SET_TEXT, AT(data.crop), "\"plain\"", 0, 0, "plain|resized", true,
+     "What training sees of an image: as much as the network takes, from the middle (or, with data.pad, from "
+     "anywhere); or a random part, resized to that (random resized crop)."},
+    {"data.pad", SRQ_SET_INT, AT(data.pad), "0", 0, 1024, NULL, true,
+     "plain only: black pixels put around a training image, of which a random part is then taken."},
+    {"data.flip", SRQ_SET_BOOL, AT(data.flip), "false", 0, 0, NULL, true,
+     "Mirrors every other training image, left to right, at random."},
+    {"data.scale_min", SRQ_SET_DOUBLE, AT(data.scale_min), "0.08", 1e-3, 1, NULL, true,
+     "resized only: least share of an image's area that is taken."},
+    {"data.scale_max", SRQ_SET_DOUBLE, AT(data.scale_max), "1.0", 1e-3, 1, NULL, true, "resized only: most."},
+    {"data.ratio_min", SRQ_SET_DOUBLE, AT(data.ratio_min), "0.75", 0.01, 100, NULL, true,
+     "resized only: least width / height of the part that is taken."},
+    {"data.ratio_max", SRQ_SET_DOUBLE, AT(data.ratio_max), "1.3333333333333333", 0.01, 100, NULL, true,
+     "resized only: most."},
+    {"data.resize", SRQ_SET_INT, AT(data.resize), "0", 0, 8192, NULL, true,
+     "Encoded images: the short side is brought to this before the middle is taken, for testing and for plain "
+     "training; 0 is 8/7 of the network's input (256 for 224)."},
+    {"data.normalize", SRQ_SET_TEXT, AT(data.normalize), "\"dataset\"", 0, 0, "dataset|none", true,
+     "Pixels have the data set's mean taken off and are divided by its standard deviation, channel by channel; or are "
+     "divided by 255 alone."},
     {"train.batch", SRQ_SET_INT, AT(train.batch), "128", 1, 1048576, NULL, true, "Images of a step, over all ranks."},
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Logical shards that every batch is cut into; the most ranks that can share the work. Results depend on it, but "
@@ -174,6 +194,10 @@ srq_value srq_value_of(const config_setting_t *setting, const char *name)
         v.kind = SRQ_VALUE_TEXT;
         v.text = config_setting_get_string(setting);
         break;
+    case CONFIG_TYPE_BOOL:
+        v.kind = SRQ_VALUE_BOOLEAN;
+        v.integer = config_setting_get_bool(setting) != CONFIG_FALSE;
+        break;
     default:
         break;
     }
@@ -220,7 +244,7 @@ srq_value srq_value_of_text(const char *text, char *room, size_t size)
     /* strtod also takes "inf", "nan" and hexadecimal ones, which files do not. */
     if (*text && *end == '\0' && text[strspn(text, "+-.0123456789eE")] == '\0') return v;
     if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
-        return (srq_value){.kind = SRQ_VALUE_OTHER, .text = "a boolean"};
+        return (srq_value){.kind = SRQ_VALUE_BOOLEAN, .integer = text[0] == 't', .text = "a boolean"};
     if (!unquote(text, room, size)) snprintf(room, size, "%s", text);
     return (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
 }
@@ -388,6 +412,14 @@ static srq_status assign_integer(const srq_setting *s, const srq_value *v, char 
     return SRQ_OK;
 }
 
+static srq_status assign_bool(const srq_setting *s, const srq_value *v, char *to)
+{
+    if (v->kind != SRQ_VALUE_BOOLEAN) return mistyped(s, v, "true or false");
+    const bool value = v->integer != 0;
+    memcpy(to, &value, sizeof value);
+    return SRQ_OK;
+}
+
 static srq_status assign_double(const srq_setting *s, const srq_value *v, char *to)
 {
     if (v->kind != SRQ_VALUE_INTEGER && v->kind != SRQ_VALUE_FLOAT) return mistyped(s, v, "a number");
@@ -409,6 +441,8 @@ srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, void *se
         return assign_bits(s, v, (srq_bits_schedule *)(void *)to);
     case SRQ_SET_DOUBLE:
         return assign_double(s, v, to);
+    case SRQ_SET_BOOL:
+        return assign_bool(s, v, to);
     default:
         return assign_integer(s, v, to);
     }
@@ -488,6 +522,9 @@ void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
     }
     case SRQ_SET_DOUBLE:
         srq_print_number(*(const double *)(const void *)from, out);
+        break;
+    case SRQ_SET_BOOL:
+        fputs(*(const bool *)(const void *)from ? "true" : "false", out);
         break;
     case SRQ_SET_TEXT:
     case SRQ_SET_PATH:
@@ -578,7 +615,7 @@ const char *srq_setting_closest(const char *path)
 
 static void print_allowed(const srq_setting *s, FILE *out)
 {
-    static const char *const types[] = {"integer", "integer", "integer",         "number",
+    static const char *const types[] = {"integer", "integer", "integer",         "number",    "true or false",
                                         "text",    "text",    "steps or epochs", "bit-length"};
     fputs(types[s->type], out);
     if (s->choices) {
@@ -588,7 +625,7 @@ static void print_allowed(const srq_setting *s, FILE *out)
                 fputs(", ", out);
             else
                 fputc(*c, out);
-    } else if (s->type != SRQ_SET_TEXT && s->type != SRQ_SET_PATH) {
+    } else if (s->type != SRQ_SET_TEXT && s->type != SRQ_SET_PATH && s->type != SRQ_SET_BOOL) {
         char min[32], max[32];
         print_bound(s->min, min, sizeof min);
         print_bound(s->max, max, sizeof max);

@@ -8,10 +8,10 @@
 
 /* A value from a file or from --set, and where it stands ("FILE:LINE" or "--set a.b=v"). */
 typedef struct srq_value {
-    enum { SRQ_VALUE_INTEGER, SRQ_VALUE_FLOAT, SRQ_VALUE_TEXT, SRQ_VALUE_OTHER } kind;
-    long long integer;
-    double number;    /* of an integer, too */
-    const char *text; /* of SRQ_VALUE_OTHER: what it is, "a group" */
+    enum { SRQ_VALUE_INTEGER, SRQ_VALUE_FLOAT, SRQ_VALUE_TEXT, SRQ_VALUE_BOOLEAN, SRQ_VALUE_OTHER } kind;
+    long long integer; /* of a boolean: 0 or 1 */
+    double number;     /* of an integer, too */
+    const char *text;  /* of SRQ_VALUE_BOOLEAN and SRQ_VALUE_OTHER: what it is, "a group" */
     char where[512];
 } srq_value;
 
@@ -20,6 +20,7 @@ typedef enum srq_setting_type {
     SRQ_SET_LONG,
     SRQ_SET_INT64,
     SRQ_SET_DOUBLE,
+    SRQ_SET_BOOL,
     SRQ_SET_TEXT,
     SRQ_SET_PATH, /* a text; a file's path unless it is the default word */
     SRQ_SET_SPAN,

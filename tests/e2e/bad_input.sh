@@ -68,7 +68,7 @@ everywhere 3 "it has 10 classes, but the model \"inverted\" gives 7 logits; set 
 # Data
 everywhere 3 "No such file" data import none d.h5
 everywhere 3 "it is a file" data import slice.h5 d.h5
-mkdir -p e && everywhere 3 "train-images-idx3-ubyte (or with .gz) is missing" data import e d.h5
+mkdir -p e && everywhere 3 "nothing in it that is known; it must hold one of: images as train/CLASS/IMAGE.jpg" data import e d.h5
 cp -r "$SOURCE/tests/data/fashion-slice" idx && chmod -R u+w idx
 head -c 20000 "$SOURCE/tests/data/fashion-slice/train-images-idx3-ubyte.gz" > idx/train-images-idx3-ubyte.gz
 everywhere 3 "train-images-idx3-ubyte.gz: " data import idx d.h5

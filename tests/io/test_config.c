@@ -509,6 +509,9 @@ START_TEST(overrides)
         {"dropbits.mode=regularise", "--set dropbits.mode=regularise: dropbits.mode is"},
         {"quantizer.layers=x", "--set quantizer.layers=x: quantizer.layers is a list, which only a file can hold"},
         {"train.batch=4", "--set train.batch=4: train.shards is 8, but a batch has only train.batch = 4 images"},
+        {"data.flip=1", "--set data.flip=1: data.flip must be true or false, but is 1"},
+        {"data.pad=-1", "--set data.pad=-1: data.pad is -1, but must be from 0 to 1024"},
+        {"data.crop=middle", "--set data.crop=middle: data.crop is \"middle\", but must be one of plain|resized"},
         {"model=/none.cfg", "--set model=/none.cfg: /none.cfg: No such file"},
         {"model=", "--set model=: the path of the model file is empty"},
     };
@@ -545,6 +548,37 @@ START_TEST(overrides)
 END_TEST
 
 /* Random changes of bytes: read or refused, never a crash. */
+/* Augmentation that goes together, and that does not. */
+START_TEST(data_settings)
+{
+    static const struct {
+        const char *sets[2], *words;
+    } bad[] = {
+        {{"data.crop=resized", "data.pad=4"}, "data.pad = 4 pads plain crops, but data.crop is \"resized\""},
+        {{"data.scale_min=0.5", "data.scale_max=0.4"}, "data.scale_min and data.ratio_min must not be above"},
+        {{"data.ratio_min=1.5", "data.flip=true"}, "data.scale_min and data.ratio_min must not be above"},
+        {{"data.resize=3", "data.flip=false"}, "data.resize is 3, but the model \"net\" takes"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(load("c.cfg", 2, bad[i].sets), SRQ_ERROR_USAGE);
+        ck_assert_msg(strstr(srq_message(), bad[i].words) != NULL, "%s", srq_message());
+    }
+    srq_config *c = NULL, *again = NULL;
+    const char *sets[] = {"data.pad=4", "data.flip=true"};
+    char what[200];
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 2, sets, &c), SRQ_OK);
+    ck_assert(srq_config_settings(c)->data.flip && srq_config_settings(c)->data.pad == 4);
+    ck_assert_int_eq(srq_config_parse(srq_config_text(c), "again", &again), SRQ_OK);
+    ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
+    srq_config_destroy(&again);
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 1, sets, &again), SRQ_OK);
+    ck_assert(srq_config_differs(c, again, what, sizeof what));
+    ck_assert_str_eq(what, "data.flip is true here and false there");
+    srq_config_destroy(&again);
+    srq_config_destroy(&c);
+}
+END_TEST
+
 START_TEST(damaged_files_do_not_crash)
 {
     for (uint64_t i = 0; i < 600; i++) {
@@ -632,6 +666,7 @@ int main(void)
     tcase_add_test(tests, blocks_are_taken_in);
     tcase_add_test(tests, mistakes_in_blocks);
     tcase_add_test(tests, overrides);
+    tcase_add_test(tests, data_settings);
     tcase_add_test(tests, damaged_files_do_not_crash);
     tcase_add_test(tests, the_reference_is_current);
     tcase_add_test(tests, shipped_configurations);

@@ -248,7 +248,7 @@ static void write_variant(const char *wrong)
     float mean[1] = {strcmp(wrong, "mean") == 0 ? NAN : 0.5f}, std[1] = {strcmp(wrong, "std") == 0 ? -1 : 0.5f};
     const size_t shape[4] = {2, 2, 2, 1}, one = 1, two = strcmp(wrong, "labels count") == 0 ? 1 : 2;
     ck_assert_int_eq(srq_h5_writer_create(strcmp(wrong, "format") == 0 ? "other" : "srq-dataset",
-                                          strcmp(wrong, "version") == 0 ? 2 : 1, &w),
+                                          strcmp(wrong, "version") == 0 ? 3 : 1, &w),
                      SRQ_OK);
     srq_h5_write_attribute_text(w, "/", "name", "variant");
     srq_h5_write_attribute_text(w, "/", "source_sha256", "00");
@@ -275,7 +275,7 @@ START_TEST(wrong_contents_are_named)
         {"std", "std -1"},
         {"labels count", "data set train/labels is [1], but [2] is expected"},
         {"format", "its format is \"other\""},
-        {"version", "version 2"},
+        {"version", "version 3 of the format srq-dataset, but this srq reads versions 1 to 2"},
         {"classes", "classes has 1 names"},
         {"type", "train/images holds floats, but integers are expected"},
         {"rank", "train/images must be [count][height][width][channels]"},
