@@ -391,12 +391,14 @@ static srq_status log_step(srq_trainer *t)
         status =
             srq_run_log(t->run, "step",
                         "\"step\": %ld, \"epoch\": %.4f, \"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
-                        "\"images_per_second\": %.1f",
+                        "\"images_per_second\": %.1f, \"data_wait\": %.4f",
                         t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
                         t->recent.loss / count, 1 - (double)t->recent.correct / count,
                         t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
-                        count / fmax(1e-9, now - t->recent_since));
+                        count / fmax(1e-9, now - t->recent_since),
+                        (t->batches.waited - t->recent_waited) / fmax(1e-9, now - t->recent_since));
     t->recent = (srq_metrics){0};
+    t->recent_waited = t->batches.waited;
     t->recent_since = now;
     return status;
 }

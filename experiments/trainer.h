@@ -32,9 +32,10 @@ typedef struct srq_trainer {
     /* Since the last line of the log: */
     srq_metrics recent;
     double recent_since;
-    double started;   /* seconds */
-    long started_at;  /* step */
-    double test_best; /* lowest test error so far in this process, or 2 */
+    double recent_waited; /* seconds for data, of all before */
+    double started;       /* seconds */
+    long started_at;      /* step */
+    double test_best;     /* lowest test error so far in this process, or 2 */
 } srq_trainer;
 
 /* Collective: builds everything for `config`; SRQ_ERROR_* agreed by all ranks. */

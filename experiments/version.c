@@ -42,12 +42,13 @@ static void blas_version(char *text, size_t size)
 
 void srq_versions(char *text, size_t size)
 {
-    char mpi[64], hdf5[32], blas[64];
+    char mpi[64], hdf5[32], blas[64], onednn[32];
     srq_comm_version(mpi, sizeof mpi);
     hdf5_version(hdf5, sizeof hdf5);
     blas_version(blas, sizeof blas);
-    snprintf(text, size, "srq %s (%s); %s; HDF5 %s; %s (%s); ISA %s", SRQ_VERSION, SRQ_REVISION, mpi, hdf5, blas,
-             openblas_get_corename(), srq_vector_best(NULL)->isa);
+    onednn_version(onednn, sizeof onednn);
+    snprintf(text, size, "srq %s (%s); %s; HDF5 %s; %s (%s); oneDNN %s; ISA %s", SRQ_VERSION, SRQ_REVISION, mpi, hdf5,
+             blas, openblas_get_corename(), onednn, srq_vector_best(NULL)->isa);
 }
 
 srq_status srq_command_version(int argc, char **argv)

@@ -248,7 +248,7 @@ static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t 
     describe_weights(plan, plan->bfloat16 ? dnnl_bf16 : dnnl_f32, true, &plain);
     SRQ_TRY(make_call(plan, pd, 3, data_names, data_queries, &plan->by_data));
     SRQ_TRY(make_reorder(plan, &plain, packed, attr, &plan->pack_backward));
-    if (plan->shape.covers && !plan->bfloat16) return SRQ_OK; /* the forward weights */
+    if (plan->shape.covers && !plan->bfloat16 && !plan->integer) return SRQ_OK; /* the forward weights */
     plan->packed_backward = memory_for(packed, &plan->backward_size);
     return plan->packed_backward ? SRQ_OK : srq_fail_memory(plan->backward_size, "packed weights");
 }
@@ -274,12 +274,13 @@ static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t
         if (status == dnnl_success && data) status = describe(plan, BY_DATA, type, type, attr, hint, &by_data);
         if (status == dnnl_success) status = describe(plan, BY_WEIGHTS, type, type, attr, hint, &by_weights);
         if (status == dnnl_success && !(plan->bfloat16 && ((data && is_slow(by_data)) || is_slow(by_weights)))) break;
-        if (!plan->bfloat16) return check(status, "the gradient of a convolution");
+        const bool given_up = !plan->bfloat16;
         plan->bfloat16 = false;
         if (hint) dnnl_primitive_desc_destroy(hint);
         if (by_data) dnnl_primitive_desc_destroy(by_data);
         if (by_weights) dnnl_primitive_desc_destroy(by_weights);
         hint = by_data = by_weights = NULL;
+        if (given_up) return check(status, "the gradient of a convolution");
     }
     srq_status status = data ? make_by_data(plan, by_data, attr) : SRQ_OK;
     if (status == SRQ_OK) status = make_by_weights(plan, by_weights, attr);
@@ -544,26 +545,12 @@ static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
     run_call(plan, &plan->unpack, data, dw, (char *)scratch + whole_lines(plan->gradient_size));
 }
 
-const srq_kernels srq_kernels_onednn_float32 = {
-    .name = "oneDNN float32",
-    .conv_create = create_float32,
-    .conv_destroy = destroy,
-    .conv_info = info,
-    .conv_pack = pack,
-    .conv_forward = forward,
-    .conv_backward_data = backward_data,
-    .conv_backward_weights = backward_weights,
-    .conv_unpack = unpack,
-};
+#define ONEDNN_TABLE(label, make)                                                                                      \
+    {                                                                                                                  \
+        .name = label, .conv_create = make, .conv_destroy = destroy, .conv_info = info, .conv_pack = pack,             \
+        .conv_forward = forward, .conv_backward_data = backward_data, .conv_backward_weights = backward_weights,       \
+        .conv_unpack = unpack                                                                                          \
+    }
 
-const srq_kernels srq_kernels_onednn_mixed = {
-    .name = "oneDNN mixed",
-    .conv_create = create_mixed,
-    .conv_destroy = destroy,
-    .conv_info = info,
-    .conv_pack = pack,
-    .conv_forward = forward,
-    .conv_backward_data = backward_data,
-    .conv_backward_weights = backward_weights,
-    .conv_unpack = unpack,
-};
+const srq_kernels srq_kernels_onednn_float32 = ONEDNN_TABLE("oneDNN float32", create_float32);
+const srq_kernels srq_kernels_onednn_mixed = ONEDNN_TABLE("oneDNN mixed", create_mixed);

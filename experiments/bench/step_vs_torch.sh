@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# usage: experiments/bench/step_vs_torch.sh vgg7|lenet5 TORCH_STEP.py [ROUNDS]
+# Images per second of training steps: srq on 2 ranks x 1 thread beside a PyTorch script on 2 threads (which takes --model
+# --mode --batch --threads --bits --steps [--bf16 --channels-last] and prints {"images_per_s": ..., "peak_rss_mb": ...} of
+# its best step). VGG-7 at 4/4 bits with batch 64, LeNet-5 at 2/2 with batch 128. Rounds alternate between the programs;
+# medians, ranges and the median of the ratios of a round are printed. srq's figure of a round is the median of five times
+# some steps, optimizer included (srq bench step). PyTorch's straightforward SRQ takes minutes a step: once, for VGG-7.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+model=${1:?vgg7 or lenet5}
+torch=${2:?the PyTorch script}
+rounds=${3:-5}
+srq=${SRQ:-$root/build/release/experiments/srq}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+[ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+case $model in
+  vgg7) batch=64 bits=4 steps=5 seconds=4 fast="--bf16 --channels-last" shards="2 8" ;;
+  lenet5) batch=128 bits=2 steps=40 seconds=1 fast="--bf16" shards=8 ;;
+  *) echo "the model must be vgg7 or lenet5, but is $model" >&2; exit 2 ;;
+esac
+
+ours() { # NAME ARGUMENTS...
+  local name=$1
+  shift
+  mpirun --quiet --oversubscribe --bind-to none -n 2 "$srq" bench step --model "$root/experiments/models/$model.cfg" --batch "$batch" \
+    --bits "$bits" --seconds "$seconds" --json "$@" > "$work/one.json"
+  python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(sys.argv[2], d["images_per_second"], d["memory"]["resident_all_ranks"]/1e6)' "$work/one.json" "$name"
+}
+theirs() { # NAME MODE STEPS FLAGS...
+  local name=$1 mode=$2 count=$3
+  shift 3
+  OMP_NUM_THREADS=2 /usr/bin/python3 "$torch" --model "$model" --mode "$mode" --batch "$batch" --threads 2 --bits "$bits" --steps "$count" "$@" |
+    python3 -c 'import json,sys; d=json.load(sys.stdin); print(sys.argv[1], d["images_per_s"], d["peak_rss_mb"]*1.048576)' "$name"
+}
+{
+  for _ in $(seq "$rounds"); do
+    for v in $shards; do ours "srq-full-V$v" --shards "$v"; done
+    theirs torch-float32-bf16 float32 "$steps" $fast
+    ours srq-argmax --estimator argmax --shards "${shards%% *}"
+    theirs torch-lsq-bf16 lsq "$steps" $fast
+    ours srq-lsq --method lsq --shards "${shards%% *}"
+    theirs torch-float32 float32 "$steps"
+    ours srq-float32 --method float32 --shards "${shards%% *}"
+    theirs torch-lsq lsq "$steps"
+  done
+  [ "$model" = lenet5 ] || theirs torch-srq srq 1
+} | tee "$work/rows" >&2
+python3 - "$work/rows" << 'EOF'
+import statistics, sys
+rates, memory = {}, {}
+for line in open(sys.argv[1]):
+    name, rate, bytes_ = line.split()
+    rates.setdefault(name, []).append(float(rate))
+    memory.setdefault(name, []).append(float(bytes_))
+print("| | images/s, median | least..most | resident, MB |\n|---|---|---|---|")
+for name, r in rates.items():
+    print(f"| {name} | {statistics.median(r):.1f} | {min(r):.1f}..{max(r):.1f} | {statistics.median(memory[name]):.0f} |")
+ours = [n for n in rates if n.startswith("srq")]
+theirs = [n for n in rates if n.startswith("torch")]
+print("\nMedian of the ratios of a round:\n\n| | " + " | ".join(theirs) + " |\n|---" * 1 + "|---" * len(theirs) + "|")
+for o in ours:
+    print(f"| {o} | " + " | ".join(f"{statistics.median(a / b for a, b in zip(rates[o], rates[t] * (len(rates[o]) if len(rates[t]) == 1 else 1))):.2f}" for t in theirs) + " |")
+EOF
