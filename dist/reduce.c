@@ -21,7 +21,7 @@ struct srq_reduce {
     int all;
     size_t *begin;   /* [ranks + 1]: slices of the vector */
     float *incoming; /* [all - own][slice] */
-    int *gather_counts, *gather_offsets;
+    size_t *borders; /* [ranks + 1]: of a gather */
     MPI_Request *requests;
 };
 
@@ -45,9 +45,8 @@ static srq_status allocate(srq_reduce *r)
     const size_t incoming = ((size_t)r->all * widest * sizeof(float) + 63) / 64 * 64 + 64;
     r->incoming = aligned_alloc(64, incoming);
     r->requests = calloc((size_t)r->all + ranks * SRQ_TREE_NODES_MAX, sizeof(MPI_Request));
-    r->gather_counts = calloc(ranks, sizeof(int));
-    r->gather_offsets = calloc(ranks, sizeof(int));
-    bool whole = r->incoming && r->requests && r->gather_counts && r->gather_offsets;
+    r->borders = calloc(ranks + 1, sizeof *r->borders);
+    bool whole = r->incoming && r->requests && r->borders;
     for (int i = 0; i < r->node_room; i++) {
         r->nodes[i] = aligned_alloc(64, bytes);
         if (r->nodes[i])
@@ -125,8 +124,7 @@ void srq_reduce_destroy(srq_reduce **reduce)
     free(r->left);
     free(r->incoming);
     free(r->requests);
-    free(r->gather_counts);
-    free(r->gather_offsets);
+    free(r->borders);
     free(r);
     *reduce = NULL;
 }
@@ -215,13 +213,10 @@ void srq_reduce_join(const srq_reduce *r, float *vector)
 
 void srq_reduce_gather(const srq_reduce *r, double *values, int width)
 {
-    if (r->ranks == 1) return;
     for (int i = 0; i < r->ranks; i++) {
         long first, last;
         srq_tree_range(r->shards, r->ranks, i, &first, &last);
-        r->gather_counts[i] = (int)(last - first) * width;
-        r->gather_offsets[i] = (int)first * width;
+        r->borders[i + 1] = (size_t)last * (size_t)width;
     }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, r->gather_counts, r->gather_offsets, MPI_DOUBLE,
-                   srq_comm_mpi(r->comm));
+    srq_comm_gather(r->comm, values, r->borders, sizeof *values);
 }
