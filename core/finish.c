@@ -11,10 +11,18 @@ typedef struct unit {
     size_t slot;   /* of its first slot */
 } unit;
 
+/* Layers [first, last), units [first_unit, last_unit). */
+typedef struct group {
+    int first, last;
+    int first_unit, last_unit;
+    size_t begin, end; /* in the vector */
+} group;
+
 struct srq_finish {
     srq_graph *graph;
-    int unit_count;
-    unit *units; /* in the order of the vector */
+    int unit_count, group_count;
+    unit *units;   /* in the order of the vector */
+    group *groups; /* from its end */
     size_t slot_count;
 };
 
@@ -44,7 +52,21 @@ static void add_units(srq_finish *f, const srq_layer *layer)
     }
 }
 
-srq_status srq_finish_create(srq_graph *graph, srq_finish **out)
+/* The group that ends with layer last - 1: as many layers before it as make `bytes`. */
+static void add_group(srq_finish *f, int last, size_t bytes)
+{
+    const group *before = f->group_count ? &f->groups[f->group_count - 1] : NULL;
+    group *g = &f->groups[f->group_count++];
+    g->last = g->first = last;
+    g->end = g->begin = before ? before->begin : srq_graph_size(f->graph);
+    g->last_unit = g->first_unit = before ? before->first_unit : f->unit_count;
+    while (g->first > 0 && (g->end - g->begin) * sizeof(float) < bytes)
+        g->begin = srq_graph_layer(f->graph, --g->first)->offset;
+    if (g->begin == 0) g->first = 0; /* layers without parameters make no group */
+    while (g->first_unit > 0 && f->units[g->first_unit - 1].offset >= g->begin) g->first_unit--;
+}
+
+srq_status srq_finish_create(srq_graph *graph, size_t bytes, srq_finish **out)
 {
     srq_finish *f = calloc(1, sizeof *f);
     if (!f) return srq_fail_memory(sizeof *f, "the end of a step");
@@ -53,12 +75,18 @@ srq_status srq_finish_create(srq_graph *graph, srq_finish **out)
     for (int i = 0; i < srq_graph_layer_count(graph); i++)
         if (srq_graph_layer(graph, i)->weight >= 0) units += (size_t)units_of(graph, srq_graph_layer(graph, i));
     f->units = calloc(units, sizeof *f->units);
-    if (!f->units) {
+    f->groups = calloc((size_t)srq_graph_layer_count(graph), sizeof *f->groups);
+    if (!f->units || !f->groups) {
         srq_finish_destroy(&f);
         return srq_fail_memory(units * sizeof *f->units, "the end of a step");
     }
     for (int i = 0; i < srq_graph_layer_count(graph); i++)
         if (srq_graph_layer(graph, i)->weight >= 0) add_units(f, srq_graph_layer(graph, i));
+    int last = srq_graph_layer_count(graph);
+    while (last > 0) {
+        add_group(f, last, bytes > 0 ? bytes : 1);
+        last = f->groups[f->group_count - 1].first;
+    }
     *out = f;
     return SRQ_OK;
 }
@@ -67,52 +95,76 @@ void srq_finish_destroy(srq_finish **finish)
 {
     if (!*finish) return;
     free((*finish)->units);
+    free((*finish)->groups);
     free(*finish);
     *finish = NULL;
 }
 
+int srq_finish_group_count(const srq_finish *f)
+{
+    return f->group_count;
+}
+
+size_t srq_finish_begin(const srq_finish *f, int index)
+{
+    return f->groups[index].begin;
+}
+
+size_t srq_finish_end(const srq_finish *f, int index)
+{
+    return f->groups[index].end;
+}
+
 /* The first unit at or behind the even border of `part`. */
-static int first_unit(const srq_finish *f, int part, int parts)
+static int first_unit(const srq_finish *f, const group *g, int part, int parts)
 {
-    const size_t border = (size_t)((double)srq_graph_size(f->graph) * part / parts);
-    int u = 0;
-    while (u < f->unit_count && (part == parts || f->units[u].offset < border)) u++;
-    return part == 0 ? 0 : u;
+    const size_t border = g->begin + (size_t)((double)(g->end - g->begin) * part / parts);
+    int u = g->first_unit;
+    while (u < g->last_unit && (part == parts || f->units[u].offset < border)) u++;
+    return part == 0 ? g->first_unit : u;
 }
 
-size_t srq_finish_slice(const srq_finish *f, int part, int parts)
+size_t srq_finish_slice(const srq_finish *f, int index, int part, int parts)
 {
-    const int u = first_unit(f, part, parts);
-    if (part == 0) return 0;
-    return part == parts || u == f->unit_count ? srq_graph_size(f->graph) : f->units[u].offset;
+    const group *g = &f->groups[index];
+    const int u = first_unit(f, g, part, parts);
+    if (part == 0) return g->begin;
+    return part == parts || u == g->last_unit ? g->end : f->units[u].offset;
 }
 
-size_t srq_finish_slots(const srq_finish *f, int part, int parts)
+size_t srq_finish_slots(const srq_finish *f, int index, int part, int parts)
 {
-    const int u = first_unit(f, part, parts);
+    const int u = first_unit(f, &f->groups[index], part, parts);
     return u == f->unit_count ? f->slot_count : f->units[u].slot;
 }
 
-void srq_finish_unpack(const srq_finish *f, float *gradient)
+size_t srq_finish_slot_count(const srq_finish *f)
 {
-    for (int i = 0; i < srq_graph_layer_count(f->graph); i++) {
+    return f->slot_count;
+}
+
+void srq_finish_unpack(const srq_finish *f, int index, float *gradient)
+{
+    for (int i = f->groups[index].first; i < f->groups[index].last; i++) {
         const srq_layer *layer = srq_graph_layer(f->graph, i);
         if (layer->weight < 0) continue;
         layer->op->unpack(layer, gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
     }
 }
 
-void srq_finish_run(srq_finish *f, float *gradient, int part, int parts, double *slots)
+void srq_finish_run(srq_finish *f, float *gradient, int index, int part, int parts, double *slots)
 {
+    const group *g = &f->groups[index];
     const srq_vector *vector = srq_graph_vector(f->graph);
     const srq_pass *pass = srq_graph_pass(f->graph);
-    for (int i = first_unit(f, part, parts); i < first_unit(f, part + 1, parts); i++) {
+    const int end = first_unit(f, g, part + 1, parts);
+    for (int i = first_unit(f, g, part, parts); i < end; i++) {
         const unit *u = &f->units[i];
         double *own = slots + u->slot;
-        float *g = gradient + u->offset;
+        float *dw = gradient + u->offset;
         memset(own, 0, unit_slots(u->layer) * sizeof *own);
-        u->layer->op->finish_unit(u->layer, pass, u->begin, u->end, g, own + OWN);
-        own[BAD] = vector->finite(u->end - u->begin, g) ? 0 : 1;
+        u->layer->op->finish_unit(u->layer, pass, u->begin, u->end, dw, own + OWN);
+        own[BAD] = vector->finite(u->end - u->begin, dw) ? 0 : 1;
     }
 }
 

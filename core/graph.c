@@ -1,5 +1,6 @@
 #include "core/graph.h"
 
+#include "core/memory.h"
 #include "core/ops/chain.h"
 #include "core/ops/softmax_loss.h"
 #include "core/ops/weighted.h"
@@ -237,6 +238,7 @@ static srq_status create_layer(srq_graph *graph, int index)
     const srq_layer_spec *spec = &graph->spec->layers[index];
     *layer = (srq_layer){.spec = spec,
                          .index = index,
+                         .offset = graph->size,
                          .input_count = spec->input_count,
                          .alpha = -1,
                          .sigma = -1,
@@ -394,7 +396,7 @@ static srq_status plan_memory(srq_graph *graph)
     srq_status status = srq_plan_buffers(buffers, graph->request_count, &graph->memory_size);
     if (status == SRQ_OK) {
         /* One line more than planned: reading a whole vector at the end of a buffer stays inside. */
-        graph->memory = aligned_alloc(64, graph->memory_size + 64);
+        graph->memory = srq_memory(graph->memory_size + 64);
         if (!graph->memory)
             status = srq_fail_memory(graph->memory_size, "activations");
         else
@@ -447,10 +449,9 @@ static srq_status build(srq_graph *graph)
     SRQ_TRY(plan_memory(graph));
     connect_gradients(graph);
     SRQ_TRY(check_used(graph));
-    size_t bytes = graph->size ? graph->size * sizeof(float) : 64;
-    graph->values = aligned_alloc(64, bytes);
+    const size_t bytes = graph->size * sizeof(float);
+    graph->values = srq_memory_zeros(bytes);
     if (!graph->values) return srq_fail_memory(bytes, "the parameters");
-    memset(graph->values, 0, bytes);
     return SRQ_OK;
 }
 
@@ -698,7 +699,15 @@ static void backward(srq_graph *graph)
         else
             layer->op->backward(layer, &graph->pass);
         if (layer->weight < 0) srq_pass_done(&graph->pass, layer, SRQ_PHASE_BACKWARD);
+        /* Chains run with their last layer, so what layers behind this one have is there as well. */
+        if (graph->pass.ready) graph->pass.ready(graph->pass.ready_context, layer->offset);
     }
+}
+
+void srq_graph_on_ready(srq_graph *graph, void (*ready)(void *context, size_t offset), void *context)
+{
+    graph->pass.ready = ready;
+    graph->pass.ready_context = context;
 }
 
 /* A forward pass of n images in which quantizers take their step sizes from what they see: as in evaluation, but

@@ -87,6 +87,9 @@ srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step);
  * the first layer that met an infinity or NaN. */
 int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, int batch, float *gradient,
                     srq_metrics *metrics);
+/* In the backward passes to come, `ready` is told from which offset on the vector of gradients is final, layer after
+ * layer from the last to the first; NULL: nobody is. */
+void srq_graph_on_ready(srq_graph *graph, void (*ready)(void *context, size_t offset), void *context);
 /* Forward of n images in evaluation mode; the same answer as above. */
 int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metrics *metrics);
 

@@ -1,8 +1,9 @@
 #include "core/optimizer.h"
 
+#include "core/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct srq_optimizer {
     srq_optimizer_options options;
@@ -37,12 +38,11 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
     o->state_count = options->method == SRQ_ADAM ? 2 : 1;
     const size_t bytes = srq_graph_size(graph) * sizeof(float);
     for (int i = 0; i < o->state_count; i++) {
-        o->state[i] = aligned_alloc(64, bytes ? bytes : 64);
+        o->state[i] = srq_memory_zeros(bytes);
         if (!o->state[i]) {
             srq_optimizer_destroy(&o);
             return srq_fail_memory(bytes, "the optimizer's state");
         }
-        memset(o->state[i], 0, bytes);
     }
     *out = o;
     return SRQ_OK;
@@ -107,8 +107,17 @@ static void update_weights(srq_optimizer *o, const srq_vector *vector, const srq
     if (first < last) update(o, vector, p, first, last - first, values + first, gradient + first, factor);
 }
 
-void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradient, size_t begin, size_t end,
-                        double factor)
+void srq_optimizer_step_weights(srq_optimizer *o, srq_graph *graph, const float *gradient, size_t begin, size_t end,
+                                double factor)
+{
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (p->kind == SRQ_PARAMETER_WEIGHT)
+            update_weights(o, srq_graph_vector(graph), p, srq_graph_values(graph), gradient, begin, end, factor);
+    }
+}
+
+void srq_optimizer_step_others(srq_optimizer *o, srq_graph *graph, const float *gradient, double factor)
 {
     float *values = srq_graph_values(graph);
     const srq_vector *vector = srq_graph_vector(graph);
@@ -120,12 +129,16 @@ void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradien
             for (size_t k = 0; k < p->count; k++) value[k] += p->momentum * (g[k] - value[k]);
         else if (p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA)
             update_logarithm(o, vector, p, value, g, factor);
-        else if (p->kind == SRQ_PARAMETER_WEIGHT)
-            update_weights(o, vector, p, values, gradient, begin, end, factor);
-        else
+        else if (p->kind != SRQ_PARAMETER_WEIGHT)
             update(o, vector, p, p->offset, p->count, value, g, factor);
     }
     o->steps++;
+}
+
+void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradient, double factor)
+{
+    srq_optimizer_step_weights(o, graph, gradient, 0, srq_graph_size(graph), factor);
+    srq_optimizer_step_others(o, graph, gradient, factor);
 }
 
 long srq_optimizer_steps(const srq_optimizer *optimizer)

@@ -39,11 +39,15 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
                                 srq_optimizer **optimizer);
 void srq_optimizer_destroy(srq_optimizer **optimizer);
 
-/* One step: of weights, those in [begin, end) of the vector; of everything else, all. Changes the graph's values by
- * `gradient` with every rate times `factor`. alpha and sigma move as logarithms, v <- v e^(-d), so they stay positive;
- * d is cut to [-1, 1]. Statistics move towards the batch's. Call srq_graph_prepare afterwards. */
-void srq_optimizer_step(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, size_t begin, size_t end,
-                        double factor);
+/* One step: changes the graph's values by `gradient` with every rate times `factor`. alpha and sigma move as
+ * logarithms, v <- v e^(-d), so they stay positive; d is cut to [-1, 1]. Statistics move towards the batch's. Call
+ * srq_graph_prepare afterwards. */
+void srq_optimizer_step(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
+/* The same in parts: weights in [begin, end) of the vector, as often as needed; then everything that is no weight,
+ * which ends the step. */
+void srq_optimizer_step_weights(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, size_t begin,
+                                size_t end, double factor);
+void srq_optimizer_step_others(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
 
 /* What a checkpoint must hold: the number of steps taken and the state vectors, laid out as the graph's values. */
 long srq_optimizer_steps(const srq_optimizer *optimizer);

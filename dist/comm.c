@@ -1,8 +1,9 @@
 #include "dist/comm.h"
 
-#include "dist/comm_mpi.h"
+#include "dist/watch.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +12,37 @@ struct srq_comm {
     MPI_Comm world;
     int rank, size;
     int *counts, *offsets; /* [size]: of a gather */
+    srq_watch *watch;      /* NULL without MPI */
 };
 
 MPI_Comm srq_comm_mpi(const srq_comm *comm)
 {
     return comm->world;
+}
+
+void srq_comm_wait(const srq_comm *comm, int count, MPI_Request *requests, const char *what, int index)
+{
+    srq_watch_wait(comm->watch, count, requests, what, index);
+}
+
+static void wait_for(const srq_comm *comm, MPI_Request request, const char *what)
+{
+    srq_comm_wait(comm, 1, &request, what, 0);
+}
+
+/* What MPI itself cannot do: mostly a connection that broke. Nothing can be agreed any more. */
+static void failed(MPI_Comm *world, int *code, ...)
+{
+    char text[MPI_MAX_ERROR_STRING] = "", host[MPI_MAX_PROCESSOR_NAME] = "";
+    int length, rank = -1;
+    MPI_Error_string(*code, text, &length);
+    MPI_Get_processor_name(host, &length);
+    MPI_Comm_rank(*world, &rank);
+    fprintf(stderr,
+            "srq: rank %d (host %s): MPI reports \"%s\": a rank or the connection to it is lost. The job ends here; a "
+            "training's last checkpoint is kept: go on with `--resume auto`\n",
+            rank, host, text);
+    MPI_Abort(*world, SRQ_ERROR_RUN);
 }
 
 static int number_from_environment(const char *name)
@@ -60,11 +87,16 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
             return srq_fail(SRQ_ERROR_RUN, "MPI could not be started; look at the messages above");
         }
         comm->mpi = true;
+        MPI_Errhandler handler;
+        MPI_Comm_create_errhandler(failed, &handler);
+        MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler); /* inherited by what is made from it */
+        MPI_Errhandler_free(&handler);
         MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
         MPI_Comm_rank(comm->world, &comm->rank);
         MPI_Comm_size(comm->world, &comm->size);
     }
     *out = comm;
+    if (comm->mpi) SRQ_TRY(srq_watch_create(comm->world, &comm->watch));
     comm->counts = calloc((size_t)comm->size, sizeof *comm->counts);
     comm->offsets = calloc((size_t)comm->size, sizeof *comm->offsets);
     if (!comm->counts || !comm->offsets) return srq_fail_memory((size_t)comm->size * 8, "the communicator");
@@ -75,6 +107,7 @@ void srq_comm_destroy(srq_comm **comm)
 {
     if (!*comm) return;
     if ((*comm)->mpi) {
+        srq_watch_destroy(&(*comm)->watch);
         MPI_Comm_free(&(*comm)->world);
         MPI_Finalize();
     }
@@ -101,11 +134,14 @@ srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
         int status, rank;
     } mine = {(int)status, comm->rank}, worst;
     /* MAXLOC gives the lowest rank among equals. */
-    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
+    MPI_Request request;
+    MPI_Iallreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world, &request);
+    wait_for(comm, request, "an agreement of all ranks");
     if (worst.status == SRQ_OK) return SRQ_OK;
     char message[SRQ_MESSAGE_SIZE] = "";
     if (comm->rank == worst.rank) strncpy(message, srq_message(), sizeof message - 1);
-    MPI_Bcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm->world);
+    MPI_Ibcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm->world, &request);
+    wait_for(comm, request, "a message");
     return srq_fail((srq_status)worst.status, "%s", message);
 }
 
@@ -115,7 +151,9 @@ void srq_comm_share(const srq_comm *comm, void *data, size_t bytes)
     /* MPI counts are ints: in pieces. */
     for (char *at = data; bytes > 0;) {
         int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
-        MPI_Bcast(at, piece, MPI_BYTE, 0, comm->world);
+        MPI_Request request;
+        MPI_Ibcast(at, piece, MPI_BYTE, 0, comm->world, &request);
+        wait_for(comm, request, "data from rank 0");
         at += piece;
         bytes -= (size_t)piece;
     }
@@ -123,7 +161,10 @@ void srq_comm_share(const srq_comm *comm, void *data, size_t bytes)
 
 void srq_comm_sum(const srq_comm *comm, double *values, int count)
 {
-    if (comm->size > 1) MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world);
+    if (comm->size == 1) return;
+    MPI_Request request;
+    MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world, &request);
+    wait_for(comm, request, "a sum over ranks");
 }
 
 void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size)
@@ -133,13 +174,33 @@ void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size
         comm->counts[r] = (int)(begin[r + 1] - begin[r]);
         comm->offsets[r] = (int)begin[r];
     }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets,
-                   size == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT, comm->world);
+    MPI_Request request;
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets,
+                    size == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT, comm->world, &request);
+    wait_for(comm, request, "values of every rank");
 }
 
 void srq_comm_barrier(const srq_comm *comm)
 {
-    if (comm->size > 1) MPI_Barrier(comm->world);
+    if (comm->size == 1) return;
+    MPI_Request request;
+    MPI_Ibarrier(comm->world, &request);
+    wait_for(comm, request, "all ranks");
+}
+
+void srq_comm_watch(srq_comm *comm, double warn, double end, srq_tell tell, void *context)
+{
+    if (comm->watch) srq_watch_set(comm->watch, warn, end, tell, context);
+}
+
+void srq_comm_mark(srq_comm *comm, long step)
+{
+    if (comm->watch) srq_watch_mark(comm->watch, step);
+}
+
+const char *srq_comm_host(const srq_comm *comm, int rank)
+{
+    return comm->watch ? srq_watch_host(comm->watch, rank) : "localhost";
 }
 
 void srq_comm_version(char *text, size_t size)

@@ -33,6 +33,18 @@ void srq_comm_sum(const srq_comm *comm, double *values, int count);
  * begin has an entry more than there are ranks. */
 void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size);
 
+/* Says something about the job that must not wait: `final` if the job ends right after it. */
+typedef void (*srq_tell)(void *context, const char *text, bool final);
+/* From now on, a rank that waits longer than `warn` seconds for others has the lowest of those that wait say so, naming
+ * the ranks that have not arrived; after `end` seconds (0: never) it says so once more and the job ends with exit
+ * status
+ * 4. warn = 0 turns the watch off. `tell` is called on the rank that speaks. */
+void srq_comm_watch(srq_comm *comm, double warn, double end, srq_tell tell, void *context);
+/* The step that the watch speaks of. */
+void srq_comm_mark(srq_comm *comm, long step);
+/* The name of the host that a rank runs on. */
+const char *srq_comm_host(const srq_comm *comm, int rank);
+
 /* Collective: waits for all. */
 void srq_comm_barrier(const srq_comm *comm);
 

@@ -1,29 +1,67 @@
 #include "dist/reduce.h"
 
+#include "core/memory.h"
 #include "dist/comm_mpi.h"
 #include "dist/tree.h"
+#include "dist/wire.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Two sums that become one. */
+typedef struct joining {
+    int left;     /* nodes[left] += nodes[left + 1] */
+    bool is_root; /* the whole sum, which is never rounded */
+} joining;
+
 struct srq_reduce {
     const srq_comm *comm;
-    long shards, first, last, next; /* this rank's shards, and the one to be pushed */
-    size_t size;
-    srq_reduce_add add;
+    int rank, ranks;
+    srq_reduce_plan plan;
+    size_t *ends, *slices;
+    srq_reduce_range *coarse;
+    long first, last, next; /* this rank's shards, and the one to be pushed */
+
     srq_tree tree;                    /* of this rank's shards so far */
     float *nodes[SRQ_TREE_NODES_MAX]; /* [size] each: sums of tree.nodes, and the leaf after them */
     int node_room;
-    int ranks;
+    size_t ready; /* from here on the leaf is final, and added */
+    joining joinings[SRQ_TREE_NODES_MAX];
+    int joining_count; /* of the leaf */
+    bool leaf_is_root;
+
     int *counts;         /* [ranks]: nodes that each rank is left with */
     srq_tree_node *left; /* [all]: those nodes, in the order of ranks */
     int all;
-    size_t *begin;   /* [ranks + 1]: slices of the vector */
-    float *incoming; /* [all - own][slice] */
-    size_t *borders; /* [ranks + 1]: of a gather */
-    MPI_Request *requests;
+    int started;         /* buckets that were sent */
+    bool posted;         /* what is to be received has been asked for */
+    uint16_t *outgoing;  /* this rank's nodes for the wire, with coarse ranges only */
+    void *incoming;      /* slices of the other ranks' nodes, of all buckets */
+    size_t *incoming_at; /* [buckets]: in units */
+    float *decoded;      /* those of one bucket */
+    MPI_Request *receives, *sends, *joins;
+    int send_count, join_count;
+    int *join_counts, *join_offsets; /* [buckets][ranks] */
 };
+
+static size_t slice_of(const srq_reduce *r, int bucket, int rank)
+{
+    return r->slices[(size_t)bucket * ((size_t)r->ranks + 1) + (size_t)rank];
+}
+
+/* 16-bit numbers on the wire, or floats without coarse ranges. */
+static size_t units_of(const srq_reduce *r, size_t begin, size_t end)
+{
+    return r->plan.coarse_count ? srq_wire_size(begin, end, r->plan.coarse_count, r->coarse) : end - begin;
+}
+
+static size_t unit_size(const srq_reduce *r)
+{
+    return r->plan.coarse_count ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* --- Building */
 
 /* The nodes that the shards [first, last) leave, into `tree`. */
 static void leave_nodes(long shards, long first, long last, srq_tree *tree, int *most)
@@ -36,80 +74,144 @@ static void leave_nodes(long shards, long first, long last, srq_tree *tree, int 
     }
 }
 
-static srq_status allocate(srq_reduce *r)
+static srq_status copy_plan(srq_reduce *r, const srq_reduce_plan *plan)
 {
-    const size_t ranks = (size_t)r->ranks, bytes = (r->size * sizeof(float) + 63) / 64 * 64 + 64;
-    size_t widest = 0;
-    for (int i = 0; i < r->ranks; i++)
-        if (r->begin[i + 1] - r->begin[i] > widest) widest = r->begin[i + 1] - r->begin[i];
-    const size_t incoming = ((size_t)r->all * widest * sizeof(float) + 63) / 64 * 64 + 64;
-    r->incoming = aligned_alloc(64, incoming);
-    r->requests = calloc((size_t)r->all + ranks * SRQ_TREE_NODES_MAX, sizeof(MPI_Request));
-    r->borders = calloc(ranks + 1, sizeof *r->borders);
-    bool whole = r->incoming && r->requests && r->borders;
-    for (int i = 0; i < r->node_room; i++) {
-        r->nodes[i] = aligned_alloc(64, bytes);
-        if (r->nodes[i])
-            memset(r->nodes[i], 0, bytes);
-        else
-            whole = false;
+    r->plan = *plan;
+    if (plan->bucket_count == 0) r->plan.bucket_count = 1;
+    const size_t buckets = (size_t)r->plan.bucket_count, borders = (size_t)r->ranks + 1;
+    r->ends = calloc(buckets + 1, sizeof *r->ends);
+    r->slices = calloc(buckets * borders, sizeof *r->slices);
+    r->coarse = calloc((size_t)plan->coarse_count + 1, sizeof *r->coarse);
+    if (!r->ends || !r->slices || !r->coarse) return srq_fail_memory(buckets * borders * 8, "sums of gradients");
+    if (plan->bucket_count)
+        memcpy(r->ends, plan->ends, (buckets + 1) * sizeof *r->ends);
+    else
+        r->ends[0] = plan->size;
+    if (plan->coarse_count) memcpy(r->coarse, plan->coarse, (size_t)plan->coarse_count * sizeof *r->coarse);
+    if (plan->slices) {
+        memcpy(r->slices, plan->slices, buckets * borders * sizeof *r->slices);
+        return SRQ_OK;
     }
-    return whole ? SRQ_OK : srq_fail_memory(bytes * (size_t)r->node_room + incoming, "sums of gradients");
+    for (size_t b = 0; b < buckets; b++) { /* on cache lines */
+        const size_t begin = r->ends[b + 1], end = r->ends[b], lines = (end - begin + 15) / 16;
+        for (size_t i = 0; i < borders; i++) {
+            const size_t at = begin + lines * i / (size_t)r->ranks * 16;
+            r->slices[b * borders + i] = at < end ? at : end;
+        }
+    }
+    return SRQ_OK;
 }
 
-static srq_status lay_out(srq_reduce *r, const size_t *begin)
+static srq_status lay_out(srq_reduce *r)
 {
     r->counts = calloc((size_t)r->ranks, sizeof *r->counts);
-    r->begin = calloc((size_t)r->ranks + 1, sizeof *r->begin);
     r->left = calloc((size_t)r->ranks * SRQ_TREE_NODES_MAX, sizeof *r->left);
-    if (!r->counts || !r->begin || !r->left) return srq_fail_memory(sizeof *r->left, "sums of gradients");
-    const size_t lines = (r->size + 15) / 16; /* slices end on cache lines */
+    if (!r->counts || !r->left) return srq_fail_memory(sizeof *r->left, "sums of gradients");
     for (int i = 0; i < r->ranks; i++) {
         long first, last;
         int most = 0;
         srq_tree tree;
-        srq_tree_range(r->shards, r->ranks, i, &first, &last);
-        leave_nodes(r->shards, first, last, &tree, &most);
+        srq_tree_range(r->plan.shards, r->ranks, i, &first, &last);
+        leave_nodes(r->plan.shards, first, last, &tree, &most);
         memcpy(r->left + r->all, tree.nodes, (size_t)tree.count * sizeof *tree.nodes);
         r->counts[i] = tree.count;
         r->all += tree.count;
-        size_t end = begin ? begin[i + 1] : lines * (size_t)(i + 1) / (size_t)r->ranks * 16;
-        r->begin[i + 1] = end < r->size ? end : r->size;
-        if (i == srq_comm_rank(r->comm)) {
-            r->first = first;
-            r->last = last;
-            r->node_room = most;
-        }
+        if (i != r->rank) continue;
+        r->first = first;
+        r->last = last;
+        r->node_room = most;
     }
-    return allocate(r);
+    return SRQ_OK;
 }
 
-srq_status srq_reduce_create(const srq_comm *comm, long shards, size_t size, const size_t *begin, srq_reduce_add add,
-                             srq_reduce **out)
+/* Room for what arrives, for all buckets at once. */
+static srq_status make_room(srq_reduce *r)
 {
-    if (srq_comm_size(comm) > shards)
+    const size_t others = (size_t)(r->all - r->counts[r->rank]), own = (size_t)r->counts[r->rank];
+    const size_t buckets = (size_t)r->plan.bucket_count, ranks = (size_t)r->ranks;
+    size_t arriving = 0, leaving = 0, widest = 0;
+    r->incoming_at = calloc(buckets, sizeof *r->incoming_at);
+    r->join_counts = calloc(buckets * ranks, sizeof *r->join_counts);
+    r->join_offsets = calloc(buckets * ranks, sizeof *r->join_offsets);
+    r->receives = calloc(buckets * others + 1, sizeof(MPI_Request));
+    r->sends = calloc(buckets * own * ranks + 1, sizeof(MPI_Request));
+    r->joins = calloc(buckets, sizeof(MPI_Request));
+    if (!r->incoming_at || !r->join_counts || !r->join_offsets || !r->receives || !r->sends || !r->joins)
+        return srq_fail_memory(buckets * ranks * sizeof(MPI_Request), "sums of gradients");
+    for (int b = 0; b < r->plan.bucket_count; b++) {
+        const size_t begin = slice_of(r, b, r->rank), end = slice_of(r, b, r->rank + 1);
+        r->incoming_at[b] = arriving;
+        arriving += others * units_of(r, begin, end);
+        leaving += own * units_of(r, r->ends[b + 1], r->ends[b]);
+        if (end - begin > widest) widest = end - begin;
+        for (int i = 0; i < r->ranks; i++) {
+            r->join_offsets[b * r->ranks + i] = (int)slice_of(r, b, i);
+            r->join_counts[b * r->ranks + i] = (int)(slice_of(r, b, i + 1) - slice_of(r, b, i));
+        }
+    }
+    if (r->ranks == 1) return SRQ_OK;
+    r->incoming = srq_memory(arriving * unit_size(r));
+    if (!r->incoming) return srq_fail_memory(arriving * unit_size(r), "sums of gradients");
+    if (!r->plan.coarse_count) return SRQ_OK;
+    r->outgoing = srq_memory(leaving * unit_size(r));
+    r->decoded = srq_memory(others * widest * sizeof(float));
+    return r->outgoing && r->decoded ? SRQ_OK : srq_fail_memory(leaving * unit_size(r), "sums of gradients");
+}
+
+static srq_status build(srq_reduce *r, const srq_reduce_plan *plan)
+{
+    SRQ_TRY(copy_plan(r, plan));
+    SRQ_TRY(lay_out(r));
+    SRQ_TRY(make_room(r));
+    for (int i = 0; i < r->node_room; i++) {
+        r->nodes[i] = srq_memory_zeros(plan->size * sizeof(float));
+        if (!r->nodes[i]) return srq_fail_memory(plan->size * sizeof(float), "sums of gradients");
+    }
+    return SRQ_OK;
+}
+
+/* The sums that the leaf to come will complete. */
+static void begin_leaf(srq_reduce *r)
+{
+    srq_tree tree = r->tree;
+    r->ready = r->plan.size;
+    r->joining_count = 0;
+    srq_tree_push(&tree, (srq_tree_node){.level = 0, .index = r->next});
+    r->leaf_is_root = 1L << tree.nodes[tree.count - 1].level >= r->plan.shards;
+    while (srq_tree_join(&tree))
+        r->joinings[r->joining_count++] =
+            (joining){.left = tree.count - 1, .is_root = 1L << tree.nodes[tree.count - 1].level >= r->plan.shards};
+}
+
+static void begin_step(srq_reduce *r)
+{
+    srq_tree_create(&r->tree, r->plan.shards);
+    r->next = r->first;
+    begin_leaf(r);
+}
+
+srq_status srq_reduce_create(const srq_comm *comm, const srq_reduce_plan *plan, srq_reduce **out)
+{
+    if (srq_comm_size(comm) > plan->shards)
         return srq_fail(
             SRQ_ERROR_USAGE,
             "%d ranks but train.shards = %ld: a rank without a shard has nothing to do; start at most %ld ranks, "
             "or raise train.shards (which changes the result)",
-            srq_comm_size(comm), shards, shards);
-    if (size > INT_MAX)
-        return srq_fail(SRQ_ERROR_USAGE, "%zu parameters: at most %d can be summed; make the model smaller", size,
-                        INT_MAX);
+            srq_comm_size(comm), plan->shards, plan->shards);
+    if (plan->size > INT_MAX / 2)
+        return srq_fail(SRQ_ERROR_USAGE, "%zu parameters: at most %d can be summed; make the model smaller", plan->size,
+                        INT_MAX / 2);
     srq_reduce *r = calloc(1, sizeof *r);
     if (!r) return srq_fail_memory(sizeof *r, "sums of gradients");
     r->comm = comm;
-    r->shards = shards;
-    r->size = size;
-    r->add = add;
+    r->rank = srq_comm_rank(comm);
     r->ranks = srq_comm_size(comm);
-    srq_status status = lay_out(r, begin);
+    srq_status status = build(r, plan);
     if (status != SRQ_OK) {
         srq_reduce_destroy(&r);
         return status;
     }
-    srq_tree_create(&r->tree, shards);
-    r->next = r->first;
+    begin_step(r);
     *out = r;
     return SRQ_OK;
 }
@@ -119,20 +221,33 @@ void srq_reduce_destroy(srq_reduce **reduce)
     srq_reduce *r = *reduce;
     if (!r) return;
     for (int i = 0; i < SRQ_TREE_NODES_MAX; i++) free(r->nodes[i]);
+    free(r->ends);
+    free(r->slices);
+    free(r->coarse);
     free(r->counts);
-    free(r->begin);
     free(r->left);
+    free(r->outgoing);
     free(r->incoming);
-    free(r->requests);
-    free(r->borders);
+    free(r->incoming_at);
+    free(r->decoded);
+    free(r->receives);
+    free(r->sends);
+    free(r->joins);
+    free(r->join_counts);
+    free(r->join_offsets);
     free(r);
     *reduce = NULL;
 }
 
-void srq_reduce_range(const srq_reduce *reduce, long *first, long *last)
+void srq_reduce_shards(const srq_reduce *reduce, long *first, long *last)
 {
     *first = reduce->first;
     *last = reduce->last;
+}
+
+int srq_reduce_bucket_count(const srq_reduce *reduce)
+{
+    return reduce->plan.bucket_count;
 }
 
 float *srq_reduce_leaf(srq_reduce *reduce)
@@ -140,83 +255,187 @@ float *srq_reduce_leaf(srq_reduce *reduce)
     return reduce->nodes[reduce->tree.count];
 }
 
-void srq_reduce_push(srq_reduce *r)
+/* --- Exchange */
+
+/* Before the first of the others can send: a message that is expected needs no second copy. */
+static void post_receives(srq_reduce *r)
 {
-    srq_tree_push(&r->tree, (srq_tree_node){.level = 0, .index = r->next++});
-    while (srq_tree_join(&r->tree)) r->add(r->size, r->nodes[r->tree.count - 1], r->nodes[r->tree.count]);
+    int count = 0;
+    for (int b = 0; b < r->plan.bucket_count; b++) {
+        const size_t width = units_of(r, slice_of(r, b, r->rank), slice_of(r, b, r->rank + 1));
+        char *to = (char *)r->incoming + r->incoming_at[b] * unit_size(r);
+        for (int from = 0; from < r->ranks; from++)
+            for (int k = 0; from != r->rank && k < r->counts[from]; k++, to += width * unit_size(r))
+                MPI_Irecv(to, (int)width, r->plan.coarse_count ? MPI_UINT16_T : MPI_FLOAT, from,
+                          b * SRQ_TREE_NODES_MAX + k, srq_comm_mpi(r->comm), &r->receives[count++]);
+    }
+    r->posted = true;
 }
 
-/* Slice `rank` of the sum, from this rank's nodes and the incoming ones, in the order of leaves; into the first node,
- * which has been sent. */
-static void finish_slice(srq_reduce *r, int rank)
+static void send_bucket(srq_reduce *r, int b)
 {
-    const size_t begin = r->begin[rank], width = r->begin[rank + 1] - begin;
-    float *sums[SRQ_TREE_NODES_MAX], *arrived = r->incoming;
+    /* Each rank starts with its right neighbour, so that not all send to rank 0 at once. */
+    uint16_t *room = r->outgoing;
+    for (int k = 0; room && b > 0 && k < r->counts[r->rank]; k++) room += units_of(r, r->ends[b], r->plan.size);
+    for (int i = 1; i < r->ranks; i++) {
+        const int dest = (r->rank + i) % r->ranks;
+        const size_t begin = slice_of(r, b, dest), end = slice_of(r, b, dest + 1), units = units_of(r, begin, end);
+        for (int k = 0; k < r->counts[r->rank]; k++) {
+            const void *from = r->nodes[k] + begin;
+            if (room) {
+                srq_wire_encode(r->nodes[k] + begin, begin, end, r->plan.coarse_count, r->coarse, room);
+                from = room;
+                room += units;
+            }
+            MPI_Isend(from, (int)units, r->plan.coarse_count ? MPI_UINT16_T : MPI_FLOAT, dest,
+                      b * SRQ_TREE_NODES_MAX + k, srq_comm_mpi(r->comm), &r->sends[r->send_count++]);
+        }
+    }
+}
+
+static void start_bucket(srq_reduce *r, int b)
+{
+    if (r->plan.convert)
+        for (int k = 0; k < r->counts[r->rank]; k++) r->plan.convert(r->plan.context, b, r->nodes[k]);
+    if (r->ranks == 1) return;
+    send_bucket(r, b);
+}
+
+/* Messages move only inside of calls of MPI. */
+static void move_messages(srq_reduce *r)
+{
+    int done;
+    if (r->send_count) MPI_Testall(r->send_count, r->sends, &done, MPI_STATUSES_IGNORE);
+}
+
+/* --- Shards */
+
+void srq_reduce_ready(srq_reduce *r, size_t offset)
+{
+    if (r->ranks > 1 && !r->posted) post_receives(r);
+    if (offset < r->ready) {
+        const size_t begin = offset, end = r->ready, n = end - begin;
+        if (r->plan.coarse_count && !r->leaf_is_root)
+            srq_wire_round_ranges(srq_reduce_leaf(r) + begin, begin, end, r->plan.coarse_count, r->coarse);
+        for (int i = 0; i < r->joining_count; i++) {
+            const joining *j = &r->joinings[i];
+            r->plan.add(n, r->nodes[j->left] + begin, r->nodes[j->left + 1] + begin);
+            if (r->plan.coarse_count && !j->is_root)
+                srq_wire_round_ranges(r->nodes[j->left] + begin, begin, end, r->plan.coarse_count, r->coarse);
+        }
+        r->ready = offset;
+    }
+    if (r->next != r->last - 1 || (r->plan.late && offset > 0)) return;
+    while (r->started < r->plan.bucket_count && r->ready <= r->ends[r->started + 1]) start_bucket(r, r->started++);
+    move_messages(r);
+}
+
+void srq_reduce_push(srq_reduce *r)
+{
+    srq_reduce_ready(r, 0);
+    srq_tree_push(&r->tree, (srq_tree_node){.level = 0, .index = r->next++});
+    while (srq_tree_join(&r->tree)) continue;
+    if (r->next < r->last) begin_leaf(r);
+}
+
+/* The slices of the other ranks' nodes of a bucket, in the order of ranks. */
+static float *arrived_slices(srq_reduce *r, int b)
+{
+    const int others = r->all - r->counts[r->rank];
+    const size_t begin = slice_of(r, b, r->rank), end = slice_of(r, b, r->rank + 1), width = end - begin;
+    srq_comm_wait(r->comm, others, r->receives + (size_t)b * (size_t)others, "the gradients of bucket %d", b);
+    if (!r->plan.coarse_count) return (float *)r->incoming + r->incoming_at[b];
+    const uint16_t *from = (const uint16_t *)r->incoming + r->incoming_at[b];
+    const size_t units = units_of(r, begin, end);
+    for (int i = 0; i < others; i++)
+        srq_wire_decode(from + (size_t)i * units, begin, end, r->plan.coarse_count, r->coarse,
+                        r->decoded + (size_t)i * width);
+    return r->decoded;
+}
+
+/* This rank's slice of the sum, from its nodes and the incoming ones, in the order of leaves; into the first node,
+ * which has been sent. */
+static void finish_slice(srq_reduce *r, int b)
+{
+    const size_t begin = slice_of(r, b, r->rank), width = slice_of(r, b, r->rank + 1) - begin;
+    float *sums[SRQ_TREE_NODES_MAX], *arrived = arrived_slices(r, b);
     srq_tree tree;
-    srq_tree_create(&tree, r->shards);
+    srq_tree_create(&tree, r->plan.shards);
     for (int from = 0, node = 0; from < r->ranks; from++)
         for (int k = 0; k < r->counts[from]; k++, node++) {
             srq_tree_push(&tree, r->left[node]);
-            sums[tree.count - 1] = from == rank ? r->nodes[k] + begin : arrived;
-            if (from != rank) arrived += width;
-            while (srq_tree_join(&tree)) r->add(width, sums[tree.count - 1], sums[tree.count]);
+            sums[tree.count - 1] = from == r->rank ? r->nodes[k] + begin : arrived;
+            if (from != r->rank) arrived += width;
+            while (srq_tree_join(&tree)) {
+                float *sum = sums[tree.count - 1];
+                r->plan.add(width, sum, sums[tree.count]);
+                if (r->plan.coarse_count && 1L << tree.nodes[tree.count - 1].level < r->plan.shards)
+                    srq_wire_round_ranges(sum, begin, begin + width, r->plan.coarse_count, r->coarse);
+            }
         }
     if (sums[0] != r->nodes[0] + begin) memcpy(r->nodes[0] + begin, sums[0], width * sizeof(float));
 }
 
-static void exchange_slices(srq_reduce *r, int rank)
+float *srq_reduce_finish(srq_reduce *r, int bucket)
 {
-    MPI_Comm world = srq_comm_mpi(r->comm);
-    const size_t width = r->begin[rank + 1] - r->begin[rank];
-    int count = 0;
-    float *to = r->incoming;
-    for (int from = 0; from < r->ranks; from++)
-        for (int k = 0; from != rank && k < r->counts[from]; k++, to += width)
-            MPI_Irecv(to, (int)width, MPI_FLOAT, from, k, world, &r->requests[count++]);
-    /* Each rank starts with its right neighbour, so that not all send to rank 0 at once. */
-    for (int i = 1; i < r->ranks; i++) {
-        int dest = (rank + i) % r->ranks;
-        for (int k = 0; k < r->counts[rank]; k++)
-            MPI_Isend(r->nodes[k] + r->begin[dest], (int)(r->begin[dest + 1] - r->begin[dest]), MPI_FLOAT, dest, k,
-                      world, &r->requests[count++]);
-    }
-    MPI_Waitall(count, r->requests, MPI_STATUSES_IGNORE);
-}
-
-void srq_reduce_convert(srq_reduce *r, void (*convert)(const void *context, float *vector), const void *context)
-{
-    for (int i = 0; i < r->tree.count; i++) convert(context, r->nodes[i]);
-}
-
-float *srq_reduce_scatter(srq_reduce *r)
-{
-    r->tree.count = 0;
-    r->next = r->first;
-    if (r->ranks == 1) return r->nodes[0];
-    const int rank = srq_comm_rank(r->comm);
-    exchange_slices(r, rank);
-    finish_slice(r, rank);
+    if (r->ranks > 1) finish_slice(r, bucket);
+    if (bucket < r->plan.bucket_count - 1) return r->nodes[0];
+    /* The last one: what was sent has been taken, and the next step can begin. */
+    srq_comm_wait(r->comm, r->send_count, r->sends, "gradients to be taken", 0);
+    r->send_count = 0;
+    r->started = 0;
+    r->posted = false;
+    begin_step(r);
     return r->nodes[0];
 }
 
+/* --- Joining slices */
+
+void srq_reduce_join_start(srq_reduce *r, int b, float *vector)
+{
+    if (r->ranks == 1) return;
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, vector, r->join_counts + b * r->ranks,
+                    r->join_offsets + b * r->ranks, MPI_FLOAT, srq_comm_mpi(r->comm), &r->joins[r->join_count++]);
+}
+
+void srq_reduce_join_wait(srq_reduce *r)
+{
+    if (r->join_count) srq_comm_wait(r->comm, r->join_count, r->joins, "new weights", 0);
+    r->join_count = 0;
+}
+
+void srq_reduce_join(srq_reduce *r, float *vector)
+{
+    for (int b = 0; b < r->plan.bucket_count; b++) srq_reduce_join_start(r, b, vector);
+    srq_reduce_join_wait(r);
+}
+
+/* --- Looking into it */
+
 size_t srq_reduce_memory(const srq_reduce *r)
 {
-    const int rank = srq_comm_rank(r->comm);
-    const size_t arriving = (size_t)(r->all - r->counts[rank]) * (r->begin[rank + 1] - r->begin[rank]);
-    return ((size_t)r->node_room * r->size + arriving) * sizeof(float);
-}
-
-void srq_reduce_join(const srq_reduce *r, float *vector)
-{
-    srq_comm_gather(r->comm, vector, r->begin, sizeof *vector);
-}
-
-void srq_reduce_gather(const srq_reduce *r, double *values, int width)
-{
-    for (int i = 0; i < r->ranks; i++) {
-        long first, last;
-        srq_tree_range(r->shards, r->ranks, i, &first, &last);
-        r->borders[i + 1] = (size_t)last * (size_t)width;
+    size_t arriving = 0, leaving = 0;
+    for (int b = 0; b < r->plan.bucket_count; b++) {
+        arriving += units_of(r, slice_of(r, b, r->rank), slice_of(r, b, r->rank + 1));
+        leaving += units_of(r, r->ends[b + 1], r->ends[b]);
     }
-    srq_comm_gather(r->comm, values, r->borders, sizeof *values);
+    arriving *= (size_t)(r->all - r->counts[r->rank]);
+    leaving *= r->outgoing ? (size_t)r->counts[r->rank] : 0;
+    return (size_t)r->node_room * r->plan.size * sizeof(float) + (arriving + leaving) * unit_size(r);
+}
+
+size_t srq_reduce_sum_traffic(const srq_reduce *r)
+{
+    size_t units = 0;
+    for (int b = 0; b < r->plan.bucket_count; b++)
+        for (int i = 0; i < r->ranks; i++)
+            if (i != r->rank) units += units_of(r, slice_of(r, b, i), slice_of(r, b, i + 1));
+    return units * (size_t)r->counts[r->rank] * unit_size(r);
+}
+
+size_t srq_reduce_join_traffic(const srq_reduce *r)
+{
+    size_t floats = 0;
+    for (int b = 0; b < r->plan.bucket_count; b++) floats += slice_of(r, b, r->rank + 1) - slice_of(r, b, r->rank);
+    return floats * (size_t)(r->ranks - 1) * sizeof(float);
 }

@@ -16,10 +16,10 @@
 enum { ROUNDS = 5 };
 
 typedef struct step_options {
-    bool json, layers;
+    bool json, layers, late, coarse;
     const char *model, *engine, *method, *estimator;
     int batch, shards, bits;
-    double seconds;
+    double seconds, bucket_mb;
 } step_options;
 
 typedef struct bench {
@@ -32,7 +32,8 @@ typedef struct bench {
     float *images; /* of this rank's shards, one after another */
     int32_t *labels;
     long steps;
-    double since;                 /* when the last layer was done */
+    double since;                 /* when the last layer was done, less what the stepper did since */
+    double stepper_inside;        /* what it had done in backward passes by then */
     double (*phases)[SRQ_PHASES]; /* [layers]: seconds on this rank since the first round */
     double rounds[ROUNDS];        /* seconds of a step */
     double parts[SRQ_STEP_PARTS]; /* seconds of a step on this rank */
@@ -77,8 +78,10 @@ static void layer_done(void *context, const srq_layer *layer, srq_phase phase)
 {
     bench *b = context;
     const double now = srq_seconds();
-    b->phases[layer->index][phase] += now - b->since;
+    const double inside = b->stepper.seconds[SRQ_STEP_SUM] + b->stepper.seconds[SRQ_STEP_UNPACK];
+    b->phases[layer->index][phase] += now - b->since - (inside - b->stepper_inside);
     b->since = now;
+    b->stepper_inside = inside;
 }
 
 static srq_status build(bench *b)
@@ -174,6 +177,7 @@ static srq_status run(bench *b)
     const long steps = (long)fmax(1, b->options->seconds / ROUNDS / once);
     memset(b->phases, 0, (size_t)srq_graph_layer_count(b->graph) * sizeof *b->phases);
     memset(b->stepper.seconds, 0, sizeof b->stepper.seconds);
+    b->stepper_inside = 0;
     for (int r = 0; r < ROUNDS; r++) {
         since = srq_seconds();
         for (long i = 0; i < steps; i++) SRQ_TRY(one_step(b));
@@ -305,8 +309,8 @@ static void print_times(const bench *b, double step)
 {
     static const char *const kinds[] = {"conv",     "dense",    "chain", "batch_norm", "relu",
                                         "max_pool", "avg_pool", "add",   "quantize"};
-    static const char *const parts[] = {"unpack gradients", "sum over ranks", "quantizers of weights", "optimizer",
-                                        "gather weights"};
+    static const char *const parts[] = {"sum over own shards",   "unpack gradients", "sum over ranks",
+                                        "quantizers of weights", "optimizer",        "gather weights"};
     printf("\n  ms of a step on rank 0         prepare   forward  backward  of weights      all  share\n");
     double known = 0;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -318,12 +322,11 @@ static void print_times(const bench *b, double step)
         if (all > 0) print_phases(kinds[k], sums, step);
         known += all;
     }
-    for (int p = SRQ_STEP_UNPACK; p < SRQ_STEP_PARTS; p++) {
-        printf("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_UNPACK], 1e3 * b->parts[p], 100 * b->parts[p] / step);
+    for (int p = SRQ_STEP_SUM; p < SRQ_STEP_PARTS; p++) {
+        printf("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
         known += b->parts[p];
     }
-    printf("  %-28s %49.3f  %5.1f %%\n", "loss, sums over shards, other", 1e3 * (step - known),
-           100 * (step - known) / step);
+    printf("  %-28s %49.3f  %5.1f %%\n", "loss, other", 1e3 * (step - known), 100 * (step - known) / step);
     if (!b->options->layers) return;
     printf("\n");
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
@@ -389,13 +392,18 @@ static void print_memory(const bench *b)
     print_memory_line("activations and their gradients", (double)m.passes);
     print_memory_line("scratch", (double)m.scratch);
     print_memory_line("resident at most, all ranks together", b->resident);
+    if (srq_comm_size(b->comm) == 1) return;
+    char sent[32];
+    printf("\nRank 0 sends %s a step to the others, in %d buckets.\n",
+           srq_size((double)srq_stepper_traffic(&b->stepper), sent, sizeof sent),
+           srq_reduce_bucket_count(b->stepper.reduce));
 }
 
 static void print_json(const bench *b, const double *rounds)
 {
     const step_options *o = b->options;
     const srq_graph_memory m = srq_graph_count_memory(b->graph);
-    static const char *const parts[] = {"compute", "unpack", "exchange", "finish", "optimize", "join"};
+    static const char *const parts[] = {"compute", "sum", "unpack", "exchange", "finish", "optimize", "join"};
     static const char *const phases[] = {"prepare", "forward", "backward", "backward_data", "backward_weights"};
     char name[256], quoted[600];
     printf(
@@ -422,10 +430,11 @@ static void print_json(const bench *b, const double *rounds)
         separator = ",";
     }
     printf("],\n \"memory\": {\"parameters\": %zu, \"packed\": %zu, \"gradients\": %zu, \"optimizer\": %zu, "
-           "\"passes\": %zu, \"scratch\": %zu, \"resident_all_ranks\": %.0f}}\n",
+           "\"passes\": %zu, \"scratch\": %zu, \"resident_all_ranks\": %.0f},\n \"bytes_sent\": %zu, \"buckets\": "
+           "%d}\n",
            m.parameters, m.packed, srq_reduce_memory(b->stepper.reduce),
            srq_graph_size(b->graph) * sizeof(float) * (size_t)srq_optimizer_state_count(b->optimizer), m.passes,
-           m.scratch, b->resident);
+           m.scratch, b->resident, srq_stepper_traffic(&b->stepper), srq_reduce_bucket_count(b->stepper.reduce));
 }
 
 static srq_status print(const bench *b)
@@ -458,7 +467,8 @@ static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
                     "bench: %s%s; usage: srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] "
-                    "[--method M] [--estimator full|argmax] [--bits B] [--seconds S] [--layers]",
+                    "[--method M] [--estimator full|argmax] [--bits B] [--bucket-mb B] [--wire float32|bfloat16] "
+                    "[--no-overlap] [--seconds S] [--layers]",
                     what, word);
 }
 
@@ -489,6 +499,14 @@ static srq_status parse_value(const char *word, const char *value, step_options 
             return usage("--shards must be 1 to 4096, but is ", value);
     } else if (strcmp(word, "--bits") == 0) {
         if (!parse_integer(value, 1, 8, &o->bits)) return usage("--bits must be 1 to 8, but is ", value);
+    } else if (strcmp(word, "--wire") == 0) {
+        o->coarse = strcmp(value, "bfloat16") == 0;
+        if (!o->coarse && strcmp(value, "float32") != 0)
+            return usage("--wire must be float32 or bfloat16, but is ", value);
+    } else if (strcmp(word, "--bucket-mb") == 0) {
+        o->bucket_mb = strtod(value, &end);
+        if (end == value || *end || !(o->bucket_mb >= 0 && o->bucket_mb <= 1e6))
+            return usage("--bucket-mb must be a number from 0 to 1000000, but is ", value);
     } else if (strcmp(word, "--seconds") == 0) {
         o->seconds = strtod(value, &end);
         if (end == value || *end || !(o->seconds >= 0 && o->seconds <= 3600))
@@ -506,6 +524,8 @@ static srq_status parse(int argc, char **argv, step_options *o)
             o->json = true;
         } else if (strcmp(argv[i], "--layers") == 0) {
             o->layers = true;
+        } else if (strcmp(argv[i], "--no-overlap") == 0) {
+            o->late = true;
         } else if (argv[i][0] != '-') {
             return usage("this is not expected: ", argv[i]);
         } else if (i + 1 == argc) {
@@ -520,13 +540,21 @@ static srq_status parse(int argc, char **argv, step_options *o)
 
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
 {
-    step_options o = {
-        .engine = "auto", .method = "srq", .estimator = "full", .batch = 128, .shards = 8, .bits = 4, .seconds = 5};
+    step_options o = {.engine = "auto",
+                      .method = "srq",
+                      .estimator = "full",
+                      .batch = 128,
+                      .shards = 8,
+                      .bits = 4,
+                      .seconds = 5,
+                      .bucket_mb = 4};
     SRQ_TRY(parse(argc, argv, &o));
     bench b = {.comm = comm, .options = &o};
     srq_status status = srq_comm_agree(comm, build(&b));
+    const srq_stepper_options stepping = {
+        .shards = o.shards, .bucket_bytes = (size_t)(o.bucket_mb * 1e6), .late = o.late, .coarse = o.coarse};
     if (status == SRQ_OK)
-        status = srq_comm_agree(comm, srq_stepper_create(comm, b.graph, b.optimizer, o.shards, &b.stepper));
+        status = srq_comm_agree(comm, srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper));
     if (status == SRQ_OK) status = srq_comm_agree(comm, start(&b));
     if (status == SRQ_OK) status = srq_comm_agree(comm, run(&b));
     if (status == SRQ_OK && srq_comm_rank(comm) == 0) status = print(&b);

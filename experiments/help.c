@@ -82,7 +82,8 @@ static const topic topics[] = {
     {"bench", "how fast quantizers and training steps are on this machine",
      "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
      "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] [--method M]\n"
-     "                                  [--estimator full|argmax] [--bits B] [--seconds S] [--layers]\n"
+     "                                  [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
+     "                                  [--wire float32|bfloat16] [--no-overlap] [--seconds S] [--layers]\n"
      "\n"
      "quantizer times each quantizer on one core: forward with codes out, and backward, in elements a second, on "
      "weights drawn\n"
@@ -105,6 +106,7 @@ static const topic topics[] = {
      "  --engine E     auto (default), mixed, float32, reference: see train.engine in `srq help configuration`\n"
      "  --method M     srq (default), lsq, ste, rq, rq_st, float32;  --bits B  of weights and activations, 4 by "
      "default\n"
+     "  --bucket-mb B, --wire W, --no-overlap   as train.bucket_mb, train.wire, train.overlap = false\n"
      "  --seconds S    of all rounds; 5 by default\n"
      "  --layers       a line for every layer"},
     {"version", "versions of srq and its libraries", "usage: srq version"},

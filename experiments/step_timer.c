@@ -174,8 +174,8 @@ static srq_status build(srq_step_timer *t)
     SRQ_TRY(srq_optimizer_create(t->graph, &rates, &t->optimizer));
     t->images = calloc(batch * features, sizeof *t->images);
     t->labels = calloc(batch, sizeof *t->labels);
-    SRQ_TRY(srq_finish_create(t->graph, &t->finish));
-    t->slots = calloc(srq_finish_slots(t->finish, 1, 1) + 1, sizeof *t->slots);
+    SRQ_TRY(srq_finish_create(t->graph, SIZE_MAX, &t->finish));
+    t->slots = calloc(srq_finish_slot_count(t->finish) + 1, sizeof *t->slots);
     t->gradient = zeros(srq_graph_size(t->graph));
     t->shard = zeros(srq_graph_size(t->graph));
     if (!t->images || !t->labels || !t->gradient || !t->shard || !t->slots)
@@ -234,10 +234,10 @@ srq_status srq_step_timer_run(srq_step_timer *t, srq_step_times *times)
                             srq_graph_layer(t->graph, bad)->spec->name);
         if (shard > 0) t->vector.add(srq_graph_size(t->graph), t->gradient, t->shard);
     }
-    srq_finish_unpack(t->finish, t->gradient);
-    srq_finish_run(t->finish, t->gradient, 0, 1, t->slots);
+    srq_finish_unpack(t->finish, 0, t->gradient);
+    srq_finish_run(t->finish, t->gradient, 0, 0, 1, t->slots);
     srq_finish_collect(t->finish, t->slots, t->gradient);
-    srq_optimizer_step(t->optimizer, t->graph, t->gradient, 0, srq_graph_size(t->graph), 1);
+    srq_optimizer_step(t->optimizer, t->graph, t->gradient, 1);
     *times = (srq_step_times){.step = srq_seconds() - since, .quantizers = in_quantizers};
     return SRQ_OK;
 }

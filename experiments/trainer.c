@@ -77,7 +77,11 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
     const srq_optimizer_options optimizer = optimizer_options(s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
-    SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, s->train.shards, &t->stepper));
+    const srq_stepper_options stepping = {.shards = s->train.shards,
+                                          .bucket_bytes = (size_t)(s->train.bucket_mb * 1e6),
+                                          .late = !s->train.overlap,
+                                          .coarse = strcmp(s->train.wire, "bfloat16") == 0};
+    SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
     long first_shard, last_shard;
     srq_stepper_range(&t->stepper, &first_shard, &last_shard);
     SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard));
@@ -321,6 +325,7 @@ static float sigma_ratio(const srq_trainer *t)
 static srq_status begin_step(srq_trainer *t)
 {
     bool changed;
+    srq_comm_mark(t->comm, t->point.step);
     SRQ_TRY(change_bits(t, &changed));
     const srq_step step = {
         .seed = (uint64_t)t->settings->train.seed, .number = t->point.step, .sigma_ratio = sigma_ratio(t)};
@@ -510,12 +515,28 @@ static void handle_signals(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
+/* What the watch over ranks says; other ranks than 0 have no log. */
+static void tell(void *context, const char *text, bool final)
+{
+    srq_trainer *t = context;
+    if (t->progress)
+        srq_progress_line(t->progress, "srq: %s", text);
+    else
+        fprintf(stderr, "srq: %s\n", text);
+    if (!final || !t->run) return;
+    char quoted[SRQ_MESSAGE_SIZE + 64];
+    (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                      srq_json_quote(text, quoted, sizeof quoted), SRQ_ERROR_RUN);
+}
+
 srq_status srq_trainer_run(srq_trainer *t)
 {
     handle_signals();
     t->started = t->recent_since = srq_seconds();
     t->started_at = t->point.step;
+    srq_comm_watch(t->comm, t->settings->train.stall_warn, t->settings->train.stall_end, tell, t);
     srq_status status = train_to_end(t);
+    srq_comm_watch(t->comm, 0, 0, NULL, NULL);
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
         srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
                                         t->point.step, status == SRQ_OK ? "done" : "signal", (int)status);

@@ -56,6 +56,11 @@ typedef struct srq_settings {
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
+        char wire[16];             /* "float32" | "bfloat16": gradients of weights between ranks */
+        double bucket_mb;          /* 4: gradients exchanged together, at least */
+        bool overlap;              /* true: buckets are sent during the backward pass */
+        double stall_warn;         /* 10 seconds of waiting for other ranks; 0: no watch */
+        double stall_end;          /* 50; 0: never */
         srq_span checkpoint_every; /* "1ep" */
         int keep;                  /* 3: newest checkpoints kept */
         srq_span eval_every;       /* "1ep"; 0 evaluates at the end only */

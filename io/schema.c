@@ -59,6 +59,20 @@ const srq_setting srq_schema[] = {
      "(exact) "
      "and bfloat16 gradients backward; else float32. `float32`: throughout. Both by oneDNN; `reference` is plain C and "
      "OpenBLAS. `auto` is the fastest that the CPU and the build have; the log says which."},
+    {"train.wire", SRQ_SET_TEXT, AT(train.wire), "\"float32\"", 0, 0, "float32|bfloat16", true,
+     "What gradients of weights are rounded to wherever shards are summed, and cross the network as; everything else "
+     "is "
+     "float32. Results depend on it, but with either not on the number of ranks."},
+    {"train.bucket_mb", SRQ_SET_DOUBLE, AT(train.bucket_mb), "4.0", 0, 1e6, NULL, false,
+     "Gradients of neighbouring layers are exchanged together, in buckets of at least so many megabytes, from the last "
+     "layer to the first; 0 makes a bucket of every layer."},
+    {"train.overlap", SRQ_SET_BOOL, AT(train.overlap), "true", 0, 0, NULL, false,
+     "Buckets are sent while earlier layers still go backward; `false` sends them all after that, to compare."},
+    {"train.stall_warn", SRQ_SET_DOUBLE, AT(train.stall_warn), "10.0", 0, 1e6, NULL, false,
+     "Seconds that a rank waits for others in training before the ranks that have not arrived are named; 0 never."},
+    {"train.stall_end", SRQ_SET_DOUBLE, AT(train.stall_end), "50.0", 0, 1e6, NULL, false,
+     "Seconds of such a wait after which the job is ended, with exit status 4 and the last checkpoint kept; 0 never. "
+     "Raise it where a file system may hang for longer."},
     {"train.checkpoint_every", SRQ_SET_SPAN, AT(train.checkpoint_every), "\"1ep\"", 0, 1e12, NULL, false,
      "Write a checkpoint so often (\"500it\" steps or \"1ep\" epochs); 0 only at the end."},
     {"train.keep", SRQ_SET_INT, AT(train.keep), "3", 1, 1000000, NULL, false, "Newest checkpoints that are kept."},

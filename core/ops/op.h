@@ -81,6 +81,9 @@ typedef struct srq_pass {
     float *gradient; /* the vector that this shard's gradients go into */
     int bad;         /* index of the first layer that met an infinity or NaN, or -1 */
     srq_observer observer;
+    /* Called in the backward pass when the gradients from `offset` to the end of the vector are final. NULL: nobody. */
+    void (*ready)(void *context, size_t offset);
+    void *ready_context;
     srq_status failed; /* of a pass that starts or changes quantizers, which may need memory for it */
 } srq_pass;
 
@@ -134,6 +137,7 @@ struct srq_layer {
     int alpha, sigma, gates; /* parameter indices of the quantizer, -1 without */
     int next_bits;           /* in a pass that changes bit-lengths: the quantizer's new one, or 0 */
     int weight, bias;        /* parameter indices, -1 without */
+    size_t offset;           /* where its parameters begin in the vector; they end where the next layer's begin */
     size_t macs;             /* multiply-accumulates for one image */
     void *state;             /* the operator's own */
 };

@@ -274,15 +274,21 @@ static void finish(net *n)
 
 /* --- Checks */
 
-/* In three parts, as three ranks would. */
+/* In three parts, as three ranks would, and in groups of a few layers. */
 static void finish_step(net *n, float *gradient)
 {
     enum { PARTS = 3 };
     srq_finish *f = NULL;
-    ck_assert_int_eq(srq_finish_create(n->graph, &f), SRQ_OK);
-    double *slots = calloc(srq_finish_slots(f, PARTS, PARTS) + 1, sizeof *slots);
-    srq_finish_unpack(f, gradient);
-    for (int i = 0; i < PARTS; i++) srq_finish_run(f, gradient, i, PARTS, slots);
+    ck_assert_int_eq(srq_finish_create(n->graph, 200, &f), SRQ_OK);
+    double *slots = calloc(srq_finish_slot_count(f) + 1, sizeof *slots);
+    size_t end = srq_graph_size(n->graph);
+    for (int g = 0; g < srq_finish_group_count(f); g++) {
+        ck_assert_uint_eq(srq_finish_end(f, g), end);
+        end = srq_finish_begin(f, g);
+        srq_finish_unpack(f, g, gradient);
+        for (int i = 0; i < PARTS; i++) srq_finish_run(f, gradient, g, i, PARTS, slots);
+    }
+    ck_assert_uint_eq(end, 0);
     ck_assert_int_eq(srq_finish_collect(f, slots, gradient), -1);
     free(slots);
     srq_finish_destroy(&f);
@@ -698,7 +704,7 @@ static void step_by(net *n, srq_optimizer *o, float g)
     float *gradient = calloc(srq_graph_size(n->graph), sizeof *gradient);
     for (int p = 0; p < srq_graph_parameter_count(n->graph); p++)
         gradient[srq_graph_parameter(n->graph, p)->offset] = g;
-    srq_optimizer_step(o, n->graph, gradient, 0, srq_graph_size(n->graph), 1);
+    srq_optimizer_step(o, n->graph, gradient, 1);
     free(gradient);
 }
 

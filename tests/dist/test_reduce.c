@@ -2,13 +2,14 @@
 #include "core/random.h"
 #include "dist/reduce.h"
 #include "dist/tree.h"
+#include "dist/wire.h"
 #include "tests/suite.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 static srq_comm *comm;
-static size_t vector_size;
 
 static void add(size_t n, float *y, const float *x)
 {
@@ -23,43 +24,90 @@ static float tree_value(const float *leaves, long count, long first, long width)
     return first + width / 2 < count ? left + tree_value(leaves, count, first + width / 2, width / 2) : left;
 }
 
-/* Exact, and linear. */
-static void twice(const void *context, float *vector)
+/* The definition of a sum that is rounded at every node but its root. */
+static float coarse_tree_value(const float *leaves, long count, long first, long width)
 {
-    for (size_t i = 0; i < vector_size; i++) vector[i] *= *(const float *)context;
+    if (width == 1) return srq_wire_round(leaves[first]);
+    float sum = coarse_tree_value(leaves, count, first, width / 2);
+    if (first + width / 2 < count) sum += coarse_tree_value(leaves, count, first + width / 2, width / 2);
+    return width < count ? srq_wire_round(sum) : sum;
 }
 
-static void check_sum(long shards, size_t size)
+static float expected_sum(const float *leaves, long count, bool coarse)
 {
-    const float factor = 2;
-    vector_size = size;
-    srq_reduce *r = NULL;
-    ck_assert_int_eq(srq_reduce_create(comm, shards, size, NULL, add, &r), SRQ_OK);
     long width = 1;
-    while (width < shards) width *= 2;
-    float *leaves = malloc((size_t)shards * sizeof *leaves);
-    for (uint64_t step = 0; step < 2; step++) {
+    while (width < count) width *= 2;
+    if (!coarse || count == 1) return tree_value(leaves, count, 0, width);
+    return coarse_tree_value(leaves, count, 0, width);
+}
+
+/* Exact, and linear; a permutation is what it is used for. */
+static void twice(void *context, int bucket, float *vector)
+{
+    const size_t *ends = context;
+    for (size_t i = ends[bucket + 1]; i < ends[bucket]; i++) vector[i] *= 2;
+}
+
+typedef struct variant {
+    int buckets;     /* 0: the plan's own single one */
+    bool coarse;     /* every third 100 of the elements */
+    bool late;       /* no overlap */
+    bool convert;    /* times 2 */
+    size_t progress; /* elements from one srq_reduce_ready to the next; 0: none */
+} variant;
+
+static bool is_coarse(const variant *v, size_t element)
+{
+    return v->coarse && element % 300 < 100;
+}
+
+static void check_sum(long shards, size_t size, const variant *v)
+{
+    size_t ends[8] = {size};
+    srq_reduce_range coarse[64];
+    int coarse_count = 0;
+    for (int b = 0; b < v->buckets; b++) ends[b + 1] = size * (size_t)(v->buckets - 1 - b) / (size_t)v->buckets;
+    for (size_t at = 0; v->coarse && at < size; at += 300)
+        coarse[coarse_count++] = (srq_reduce_range){at, at + 100 < size ? at + 100 : size};
+    const srq_reduce_plan plan = {.shards = shards,
+                                  .size = size,
+                                  .bucket_count = v->buckets,
+                                  .ends = ends,
+                                  .add = add,
+                                  .convert = v->convert ? twice : NULL,
+                                  .context = ends,
+                                  .late = v->late,
+                                  .coarse_count = coarse_count,
+                                  .coarse = coarse};
+    srq_reduce *r = NULL;
+    ck_assert_int_eq(srq_reduce_create(comm, &plan, &r), SRQ_OK);
+    float *leaves = malloc((size_t)shards * sizeof *leaves), *column = malloc((size_t)shards * size * sizeof *column);
+    for (uint64_t step = 0; step < 3; step++) {
         long first, last;
-        srq_reduce_range(r, &first, &last);
+        srq_reduce_shards(r, &first, &last);
         for (long s = first; s < last; s++) {
             srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, srq_reduce_leaf(r));
+            for (size_t left = size; v->progress && left > 0;) {
+                left = left > v->progress ? left - v->progress : 0;
+                srq_reduce_ready(r, left);
+            }
             srq_reduce_push(r);
         }
-        if (step == 1) srq_reduce_convert(r, twice, &factor);
-        float *sum = srq_reduce_scatter(r);
+        float *sum = NULL;
+        for (int b = 0; b < srq_reduce_bucket_count(r); b++) sum = srq_reduce_finish(r, b);
         srq_reduce_join(r, sum);
-        float *column = malloc((size_t)shards * size * sizeof *column);
         for (long s = 0; s < shards; s++)
             srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, column + (size_t)s * size);
         for (size_t i = 0; i < size; i++) {
             for (long s = 0; s < shards; s++) leaves[s] = column[(size_t)s * size + i];
-            float expected = (step == 1 ? factor : 1) * tree_value(leaves, shards, 0, width);
+            /* Times 2 after the rounding is the same as before it. */
+            const float expected = (v->convert ? 2 : 1) * expected_sum(leaves, shards, is_coarse(v, i));
             ck_assert_msg(memcmp(&expected, &sum[i], sizeof expected) == 0,
-                          "V = %ld, size %zu, element %zu: %.9g, not %.9g", shards, size, i, (double)sum[i],
-                          (double)expected);
+                          "V = %ld, size %zu, %d buckets, step %d, element %zu: %.9g, not %.9g", shards, size,
+                          v->buckets, (int)step, i, (double)sum[i], (double)expected);
         }
-        free(column);
     }
+    free(column);
     free(leaves);
     srq_reduce_destroy(&r);
 }
@@ -68,26 +116,65 @@ START_TEST(sums_follow_the_tree)
 {
     static const long shards[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 16, 31, 64};
     static const size_t sizes[] = {1, 15, 16, 17, 1000};
+    static const variant variants[] = {{.buckets = 0},
+                                       {.buckets = 1, .convert = true, .progress = 7},
+                                       {.buckets = 5, .convert = true, .progress = 130},
+                                       {.buckets = 7, .late = true, .progress = 400},
+                                       {.buckets = 0, .coarse = true},
+                                       {.buckets = 3, .coarse = true, .convert = true, .progress = 90}};
     for (size_t v = 0; v < sizeof shards / sizeof *shards; v++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-            if (shards[v] >= srq_comm_size(comm)) check_sum(shards[v], sizes[s]);
+            for (size_t k = 0; k < sizeof variants / sizeof *variants; k++)
+                if (shards[v] >= srq_comm_size(comm)) check_sum(shards[v], sizes[s], &variants[k]);
 }
 END_TEST
 
-START_TEST(gather_brings_every_row)
+/* What a rank says that it sends is 2 (P-1)/P of the vector where P divides V. */
+START_TEST(traffic_is_the_least_possible)
 {
+    const size_t ranks = (size_t)srq_comm_size(comm), size = 16 * ranks * 10;
+    const srq_reduce_plan plan = {.shards = 64 / srq_comm_size(comm) * srq_comm_size(comm), .size = size, .add = add};
     srq_reduce *r = NULL;
-    ck_assert_int_eq(srq_reduce_create(comm, 11, 1, NULL, add, &r), SRQ_OK);
-    double rows[11][3];
-    long first, last;
-    srq_reduce_range(r, &first, &last);
-    memset(rows, 0, sizeof rows);
-    for (long s = first; s < last; s++)
-        for (int k = 0; k < 3; k++) rows[s][k] = (double)(s * 10 + k);
-    srq_reduce_gather(r, &rows[0][0], 3);
-    for (int s = 0; s < 11; s++)
-        for (int k = 0; k < 3; k++) ck_assert_double_eq(rows[s][k], s * 10 + k);
+    ck_assert_int_eq(srq_reduce_create(comm, &plan, &r), SRQ_OK);
+    const size_t share = size * (ranks - 1) / ranks * sizeof(float);
+    ck_assert_uint_eq(srq_reduce_join_traffic(r), share);
+    if (ranks == 3) /* 63 shards: a run of 21 is no node of the tree */
+        ck_assert_uint_ge(srq_reduce_sum_traffic(r), share);
+    else
+        ck_assert_uint_eq(srq_reduce_sum_traffic(r), share);
     srq_reduce_destroy(&r);
+}
+END_TEST
+
+START_TEST(rounding_is_to_the_nearest_bfloat16)
+{
+    static const struct {
+        uint32_t from, to;
+    } cases[] = {{0x3f800000, 0x3f800000}, {0x3f808000, 0x3f800000}, {0x3f818000, 0x3f820000}, {0x3f808001, 0x3f810000},
+                 {0xbf80ffff, 0xbf810000}, {0x7f7fffff, 0x7f800000}, {0x7f800000, 0x7f800000}, {0xff800000, 0xff800000},
+                 {0x7f800001, 0x7fc00000}, {0xffffffff, 0xffff0000}, {0x00000001, 0x00000000}, {0x80000000, 0x80000000},
+                 {0x00008001, 0x00010000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float x, y;
+        uint32_t bits;
+        memcpy(&x, &cases[i].from, sizeof x);
+        y = srq_wire_round(x);
+        memcpy(&bits, &y, sizeof bits);
+        ck_assert_msg(bits == cases[i].to, "%08x becomes %08x, not %08x", cases[i].from, bits, cases[i].to);
+    }
+}
+END_TEST
+
+START_TEST(gather_brings_every_part)
+{
+    const int rank = srq_comm_rank(comm), ranks = srq_comm_size(comm);
+    double values[8 * 3];
+    size_t begin[9] = {0};
+    for (int r = 0; r < ranks; r++) begin[r + 1] = begin[r] + (size_t)(r % 3);
+    memset(values, 0, sizeof values);
+    for (size_t i = begin[rank]; i < begin[rank + 1]; i++) values[i] = (double)(i * i + 1);
+    srq_comm_gather(comm, values, begin, sizeof *values);
+    for (size_t i = 0; i < begin[ranks]; i++) ck_assert_double_eq(values[i], (double)(i * i + 1));
 }
 END_TEST
 
@@ -95,7 +182,8 @@ START_TEST(more_ranks_than_shards_are_refused)
 {
     srq_reduce *r = NULL;
     if (srq_comm_size(comm) == 1) return;
-    ck_assert_int_eq(srq_reduce_create(comm, srq_comm_size(comm) - 1, 10, NULL, add, &r), SRQ_ERROR_USAGE);
+    const srq_reduce_plan plan = {.shards = srq_comm_size(comm) - 1, .size = 10, .add = add};
+    ck_assert_int_eq(srq_reduce_create(comm, &plan, &r), SRQ_ERROR_USAGE);
     ck_assert_ptr_nonnull(strstr(srq_message(), "train.shards"));
 }
 END_TEST
@@ -162,7 +250,9 @@ int main(void)
     TCase *tests = tcase_create("reduce");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, sums_follow_the_tree);
-    tcase_add_test(tests, gather_brings_every_row);
+    tcase_add_test(tests, traffic_is_the_least_possible);
+    tcase_add_test(tests, rounding_is_to_the_nearest_bfloat16);
+    tcase_add_test(tests, gather_brings_every_part);
     tcase_add_test(tests, more_ranks_than_shards_are_refused);
     tcase_add_test(tests, the_worst_status_wins_with_its_message);
     tcase_add_test(tests, shares_and_sums);

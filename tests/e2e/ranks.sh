@@ -22,6 +22,18 @@ compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.
 compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
 compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel
 compare shards "$WORK/lenet-run.cfg" --set train.shards=11
+compare wire "$WORK/residual-run.cfg" --set train.wire=bfloat16 --set train.bucket_mb=0 --set train.epochs=1
+
+# Buckets, and when they are sent, change nothing; what is rounded on the way does.
+bucket=0
+for settings in "train.bucket_mb=0" "train.bucket_mb=0.01" "train.bucket_mb=1000" "train.overlap=false"; do
+  on_ranks 3 train "$WORK/residual-run.cfg" --out "$WORK/bucket-$bucket" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4 --set "$settings" > "$WORK/log" 2>&1 ||
+    fail "$settings: $(tail -3 "$WORK/log")"
+  expect 0 "equal: " "$SRQ" diff "$WORK/residual-1" "$WORK/bucket-$bucket"
+  bucket=$((bucket + 1))
+done
+on_ranks 2 train "$WORK/residual-run.cfg" --out "$WORK/exact" --set train.epochs=1 > "$WORK/log" 2>&1 || fail "exact: $(tail -3 "$WORK/log")"
+expect 1 "different: " "$SRQ" diff "$WORK/wire-1" "$WORK/exact"
 
 # What must differ does: another seed.
 on_ranks 2 train "$WORK/lenet-run.cfg" --out "$WORK/seed" --set train.seed=2 > /dev/null 2>&1

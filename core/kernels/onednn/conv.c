@@ -11,6 +11,7 @@
  * are float32. Every primitive runs on `capacity` images: missing ones are zeros, so the order of every sum is that of
  * the shape alone. */
 #include "core/kernels/onednn/onednn.h"
+#include "core/memory.h"
 
 #include <dnnl.h>
 #include <math.h>
@@ -212,7 +213,7 @@ static srq_status make_reorder(const srq_conv_plan *plan, const dnnl_memory_desc
 static void *memory_for(const dnnl_memory_desc_t *md, size_t *size)
 {
     *size = (dnnl_memory_desc_get_size(md) + LINE - 1) / LINE * LINE;
-    return aligned_alloc(LINE, *size);
+    return srq_memory(*size);
 }
 
 /* The forward pass, in integers if that is fast here; and how its weights are packed. */

@@ -1,0 +1,243 @@
+#include "dist/watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HOST_SIZE = 64, WHAT_SIZE = 64, ASK = 1, ANSWER = 2 };
+
+/* How long answers may take, and how long the rank that speaks is left to end the job. */
+static const double patience = 1, last_patience = 3;
+
+typedef struct answer {
+    long step;
+    double waited;
+    char what[WHAT_SIZE];
+} answer;
+
+struct srq_watch {
+    MPI_Comm comm; /* for questions and answers alone */
+    int rank, size;
+    double warn, end; /* seconds; 0: no watch */
+    srq_tell tell;
+    void *context;
+    long step;
+    char (*hosts)[HOST_SIZE]; /* [size] */
+    bool *heard;              /* [size] */
+    answer *answers;          /* [size] */
+    answer mine;              /* sent from here */
+    MPI_Request *sends;       /* [size] of questions, then [size] of answers */
+    char *text;               /* [text_size] */
+    size_t text_size;
+};
+
+static double clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+srq_status srq_watch_create(MPI_Comm world, srq_watch **out)
+{
+    srq_watch *w = calloc(1, sizeof *w);
+    if (!w) return srq_fail_memory(sizeof *w, "the watch over ranks");
+    *out = w;
+    MPI_Comm_dup(world, &w->comm);
+    MPI_Comm_rank(world, &w->rank);
+    MPI_Comm_size(world, &w->size);
+    const size_t size = (size_t)w->size;
+    w->text_size = 1024 + 16 * size;
+    w->hosts = calloc(size, sizeof *w->hosts);
+    w->heard = calloc(size, sizeof *w->heard);
+    w->answers = calloc(size, sizeof *w->answers);
+    w->sends = malloc(2 * size * sizeof(MPI_Request));
+    w->text = malloc(w->text_size);
+    if (!w->hosts || !w->heard || !w->answers || !w->sends || !w->text)
+        return srq_fail_memory(size * sizeof *w->answers, "the watch over ranks");
+    for (size_t i = 0; i < 2 * size; i++) w->sends[i] = MPI_REQUEST_NULL;
+    char name[MPI_MAX_PROCESSOR_NAME] = "";
+    int length;
+    MPI_Get_processor_name(name, &length);
+    name[HOST_SIZE - 1] = '\0';
+    MPI_Allgather(name, HOST_SIZE, MPI_CHAR, w->hosts, HOST_SIZE, MPI_CHAR, w->comm);
+    return SRQ_OK;
+}
+
+void srq_watch_destroy(srq_watch **watch)
+{
+    srq_watch *w = *watch;
+    if (!w) return;
+    for (int i = 0; w->sends && i < 2 * w->size; i++)
+        if (w->sends[i] != MPI_REQUEST_NULL) MPI_Request_free(&w->sends[i]);
+    MPI_Comm_free(&w->comm);
+    free(w->hosts);
+    free(w->heard);
+    free(w->answers);
+    free(w->sends);
+    free(w->text);
+    free(w);
+    *watch = NULL;
+}
+
+void srq_watch_set(srq_watch *w, double warn, double end, srq_tell tell, void *context)
+{
+    w->warn = warn;
+    w->end = end;
+    w->tell = tell;
+    w->context = context;
+}
+
+void srq_watch_mark(srq_watch *w, long step)
+{
+    w->step = step;
+}
+
+const char *srq_watch_host(const srq_watch *w, int rank)
+{
+    return w->hosts[rank];
+}
+
+/* --- Questions and answers */
+
+/* The message before has long been taken where the other end is alive; if it has not, there is no point in another. */
+static void send_to(srq_watch *w, int rank, int tag)
+{
+    MPI_Request *request = &w->sends[tag == ASK ? rank : w->size + rank];
+    int done;
+    MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    if (!done) return;
+    if (tag == ASK)
+        MPI_Isend(NULL, 0, MPI_BYTE, rank, ASK, w->comm, request);
+    else
+        MPI_Isend(&w->mine, sizeof w->mine, MPI_BYTE, rank, ANSWER, w->comm, request);
+}
+
+/* Answers what is asked, and takes what is answered. */
+static void converse(srq_watch *w)
+{
+    for (;;) {
+        int there;
+        MPI_Status status;
+        MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, w->comm, &there, &status);
+        if (!there) return;
+        const int from = status.MPI_SOURCE;
+        if (status.MPI_TAG == ASK) {
+            MPI_Recv(NULL, 0, MPI_BYTE, from, ASK, w->comm, MPI_STATUS_IGNORE);
+            send_to(w, from, ANSWER);
+        } else {
+            MPI_Recv(&w->answers[from], sizeof(answer), MPI_BYTE, from, ANSWER, w->comm, MPI_STATUS_IGNORE);
+            w->answers[from].what[WHAT_SIZE - 1] = '\0';
+            w->heard[from] = true;
+        }
+    }
+}
+
+static void ask(srq_watch *w)
+{
+    memset(w->heard, 0, (size_t)w->size * sizeof *w->heard);
+    for (int r = 0; r < w->size; r++)
+        if (r != w->rank) send_to(w, r, ASK);
+}
+
+/* --- What is said */
+
+/* The lowest of those that wait speaks for all. */
+static bool speaks(const srq_watch *w)
+{
+    for (int r = 0; r < w->rank; r++)
+        if (w->heard[r] && w->answers[r].waited >= w->warn) return false;
+    return true;
+}
+
+static size_t append(char *text, size_t size, size_t at, const char *format, int rank, const char *host)
+{
+    if (at >= size) return at;
+    const int n = snprintf(text + at, size - at, format, rank, host);
+    return n > 0 ? at + (size_t)n : at;
+}
+
+static void name_ranks(const srq_watch *w, char *text, size_t size)
+{
+    size_t at = 0;
+    int count = 0;
+    for (int r = 0; r < w->size; r++) {
+        if (r == w->rank || w->heard[r]) continue;
+        if (count < 8) at = append(text, size, at, count ? ", %d (host %s)" : "%d (host %s)", r, w->hosts[r]);
+        count++;
+    }
+    if (count > 8) append(text, size, at, " and %d more%s", count - 8, "");
+    if (count == 0) snprintf(text, size, "none: each of them waits for something");
+}
+
+static void say(srq_watch *w, bool final)
+{
+    char ranks[1024];
+    name_ranks(w, ranks, sizeof ranks);
+    if (!final)
+        snprintf(w->text, w->text_size,
+                 "step %ld: rank %d (host %s) has waited %.0f s for %s; ranks that have not arrived: %s%s", w->step,
+                 w->rank, w->hosts[w->rank], w->mine.waited, w->mine.what, ranks,
+                 w->end > 0 ? "" : "; train.stall_end = 0 lets it wait on");
+    else
+        snprintf(w->text, w->text_size,
+                 "step %ld: rank %d (host %s) has waited %.0f s for %s, longer than train.stall_end; ranks that have "
+                 "not arrived: %s. The job ends here and the last checkpoint is kept: look at these ranks' nodes and "
+                 "at the network between them, then go on with `--resume auto`",
+                 w->step, w->rank, w->hosts[w->rank], w->mine.waited, w->mine.what, ranks);
+    w->tell(w->context, w->text, final);
+}
+
+/* Looks at the clock of one wait. */
+typedef struct wait_state {
+    double since, next_look, ask_at, speak_at;
+    bool asked, warned, ending;
+} wait_state;
+
+static void look(srq_watch *w, wait_state *s, double now)
+{
+    w->mine.step = w->step;
+    w->mine.waited = now - s->since;
+    converse(w);
+    if (w->end > 0 && now - s->since >= w->end + last_patience) { /* whoever should have spoken is cut off from here */
+        say(w, true);
+        MPI_Abort(w->comm, SRQ_ERROR_RUN);
+    }
+    if (!s->asked && now >= s->ask_at) {
+        ask(w);
+        s->asked = true;
+        s->speak_at = now + patience;
+    }
+    if (!s->asked || now < s->speak_at) return;
+    s->asked = false;
+    s->ending = w->end > 0 && now - s->since >= w->end;
+    if (speaks(w) && (s->ending || !s->warned)) say(w, s->ending);
+    if (s->ending && speaks(w)) MPI_Abort(w->comm, SRQ_ERROR_RUN);
+    s->warned = true;
+    /* The next question comes in time for the end. */
+    const double left = s->since + w->end - patience - now;
+    s->ask_at = w->end <= 0 ? now + 1e9 : now + (left > 0 ? left : patience);
+}
+
+void srq_watch_wait(srq_watch *w, int count, MPI_Request *requests, const char *what, int index)
+{
+    int done = 0;
+    if (w->warn <= 0) {
+        MPI_Waitall(count, requests, MPI_STATUSES_IGNORE);
+        return;
+    }
+    wait_state s = {0};
+    for (unsigned turn = 0; !done; turn++) {
+        MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE);
+        if (done || turn % 64 != 63) continue;
+        const double now = clock_now();
+        if (s.since == 0) { /* most waits end before the first look */
+            s = (wait_state){.since = now, .ask_at = now + w->warn - patience};
+            snprintf(w->mine.what, sizeof w->mine.what, what, index);
+        }
+        if (now < s.next_look) continue;
+        s.next_look = now + 1e-3;
+        look(w, &s, now);
+    }
+}
