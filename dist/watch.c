@@ -10,12 +10,6 @@ enum { HOST_SIZE = 64, WHAT_SIZE = 64, ASK = 1, ANSWER = 2 };
 /* How long answers may take, and how long the rank that speaks is left to end the job. */
 static const double patience = 1, last_patience = 3;
 
-typedef struct answer {
-    long step;
-    double waited;
-    char what[WHAT_SIZE];
-} answer;
-
 struct srq_watch {
     MPI_Comm comm; /* for questions and answers alone */
     int rank, size;
@@ -24,9 +18,9 @@ struct srq_watch {
     void *context;
     long step;
     char (*hosts)[HOST_SIZE]; /* [size] */
-    bool *heard;              /* [size] */
-    answer *answers;          /* [size] */
-    answer mine;              /* sent from here */
+    bool *heard;              /* [size]: waits, too */
+    char what[WHAT_SIZE];     /* that this rank waits for ... */
+    double waited;            /* ... and has waited so many seconds for */
     MPI_Request *sends;       /* [size] of questions, then [size] of answers */
     char *text;               /* [text_size] */
     size_t text_size;
@@ -51,11 +45,10 @@ srq_status srq_watch_create(MPI_Comm world, srq_watch **out)
     w->text_size = 1024 + 16 * size;
     w->hosts = calloc(size, sizeof *w->hosts);
     w->heard = calloc(size, sizeof *w->heard);
-    w->answers = calloc(size, sizeof *w->answers);
     w->sends = malloc(2 * size * sizeof(MPI_Request));
     w->text = malloc(w->text_size);
-    if (!w->hosts || !w->heard || !w->answers || !w->sends || !w->text)
-        return srq_fail_memory(size * sizeof *w->answers, "the watch over ranks");
+    if (!w->hosts || !w->heard || !w->sends || !w->text)
+        return srq_fail_memory(size * sizeof *w->hosts, "the watch over ranks");
     for (size_t i = 0; i < 2 * size; i++) w->sends[i] = MPI_REQUEST_NULL;
     char name[MPI_MAX_PROCESSOR_NAME] = "";
     int length;
@@ -74,7 +67,6 @@ void srq_watch_destroy(srq_watch **watch)
     MPI_Comm_free(&w->comm);
     free(w->hosts);
     free(w->heard);
-    free(w->answers);
     free(w->sends);
     free(w->text);
     free(w);
@@ -108,10 +100,7 @@ static void send_to(srq_watch *w, int rank, int tag)
     int done;
     MPI_Test(request, &done, MPI_STATUS_IGNORE);
     if (!done) return;
-    if (tag == ASK)
-        MPI_Isend(NULL, 0, MPI_BYTE, rank, ASK, w->comm, request);
-    else
-        MPI_Isend(&w->mine, sizeof w->mine, MPI_BYTE, rank, ANSWER, w->comm, request);
+    MPI_Isend(NULL, 0, MPI_BYTE, rank, tag, w->comm, request);
 }
 
 /* Answers what is asked, and takes what is answered. */
@@ -122,15 +111,12 @@ static void converse(srq_watch *w)
         MPI_Status status;
         MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, w->comm, &there, &status);
         if (!there) return;
-        const int from = status.MPI_SOURCE;
-        if (status.MPI_TAG == ASK) {
-            MPI_Recv(NULL, 0, MPI_BYTE, from, ASK, w->comm, MPI_STATUS_IGNORE);
+        const int from = status.MPI_SOURCE, tag = status.MPI_TAG;
+        MPI_Recv(NULL, 0, MPI_BYTE, from, tag, w->comm, MPI_STATUS_IGNORE);
+        if (tag == ASK)
             send_to(w, from, ANSWER);
-        } else {
-            MPI_Recv(&w->answers[from], sizeof(answer), MPI_BYTE, from, ANSWER, w->comm, MPI_STATUS_IGNORE);
-            w->answers[from].what[WHAT_SIZE - 1] = '\0';
+        else
             w->heard[from] = true;
-        }
     }
 }
 
@@ -143,11 +129,11 @@ static void ask(srq_watch *w)
 
 /* --- What is said */
 
-/* The lowest of those that wait speaks for all. */
+/* The lowest of those that wait speaks for all: if it has not waited as long, it will. */
 static bool speaks(const srq_watch *w)
 {
     for (int r = 0; r < w->rank; r++)
-        if (w->heard[r] && w->answers[r].waited >= w->warn) return false;
+        if (w->heard[r]) return false;
     return true;
 }
 
@@ -178,14 +164,14 @@ static void say(srq_watch *w, bool final)
     if (!final)
         snprintf(w->text, w->text_size,
                  "step %ld: rank %d (host %s) has waited %.0f s for %s; ranks that have not arrived: %s%s", w->step,
-                 w->rank, w->hosts[w->rank], w->mine.waited, w->mine.what, ranks,
+                 w->rank, w->hosts[w->rank], w->waited, w->what, ranks,
                  w->end > 0 ? "" : "; train.stall_end = 0 lets it wait on");
     else
         snprintf(w->text, w->text_size,
                  "step %ld: rank %d (host %s) has waited %.0f s for %s, longer than train.stall_end; ranks that have "
                  "not arrived: %s. The job ends here and the last checkpoint is kept: look at these ranks' nodes and "
                  "at the network between them, then go on with `--resume auto`",
-                 w->step, w->rank, w->hosts[w->rank], w->mine.waited, w->mine.what, ranks);
+                 w->step, w->rank, w->hosts[w->rank], w->waited, w->what, ranks);
     w->tell(w->context, w->text, final);
 }
 
@@ -197,8 +183,7 @@ typedef struct wait_state {
 
 static void look(srq_watch *w, wait_state *s, double now)
 {
-    w->mine.step = w->step;
-    w->mine.waited = now - s->since;
+    w->waited = now - s->since;
     converse(w);
     if (w->end > 0 && now - s->since >= w->end + last_patience) { /* whoever should have spoken is cut off from here */
         say(w, true);
@@ -234,7 +219,7 @@ void srq_watch_wait(srq_watch *w, int count, MPI_Request *requests, const char *
         const double now = clock_now();
         if (s.since == 0) { /* most waits end before the first look */
             s = (wait_state){.since = now, .ask_at = now + w->warn - patience};
-            snprintf(w->mine.what, sizeof w->mine.what, what, index);
+            snprintf(w->what, sizeof w->what, what, index);
         }
         if (now < s.next_look) continue;
         s.next_look = now + 1e-3;
