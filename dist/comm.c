@@ -188,6 +188,30 @@ void srq_comm_barrier(const srq_comm *comm)
     wait_for(comm, request, "all ranks");
 }
 
+double srq_comm_ping(const srq_comm *comm, void *data, size_t bytes, int count)
+{
+    const int last = comm->size - 1, other = comm->rank == 0 ? last : 0;
+    double seconds = 0;
+    if (comm->size == 1) return 0;
+    if (comm->rank == 0 || comm->rank == last) {
+        const double since = MPI_Wtime();
+        for (int i = 0; i < 2 * count; i++) {
+            if ((i % 2 == 0) == (comm->rank == 0))
+                MPI_Send(data, (int)bytes, MPI_BYTE, other, 0, comm->world);
+            else
+                MPI_Recv(data, (int)bytes, MPI_BYTE, other, 0, comm->world, MPI_STATUS_IGNORE);
+        }
+        seconds = (MPI_Wtime() - since) / (2 * count);
+    }
+    srq_comm_share(comm, &seconds, sizeof seconds);
+    return seconds;
+}
+
+void srq_comm_sum_floats(const srq_comm *comm, float *values, size_t count)
+{
+    if (comm->size > 1) MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, comm->world);
+}
+
 void srq_comm_watch(srq_comm *comm, double warn, double end, srq_tell tell, void *context)
 {
     if (comm->watch) srq_watch_set(comm->watch, warn, end, tell, context);

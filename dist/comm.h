@@ -33,6 +33,12 @@ void srq_comm_sum(const srq_comm *comm, double *values, int count);
  * begin has an entry more than there are ranks. */
 void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size);
 
+/* For benchmarks. Collective: seconds that a message of `bytes` bytes takes from rank 0 to the last rank or back, the
+ * mean of `count` there and back; 0 with one rank. The rate of messages is that of the network between these two. */
+double srq_comm_ping(const srq_comm *comm, void *data, size_t bytes, int count);
+/* Collective: MPI's own sum of `count` floats over ranks, whose order of additions is MPI's. */
+void srq_comm_sum_floats(const srq_comm *comm, float *values, size_t count);
+
 /* Says something about the job that must not wait: `final` if the job ends right after it. */
 typedef void (*srq_tell)(void *context, const char *text, bool final);
 /* From now on, a rank that waits longer than `warn` seconds for others has the lowest of those that wait say so, naming

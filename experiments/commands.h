@@ -26,6 +26,7 @@ srq_status srq_command_version(int argc, char **argv);
 
 /* srq bench step; argv[0] is "step". */
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv);
+srq_status srq_bench_allreduce(srq_comm *comm, int argc, char **argv);
 /* The text of experiments/models/lenet5.cfg, so that a benchmark needs no file. */
 extern const char srq_lenet5[];
 

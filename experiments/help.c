@@ -79,11 +79,13 @@ static const topic topics[] = {
      "Runs every case of a file of golden cases (format srq-golden) whose method this version has, and prints the "
      "worst\n"
      "error of each method, relative to the largest magnitude in the case. Status 1 if one is too large."},
-    {"bench", "how fast quantizers and training steps are on this machine",
+    {"bench", "how fast quantizers, training steps and sums over ranks are here",
      "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
      "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] [--method M]\n"
      "                                  [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
      "                                  [--wire float32|bfloat16] [--no-overlap] [--seconds S] [--layers]\n"
+     "       mpirun -n P srq bench allreduce [--json] [--elements N] [--shards V] [--bucket-mb B]\n"
+     "                                  [--wire float32|bfloat16] [--seconds S]\n"
      "\n"
      "quantizer times each quantizer on one core: forward with codes out, and backward, in elements a second, on "
      "weights drawn\n"
@@ -108,7 +110,16 @@ static const topic topics[] = {
      "default\n"
      "  --bucket-mb B, --wire W, --no-overlap   as train.bucket_mb, train.wire, train.overlap = false\n"
      "  --seconds S    of all rounds; 5 by default\n"
-     "  --layers       a line for every layer"},
+     "  --layers       a line for every layer\n"
+     "\n"
+     "allreduce times what a step exchanges, without the step: the sum of a vector of gradients over shards, in "
+     "buckets,\n"
+     "and the gathering of new weights; beside MPI_Allreduce of the same vector, which adds in an order of its own. "
+     "And\n"
+     "messages between the first and the last rank, which give the latency and the bandwidth of docs/scaling.md.\n"
+     "\n"
+     "  --elements N   floats of the vector; 13000000 by default, the size of VGG-7\n"
+     "  --shards V     as many as ranks by default;  --bucket-mb B  4 by default"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
     {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
 };

@@ -79,4 +79,23 @@ for bad in 0 9 2,,3 "2," x "" 1,2,3,4,5,6,7,8,1; do expect 2 "--bits must be" "$
 for bad in 0 -1 1.5 2e9 nan ten; do expect 2 "--elements must be" "$SRQ" bench quantizer --elements "$bad"; done
 for bad in -1 inf nan 1s; do expect 2 "--seconds must be" "$SRQ" bench quantizer --seconds "$bad"; done
 expect 2 "none.cfg" "$SRQ" bench quantizer --model "$WORK/none.cfg"
+# Sums over ranks: bytes are those of theory, 2 (P-1)/P of the vector, and half of the first part in bfloat16.
+for ranks in 1 2 4; do
+  on_ranks $ranks bench allreduce --elements 64000 --seconds 0.01 --bucket-mb 0.05 --json > "$WORK/sum-$ranks.json" || fail "bench allreduce on $ranks ranks"
+done
+on_ranks 4 bench allreduce --elements 64000 --seconds 0.01 --wire bfloat16 --json > "$WORK/sum-wire.json" || fail "bench allreduce --wire bfloat16"
+python3 - "$WORK" << 'END' || fail "bench allreduce --json: $(cat "$WORK"/sum-*.json)"
+import json, sys
+near = lambda a, b: abs(a - b) <= 6 * 4 * 64 # slices of 6 buckets end on cache lines
+for ranks in (1, 2, 4):
+    d = json.load(open(f"{sys.argv[1]}/sum-{ranks}.json"))
+    share = 64000 * 4 * (ranks - 1) // ranks
+    assert d["ranks"] == d["shards"] == ranks and d["buckets"] == 6 and near(d["bytes_sum"], share) and near(d["bytes_join"], share)
+    assert d["least"] <= d["seconds"] <= d["most"] and (d["latency_seconds"] > 0) == (ranks > 1)
+d = json.load(open(sys.argv[1] + "/sum-wire.json"))
+assert d["wire"] == "bfloat16" and near(d["bytes_sum"], 64000 * 2 * 3 // 4) and near(d["bytes_join"], 64000 * 4 * 3 // 4)
+END
+expect 0 "A sum of 1000 floats (4 kB) over 5 shards on 2 ranks, in 1 bucket, float32 on the wire" on_ranks 2 bench allreduce --elements 1000 --shards 5 --seconds 0
+expect 2 "--elements must be 1 to 1000000000" "$SRQ" bench allreduce --elements 0
+expect 2 "2 ranks but train.shards = 1" on_ranks 2 bench allreduce --shards 1
 finish
