@@ -423,7 +423,8 @@ static void print_json(const bench *b, const double *rounds)
         printf("%s\n  {\"name\": %s, \"type\": \"%s\", \"macs\": %zu", separator,
                srq_json_quote(name, quoted, sizeof quoted), kind_of(l), l->macs);
         if (l->weight >= 0)
-            printf(", \"forward_in\": \"%s\", \"backward_in\": \"%s\"", srq_weighted_info(l)->forward,
+            printf(", \"weights\": %zu, \"forward_in\": \"%s\", \"backward_in\": \"%s\"",
+                   srq_graph_parameter(b->graph, l->weight)->count, srq_weighted_info(l)->forward,
                    srq_weighted_info(l)->backward);
         for (int p = 0; p < SRQ_PHASES; p++) printf(", \"%s\": %.6g", phases[p], b->phases[i][p]);
         printf("}");
