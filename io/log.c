@@ -1,0 +1,377 @@
+#include "io/log.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* A line of an evaluation is some 400 bytes a layer: what is longer than this is none of ours. */
+enum { LINE_MAX_SIZE = 16 << 20 };
+
+/* --- Numbers out of JSON */
+
+static double number(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* An integer from 0 to `most`, or `otherwise`. */
+static long integer(const json_t *object, const char *name, long most, long otherwise)
+{
+    const double value = number(object, name);
+    return value >= 0 && value <= (double)most && value == floor(value) ? (long)value : otherwise;
+}
+
+static void text(const json_t *object, const char *name, char *out, size_t size)
+{
+    const char *value = json_string_value(json_object_get(object, name));
+    snprintf(out, size, "%s", value ? value : "");
+}
+
+/* "2026-11-24T14:53:36Z" as seconds since 1970, 0 for anything else. */
+static double time_of(const json_t *line)
+{
+    const char *value = json_string_value(json_object_get(line, "time"));
+    struct tm utc = {0};
+    if (!value || sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2dZ", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour,
+                         &utc.tm_min, &utc.tm_sec) != 6)
+        return 0;
+    utc.tm_year -= 1900;
+    utc.tm_mon--;
+    const time_t seconds = timegm(&utc);
+    return seconds > 0 ? (double)seconds : 0;
+}
+
+/* printf writes infinities and NaN as words that JSON does not have: outside of strings they become null, in place. */
+static bool null_words(char *line, size_t size)
+{
+    static const char *const words[] = {"-nan", "nan", "-inf", "inf"};
+    bool found = false, quoted = false;
+    for (size_t i = 0; i < size; i++) {
+        if (quoted && line[i] == '\\')
+            i++;
+        else if (line[i] == '"')
+            quoted = !quoted;
+        for (int w = 0; !quoted && w < 4; w++) {
+            const size_t length = strlen(words[w]);
+            /* Three letters make no "null": the space or the colon before them gives room for the fourth. */
+            if (i + length > size || memcmp(line + i, words[w], length) != 0) continue;
+            const size_t from = length == 4 ? i : i - 1;
+            if (length == 3 && (i == 0 || line[i - 1] != ' ')) continue;
+            memcpy(line + from, "null", 4);
+            found = true;
+        }
+    }
+    return found;
+}
+
+static json_t *parse(char *line, size_t size)
+{
+    json_t *value = json_loadb(line, size, 0, NULL);
+    if (!value && null_words(line, size)) value = json_loadb(line, size, 0, NULL);
+    if (json_is_object(value)) return value;
+    json_decref(value);
+    return NULL;
+}
+
+/* --- Entries: in order of steps, no more than are kept */
+
+static srq_status make_room(void **items, int *room, int count, size_t size, const char *what)
+{
+    if (count < *room) return SRQ_OK;
+    const int larger = *room ? 2 * *room : 64;
+    void *moved = realloc(*items, (size_t)larger * size);
+    if (!moved) return srq_fail_memory((size_t)larger * size, what);
+    *items = moved;
+    *room = larger;
+    return SRQ_OK;
+}
+
+/* Two lines of training become one that stands for both. */
+static void thin_steps(srq_log *log)
+{
+    int n = 0;
+    for (int i = 0; i + 1 < log->step_count; i += 2) {
+        const srq_log_step *a = &log->steps[i], *b = &log->steps[i + 1];
+        log->steps[n++] = (srq_log_step){.step = b->step,
+                                         .epoch = b->epoch,
+                                         .loss = (a->loss + b->loss) / 2,
+                                         .error = (a->error + b->error) / 2,
+                                         .rate = b->rate};
+    }
+    log->step_count = n;
+}
+
+static void thin_evals(srq_log *log)
+{
+    int n = 0;
+    for (int i = 0; i < log->eval_count; i++) {
+        if (i % 2)
+            log->evals[n++] = log->evals[i];
+        else
+            free(log->evals[i].bits);
+    }
+    log->eval_count = n;
+}
+
+/* What was said of steps above `last` is said again, or was of work that is lost. */
+static void forget_steps(srq_log *log, long last)
+{
+    while (log->step_count > 0 && log->steps[log->step_count - 1].step > last) log->step_count--;
+}
+
+static void forget_evals(srq_log *log, long last)
+{
+    while (log->eval_count > 0 && log->evals[log->eval_count - 1].step > last) free(log->evals[--log->eval_count].bits);
+}
+
+/* --- One line each */
+
+static srq_status read_step(srq_log *log, const json_t *line, long step)
+{
+    forget_steps(log, step - 1);
+    if (log->step_count == SRQ_LOG_STEPS_MAX) thin_steps(log);
+    SRQ_TRY(make_room((void **)&log->steps, &log->step_room, log->step_count, sizeof *log->steps, "the log's steps"));
+    log->steps[log->step_count++] = (srq_log_step){.step = step,
+                                                   .epoch = number(line, "epoch"),
+                                                   .loss = number(line, "loss"),
+                                                   .error = number(line, "error"),
+                                                   .rate = number(line, "images_per_second")};
+    return SRQ_OK;
+}
+
+static bool has_weights(const json_t *layer)
+{
+    return json_is_string(json_object_get(layer, "name")) && integer(layer, "weight_bits", 32, 0) > 0;
+}
+
+/* The first evaluation that names layers says which there are. */
+static srq_status name_layers(srq_log *log, const json_t *layers)
+{
+    const size_t most = json_array_size(layers) < SRQ_LAYERS_MAX ? json_array_size(layers) : SRQ_LAYERS_MAX;
+    if (log->layers || most == 0) return SRQ_OK;
+    log->layers = calloc(most, sizeof *log->layers);
+    if (!log->layers) return srq_fail_memory(most * sizeof *log->layers, "the log's layers");
+    for (size_t i = 0; i < most; i++) {
+        const json_t *layer = json_array_get(layers, i);
+        if (has_weights(layer)) text(layer, "name", log->layers[log->layer_count++], SRQ_NAME_SIZE);
+    }
+    return SRQ_OK;
+}
+
+/* The place of a layer, which is nearly always the one after that of the layer before: `from`. */
+static int find_layer(const srq_log *log, const json_t *layer, int from)
+{
+    char name[SRQ_NAME_SIZE];
+    text(layer, "name", name, sizeof name);
+    for (int i = 0; i < log->layer_count; i++)
+        if (strcmp(log->layers[(from + i) % log->layer_count], name) == 0) return (from + i) % log->layer_count;
+    return -1;
+}
+
+static srq_status read_bits(srq_log *log, const json_t *line, unsigned char **bits)
+{
+    const json_t *layers = json_object_get(line, "layers");
+    SRQ_TRY(name_layers(log, layers));
+    if (log->layer_count == 0 || json_array_size(layers) == 0) return SRQ_OK;
+    *bits = calloc((size_t)log->layer_count, 1);
+    if (!*bits) return srq_fail_memory((size_t)log->layer_count, "the log's bit-lengths");
+    const size_t most = json_array_size(layers) < SRQ_LAYERS_MAX ? json_array_size(layers) : SRQ_LAYERS_MAX;
+    int next = 0;
+    for (size_t i = 0; i < most; i++) {
+        const json_t *layer = json_array_get(layers, i);
+        const int place = has_weights(layer) ? find_layer(log, layer, next) : -1;
+        if (place < 0) continue;
+        (*bits)[place] = (unsigned char)integer(layer, "weight_bits", 32, 0);
+        next = place + 1;
+    }
+    return SRQ_OK;
+}
+
+static srq_status read_eval(srq_log *log, const json_t *line, long step)
+{
+    srq_log_eval eval = {.step = step,
+                         .epoch = number(line, "epoch"),
+                         .loss = number(line, "test_loss"),
+                         .error = number(line, "test_error"),
+                         .mean_bits = number(line, "mean_weight_bits"),
+                         .gated_bits = number(line, "mean_gated_bits"),
+                         .zeros = number(line, "zeros"),
+                         .bytes = number(line, "bytes"),
+                         .float32_bytes = number(line, "float32_bytes"),
+                         .bops = number(line, "bops"),
+                         .float32_bops = number(line, "float32_bops"),
+                         .w8a8_bops = number(line, "w8a8_bops")};
+    forget_evals(log, step - 1);
+    if (log->eval_count == SRQ_LOG_EVALS_MAX) thin_evals(log);
+    SRQ_TRY(
+        make_room((void **)&log->evals, &log->eval_room, log->eval_count, sizeof *log->evals, "the log's evaluations"));
+    SRQ_TRY(read_bits(log, line, &eval.bits));
+    log->evals[log->eval_count++] = eval;
+    return SRQ_OK;
+}
+
+static void read_start(srq_log *log, const json_t *line)
+{
+    log->before = log->seconds;
+    log->session = time_of(line);
+    log->starts++;
+    log->state = SRQ_LOG_OPEN;
+    free(log->reason);
+    log->reason = NULL;
+    log->status = 0;
+    log->last_step = 0;
+    log->total_steps = integer(line, "steps", (long)1e15, 0);
+    log->steps_per_epoch = integer(line, "steps_per_epoch", (long)1e15, 0);
+    log->batch = integer(line, "batch", (long)1e9, 0);
+    log->ranks = integer(line, "ranks", (long)1e9, 0);
+    text(line, "engine", log->engine, sizeof log->engine);
+    text(line, "data_sha256", log->data_sha256, sizeof log->data_sha256);
+}
+
+static srq_status read_stop(srq_log *log, const json_t *line)
+{
+    const char *reason = json_string_value(json_object_get(line, "reason"));
+    log->status = (int)integer(line, "status", 255, SRQ_ERROR_RUN);
+    log->state = log->status == SRQ_OK        ? SRQ_LOG_FINISHED
+                 : log->status == SRQ_STOPPED ? SRQ_LOG_STOPPED
+                                              : SRQ_LOG_FAILED;
+    free(log->reason);
+    log->reason = strdup(reason ? reason : "");
+    return log->reason ? SRQ_OK : srq_fail_memory(1, "the reason of a stop");
+}
+
+/* Of one event; *known is false if it makes no sense. */
+static srq_status read_event(srq_log *log, const json_t *line, bool *known)
+{
+    const char *event = json_string_value(json_object_get(line, "event"));
+    const long step = integer(line, "step", (long)1e15, -1);
+    *known = event != NULL;
+    if (!event) return SRQ_OK;
+    if (strcmp(event, "start") == 0) {
+        read_start(log, line);
+        return SRQ_OK;
+    }
+    if (strcmp(event, "stop") == 0) SRQ_TRY(read_stop(log, line));
+    const bool train = strcmp(event, "step") == 0, eval = strcmp(event, "eval") == 0;
+    if ((train || eval) && step < 0) {
+        *known = false;
+        return SRQ_OK;
+    }
+    if (step >= 0) log->last_step = step;
+    if (strcmp(event, "resume") == 0 && step >= 0) {
+        forget_steps(log, step);
+        forget_evals(log, step);
+    }
+    if (train) return read_step(log, line, step);
+    return eval ? read_eval(log, line, step) : SRQ_OK;
+}
+
+static void note_time(srq_log *log, double time)
+{
+    if (time <= 0) return;
+    if (log->first_time <= 0) log->first_time = time;
+    log->time = time;
+    if (log->session > 0 && time >= log->session) log->seconds = log->before + (time - log->session);
+}
+
+static srq_status read_line(srq_log *log, char *line, size_t size)
+{
+    if (size == 0) return SRQ_OK;
+    bool known = false;
+    json_t *value = parse(line, size);
+    srq_status status = value ? read_event(log, value, &known) : SRQ_OK;
+    if (known) note_time(log, time_of(value));
+    log->bad_lines += !known;
+    json_decref(value);
+    return status;
+}
+
+/* --- The file */
+
+static srq_status cannot_read(const srq_log *log)
+{
+    return srq_fail(SRQ_ERROR_DATA, "%s: cannot be read: %s", log->path, strerror(errno));
+}
+
+/* Whole lines from where the last call ended; what follows the last newline waits for the next call. */
+static srq_status read_lines(srq_log *log, FILE *file, char *buffer)
+{
+    srq_status status = SRQ_OK;
+    bool skipping = false;
+    while (status == SRQ_OK && fgets(buffer, LINE_MAX_SIZE, file)) {
+        /* A line may hold zero bytes, after which strlen sees nothing: the file's position knows better. */
+        const long long here = ftello(file);
+        size_t size = here > log->offset ? (size_t)(here - log->offset) : 0;
+        if (size >= LINE_MAX_SIZE) size = LINE_MAX_SIZE - 1;
+        const bool whole = size > 0 && buffer[size - 1] == '\n';
+        if (!whole && (int)size < LINE_MAX_SIZE - 1) {
+            log->half_line = true;
+            break;
+        }
+        if (whole && !skipping) status = read_line(log, buffer, size - 1);
+        log->bad_lines += !whole && !skipping;
+        skipping = !whole;
+        log->offset = here;
+    }
+    if (status == SRQ_OK && ferror(file)) return cannot_read(log);
+    return status;
+}
+
+/* A log that has become shorter is another one: all of it is read again. */
+static void begin_again(srq_log *log)
+{
+    char *path = log->path;
+    forget_evals(log, -1);
+    free(log->steps);
+    free(log->evals);
+    free(log->layers);
+    free(log->reason);
+    *log = (srq_log){.path = path};
+}
+
+srq_status srq_log_update(srq_log *log, bool *changed)
+{
+    struct stat info = {0};
+    FILE *file = NULL;
+    if (stat(log->path, &info) == 0 && !S_ISREG(info.st_mode))
+        return srq_fail(SRQ_ERROR_DATA, "%s: it is not a regular file; name a run directory of `srq train`", log->path);
+    if (!(file = fopen(log->path, "rbe"))) return cannot_read(log);
+    if (info.st_size < log->offset) begin_again(log);
+    const long long before = log->offset;
+    char *buffer = malloc(LINE_MAX_SIZE);
+    srq_status status = buffer ? SRQ_OK : srq_fail_memory(LINE_MAX_SIZE, "a line of the log");
+    log->half_line = false;
+    if (status == SRQ_OK && fseeko(file, log->offset, SEEK_SET) != 0) status = cannot_read(log);
+    if (status == SRQ_OK) status = read_lines(log, file, buffer);
+    if (changed) *changed = log->offset != before;
+    free(buffer);
+    fclose(file);
+    return status;
+}
+
+srq_status srq_log_create(const char *path, srq_log **out)
+{
+    srq_log *log = calloc(1, sizeof *log);
+    if (log) log->path = strdup(path);
+    srq_status status = log && log->path ? srq_log_update(log, NULL) : srq_fail_memory(sizeof *log, "the log");
+    if (status != SRQ_OK)
+        srq_log_destroy(&log);
+    else
+        *out = log;
+    return status;
+}
+
+void srq_log_destroy(srq_log **log)
+{
+    if (!*log) return;
+    begin_again(*log);
+    free((*log)->path);
+    free(*log);
+    *log = NULL;
+}
