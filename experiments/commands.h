@@ -20,6 +20,7 @@ srq_status srq_command_data(srq_comm *comm, int argc, char **argv);
 /* Commands that one process does. */
 srq_status srq_command_inspect(int argc, char **argv);
 srq_status srq_command_diff(int argc, char **argv);
+srq_status srq_command_report(int argc, char **argv);
 srq_status srq_command_check(int argc, char **argv);
 srq_status srq_command_help(int argc, char **argv);
 srq_status srq_command_version(int argc, char **argv);

@@ -53,6 +53,23 @@ static const topic topics[] = {
      "A and B are checkpoints or run directories. Status 0 if step and every tensor are equal bit for bit, 1 if not; "
      "the\n"
      "first differences are named."},
+    {"report", "tables and plots of runs, or one run live",
+     "usage: srq report DIR... [--out FOLDER]\n"
+     "       srq report --follow DIR\n"
+     "\n"
+     "Each DIR is a run directory, or a folder below which there are some. FOLDER, DIR/report by default, gets\n"
+     "report.html (one page that needs no other file), report.md, report.csv (a line for each configuration), "
+     "runs.csv\n"
+     "(a line for each run) and plots/ (SVG and PNG).\n"
+     "\n"
+     "Runs whose settings differ in train.seed alone are seeds of one configuration: mean and standard deviation (of\n"
+     "the sample) are over their last evaluations. What differs from other configurations names it. Plots: error\n"
+     "against bit operations and size, learning curves, bit-lengths that change, and weights over the grid, from the\n"
+     "checkpoints that are kept. They need gnuplot; without it the rest is made. Runs may be under way.\n"
+     "\n"
+     "  --follow   shows the run in DIR, on a terminal or as plain lines on a pipe, until it ends or Ctrl-C\n"
+     "\n"
+     "docs/report.md says how to read it."},
     {"data", "import and describe data sets",
      "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad]\n"
      "       srq data info FILE.h5\n"

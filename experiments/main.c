@@ -18,6 +18,7 @@ static const command commands[] = {
     {.name = "eval", .parallel = srq_command_eval},
     {.name = "inspect", .serial = srq_command_inspect},
     {.name = "diff", .serial = srq_command_diff},
+    {.name = "report", .serial = srq_command_report},
     {.name = "data", .parallel = srq_command_data, .alone = true},
     {.name = "check", .serial = srq_command_check},
     {.name = "bench", .parallel = srq_command_bench},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From an empty machine to a trained 2-bit network: installs what is missing, builds, imports Fashion-MNIST, trains LeNet-5
-# with 2-bit weights and activations on 2 ranks, and shows the outcome. Run again, it does only what is not done yet.
+# with 2-bit weights and activations on 2 ranks, and shows the outcome and a report. Run again, it does only what is not done yet.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -40,12 +40,16 @@ mpirun --quiet --oversubscribe --bind-to none -n 2 $srq train experiments/quicks
 say "The network"
 $srq inspect runs/quickstart
 
+say "The report"
+$srq report runs/quickstart
+
 root_note=""
 [ "$(id -u)" != 0 ] || root_note="  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # as root, Open MPI wants this first
 "
 cat << EOF
 
 The run is in $root/runs/quickstart: config.cfg, log.jsonl, checkpoints/, last.h5.
+Open $root/runs/quickstart/report/report.html in a browser.
 
 Try next, in $root:
 $root_note  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights

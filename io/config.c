@@ -617,3 +617,29 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, char *w
     }
     return srq_model_differs(&here->settings.model, &there->settings.model, what, what_size);
 }
+
+srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor *visit, void *context)
+{
+    const srq_settings *s = &config->settings;
+    for (int i = 0; i < srq_schema_count; i++) {
+        char value[PATH_SIZE];
+        if (!srq_schema[i].decides) continue;
+        print_to(value, sizeof value, &srq_schema[i], s);
+        visit(context, srq_schema[i].path, value);
+    }
+    for (int part = 0; part < 2; part++) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        if (!out) return srq_fail_memory(0, "a configuration's text");
+        if (part == 0)
+            srq_overrides_print(s, out);
+        else
+            srq_model_print(&s->model, out);
+        const bool whole = fclose(out) == 0;
+        if (whole) visit(context, part == 0 ? "quantizer.layers" : "model", text);
+        free(text);
+        if (!whole) return srq_fail_memory(size, "a configuration's text");
+    }
+    return SRQ_OK;
+}

@@ -134,6 +134,11 @@ const char *srq_config_text(const srq_config *config);
  * otherwise true and writes into `what` e.g. `train.batch is 128 here and 64 there`. */
 bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size);
 
+/* Calls `visit` for every setting that decides a run's results, in the order of the schema, with its value as libconfig
+ * text; at the end for "quantizer.layers" and "model", whose values may be long. SRQ_ERROR_RUN without memory. */
+typedef void srq_choice_visitor(void *context, const char *path, const char *value);
+srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor *visit, void *context);
+
 /* Prints the reference of every setting: path, type, range or choices, default, meaning. As Markdown it is the body
  * of docs/configuration.md, else plain text for `srq help configuration`. */
 void srq_config_reference(FILE *out, bool markdown);

@@ -1,0 +1,167 @@
+#include "experiments/report/pages.h"
+
+#include "experiments/report/escape.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *format, ...)
+{
+    const size_t n = strlen(out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out + n, size - n, format, args);
+    va_end(args);
+}
+
+/* --- Words */
+
+char *srq_report_summary(const srq_report *report, char *out, size_t size)
+{
+    enum { FINISHED, RUNNING, SILENT, STOPPED, FAILED, EMPTY, UNUSABLE, STATES };
+    static const char *const words[STATES] = {"finished", "running", "silent",        "stopped",
+                                              "failed",   "empty",   "cannot be used"};
+    int counts[STATES] = {0};
+    for (int i = 0; i < report->run_count; i++) {
+        const srq_report_run *run = &report->runs[i];
+        static const int of_log[] = {EMPTY, RUNNING, FINISHED, STOPPED, FAILED};
+        counts[run->problem ? UNUSABLE : run->silent ? SILENT : of_log[run->log->state]]++;
+    }
+    out[0] = '\0';
+    append(out, size, "%d run%s of %d configuration%s:", report->run_count, report->run_count == 1 ? "" : "s",
+           report->group_count, report->group_count == 1 ? "" : "s");
+    const char *comma = " ";
+    for (int i = 0; i < STATES; i++) {
+        if (!counts[i]) continue;
+        append(out, size, "%s%d %s", comma, counts[i], words[i]);
+        comma = ", ";
+    }
+    return out;
+}
+
+char *srq_report_remarks(const srq_report *report, char *out, size_t size)
+{
+    bool partial = false, again = false, unfinished = false;
+    for (int i = 0; i < report->group_count; i++) {
+        const srq_report_group *g = &report->groups[i];
+        partial = partial || (g->partial && g->error.count);
+        for (int k = 0; k < g->member_count; k++) {
+            const srq_report_run *run = &report->runs[g->members[k]];
+            again = again || !run->counted;
+            unfinished = unfinished || (run->counted && !g->partial && !srq_report_is_finished(run));
+        }
+    }
+    out[0] = '\0';
+    if (report->common[0]) append(out, size, "Where a row says nothing else: %s. ", report->common);
+    if (unfinished) append(out, size, "Figures are of finished runs only. ");
+    if (partial) append(out, size, "* No run of the row is finished: the last evaluations so far. ");
+    if (again)
+        append(out, size, "Of runs with the same settings and seed, one counts: the one that has come furthest. ");
+    return out;
+}
+
+static const char explanation[] =
+    "Mean \xc2\xb1 standard deviation (of the sample) over seeds, at the end of training. Size: weights at their "
+    "bit-lengths, everything else as float32. BOPs: multiply-accumulates of one image times weight bits times "
+    "activation "
+    "bits; \"of 8/8\": beside the same network with each quantized tensor at 8 bits.";
+
+/* --- HTML */
+
+static const char style[] =
+    "body{font:15px/1.45 system-ui,sans-serif;color:#111;background:#fff;max-width:1240px;margin:1.5em auto;padding:0 "
+    "1em}\n"
+    "h1{font-size:1.5em}h2{font-size:1.2em;margin:2em 0 .5em;border-bottom:1px solid "
+    "#bbb}h3{font-size:1em;margin:1.5em 0 "
+    ".3em}\n"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px}\n"
+    "th,td{padding:.25em .7em;text-align:left;vertical-align:top;border-bottom:1px solid #ddd;overflow-wrap:anywhere}\n"
+    "th{border-bottom:2px solid #555;white-space:nowrap}.n{text-align:right;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums}\n"
+    "figure{margin:0 0 "
+    "1.5em;break-inside:avoid}figcaption,.small{font-size:13px;color:#444}svg{width:100%;height:auto}\n"
+    ".note{border-left:4px solid #D55E00;padding:.3em .8em}\n"
+    "@media print{body{max-width:none;margin:0;font-size:11px}table{font-size:9px}tr{break-inside:avoid}"
+    "thead{display:table-header-group}@page{size:A4 landscape;margin:12mm}}\n";
+
+static void paragraph(const char *kind, const char *text, FILE *out)
+{
+    if (!text[0]) return;
+    fprintf(out, "<p%s%s%s>", kind[0] ? " class=\"" : "", kind, kind[0] ? "\"" : "");
+    srq_print_escaped(text, SRQ_ESCAPE_HTML, out);
+    fputs("</p>\n", out);
+}
+
+static void print_figure(const srq_picture *picture, FILE *out)
+{
+    fputs("<h3>", out);
+    srq_print_escaped(picture->title, SRQ_ESCAPE_HTML, out);
+    fprintf(out, "</h3>\n<figure style=\"max-width:%dpx\" role=\"img\" aria-label=\"", picture->width);
+    srq_print_escaped(picture->title, SRQ_ESCAPE_HTML, out);
+    fprintf(out, "\">\n%s\n<figcaption>", picture->svg);
+    srq_print_escaped(picture->caption, SRQ_ESCAPE_HTML, out);
+    fputs("</figcaption>\n</figure>\n", out);
+}
+
+srq_status srq_report_print_html(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    char text[2048];
+    fprintf(
+        out,
+        "<!DOCTYPE html>\n" SRQ_REPORT_MARK "\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Report of srq</title>\n<style>\n%s</style>\n"
+        "</head>\n<body>\n<h1>Report of srq</h1>\n",
+        style);
+    paragraph("", srq_report_summary(report, text, sizeof text), out);
+    paragraph("note", pictures->note, out);
+    fputs("<h2>Configurations</h2>\n<div class=\"scroll\">\n", out);
+    SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_HTML, out));
+    fputs("</div>\n", out);
+    paragraph("small", srq_report_remarks(report, text, sizeof text), out);
+    paragraph("small", explanation, out);
+    if (pictures->count) fputs("<h2>Pictures</h2>\n", out);
+    for (int i = 0; i < pictures->count; i++) print_figure(&pictures->items[i], out);
+    fputs("<h2>Runs</h2>\n<div class=\"scroll\">\n", out);
+    SRQ_TRY(srq_report_print_runs(report, SRQ_TABLE_HTML, out));
+    fputs("</div>\n", out);
+    paragraph("small", made, out);
+    fputs("</body>\n</html>\n", out);
+    return SRQ_OK;
+}
+
+/* --- Markdown */
+
+static void line(const char *text, FILE *out)
+{
+    if (!text[0]) return;
+    srq_print_escaped(text, SRQ_ESCAPE_MARKDOWN, out);
+    fputs("\n\n", out);
+}
+
+srq_status srq_report_print_markdown(const srq_report *report, const srq_pictures *pictures, const char *made,
+                                     FILE *out)
+{
+    char text[2048];
+    fputs(SRQ_REPORT_MARK "\n# Report of srq\n\n", out);
+    line(srq_report_summary(report, text, sizeof text), out);
+    line(pictures->note, out);
+    fputs("## Configurations\n\n", out);
+    SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_MARKDOWN, out));
+    fputc('\n', out);
+    line(srq_report_remarks(report, text, sizeof text), out);
+    line(explanation, out);
+    if (pictures->count) fputs("## Pictures\n\n", out);
+    for (int i = 0; i < pictures->count; i++) {
+        const srq_picture *p = &pictures->items[i];
+        fputs("![", out);
+        srq_print_escaped(p->title, SRQ_ESCAPE_MARKDOWN, out);
+        fprintf(out, "](plots/%s.svg)\n\n", p->name);
+        line(p->title, out);
+        line(p->caption, out);
+    }
+    fputs("## Runs\n\n", out);
+    SRQ_TRY(srq_report_print_runs(report, SRQ_TABLE_MARKDOWN, out));
+    fputc('\n', out);
+    line(made, out);
+    return SRQ_OK;
+}

@@ -1,0 +1,296 @@
+/* What a report computes: means, the Pareto front, which runs are seeds of one configuration and what it is called,
+ * texts in every format, and histograms of weights. */
+#include "experiments/report/escape.h"
+#include "experiments/report/runs.h"
+#include "experiments/report/table.h"
+#include "experiments/report/weights.h"
+#include "tests/io/scratch.h"
+#include "tests/suite.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+/* --- Numbers */
+
+START_TEST(mean_and_deviation)
+{
+    const double values[] = {2, NAN, 4, INFINITY, 9};
+    srq_statistic s = srq_statistic_of(5, values);
+    ck_assert_int_eq(s.count, 3);
+    ck_assert_double_eq(s.mean, 5);
+    ck_assert_double_eq_tol(s.deviation, sqrt(13), 1e-12); /* (9 + 1 + 16) / 2 */
+    s = srq_statistic_of(1, values);
+    ck_assert(s.count == 1 && s.mean == 2 && isnan(s.deviation));
+    s = srq_statistic_of(1, values + 1);
+    ck_assert(s.count == 0 && isnan(s.mean) && isnan(s.deviation));
+    /* A deviation that is small beside the mean is not lost. */
+    const double close[] = {1e9 + 1, 1e9 + 2, 1e9 + 3};
+    ck_assert_double_eq_tol(srq_statistic_of(3, close).deviation, 1, 1e-9);
+}
+END_TEST
+
+START_TEST(pareto_front)
+{
+    const double cost[] = {1, 2, 2, 3, 4, 1, NAN, 5, 0.5}, error[] = {9, 5, 6, 5, 1, 9, 0, 1, NAN};
+    const bool expected[] = {true, true, false, false, true, true, false, false, false};
+    bool front[9];
+    srq_pareto_front(9, cost, error, front);
+    for (int i = 0; i < 9; i++) ck_assert_msg(front[i] == expected[i], "point %d", i);
+}
+END_TEST
+
+/* --- Runs */
+
+/* A run directory: `settings` after the model and the data set, and an evaluation. */
+static void make_run(const char *name, const char *settings, const char *sha, double error, const char *stop)
+{
+    static const char model[] =
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"fc\"; type = "
+        "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; };\n%s\n";
+    char path[600], text[4096];
+    mkdir(scratch(name), 0777);
+    snprintf(path, sizeof path, "%s/config.cfg", name);
+    snprintf(text, sizeof text, model, sha, settings);
+    scratch_write(path, text, strlen(text));
+    snprintf(path, sizeof path, "%s/log.jsonl", name);
+    snprintf(text, sizeof text,
+             "{\"event\": \"start\", \"time\": \"2026-01-02T03:04:05Z\", \"steps\": 10, \"steps_per_epoch\": 5, "
+             "\"batch\": 10, \"data_sha256\": \"%s\"}\n{\"event\": \"eval\", \"time\": \"2026-01-02T03:04:06Z\", "
+             "\"step\": 10, \"epoch\": 2, \"test_error\": %g, \"bytes\": 100, \"bops\": 50, \"w8a8_bops\": 200}\n%s",
+             sha, error, stop);
+    scratch_write(path, text, strlen(text));
+}
+
+#define DONE "{\"event\": \"stop\", \"step\": 10, \"reason\": \"done\", \"status\": 0}\n"
+
+static srq_report load(const char *folder, double now)
+{
+    srq_report report;
+    char path[512];
+    snprintf(path, sizeof path, "%s", scratch(folder));
+    ck_assert_msg(srq_report_create(1, (char *[]){path}, now, &report) == SRQ_OK, "%s", srq_message());
+    return report;
+}
+
+static const srq_report_group *group_of(const srq_report *report, const char *run)
+{
+    for (int i = 0; i < report->run_count; i++)
+        if (strcmp(report->runs[i].name, run) == 0) return &report->groups[report->runs[i].group];
+    ck_abort_msg("no run %s", run);
+}
+
+#define SRQ_BITS(bits) "quantizer = { weight_bits = " bits "; activation_bits = 3; };"
+#define SEED(n, more) "train = { epochs = 2; seed = " #n "; " more " };"
+
+START_TEST(groups_and_names)
+{
+    mkdir(scratch("g"), 0777);
+    make_run("g/a1", SEED(1, "") SRQ_BITS("2"), "d", 0.1, DONE);
+    make_run("g/a2", SEED(2, "keep = 7; log_every = 5; ") SRQ_BITS("2"), "d", 0.3, DONE); /* decides nothing */
+    make_run("g/a3", SEED(3, "") SRQ_BITS("2"), "d", 0.9, "");                            /* not finished */
+    make_run("g/b1", SEED(1, "") SRQ_BITS("4"), "d", 0.2, DONE);
+    make_run("g/c1", SEED(1, "batch = 64; ") SRQ_BITS("4"), "d", 0.25, "");
+    make_run("g/d1", SEED(1, "") SRQ_BITS("4"), "other", 0.5, DONE);
+    make_run("g/e1", SEED(1, "") "quantizer = { method = \"lsq\"; estimator = \"argmax\"; };", "d", 0.5, DONE);
+    make_run("g/e2", SEED(1, "") "quantizer = { method = \"lsq\"; };", "d", 0.5, DONE);
+    srq_report report = load("g", 1e9);
+    ck_assert_int_eq(report.run_count, 8);
+    ck_assert_int_eq(report.group_count, 6);
+    const srq_report_group *a = group_of(&report, "a1");
+    ck_assert(a == group_of(&report, "a2") && a == group_of(&report, "a3"));
+    ck_assert(a->member_count == 3 && a->finished == 2 && !a->partial);
+    ck_assert_double_eq_tol(a->error.mean, 0.2, 1e-12); /* of the finished two */
+    ck_assert_double_eq_tol(a->error.deviation, sqrt(0.02), 1e-12);
+    ck_assert_double_eq(a->relative_bops.mean, 0.25);
+    ck_assert_str_eq(a->name, "srq 2/3");
+    ck_assert_str_eq(group_of(&report, "b1")->name, "srq 4/3");
+    ck_assert_str_eq(group_of(&report, "c1")->name, "srq 4/3, batch=64");
+    ck_assert(group_of(&report, "c1")->partial && group_of(&report, "c1")->error.mean == 0.25);
+    /* The same file name or not: the digest tells data sets apart. */
+    ck_assert_str_eq(group_of(&report, "d1")->name, "srq 4/3, data=other.h5");
+    ck_assert(strcmp(group_of(&report, "e1")->name, group_of(&report, "e2")->name) != 0);
+    ck_assert_ptr_nonnull(strstr(report.common, "batch=128"));
+    srq_report_destroy(&report);
+}
+END_TEST
+
+START_TEST(same_seed_counts_once)
+{
+    mkdir(scratch("twice"), 0777);
+    make_run("twice/a", SEED(1, "") SRQ_BITS("2"), "d", 0.4, "");
+    make_run("twice/b", SEED(1, "") SRQ_BITS("2"), "d", 0.1, DONE);
+    make_run("twice/c", SEED(2, "") SRQ_BITS("2"), "d", 0.2, DONE);
+    srq_report report = load("twice", 1e9);
+    ck_assert_int_eq(report.group_count, 1);
+    ck_assert(!report.runs[0].counted && report.runs[1].counted && report.runs[2].counted);
+    ck_assert(report.groups[0].error.count == 2 && report.groups[0].finished == 2);
+    srq_report_destroy(&report);
+}
+END_TEST
+
+START_TEST(seeds_from_seeds)
+{
+    /* Each seed is tuned from its own seed of one configuration; the last from another configuration. */
+    mkdir(scratch("tuned"), 0777);
+    make_run("tuned/f1", SEED(1, "") "quantizer = { method = \"float32\"; };", "d", 0.1, DONE);
+    make_run("tuned/f2", SEED(2, "") "quantizer = { method = \"float32\"; };", "d", 0.1, DONE);
+    make_run("tuned/g1", SEED(1, "batch = 9; ") "quantizer = { method = \"float32\"; };", "d", 0.1, DONE);
+    char settings[512];
+    static const char *const init[] = {"/gone/f1", "/gone/f2/last.h5", "/gone/g1", "/gone/f1/checkpoints/00000005.h5"};
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "tuned/q%d", i);
+        snprintf(settings, sizeof settings, "train = { epochs = 2; seed = %d; init = \"%s\"; };" SRQ_BITS("2"), i,
+                 init[i]);
+        make_run(name, settings, "d", 0.1, DONE);
+    }
+    srq_report report = load("tuned", 1e9);
+    ck_assert_ptr_eq(group_of(&report, "q0"), group_of(&report, "q1"));
+    ck_assert_ptr_ne(group_of(&report, "q0"), group_of(&report, "q2"));
+    ck_assert_ptr_ne(group_of(&report, "q0"), group_of(&report, "q3"));
+    ck_assert_ptr_ne(group_of(&report, "q2"), group_of(&report, "q3"));
+    ck_assert_ptr_nonnull(strstr(group_of(&report, "q0")->name, "run of float32"));
+    srq_report_destroy(&report);
+}
+END_TEST
+
+static char *standing_of(const srq_report *report, int run)
+{
+    static char text[2400];
+    return srq_report_standing(report, &report->runs[run], text, sizeof text);
+}
+
+START_TEST(where_runs_stand)
+{
+    const double then = 1767323046; /* of the last line */
+    mkdir(scratch("s"), 0777);
+    make_run("s/1", SEED(1, "") SRQ_BITS("2"), "d", 0.1, DONE);
+    make_run("s/2", SEED(2, "") SRQ_BITS("2"), "d", 0.1, "");
+    make_run("s/3", SEED(3, "") SRQ_BITS("2"), "d", 0.1,
+             "{\"event\": \"stop\", \"reason\": \"step 3: layer \\\"fc\\\" meets NaN\", \"status\": 4}\n");
+    make_run("s/4", SEED(4, "") SRQ_BITS("2"), "d", 0.1,
+             "{\"event\": \"stop\", \"reason\": \"signal\", \"status\": 75}\n");
+    make_run("s/5", "train = { epochz = 1; };", "d", 0.1, DONE);
+    make_run("s/6", SEED(6, "") SRQ_BITS("2"), "d", 0.1, DONE);
+    scratch_write("s/6/log.jsonl", "", 0);
+    srq_report report = load("s", then + 60);
+    ck_assert_str_eq(standing_of(&report, 0), "finished");
+    ck_assert_str_eq(standing_of(&report, 1), "running");
+    ck_assert_str_eq(standing_of(&report, 2), "failed: step 3: layer \"fc\" meets NaN");
+    ck_assert_str_eq(standing_of(&report, 3), "stopped (signal)");
+    ck_assert_msg(strstr(standing_of(&report, 4), "epochz"), "%s", standing_of(&report, 4));
+    ck_assert_str_eq(standing_of(&report, 5), "nothing in its log yet");
+    srq_report_destroy(&report);
+    report = load("s", then + 7200);
+    ck_assert_str_eq(standing_of(&report, 1), "silent for 2 h 00 min: killed?");
+    srq_report_destroy(&report);
+    mkdir(scratch("empty"), 0777);
+    char path[512];
+    snprintf(path, sizeof path, "%s", scratch("empty"));
+    ck_assert_int_eq(srq_report_create(1, (char *[]){path}, then, &report), SRQ_ERROR_DATA);
+    ck_assert_msg(strstr(srq_message(), "no run is in there"), "%s", srq_message());
+}
+END_TEST
+
+/* --- Texts */
+
+static void escapes_to(const char *text, srq_escape escape, const char *expected)
+{
+    char *out = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&out, &size);
+    ck_assert_ptr_nonnull(stream);
+    srq_print_escaped(text, escape, stream);
+    fclose(stream);
+    ck_assert_str_eq(out, expected);
+    free(out);
+}
+
+START_TEST(escapes)
+{
+    escapes_to("<b a=\"1\">&'", SRQ_ESCAPE_HTML, "&lt;b a=&quot;1&quot;&gt;&amp;'");
+    escapes_to("a|b_c*[x](y)`<", SRQ_ESCAPE_MARKDOWN, "a\\|b\\_c\\*\\[x\\](y)\\`&lt;");
+    escapes_to("plain", SRQ_ESCAPE_CSV, "plain");
+    escapes_to("a,\"b\"", SRQ_ESCAPE_CSV, "\"a,\"\"b\"\"\"");
+    escapes_to("it's `id` \"$(x)\"", SRQ_ESCAPE_GNUPLOT, "'it''s `id` \"$(x)\"'");
+    /* Lines end nowhere; bytes that are no UTF-8 are marked; what is stays. */
+    escapes_to("a\nb\tc\x01", SRQ_ESCAPE_HTML, "a b c ");
+    escapes_to("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", SRQ_ESCAPE_HTML, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
+    escapes_to("\xff \xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xc3", SRQ_ESCAPE_NONE,
+               "\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+               "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd");
+    char cut[16];
+    ck_assert_str_eq(srq_text_cut("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 4, cut, sizeof cut), "\xc3\xa4...");
+    ck_assert_str_eq(srq_text_cut("abcd", 4, cut, sizeof cut), "abcd");
+    ck_assert_int_eq(srq_text_width("\xc3\xa4\xe2\x82\xac"), 2);
+}
+END_TEST
+
+START_TEST(tables)
+{
+    static const srq_column columns[] = {{"name", SRQ_COLUMN_TEXT}, {"n", SRQ_COLUMN_NUMBER}};
+    static const char *const expected[] = {
+        "name   n\na,b    1\n<x>   12\n",
+        "<table>\n<thead>\n<tr><th>name</th><th class=\"n\">n</th></tr>\n</thead>\n<tbody>\n"
+        "<tr><td>a,b</td><td class=\"n\">1</td></tr>\n<tr><td>&lt;x&gt;</td><td class=\"n\">12</td></tr>\n</tbody>\n"
+        "</table>\n",
+        "| name | n |\n|---|---:|\n| a,b | 1 |\n| &lt;x\\> | 12 |\n", "name,n\r\n\"a,b\",1\r\n<x>,12\r\n"};
+    srq_table *table = NULL;
+    ck_assert_int_eq(srq_table_create(2, columns, &table), SRQ_OK);
+    srq_table_add(table, "a,b");
+    srq_table_add(table, "%d", 1);
+    srq_table_add(table, "<x>");
+    srq_table_add(table, "%d", 12);
+    for (int format = 0; format < 4; format++) {
+        char *out = NULL;
+        size_t size;
+        FILE *stream = open_memstream(&out, &size);
+        ck_assert_ptr_nonnull(stream);
+        ck_assert_int_eq(srq_table_print(table, (srq_table_format)format, stream), SRQ_OK);
+        fclose(stream);
+        ck_assert_str_eq(out, expected[format]);
+        free(out);
+    }
+    srq_table_destroy(&table);
+}
+END_TEST
+
+/* --- Weights */
+
+START_TEST(weights_over_the_grid)
+{
+    /* Two rows with an alpha each, a 2-bit grid: -2, -1, 0, 1. */
+    const float w[] = {-1.0f, 0.0f, 0.5f, 100.0f, -0.2f, 0.0f, 0.1f, -100.0f}, alpha[] = {0.5f, 0.1f};
+    srq_weight_histogram h = {.bits = 2, .min = -2, .max = 1};
+    ck_assert_int_eq(srq_weight_histogram_make(8, w, 2, alpha, &h), SRQ_OK);
+    ck_assert(h.codes[0] == 3 / 8.0 && h.codes[1] == 0 && h.codes[2] == 2 / 8.0 && h.codes[3] == 3 / 8.0);
+    ck_assert(h.from == -3.5 && h.to == 2.5);
+    double sum = 0;
+    for (int i = 0; i < h.bins; i++) sum += h.density[i] * (h.to - h.from) / h.bins;
+    ck_assert_double_eq_tol(sum, 1, 1e-12);
+    const double scale = h.bins / (h.to - h.from);
+    ck_assert_double_eq_tol(h.density[0], scale / 8, 1e-12); /* -1000 */
+    ck_assert_double_eq_tol(h.density[h.bins - 1], scale / 8, 1e-12);
+    ck_assert_double_eq_tol(h.density[(int)(3.5 * scale)], scale / 4, 1e-12); /* both zeros */
+    free(h.density);
+}
+END_TEST
+
+int main(void)
+{
+    scratch_create();
+    setenv("CK_FORK", "no", 1); /* the folder is removed at the end of a process */
+    Suite *suite = suite_create("experiments/report");
+    TCase *cases = tcase_create("report");
+    tcase_add_test(cases, mean_and_deviation);
+    tcase_add_test(cases, pareto_front);
+    tcase_add_test(cases, groups_and_names);
+    tcase_add_test(cases, same_seed_counts_once);
+    tcase_add_test(cases, seeds_from_seeds);
+    tcase_add_test(cases, where_runs_stand);
+    tcase_add_test(cases, escapes);
+    tcase_add_test(cases, tables);
+    tcase_add_test(cases, weights_over_the_grid);
+    suite_add_tcase(suite, cases);
+    return srq_suite_run(suite);
+}
