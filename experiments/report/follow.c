@@ -97,14 +97,15 @@ static bool layer_changes(const srq_log *log, int layer)
     return false;
 }
 
-/* Of layers whose bit-length has changed. */
+/* Of layers that learn their bit-length, or whose bit-length has changed. */
 static void print_bits(const follower *f, double *values)
 {
     const srq_log *log = f->log;
     const srq_log_eval *last = log->eval_count ? &log->evals[log->eval_count - 1] : NULL;
     int shown = 0;
     for (int l = 0; last && last->bits && l < log->layer_count; l++) {
-        if (!layer_changes(log, l) || shown++ >= LAYERS_SHOWN) continue;
+        const bool wanted = isfinite(last->gated_bits) || layer_changes(log, l);
+        if (!wanted || shown++ >= LAYERS_SHOWN) continue;
         char name[SRQ_NAME_SIZE];
         for (int i = 0; i < log->eval_count; i++) values[i] = log->evals[i].bits ? log->evals[i].bits[l] : NAN;
         printf("%s%-16s %d  ", shown == 1 ? "bit-lengths\n" : "", srq_text_cut(log->layers[l], 16, name, sizeof name),

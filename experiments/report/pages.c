@@ -81,8 +81,10 @@ static const char style[] =
     "figure{margin:0 0 "
     "1.5em;break-inside:avoid}figcaption,.small{font-size:13px;color:#444}svg{width:100%;height:auto}\n"
     ".note{border-left:4px solid #D55E00;padding:.3em .8em}\n"
-    "@media print{body{max-width:none;margin:0;font-size:11px}table{font-size:9px}tr{break-inside:avoid}"
-    "thead{display:table-header-group}@page{size:A4 landscape;margin:12mm}}\n";
+    "@media "
+    "print{body{max-width:none;margin:0;padding:0;font-size:11px}table{font-size:8px}figcaption,.small{font-size:10px}"
+    "tr{break-inside:avoid}"
+    "thead{display:table-header-group}h2,h3{break-after:avoid}svg{max-height:225mm}@page{size:A4;margin:12mm}}\n";
 
 static void paragraph(const char *kind, const char *text, FILE *out)
 {
@@ -92,13 +94,14 @@ static void paragraph(const char *kind, const char *text, FILE *out)
     fputs("</p>\n", out);
 }
 
+/* The heading belongs to the figure: no page ends between them. */
 static void print_figure(const srq_picture *picture, FILE *out)
 {
-    fputs("<h3>", out);
+    fprintf(out, "<figure style=\"max-width:%dpx\">\n<h3>", picture->width);
     srq_print_escaped(picture->title, SRQ_ESCAPE_HTML, out);
-    fprintf(out, "</h3>\n<figure style=\"max-width:%dpx\" role=\"img\" aria-label=\"", picture->width);
+    fputs("</h3>\n<div role=\"img\" aria-label=\"", out);
     srq_print_escaped(picture->title, SRQ_ESCAPE_HTML, out);
-    fprintf(out, "\">\n%s\n<figcaption>", picture->svg);
+    fprintf(out, "\">\n%s</div>\n<figcaption>", picture->svg);
     srq_print_escaped(picture->caption, SRQ_ESCAPE_HTML, out);
     fputs("</figcaption>\n</figure>\n", out);
 }
