@@ -180,6 +180,20 @@ void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size
     wait_for(comm, request, "values of every rank");
 }
 
+void srq_comm_fetch(const srq_comm *comm, int from, void *data, size_t bytes)
+{
+    if (from == 0 || (comm->rank != 0 && comm->rank != from)) return;
+    for (char *at = data; bytes > 0;) {
+        const int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
+        if (comm->rank == 0)
+            MPI_Recv(at, piece, MPI_BYTE, from, 0, comm->world, MPI_STATUS_IGNORE);
+        else
+            MPI_Send(at, piece, MPI_BYTE, 0, 0, comm->world);
+        at += piece;
+        bytes -= (size_t)piece;
+    }
+}
+
 void srq_comm_barrier(const srq_comm *comm)
 {
     if (comm->size == 1) return;
