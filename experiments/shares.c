@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The same rank is not named again before so many windows. */
 enum { QUIET_WINDOWS = 50 };
@@ -12,7 +11,6 @@ enum { QUIET_WINDOWS = 50 };
 
 /* One line a rank, in what is gathered. */
 enum { COMPUTE, EXCHANGE, DATA, EACH_SHARD, WIDTH };
-enum { HOST_WORDS = 8 }; /* of 8 bytes: names go as numbers do */
 
 struct srq_shares {
     srq_comm *comm;
@@ -22,25 +20,9 @@ struct srq_shares {
     double *lines;        /* [ranks][WIDTH] */
     double *each, *room;  /* [ranks] */
     size_t *borders;      /* [ranks + 1] */
-    double *hosts;        /* [ranks][HOST_WORDS] */
     int suspect, windows; /* who has been slow, in how many windows in a row */
     int quiet;            /* windows in which nobody is to be named */
 };
-
-static void set_borders(srq_shares *s, size_t width)
-{
-    for (int r = 0; r <= s->ranks; r++) s->borders[r] = (size_t)r * width;
-}
-
-static void gather_hosts(srq_shares *s)
-{
-    char name[HOST_WORDS * sizeof(double)] = "";
-    gethostname(name, sizeof name - 1);
-    memcpy(s->hosts + srq_comm_rank(s->comm) * HOST_WORDS, name, sizeof name);
-    set_borders(s, HOST_WORDS);
-    srq_comm_gather(s->comm, s->hosts, s->borders, sizeof *s->hosts);
-    set_borders(s, WIDTH);
-}
 
 srq_status srq_shares_create(srq_comm *comm, long own, srq_shares **out)
 {
@@ -53,13 +35,12 @@ srq_status srq_shares_create(srq_comm *comm, long own, srq_shares **out)
         s->each = calloc(ranks, sizeof *s->each);
         s->room = calloc(ranks, sizeof *s->room);
         s->borders = calloc(ranks + 1, sizeof *s->borders);
-        s->hosts = calloc(ranks * HOST_WORDS, sizeof *s->hosts);
-        whole = s->lines && s->each && s->room && s->borders && s->hosts;
+        whole = s->lines && s->each && s->room && s->borders;
     }
     *out = s;
     srq_status status = whole ? SRQ_OK : srq_fail_memory(ranks * WIDTH * sizeof(double), "the times of ranks");
     SRQ_TRY(srq_comm_agree(comm, status));
-    gather_hosts(s);
+    for (size_t r = 0; r <= ranks; r++) s->borders[r] = r * WIDTH;
     return SRQ_OK;
 }
 
@@ -71,14 +52,8 @@ void srq_shares_destroy(srq_shares **shares)
     free(s->each);
     free(s->room);
     free(s->borders);
-    free(s->hosts);
     free(s);
     *shares = NULL;
-}
-
-const char *srq_shares_host(const srq_shares *s, int rank)
-{
-    return (const char *)(s->hosts + rank * HOST_WORDS);
 }
 
 void srq_shares_leave_out(srq_shares *s, double data)

@@ -29,7 +29,6 @@ typedef struct srq_window {
 /* Collective; `own` is the number of shards of this rank. SRQ_ERROR_RUN agreed by all ranks. */
 srq_status srq_shares_create(srq_comm *comm, long own, srq_shares **shares);
 void srq_shares_destroy(srq_shares **shares);
-const char *srq_shares_host(const srq_shares *shares, int rank);
 
 /* What went into neither computing nor waiting for data of a step, such as an evaluation, is left out of windows. */
 void srq_shares_leave_out(srq_shares *shares, double data);

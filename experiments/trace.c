@@ -33,7 +33,6 @@ typedef struct lane {
 
 /* What the others tell rank 0 before their events. */
 typedef struct header {
-    char host[HOST_SIZE];
     int64_t offset; /* of this rank's clock to that of rank 0 */
     long counts[SRQ_LANES], lost;
 } header;
@@ -55,8 +54,14 @@ struct srq_trace {
 static const char *const lane_names[SRQ_LANES] = {"compute", "communication", "loader", "checkpoint writer"};
 
 static const char *const event_names[SRQ_EVENTS] = {
-    "step",   "begin",    "shard", "wait for data", "sum",        "unpack", "exchange",        "finish",
-    "update", "optimize", "join",  "evaluate",      "checkpoint", "load",   "write checkpoint"};
+    [SRQ_EVENT_STEP] = "step",         [SRQ_EVENT_BEGIN] = "begin",
+    [SRQ_EVENT_SHARD] = "shard",       [SRQ_EVENT_DATA] = "wait for data",
+    [SRQ_EVENT_ADD] = "add",           [SRQ_EVENT_UNPACK] = "unpack",
+    [SRQ_EVENT_SUM] = "sum",           [SRQ_EVENT_EXCHANGE] = "exchange",
+    [SRQ_EVENT_FINISH] = "finish",     [SRQ_EVENT_UPDATE] = "update",
+    [SRQ_EVENT_OPTIMIZE] = "optimize", [SRQ_EVENT_JOIN] = "join",
+    [SRQ_EVENT_EVALUATE] = "evaluate", [SRQ_EVENT_CHECKPOINT] = "checkpoint",
+    [SRQ_EVENT_LOAD] = "load",         [SRQ_EVENT_WRITE] = "write checkpoint"};
 
 static const char *const phase_names[SRQ_PHASES] = {"prepare", "forward", "backward", "backward data",
                                                     "backward weights"};
@@ -97,11 +102,15 @@ void srq_trace_add(srq_trace *t, srq_lane where, srq_event kind, long number, in
     if (begin && is_open(t)) keep(t, where, (int)kind, number, begin, clock_now());
 }
 
-int64_t srq_trace_add_part(srq_trace *t, srq_lane where, srq_event kind, long number, int64_t begin, double seconds)
+void srq_trace_add_span(srq_trace *t, srq_lane where, srq_event kind, double begin, double end)
 {
-    const int64_t end = begin + (int64_t)(1e9 * seconds);
-    if (begin && is_open(t)) keep(t, where, (int)kind, number, begin, end);
-    return end;
+    const int64_t from = (int64_t)(1e9 * begin + 0.5), to = (int64_t)(1e9 * end + 0.5);
+    if (is_open(t) && to - from >= 1000) keep(t, where, (int)kind, 0, from, to);
+}
+
+void srq_trace_mark(srq_trace *t)
+{
+    if (t && t->operators) t->mark = clock_now();
 }
 
 void srq_trace_operators(srq_trace *t, bool kept)
@@ -154,11 +163,12 @@ void srq_trace_destroy(srq_trace **trace)
     *trace = NULL;
 }
 
-/* `own` shards a step: an operator has up to three events in each, and one at the beginning. */
+/* `own` shards a step: a layer has up to three events in each, with one for its sum and one for its unpacking, and one
+ * at the beginning; buckets are no more than layers. */
 static srq_status make_room(srq_trace *t, long steps, long own)
 {
     const long layers = srq_graph_layer_count(t->graph);
-    const long each[SRQ_LANES] = {own * (3 * layers + 2) + layers + 16, 4, own, 1};
+    const long each[SRQ_LANES] = {own * (5 * layers + 4) + 4 * layers + 16, 3 * layers + 4, own, 1};
     long sum = 0;
     for (int i = 0; i < SRQ_LANES; i++) {
         if (steps > MOST_EVENTS / each[i])
@@ -245,10 +255,10 @@ static void write_name(const srq_trace *t, const event *e, FILE *out)
     }
 }
 
-static void write_process(const header *h, int rank, FILE *out)
+static void write_process(const srq_trace *t, int rank, FILE *out)
 {
     char name[HOST_SIZE + 64], quoted[2 * HOST_SIZE + 128];
-    snprintf(name, sizeof name, "rank %d on %s", rank, h->host);
+    snprintf(name, sizeof name, "rank %d on %s", rank, srq_comm_host(t->comm, rank));
     fprintf(out, ",\n{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":%s}}", rank,
             srq_json_quote(name, quoted, sizeof quoted));
     fprintf(out, ",\n{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_sort_index\",\"args\":{\"sort_index\":%d}}", rank,
@@ -275,7 +285,6 @@ static void write_events(const srq_trace *t, const header *h, int rank, int tid,
 static header make_header(srq_trace *t)
 {
     header h = {.offset = t->offset};
-    gethostname(h.host, sizeof h.host - 1);
     for (int i = 0; i < SRQ_LANES; i++) {
         h.counts[i] = atomic_load_explicit(&t->lanes[i].count, memory_order_acquire);
         h.lost += atomic_load_explicit(&t->lanes[i].lost, memory_order_relaxed);
@@ -291,7 +300,7 @@ static void gather_events(srq_trace *t, FILE *out)
         header h = {0};
         if (rank == own) h = make_header(t);
         srq_comm_fetch(t->comm, rank, &h, sizeof h);
-        if (out) write_process(&h, rank, out);
+        if (out) write_process(t, rank, out);
         if (out && h.lost)
             fprintf(out, ",\n{\"ph\":\"M\",\"pid\":%d,\"name\":\"lost\",\"args\":{\"events\":%ld}}", rank, h.lost);
         for (int i = 0; i < SRQ_LANES; i++) {

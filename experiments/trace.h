@@ -25,9 +25,10 @@ typedef enum srq_event {
     SRQ_EVENT_BEGIN,    /* gates, weights quantized and packed */
     SRQ_EVENT_SHARD,    /* one shard's forward and backward */
     SRQ_EVENT_DATA,     /* waiting for its images */
-    SRQ_EVENT_SUM,      /* sums over ranks, with the quantizers' backward */
+    SRQ_EVENT_ADD,      /* in it: gradients added to those of other shards, and sent off */
     SRQ_EVENT_UNPACK,   /* ... weights' gradients out of the kernels' order */
-    SRQ_EVENT_EXCHANGE, /* ... between ranks */
+    SRQ_EVENT_SUM,      /* sums over ranks, with the quantizers' backward */
+    SRQ_EVENT_EXCHANGE, /* ... waiting for other ranks and their sums */
     SRQ_EVENT_FINISH,   /* ... the weight quantizers' backward */
     SRQ_EVENT_UPDATE,   /* optimizer, and new weights from all ranks */
     SRQ_EVENT_OPTIMIZE,
@@ -60,11 +61,12 @@ int64_t srq_trace_now(const srq_trace *trace);
 /* Something that began at `begin`, an srq_trace_now(), and has just ended; `number` is a step or a shard. Where `begin`
  * is 0 nothing was kept then. */
 void srq_trace_add(srq_trace *trace, srq_lane lane, srq_event event, long number, int64_t begin);
-/* The same of something that took `seconds` from `begin` on; returns its end. */
-int64_t srq_trace_add_part(srq_trace *trace, srq_lane lane, srq_event event, long number, int64_t begin,
-                           double seconds);
+/* The same of something between two moments of srq_seconds(); what took less than a microsecond is left out. */
+void srq_trace_add_span(srq_trace *trace, srq_lane lane, srq_event event, double begin, double end);
 /* Operators that are done from now on are kept, or are not (in evaluation). */
 void srq_trace_operators(srq_trace *trace, bool kept);
+/* The next operator begins now. */
+void srq_trace_mark(srq_trace *trace);
 
 /* Collective, between steps: if `step` was the last of the window, or `end` says that no more will come, writes the
  * file; *path then names it (valid until the trace is destroyed), else it is NULL. SRQ_ERROR_RUN on rank 0 alone if it

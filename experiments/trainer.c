@@ -90,7 +90,7 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
     long first_shard, last_shard;
     srq_stepper_range(&t->stepper, &first_shard, &last_shard);
-    t->batches.trace = t->trace;
+    t->batches.trace = t->stepper.trace = t->trace;
     SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard));
     t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
@@ -302,33 +302,17 @@ static void run_shards(srq_trainer *t)
     }
 }
 
-/* Sums over ranks, and as one of the trace what each part of them took. */
 static void sum_shards(srq_trainer *t, int *bad)
 {
-    const double *seconds = t->stepper.seconds;
-    const double unpack = seconds[SRQ_STEP_UNPACK], exchange = seconds[SRQ_STEP_EXCHANGE];
-    const double finish = seconds[SRQ_STEP_FINISH];
     const int64_t begin = srq_trace_now(t->trace);
     srq_stepper_sum(&t->stepper, bad);
-    int64_t at = srq_trace_add_part(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UNPACK, t->point.step, begin,
-                                    seconds[SRQ_STEP_UNPACK] - unpack);
-    at = srq_trace_add_part(t->trace, SRQ_LANE_COMMUNICATION, SRQ_EVENT_EXCHANGE, t->point.step, at,
-                            seconds[SRQ_STEP_EXCHANGE] - exchange);
-    srq_trace_add_part(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_FINISH, t->point.step, at,
-                       seconds[SRQ_STEP_FINISH] - finish);
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SUM, t->point.step, begin);
 }
 
 static void update(srq_trainer *t)
 {
-    const double *seconds = t->stepper.seconds;
-    const double optimize = seconds[SRQ_STEP_OPTIMIZE], join = seconds[SRQ_STEP_JOIN];
     const int64_t begin = srq_trace_now(t->trace);
     srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
-    const int64_t at = srq_trace_add_part(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_OPTIMIZE, t->point.step, begin,
-                                          seconds[SRQ_STEP_OPTIMIZE] - optimize);
-    srq_trace_add_part(t->trace, SRQ_LANE_COMMUNICATION, SRQ_EVENT_JOIN, t->point.step, at,
-                       seconds[SRQ_STEP_JOIN] - join);
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UPDATE, t->point.step, begin);
 }
 
@@ -487,8 +471,8 @@ static srq_status one_step(srq_trainer *t)
 static srq_times times_of(const srq_trainer *t)
 {
     const double *s = t->stepper.seconds;
-    return (srq_times){.compute = t->prepared + s[SRQ_STEP_COMPUTE] + s[SRQ_STEP_UNPACK] + s[SRQ_STEP_FINISH] +
-                                  s[SRQ_STEP_OPTIMIZE],
+    return (srq_times){.compute = t->prepared + s[SRQ_STEP_COMPUTE] + s[SRQ_STEP_SUM] + s[SRQ_STEP_UNPACK] +
+                                  s[SRQ_STEP_FINISH] + s[SRQ_STEP_OPTIMIZE],
                        .exchange = s[SRQ_STEP_EXCHANGE] + s[SRQ_STEP_JOIN],
                        .data = t->batches.waited,
                        .passes = s[SRQ_STEP_COMPUTE]};
@@ -517,7 +501,7 @@ static void show_progress(srq_trainer *t)
 static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
 {
     if (!t->run || w->slow_rank < 0) return SRQ_OK;
-    const char *host = srq_shares_host(t->shares, w->slow_rank);
+    const char *host = srq_comm_host(t->comm, w->slow_rank);
     char quoted[160];
     srq_progress_line(t->progress,
                       "slow: rank %d on %s computes %.1f times as long as the middle rank, so all wait for it; look at "

@@ -26,7 +26,7 @@ for rank in names:
     for kind in "forward", "backward data", "backward weights":
         assert kinds["conv2", kind] == full, (rank, kind, kinds["conv2", kind])
     assert sum(1 for *_, kind in lanes[rank, 0] if kind == "shard") == 5 * own
-    assert sum(1 for _, _, name, _ in lanes[rank, 1] if name == "exchange") == 5 and lanes[rank, 2]
+    assert any(name == "exchange" for _, _, name, _ in lanes[rank, 1]) and lanes[rank, 2]
 # Within a lane an event lies inside another or beside it.
 for lane in lanes.values():
     open_ = []
