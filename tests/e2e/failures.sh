@@ -24,6 +24,10 @@ begin() {
   [ "${#workers[@]}" = 3 ] || fail "not 3 ranks: ${supervisors[*]} / ${workers[*]}"
 }
 
+alive() {
+  [ -e "/proc/$1" ] && ! grep -qs '^State:.Z' "/proc/$1/status"
+}
+
 # ends STATUS: within 40 s, and nothing of it stays.
 ends() {
   for _ in $(seq 2000); do kill -0 $job 2> /dev/null || break; sleep 0.02; done
@@ -31,8 +35,10 @@ ends() {
   wait $job
   status=$?
   [ $status = "$1" ] || fail "status $status, not $1: $(cat "$log")"
+  # The launcher does not wait for those that it kills.
   for process in "${supervisors[@]}" "${workers[@]}"; do
-    [ ! -e "/proc/$process" ] || grep -q '^State:.Z' "/proc/$process/status" || fail "process $process stays"
+    for _ in $(seq 250); do alive "$process" || break; sleep 0.02; done
+    ! alive "$process" || fail "process $process stays"
   done
 }
 
