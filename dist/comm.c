@@ -2,10 +2,12 @@
 
 #include "dist/watch.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct srq_comm {
     bool mpi; /* false: one process, MPI not started */
@@ -30,9 +32,18 @@ static void wait_for(const srq_comm *comm, MPI_Request request, const char *what
     srq_comm_wait(comm, 1, &request, what, 0);
 }
 
-/* What MPI itself cannot do: mostly a connection that broke. Nothing can be agreed any more. */
+/* Seconds, whatever signals come. */
+static void pause_for(time_t seconds)
+{
+    struct timespec left = {.tv_sec = seconds};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+}
+
+/* What MPI itself cannot do: mostly a connection that broke. Nothing can be agreed any more. If the other end has died,
+ * who watches over it says so, and the launcher ends this process before it speaks. */
 static void failed(MPI_Comm *world, int *code, ...)
 {
+    pause_for(5);
     char text[MPI_MAX_ERROR_STRING] = "", host[MPI_MAX_PROCESSOR_NAME] = "";
     int length, rank = -1;
     MPI_Error_string(*code, text, &length);
@@ -178,6 +189,22 @@ void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size
     MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets,
                     size == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT, comm->world, &request);
     wait_for(comm, request, "values of every rank");
+}
+
+void srq_comm_fetch(const srq_comm *comm, int from, void *data, size_t bytes)
+{
+    if (from == 0 || (comm->rank != 0 && comm->rank != from)) return;
+    for (char *at = data; bytes > 0;) {
+        const int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
+        MPI_Request request;
+        if (comm->rank == 0)
+            MPI_Irecv(at, piece, MPI_BYTE, from, 0, comm->world, &request);
+        else
+            MPI_Isend(at, piece, MPI_BYTE, 0, 0, comm->world, &request);
+        wait_for(comm, request, "what one rank has for rank 0");
+        at += piece;
+        bytes -= (size_t)piece;
+    }
 }
 
 void srq_comm_barrier(const srq_comm *comm)

@@ -51,6 +51,9 @@ void srq_comm_mark(srq_comm *comm, long step);
 /* The name of the host that a rank runs on. */
 const char *srq_comm_host(const srq_comm *comm, int rank);
 
+/* Collective: `bytes` bytes at `data` from rank `from` to rank 0; of the others nothing is read or changed. */
+void srq_comm_fetch(const srq_comm *comm, int from, void *data, size_t bytes);
+
 /* Collective: waits for all. */
 void srq_comm_barrier(const srq_comm *comm);
 

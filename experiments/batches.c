@@ -97,8 +97,7 @@ static int group_size(const srq_batches *b, srq_split_name name, long first, int
     return left < size ? (int)left : size;
 }
 
-/* In the thread. */
-static srq_status make_item(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+static srq_status make_any(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
 {
     srq_batches *b = context;
     slot->n = 0;
@@ -113,6 +112,16 @@ static srq_status make_item(void *context, const srq_sequence *sequence, long it
     SRQ_TRY(make_range(b, &b->ahead_bench, name, first, n, slot->images, slot->labels));
     slot->n = n;
     return SRQ_OK;
+}
+
+/* In the thread. */
+static srq_status make_item(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+{
+    srq_batches *b = context;
+    const int64_t begin = srq_trace_now(b->trace);
+    const srq_status status = make_any(context, sequence, item, slot);
+    srq_trace_add(b->trace, SRQ_LANE_LOADER, SRQ_EVENT_LOAD, item, begin);
+    return status;
 }
 
 /* --- Reading ahead */

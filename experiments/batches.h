@@ -5,6 +5,7 @@
 
 #include "core/graph.h"
 #include "experiments/loader.h"
+#include "experiments/trace.h"
 #include "experiments/view.h"
 
 typedef struct srq_batches {
@@ -14,6 +15,7 @@ typedef struct srq_batches {
     int batch, shards;    /* of a full global batch */
     long steps_per_epoch; /* the last batch of an epoch may be smaller */
     double waited;        /* seconds that fills have waited for data, or read it themselves */
+    srq_trace *trace;     /* the caller's to set before srq_batches_start; NULL for none */
     /* The rest is its own. */
     srq_view view;
     srq_view_bench bench, ahead_bench; /* the caller's, the thread's */

@@ -11,6 +11,7 @@ typedef struct topic {
 static const topic topics[] = {
     {"train", "train a network",
      "usage: [mpirun -n P] srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE]\n"
+     "                               [--max-time SPAN] [--trace DIR [--trace-steps A:B]]\n"
      "\n"
      "Trains the network of a configuration and keeps everything about the run in DIR: config.cfg (resolved),\n"
      "log.jsonl, checkpoints/STEP.h5, last.h5 (a link to the newest checkpoint). The result does not depend on the\n"
@@ -22,8 +23,15 @@ static const topic topics[] = {
      "  --resume auto      goes on from the newest whole checkpoint in DIR, starts if there is none, and does nothing\n"
      "                     if the run is finished\n"
      "  --resume FILE      starts a run in a new DIR from the step, weights and optimizer state of a checkpoint\n"
+     "  --max-time SPAN    ends the run after the step in which this time is over: 90s, 30m, 2h, 1d12h, 1:30:00; none\n"
+     "                     also ignores the end of the SLURM job (SLURM_JOB_END_TIME)\n"
+     "  --trace DIR        writes DIR/trace-A-B.json, a trace of all ranks for ui.perfetto.dev\n"
+     "  --trace-steps A:B  the steps in it; without, the 20 after the first\n"
      "\n"
-     "SIGTERM, SIGINT or SIGUSR1 to any rank ends the run after the step it is in, with a checkpoint (status 75).\n"
+     "SIGTERM, SIGINT or SIGUSR1 to any rank ends the run after the step it is in, with a checkpoint (status 75); so "
+     "do\n"
+     "--max-time and the end of a SLURM job. If a rank dies, all end with one message and status 4 "
+     "(docs/watching.md).\n"
      "`--set train.init=CHECKPOINT` (or an HDF5 file of tensors) starts from weights that are there:\n"
      "docs/fine-tuning.md. `srq help configuration` lists all settings."},
     {"eval", "test error and loss of a checkpoint",

@@ -1,6 +1,7 @@
 /* srq: the program. Finds the command, starts MPI if it is needed, reports one message and ends with the status that
  * the command returned: the only place that does. */
 #include "experiments/commands.h"
+#include "experiments/supervisor.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
         char *words[] = {"help", argv[1], NULL};
         return (int)srq_command_help(2, words);
     }
+    if (chosen && chosen->parallel) srq_supervise(argc, argv);
     srq_comm *comm = NULL;
     srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
     if (status == SRQ_OK && !chosen)

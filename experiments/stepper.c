@@ -86,12 +86,26 @@ static void book(srq_stepper *s, srq_step_part part, double *since)
     *since = now;
 }
 
+/* The same of what is an event of the trace by itself. */
+static void book_event(srq_stepper *s, srq_step_part part, double *since)
+{
+    static const srq_event events[SRQ_STEP_PARTS] = {[SRQ_STEP_UNPACK] = SRQ_EVENT_UNPACK,
+                                                     [SRQ_STEP_EXCHANGE] = SRQ_EVENT_EXCHANGE,
+                                                     [SRQ_STEP_FINISH] = SRQ_EVENT_FINISH,
+                                                     [SRQ_STEP_OPTIMIZE] = SRQ_EVENT_OPTIMIZE,
+                                                     [SRQ_STEP_JOIN] = SRQ_EVENT_JOIN};
+    const bool communicates = part == SRQ_STEP_EXCHANGE || part == SRQ_STEP_JOIN;
+    const double begin = *since;
+    book(s, part, since);
+    srq_trace_add_span(s->trace, communicates ? SRQ_LANE_COMMUNICATION : SRQ_LANE_COMPUTE, events[part], begin, *since);
+}
+
 static void unpack(void *context, int group, float *vector)
 {
     srq_stepper *s = context;
     double since = srq_seconds();
     srq_finish_unpack(s->finish, group, vector);
-    book(s, SRQ_STEP_UNPACK, &since);
+    book_event(s, SRQ_STEP_UNPACK, &since);
 }
 
 /* In the backward pass. */
@@ -100,9 +114,12 @@ static void ready(void *context, size_t offset)
     srq_stepper *s = context;
     const double unpacking = s->seconds[SRQ_STEP_UNPACK];
     double since = srq_seconds();
+    const double begin = since;
     srq_reduce_ready(s->reduce, offset);
     since += s->seconds[SRQ_STEP_UNPACK] - unpacking;
     book(s, SRQ_STEP_SUM, &since);
+    srq_trace_add_span(s->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_ADD, begin, since);
+    srq_trace_mark(s->trace);
 }
 
 static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options, size_t *ends, size_t *slices,
@@ -210,14 +227,14 @@ void srq_stepper_sum(srq_stepper *s, int *bad)
     double since = srq_seconds();
     for (int g = 0; g < group_count(s); g++) {
         s->gradient = srq_reduce_finish(s->reduce, g);
-        book(s, SRQ_STEP_EXCHANGE, &since);
+        book_event(s, SRQ_STEP_EXCHANGE, &since);
         srq_finish_run(s->finish, s->gradient, g, rank, ranks, s->slots);
-        book(s, SRQ_STEP_FINISH, &since);
+        book_event(s, SRQ_STEP_FINISH, &since);
     }
     exchange_small(s);
-    book(s, SRQ_STEP_EXCHANGE, &since);
+    book_event(s, SRQ_STEP_EXCHANGE, &since);
     *bad = srq_finish_collect(s->finish, s->slots, s->gradient);
-    book(s, SRQ_STEP_FINISH, &since);
+    book_event(s, SRQ_STEP_FINISH, &since);
 }
 
 void srq_stepper_update(srq_stepper *s, double factor)
@@ -228,15 +245,15 @@ void srq_stepper_update(srq_stepper *s, double factor)
     for (int g = 0; g < group_count(s); g++) {
         srq_optimizer_step_weights(s->optimizer, s->graph, s->gradient, srq_finish_slice(s->finish, g, rank, ranks),
                                    srq_finish_slice(s->finish, g, rank + 1, ranks), factor);
-        book(s, SRQ_STEP_OPTIMIZE, &since);
+        book_event(s, SRQ_STEP_OPTIMIZE, &since);
         srq_reduce_join_start(s->reduce, g, values);
-        book(s, SRQ_STEP_JOIN, &since);
+        book_event(s, SRQ_STEP_JOIN, &since);
     }
     /* What is no weight is sent with the slices around it, but only to be overwritten by the same. */
     srq_reduce_join_wait(s->reduce);
-    book(s, SRQ_STEP_JOIN, &since);
+    book_event(s, SRQ_STEP_JOIN, &since);
     srq_optimizer_step_others(s->optimizer, s->graph, s->gradient, factor);
-    book(s, SRQ_STEP_OPTIMIZE, &since);
+    book_event(s, SRQ_STEP_OPTIMIZE, &since);
 }
 
 double srq_stepper_total(const srq_stepper *s, int value)

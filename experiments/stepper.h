@@ -10,6 +10,7 @@
 #include "core/finish.h"
 #include "core/optimizer.h"
 #include "dist/reduce.h"
+#include "experiments/trace.h"
 
 /* What each shard contributes to a step besides its gradient. */
 enum {
@@ -55,6 +56,7 @@ typedef struct srq_stepper {
     size_t *small_at;
     float *gradient; /* of this step, from srq_stepper_sum on */
     double seconds[SRQ_STEP_PARTS];
+    srq_trace *trace; /* the caller's to set; NULL for none */
 } srq_stepper;
 
 /* Collective. The graph and the optimizer must live as long. SRQ_ERROR_USAGE if there are more ranks than shards. */

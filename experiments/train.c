@@ -12,12 +12,14 @@ typedef struct train_options {
     const char *resume_file;
     int set_count;
     const char **sets;
+    srq_trainer_options trainer;
 } train_options;
 
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE]",
+                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE] "
+                    "[--max-time SPAN] [--trace DIR [--trace-steps A:B]]",
                     what, word);
 }
 
@@ -29,29 +31,55 @@ static void set_resume(train_options *options, const char *word)
     options->resume_file = word;
 }
 
+/* "A:B" */
+static srq_status set_trace_steps(srq_trainer_options *options, const char *word)
+{
+    int used = 0;
+    const bool read = sscanf(word, "%9ld:%9ld%n", &options->trace_first, &options->trace_last, &used) == 2;
+    if (read && !word[used] && options->trace_first >= 1 && options->trace_first <= options->trace_last) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "train: --trace-steps is \"%.64s\", but must be the first and the last step, such as 100:119",
+                    word);
+}
+
+static bool takes_value(const char *word)
+{
+    static const char *const options[] = {"--out", "--set", "--resume", "--max-time", "--trace", "--trace-steps"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (strcmp(word, options[i]) == 0) return true;
+    return false;
+}
+
 static srq_status parse(int argc, char **argv, train_options *options)
 {
     options->sets = calloc((size_t)argc, sizeof *options->sets);
     if (!options->sets) return srq_fail_memory((size_t)argc * sizeof *options->sets, "the command line");
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-        bool takes_value = strcmp(word, "--out") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--resume") == 0;
-        if (takes_value && !value) return usage("a value is missing after ", word);
+        if (takes_value(word) && !value) return usage("a value is missing after ", word);
         if (strcmp(word, "--out") == 0)
             options->out = value;
         else if (strcmp(word, "--set") == 0)
             options->sets[options->set_count++] = value;
         else if (strcmp(word, "--resume") == 0)
             set_resume(options, value);
+        else if (strcmp(word, "--max-time") == 0)
+            options->trainer.max_time = value;
+        else if (strcmp(word, "--trace") == 0)
+            options->trainer.trace = value;
+        else if (strcmp(word, "--trace-steps") == 0)
+            SRQ_TRY(set_trace_steps(&options->trainer, value));
         else if (word[0] == '-')
             return usage("no option is called ", word);
         else if (options->config)
             return usage("one configuration is expected, and here is another: ", word);
         else
             options->config = word;
-        i += takes_value;
+        i += takes_value(word);
     }
     if (!options->config) return usage("no configuration is named", "");
+    if (options->trainer.trace_first && !options->trainer.trace)
+        return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
     return SRQ_OK;
 }
@@ -115,8 +143,8 @@ static void say_start(const srq_trainer *t, const char *dir)
 static void say_end(const srq_trainer *t, const char *dir, srq_status status, bool was_done)
 {
     if (status == SRQ_STOPPED) {
-        srq_progress_line(t->progress, "stopped after step %ld of %ld, saved; continue with `--resume auto`",
-                          t->point.step, t->point.total_steps);
+        srq_progress_line(t->progress, "stopped after step %ld of %ld (%s), saved; continue with `--resume auto`",
+                          t->point.step, t->point.total_steps, t->stop_reason);
         return;
     }
     srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
@@ -132,7 +160,7 @@ static srq_status train(srq_comm *comm, const srq_config *config, const train_op
     char versions[512];
     srq_trainer trainer;
     srq_versions(versions, sizeof versions);
-    srq_status status = srq_trainer_create(comm, config, versions, &trainer);
+    srq_status status = srq_trainer_create(comm, config, versions, &options->trainer, &trainer);
     if (status == SRQ_OK) status = srq_trainer_open(&trainer, options->out, options->resume, options->resume_file);
     if (status == SRQ_OK) {
         const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;

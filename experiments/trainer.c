@@ -12,6 +12,9 @@
 
 static volatile sig_atomic_t stop_requested;
 
+/* Steps that are skipped in a row before training ends: what goes on so long does not pass. */
+enum { SKIPS_IN_A_ROW = 100 };
+
 static void request_stop(int signal_number)
 {
     (void)signal_number;
@@ -72,7 +75,10 @@ static srq_status build(srq_trainer *t)
     const srq_settings *s = t->settings;
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
     SRQ_TRY(srq_batches_create(t->dataset, s, s->train.batch, s->train.shards, &t->batches));
-    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches), .engine = s->train.engine};
+    if (t->options->trace) SRQ_TRY(srq_trace_create(t->comm, t->options->trace, &t->trace));
+    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches),
+                                       .engine = s->train.engine,
+                                       .observer = srq_trace_observer(t->trace)};
     SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
     const srq_optimizer_options optimizer = optimizer_options(s);
@@ -84,6 +90,7 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
     long first_shard, last_shard;
     srq_stepper_range(&t->stepper, &first_shard, &last_shard);
+    t->batches.trace = t->stepper.trace = t->trace;
     SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard));
     t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
@@ -100,11 +107,22 @@ static srq_status build(srq_trainer *t)
     return SRQ_OK;
 }
 
-srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions, srq_trainer *t)
+srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions,
+                              const srq_trainer_options *options, srq_trainer *t)
 {
-    *t = (srq_trainer){
-        .comm = comm, .config = config, .settings = srq_config_settings(config), .versions = versions, .test_best = 2};
-    return srq_comm_agree(comm, build(t));
+    *t = (srq_trainer){.comm = comm,
+                       .config = config,
+                       .settings = srq_config_settings(config),
+                       .versions = versions,
+                       .options = options,
+                       .stop_reason = "signal",
+                       .test_best = 2};
+    /* First of all: time runs from here. */
+    SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
+    SRQ_TRY(srq_comm_agree(comm, build(t)));
+    long first, last;
+    srq_stepper_range(&t->stepper, &first, &last);
+    return srq_shares_create(comm, last - first, &t->shares);
 }
 
 void srq_trainer_destroy(srq_trainer *t)
@@ -116,6 +134,8 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_optimizer_destroy(&t->optimizer);
     srq_graph_destroy(&t->graph);
     srq_batches_destroy(&t->batches);
+    srq_trace_destroy(&t->trace); /* after the thread that reads ahead */
+    srq_shares_destroy(&t->shares);
     srq_dataset_destroy(&t->dataset);
     free(t->labels);
     free(t->next_bits);
@@ -254,44 +274,103 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
 
 /* --- Steps */
 
+/* Whether this rank asks for an end after this step. Of clocks, rank 0's decides: all hear of it alike. */
+static bool wants_stop(srq_trainer *t)
+{
+    if (stop_requested) return true;
+    if (srq_comm_rank(t->comm) > 0) return false;
+    const char *reason = srq_deadline_passed(&t->deadline, srq_seconds());
+    if (reason) t->stop_reason = reason;
+    return reason != NULL;
+}
+
 /* Forward and backward of this rank's shards. */
 static void run_shards(srq_trainer *t)
 {
     long first, last;
     const int batch = srq_batches_size(&t->batches, t->point.step);
+    const bool stop = wants_stop(t);
     srq_stepper_range(&t->stepper, &first, &last);
     for (long shard = first; shard < last; shard++) {
+        const int64_t begin = srq_trace_now(t->trace);
         const int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
-        srq_stepper_run(&t->stepper, shard, n, t->labels, batch, stop_requested);
+        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_DATA, shard, begin);
+        srq_trace_operators(t->trace, true);
+        srq_stepper_run(&t->stepper, shard, n, t->labels, batch, stop || stop_requested);
+        srq_trace_operators(t->trace, false);
+        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SHARD, shard, begin);
     }
 }
 
-/* Known to every rank after the gather: no rank goes on alone. */
-static srq_status check_shards(const srq_trainer *t)
+static void sum_shards(srq_trainer *t, int *bad)
 {
-    /* Images that could not be read are missing. */
-    if (srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT) < srq_batches_size(&t->batches, t->point.step))
-        return srq_comm_agree(t->comm, srq_batches_status(&t->batches));
+    const int64_t begin = srq_trace_now(t->trace);
+    srq_stepper_sum(&t->stepper, bad);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SUM, t->point.step, begin);
+}
+
+static void update(srq_trainer *t)
+{
+    const int64_t begin = srq_trace_now(t->trace);
+    srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UPDATE, t->point.step, begin);
+}
+
+/* Images that could not be read are missing: known to every rank after the gather, no rank goes on alone. */
+static srq_status check_data(const srq_trainer *t)
+{
+    if (srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT) >= srq_batches_size(&t->batches, t->point.step)) return SRQ_OK;
+    return srq_comm_agree(t->comm, srq_batches_status(&t->batches));
+}
+
+/* Writes where the first infinity or NaN of this step was met: in the first layer of the first shard that met one, or
+ * in the sum of gradients, where `bad` is the parameter. The same on every rank. False if there is none. */
+static bool find_nonfinite(const srq_trainer *t, int bad, char *where, size_t size)
+{
     for (int s = 0; s < t->settings->train.shards; s++) {
-        int layer = (int)t->stepper.gathered[s * SRQ_SHARD_VALUES + SRQ_SHARD_BAD_LAYER] - 1;
-        if (layer >= 0)
-            return srq_fail(
-                SRQ_ERROR_RUN,
-                "step %ld: layer \"%s\" meets an infinity or NaN (first in shard %d); the last checkpoint is kept: "
-                "train with a lower optimizer.learning_rate or a schedule.warmup",
-                t->point.step, srq_graph_layer(t->graph, layer)->spec->name, s);
+        const int layer = (int)t->stepper.gathered[s * SRQ_SHARD_VALUES + SRQ_SHARD_BAD_LAYER] - 1;
+        if (layer < 0) continue;
+        snprintf(where, size, "layer \"%s\" meets an infinity or NaN in shard %d",
+                 srq_graph_layer(t->graph, layer)->spec->name, s);
+        return true;
     }
-    return SRQ_OK;
+    if (bad < 0) return false;
+    snprintf(where, size, "the gradient of %s, summed over shards, holds an infinity or NaN",
+             srq_graph_parameter(t->graph, bad)->name);
+    return true;
 }
 
-static srq_status check_gradient(const srq_trainer *t, int bad)
+/* train.nonfinite = "skip": the step leaves weights, statistics, optimizer and lambda as they were, on every rank. */
+static srq_status skip_step(srq_trainer *t, const char *where)
 {
-    if (bad < 0) return SRQ_OK;
+    char quoted[2 * SRQ_MESSAGE_SIZE];
+    t->point.skipped++;
+    t->point.skipped_in_a_row++;
+    if (t->run && t->noted_skip == SRQ_OK)
+        t->noted_skip = srq_run_log(t->run, "skip", "\"step\": %ld, \"reason\": %s, \"skipped\": %ld", t->point.step,
+                                    srq_json_quote(where, quoted, sizeof quoted), t->point.skipped);
+    if (t->point.skipped_in_a_row < SKIPS_IN_A_ROW) return SRQ_OK;
     return srq_fail(
         SRQ_ERROR_RUN,
-        "step %ld: the gradient of %s holds an infinity or NaN; the last checkpoint is kept: train with a lower "
-        "optimizer.learning_rate or a schedule.warmup",
-        t->point.step, srq_graph_parameter(t->graph, bad)->name);
+        "step %ld: %s, and so did each of %d steps in a row, which were skipped (train.nonfinite); the last "
+        "checkpoint is kept: train with a lower optimizer.learning_rate or a schedule.warmup",
+        t->point.step, where, SKIPS_IN_A_ROW);
+}
+
+/* What train.nonfinite says. *skip: the step is to be left out. */
+static srq_status check_finite(srq_trainer *t, int bad, bool *skip)
+{
+    char where[SRQ_MESSAGE_SIZE / 2];
+    *skip = find_nonfinite(t, bad, where, sizeof where);
+    if (!*skip) {
+        t->point.skipped_in_a_row = 0;
+        return SRQ_OK;
+    }
+    if (strcmp(t->settings->train.nonfinite, "skip") == 0) return skip_step(t, where);
+    return srq_fail(SRQ_ERROR_RUN,
+                    "step %ld: %s; the last checkpoint is kept: train with a lower optimizer.learning_rate or a "
+                    "schedule.warmup, or leave such steps out (train.nonfinite = \"skip\")",
+                    t->point.step, where);
 }
 
 /* Goes over to the bit-lengths that schedules ask for at this step: every rank alike, from the weights and shard 0 of
@@ -353,57 +432,105 @@ static void penalize(srq_trainer *t, float *gradient)
     t->point.penalty = fmax(1e-8, fmin(1e8, t->point.penalty * exp(0.01 * above)));
 }
 
+static srq_status begin_timed(srq_trainer *t)
+{
+    const double since = srq_seconds();
+    const int64_t begin = srq_trace_now(t->trace);
+    srq_trace_operators(t->trace, true);
+    const srq_status status = begin_step(t);
+    srq_trace_operators(t->trace, false);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_BEGIN, t->point.step, begin);
+    t->prepared += srq_seconds() - since;
+    return status;
+}
+
 static srq_status one_step(srq_trainer *t)
 {
-    SRQ_TRY(begin_step(t));
     int bad;
+    bool skip;
+    SRQ_TRY(begin_timed(t));
     run_shards(t);
-    srq_stepper_sum(&t->stepper, &bad);
-    SRQ_TRY(check_shards(t));
-    SRQ_TRY(check_gradient(t, bad));
-    penalize(t, t->stepper.gradient);
-    srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
+    sum_shards(t, &bad);
+    SRQ_TRY(check_data(t));
+    SRQ_TRY(check_finite(t, bad, &skip));
+    if (!skip) {
+        penalize(t, t->stepper.gradient);
+        update(t);
+        t->recent.loss += srq_stepper_total(&t->stepper, SRQ_SHARD_LOSS);
+        t->recent.correct += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_CORRECT);
+        t->recent.count += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT);
+    }
     t->point.step++;
     t->point.evaluated = false;
-    t->recent.loss += srq_stepper_total(&t->stepper, SRQ_SHARD_LOSS);
-    t->recent.correct += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_CORRECT);
-    t->recent.count += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT);
     return SRQ_OK;
 }
 
 /* --- What is shown and kept */
+
+/* Of this rank, since training began. */
+static srq_times times_of(const srq_trainer *t)
+{
+    const double *s = t->stepper.seconds;
+    return (srq_times){.compute = t->prepared + s[SRQ_STEP_COMPUTE] + s[SRQ_STEP_SUM] + s[SRQ_STEP_UNPACK] +
+                                  s[SRQ_STEP_FINISH] + s[SRQ_STEP_OPTIMIZE],
+                       .exchange = s[SRQ_STEP_EXCHANGE] + s[SRQ_STEP_JOIN],
+                       .data = t->batches.waited,
+                       .passes = s[SRQ_STEP_COMPUTE]};
+}
 
 static void show_progress(srq_trainer *t)
 {
     if (!t->progress || t->recent.count == 0) return;
     const double now = srq_seconds();
     const long done = t->point.step - t->started_at, left = t->point.total_steps - t->point.step;
-    char rate[32], time_left[32];
+    const srq_times times = times_of(t), shares = srq_shares_now(t->shares, &times, now - t->recent_since);
+    char rate[32], time_left[32], skipped[48] = "";
+    if (t->point.skipped) snprintf(skipped, sizeof skipped, "  skipped %ld", t->point.skipped);
     srq_grouped((long)((double)t->recent.count / fmax(1e-9, now - t->recent_since)), rate, sizeof rate);
     srq_duration((now - t->started) / (double)(done ? done : 1) * (double)left, time_left, sizeof time_left);
-    srq_progress_update(t->progress, "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%  %s images/s  %s left",
+    srq_progress_update(t->progress,
+                        "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%  %s images/s  comm %.0f %%  data %.0f "
+                        "%%%s  %s left",
                         (t->point.step - 1) / t->batches.steps_per_epoch + 1,
                         (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step,
                         t->point.total_steps, t->recent.loss / (double)t->recent.count,
-                        100 - 100.0 * (double)t->recent.correct / (double)t->recent.count, rate, time_left);
+                        100 - 100.0 * (double)t->recent.correct / (double)t->recent.count, rate, 100 * shares.exchange,
+                        100 * shares.data, skipped, time_left);
 }
 
+static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
+{
+    if (!t->run || w->slow_rank < 0) return SRQ_OK;
+    const char *host = srq_comm_host(t->comm, w->slow_rank);
+    char quoted[160];
+    srq_progress_line(t->progress,
+                      "slow: rank %d on %s computes %.1f times as long as the middle rank, so all wait for it; look at "
+                      "what else runs there, at its clock and its binding to cores",
+                      w->slow_rank, host, w->slow_factor);
+    return srq_run_log(t->run, "slow", "\"step\": %ld, \"rank\": %d, \"host\": %s, \"factor\": %.2f", t->point.step,
+                       w->slow_rank, srq_json_quote(host, quoted, sizeof quoted), w->slow_factor);
+}
+
+/* A line of the log; collective, but only rank 0's status says whether it could be written. */
 static srq_status log_step(srq_trainer *t)
 {
     const double now = srq_seconds(), count = (double)t->recent.count;
-    srq_status status = SRQ_OK;
-    if (t->run && t->recent.count > 0)
+    const srq_times times = times_of(t);
+    const srq_window w = srq_shares_end_window(t->shares, &times, now - t->recent_since);
+    srq_status status = t->noted_skip;
+    if (t->run && status == SRQ_OK && t->recent.count > 0)
         status =
             srq_run_log(t->run, "step",
                         "\"step\": %ld, \"epoch\": %.4f, \"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
-                        "\"images_per_second\": %.1f, \"data_wait\": %.4f",
+                        "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
+                        "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
                         t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
                         t->recent.loss / count, 1 - (double)t->recent.correct / count,
                         t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
-                        count / fmax(1e-9, now - t->recent_since),
-                        (t->batches.waited - t->recent_waited) / fmax(1e-9, now - t->recent_since));
+                        count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data,
+                        w.slowest_rank, w.slowest.compute, w.slowest.exchange, w.slowest.data);
+    if (status == SRQ_OK) status = name_slow_rank(t, &w);
     t->recent = (srq_metrics){0};
-    t->recent_waited = t->batches.waited;
     t->recent_since = now;
     return status;
 }
@@ -431,20 +558,30 @@ static srq_status log_evaluation(srq_trainer *t)
     return status;
 }
 
+/* Time that is no part of the rate of training. */
+static void leave_out(srq_trainer *t, double seconds)
+{
+    t->recent_since += seconds;
+    t->started += seconds;
+}
+
 static srq_status evaluate(srq_trainer *t)
 {
     srq_metrics m;
-    const double since = srq_seconds();
+    const double since = srq_seconds(), waited = t->batches.waited;
+    const int64_t begin = srq_trace_now(t->trace);
     SRQ_TRY(srq_graph_prepare(t->graph));
     SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_TEST, &m));
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_EVALUATE, t->point.step, begin);
+    srq_shares_leave_out(t->shares, t->batches.waited - waited);
     t->point.evaluated = true;
     t->point.test_count = m.count;
     t->point.test_loss = m.loss / (double)m.count;
     t->point.test_error = 1 - (double)m.correct / (double)m.count;
     if (t->point.test_error < t->test_best) t->test_best = t->point.test_error;
     const double took = srq_seconds() - since;
-    t->recent_since += took; /* not part of the rate of training */
-    t->started += took;
+    leave_out(t, took);
+    srq_deadline_note(&t->deadline.evaluation, took);
     if (!t->run) return SRQ_OK;
     char elapsed[32], learned[96] = "";
     if (t->learns_bits)
@@ -467,6 +604,16 @@ static srq_status checkpoint(srq_trainer *t)
                               t->settings->train.keep);
 }
 
+static srq_status checkpoint_timed(srq_trainer *t)
+{
+    const double since = srq_seconds();
+    const int64_t begin = srq_trace_now(t->trace);
+    const srq_status status = checkpoint(t);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_CHECKPOINT, t->point.step, begin);
+    srq_deadline_note(&t->deadline.checkpoint, srq_seconds() - since);
+    return status;
+}
+
 static bool due(const srq_trainer *t, srq_span every)
 {
     long steps = srq_span_steps(every, t->batches.steps_per_epoch);
@@ -487,7 +634,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     }
     const bool saves = last || stopping || due(t, s->train.checkpoint_every);
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
-    if (saves) status = checkpoint(t);
+    if (saves) status = checkpoint_timed(t);
     /* A full disk is met by rank 0 alone: the others hear of it here, where all of them are. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
         due(t, s->train.checkpoint_every))
@@ -495,16 +642,50 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     return status;
 }
 
+/* The trace, where its window is over. One that cannot be written ends nothing. */
+static void end_traced_step(srq_trainer *t, bool end)
+{
+    const char *path;
+    const double since = srq_seconds();
+    if (!t->trace) return;
+    const srq_status status = srq_trace_end_step(t->trace, t->point.step, end, &path);
+    if (status != SRQ_OK) srq_progress_line(t->progress, "no trace: %s", srq_message());
+    if (status == SRQ_OK && path) srq_progress_line(t->progress, "trace of all ranks: %s (ui.perfetto.dev)", path);
+    leave_out(t, srq_seconds() - since);
+}
+
 static srq_status train_to_end(srq_trainer *t)
 {
-    while (t->point.step < t->point.total_steps) {
+    bool stopping = false;
+    while (t->point.step < t->point.total_steps && !stopping) {
+        const double since = srq_seconds();
+        srq_trace_begin_step(t->trace, t->point.step + 1);
+        const int64_t begin = srq_trace_now(t->trace);
         SRQ_TRY(one_step(t));
-        const bool stopping =
-            srq_stepper_total(&t->stepper, SRQ_SHARD_STOP) > 0 && t->point.step < t->point.total_steps;
+        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_STEP, t->point.step, begin);
+        srq_deadline_note(&t->deadline.step, srq_seconds() - since);
+        stopping = srq_stepper_total(&t->stepper, SRQ_SHARD_STOP) > 0 && t->point.step < t->point.total_steps;
         SRQ_TRY(after_step(t, stopping));
-        if (stopping) return SRQ_STOPPED;
+        end_traced_step(t, stopping || t->point.step == t->point.total_steps);
     }
-    return SRQ_OK;
+    return stopping ? SRQ_STOPPED : SRQ_OK;
+}
+
+/* --trace-steps, or the 20 steps after the first, which warms caches up. */
+static srq_status start_trace(srq_trainer *t)
+{
+    if (!t->trace) return SRQ_OK;
+    long first, last, from = t->options->trace_first, to = t->options->trace_last;
+    const long next = t->point.step + 1, end = t->point.total_steps;
+    if (from == 0) from = next + 1, to = next + 20;
+    if (from < next) from = next;
+    if (to > end) to = end;
+    if (from > to) {
+        srq_progress_line(t->progress, "no trace: its steps are not among those that are left, %ld to %ld", next, end);
+        return SRQ_OK;
+    }
+    srq_stepper_range(&t->stepper, &first, &last);
+    return srq_trace_start(t->trace, t->graph, from, to, last - first);
 }
 
 static void handle_signals(void)
@@ -532,6 +713,7 @@ static void tell(void *context, const char *text, bool final)
 srq_status srq_trainer_run(srq_trainer *t)
 {
     handle_signals();
+    SRQ_TRY(start_trace(t));
     t->started = t->recent_since = srq_seconds();
     t->started_at = t->point.step;
     srq_comm_watch(t->comm, t->settings->train.stall_warn, t->settings->train.stall_end, tell, t);
@@ -539,7 +721,7 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
         srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
-                                        t->point.step, status == SRQ_OK ? "done" : "signal", (int)status);
+                                        t->point.step, status == SRQ_OK ? "done" : t->stop_reason, (int)status);
         if (logged != SRQ_OK) status = logged;
     }
     if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {

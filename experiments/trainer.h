@@ -3,17 +3,28 @@
 #define SRQ_EXPERIMENTS_TRAINER_H
 
 #include "core/optimizer.h"
+#include "experiments/deadline.h"
 #include "experiments/evaluate.h"
 #include "experiments/measure.h"
+#include "experiments/shares.h"
 #include "experiments/stepper.h"
+#include "experiments/trace.h"
 #include "io/progress.h"
 #include "io/run.h"
+
+/* What the command line asks for besides the configuration: of how, not of what. */
+typedef struct srq_trainer_options {
+    const char *max_time;         /* --max-time, or NULL */
+    const char *trace;            /* --trace: a folder, or NULL */
+    long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
+} srq_trainer_options;
 
 typedef struct srq_trainer {
     srq_comm *comm;
     const srq_config *config;
     const srq_settings *settings;
     const char *versions;
+    const srq_trainer_options *options;
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
@@ -29,24 +40,31 @@ typedef struct srq_trainer {
     bool learns_bits;         /* dropbits.mode is "learn" */
     int *next_bits;           /* [layers] */
     int32_t *labels;          /* [capacity] */
+    srq_deadline deadline;
+    const char *stop_reason; /* of rank 0: "signal" unless its clock ended the run */
+    srq_status noted_skip;   /* whether the log could be written; heard of at the next line of it */
+    srq_trace *trace;        /* NULL without --trace */
+    srq_shares *shares;
+    double prepared; /* seconds in begin_step, of all steps */
     /* Since the last line of the log: */
     srq_metrics recent;
     double recent_since;
-    double recent_waited; /* seconds for data, of all before */
-    double started;       /* seconds */
-    long started_at;      /* step */
-    double test_best;     /* lowest test error so far in this process, or 2 */
+    double started;   /* seconds */
+    long started_at;  /* step */
+    double test_best; /* lowest test error so far in this process, or 2 */
 } srq_trainer;
 
-/* Collective: builds everything for `config`; SRQ_ERROR_* agreed by all ranks. */
-srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions, srq_trainer *trainer);
+/* Collective: builds everything for `config`; SRQ_ERROR_* agreed by all ranks. The options must live as long. */
+srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions,
+                              const srq_trainer_options *options, srq_trainer *trainer);
 void srq_trainer_destroy(srq_trainer *trainer);
 
 /* Collective: opens the run directory, and brings the network to where it stands there: from a checkpoint, from
  * `file` (SRQ_RESUME_FILE), or from the start. */
 srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
 
-/* Collective: trains to the end. SRQ_STOPPED after a checkpoint if SIGTERM, SIGINT or SIGUSR1 came to any rank. */
+/* Collective: trains to the end. SRQ_STOPPED after a checkpoint if SIGTERM, SIGINT or SIGUSR1 came to any
+ * rank, or rank 0's clock says so. */
 srq_status srq_trainer_run(srq_trainer *trainer);
 
 #endif

@@ -45,6 +45,10 @@ static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *p
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "total_steps", point->total_steps));
     SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "data_sha256", point->data_sha256));
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "penalty", point->penalty));
+    if (point->skipped) {
+        SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "skipped_steps", point->skipped));
+        SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "skipped_in_a_row", point->skipped_in_a_row));
+    }
     if (!point->evaluated) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_loss", point->test_loss));
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_error", point->test_error));
@@ -188,6 +192,23 @@ static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *gra
     return status;
 }
 
+/* Not there where no step was left out. */
+static srq_status read_skipped(const srq_h5_reader *reader, srq_progress_point *point)
+{
+    int64_t all = 0, row = 0;
+    if (!srq_h5_has_attribute(reader, "/", "skipped_steps")) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "skipped_steps", &all));
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "skipped_in_a_row", &row));
+    if (row < 0 || all < row || all > point->step)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: attributes skipped_steps and skipped_in_a_row are %lld and %lld at step %ld; use an "
+                        "earlier checkpoint",
+                        srq_h5_reader_path(reader), (long long)all, (long long)row, point->step);
+    point->skipped = (long)all;
+    point->skipped_in_a_row = (long)row;
+    return SRQ_OK;
+}
+
 static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *point)
 {
     int64_t step, total, count = 0;
@@ -198,6 +219,7 @@ static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *po
                         srq_h5_reader_path(reader), (long long)step, (long long)total);
     *point = (srq_progress_point){.step = (long)step, .total_steps = (long)total};
     SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "data_sha256", point->data_sha256, sizeof point->data_sha256));
+    SRQ_TRY(read_skipped(reader, point));
     if (srq_h5_has_attribute(reader, "/", "penalty"))
         SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "penalty", &point->penalty));
     if (!(point->penalty >= 0 && point->penalty <= 1e300))

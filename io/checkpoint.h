@@ -25,6 +25,8 @@ typedef struct srq_progress_point {
     long test_count;
     char data_sha256[65]; /* of the source of the data set trained on */
     double penalty;       /* lambda of learned bit-lengths; it moves if a target is set */
+    /* Steps that were left out for an infinity or NaN: of all, and of the last ones in a row. */
+    long skipped, skipped_in_a_row;
 } srq_progress_point;
 
 /* Writes a checkpoint atomically. `versions` is one line that names the program and its libraries. */

@@ -65,6 +65,7 @@ typedef struct srq_settings {
         int keep;                  /* 3: newest checkpoints kept */
         srq_span eval_every;       /* "1ep"; 0 evaluates at the end only */
         srq_span log_every;        /* "50it" */
+        char nonfinite[16];        /* "stop" | "skip": a step whose loss or gradient holds an infinity or NaN */
     } train;
     struct {
         char method[16];            /* "adam" | "sgd" */

@@ -21,12 +21,14 @@ double srq_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Open MPI gives its processes a pseudo-terminal whatever its own output is: ask the launcher's. */
+/* Open MPI gives its processes a pseudo-terminal whatever its own output is: ask the launcher's. That is the parent, or
+ * the parent of the process that watches over this one and says so in SRQ_LAUNCHER. */
 static bool is_terminal(FILE *out)
 {
     if (!getenv("OMPI_COMM_WORLD_SIZE")) return isatty(fileno(out));
     char path[64], target[64];
-    snprintf(path, sizeof path, "/proc/%ld/fd/1", (long)getppid());
+    const char *launcher = getenv("SRQ_LAUNCHER");
+    snprintf(path, sizeof path, "/proc/%ld/fd/1", launcher ? atol(launcher) : (long)getppid());
     ssize_t n = readlink(path, target, sizeof target - 1);
     if (n <= 0) return false;
     target[n] = '\0';

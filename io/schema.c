@@ -80,6 +80,11 @@ const srq_setting srq_schema[] = {
      "Evaluate on the test images so often; 0 only at the end."},
     {"train.log_every", SRQ_SET_SPAN, AT(train.log_every), "\"50it\"", 0, 1e12, NULL, false,
      "Write a step line to log.jsonl so often; 0 only at the end."},
+    {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
+     "A step whose loss or gradient holds an infinity or NaN ends training, or is left out on all ranks alike: "
+     "weights, "
+     "batch-norm statistics and the optimizer stay as they were. 100 of them in a row end training "
+     "(docs/watching.md)."},
     {"optimizer.method", SRQ_SET_TEXT, AT(optimizer.method), "\"adam\"", 0, 0, "adam|sgd", true,
      "Adam, or SGD with momentum."},
     {"optimizer.learning_rate", SRQ_SET_DOUBLE, AT(optimizer.learning_rate), "1e-3", 0, 1e6, NULL, true,
