@@ -7,7 +7,7 @@
 #include "experiments/measure.h"
 #include "experiments/stepper.h"
 #include "io/progress.h"
-#include "io/run.h"
+#include "io/saver.h"
 
 typedef struct srq_trainer {
     srq_comm *comm;
@@ -21,6 +21,7 @@ typedef struct srq_trainer {
     srq_schedule schedule;
     srq_stepper stepper;
     srq_run *run;           /* rank 0 only */
+    srq_saver *saver;       /* rank 0 only */
     srq_progress *progress; /* rank 0 only */
     srq_measures *measures; /* rank 0 only */
     srq_progress_point point;
