@@ -29,7 +29,7 @@ layers = (
   { name = "fc1"; type = "dense"; out = 1280; }, { name = "bn"; type = "batch_norm"; }, { name = "relu"; type = "relu"; },
   { name = "act"; type = "quantize"; }, { name = "fc2"; type = "dense"; out = 10; } );
 END
-epochs=$((kills / 4 + 2 < 12 ? kills / 4 + 2 : 12)) # about as long as the kills take
+epochs=$((kills / 4 + 1 < 12 ? kills / 4 + 1 : 12)) # about as long as the kills take
 sed "s/EPOCHS/$epochs/" > "$WORK/torture.cfg" << 'END'
 model = "model.cfg"; data = { file = "slice.h5"; };
 train = { batch = 64; shards = 8; epochs = EPOCHS; checkpoint_every = "2it"; log_every = "1it"; eval_every = "4ep"; keep = 2; };
