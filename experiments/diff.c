@@ -134,9 +134,9 @@ static srq_status open_both(comparison *c, char **argv)
 {
     char path[4200];
     srq_checkpoint_path(argv[1], path, sizeof path);
-    SRQ_TRY(srq_h5_reader_open(path, "a checkpoint", SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &c->a));
+    SRQ_TRY(srq_checkpoint_open(path, &c->a));
     srq_checkpoint_path(argv[2], path, sizeof path);
-    return srq_h5_reader_open(path, "a checkpoint", SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &c->b);
+    return srq_checkpoint_open(path, &c->b);
 }
 
 srq_status srq_command_diff(int argc, char **argv)

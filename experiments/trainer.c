@@ -129,6 +129,7 @@ void srq_trainer_destroy(srq_trainer *t)
 {
     srq_progress_destroy(&t->progress);
     srq_measures_destroy(&t->measures);
+    srq_saver_destroy(&t->saver);
     srq_run_close(&t->run);
     srq_stepper_destroy(&t->stepper);
     srq_optimizer_destroy(&t->optimizer);
@@ -245,7 +246,7 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
     char begun[4200];
     snprintf(begun, sizeof begun, "%s/config.cfg", dir);
     if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(read_init(t, stderr));
-    SRQ_TRY(srq_run_open(dir, t->config, resume, &t->run));
+    SRQ_TRY(srq_run_open(dir, t->config, resume, stderr, &t->run));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
         if (*found) SRQ_TRY(take_point(t, point, true));
@@ -597,11 +598,9 @@ static srq_status checkpoint(srq_trainer *t)
     srq_stepper_join_state(&t->stepper);
     if (!t->run) return SRQ_OK;
     SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths as the gates now are */
-    if (t->learns_bits) SRQ_TRY(srq_run_write_bits(t->run, t->graph, t->point.step));
     if (t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
     if (t->noted != SRQ_OK) return srq_fail_memory(0, "the history of bit-lengths");
-    return srq_run_checkpoint(t->run, t->config, t->graph, t->optimizer, &t->point, &t->history, t->versions,
-                              t->settings->train.keep);
+    return srq_saver_save(t->saver, &t->point, &t->history);
 }
 
 static srq_status checkpoint_timed(srq_trainer *t)
@@ -635,10 +634,14 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     const bool saves = last || stopping || due(t, s->train.checkpoint_every);
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
     if (saves) status = checkpoint_timed(t);
-    /* A full disk is met by rank 0 alone: the others hear of it here, where all of them are. */
+    /* A full disk is met by rank 0 alone, perhaps while it writes a checkpoint in the background: the others hear of it
+     * here, where all of them are. At the end the checkpoint must be there. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
-        due(t, s->train.checkpoint_every))
+        due(t, s->train.checkpoint_every)) {
+        if (status == SRQ_OK && t->saver)
+            status = last || stopping ? srq_saver_finish(t->saver) : srq_saver_status(t->saver);
         status = srq_comm_agree(t->comm, status);
+    }
     return status;
 }
 
@@ -654,6 +657,16 @@ static void end_traced_step(srq_trainer *t, bool end)
     leave_out(t, srq_seconds() - since);
 }
 
+/* A checkpoint that has been written behind since the last look. */
+static void note_written(srq_trainer *t)
+{
+    double begin, end;
+    if (!t->saver || !srq_saver_last(t->saver, &begin, &end) || end == t->written) return;
+    t->written = end;
+    srq_deadline_note(&t->deadline.checkpoint, end - begin);
+    srq_trace_add_span(t->trace, SRQ_LANE_WRITER, SRQ_EVENT_WRITE, begin, end);
+}
+
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
@@ -666,6 +679,7 @@ static srq_status train_to_end(srq_trainer *t)
         srq_deadline_note(&t->deadline.step, srq_seconds() - since);
         stopping = srq_stepper_total(&t->stepper, SRQ_SHARD_STOP) > 0 && t->point.step < t->point.total_steps;
         SRQ_TRY(after_step(t, stopping));
+        note_written(t);
         end_traced_step(t, stopping || t->point.step == t->point.total_steps);
     }
     return stopping ? SRQ_STOPPED : SRQ_OK;
@@ -710,6 +724,14 @@ static void tell(void *context, const char *text, bool final)
                       srq_json_quote(text, quoted, sizeof quoted), SRQ_ERROR_RUN);
 }
 
+static srq_status start_saving(srq_trainer *t)
+{
+    const srq_saver_options options = {.keep = t->settings->train.keep, .learns_bits = t->learns_bits};
+    srq_status status = SRQ_OK;
+    if (t->run) status = srq_saver_create(t->run, t->config, t->graph, t->optimizer, t->versions, &options, &t->saver);
+    return srq_comm_agree(t->comm, status);
+}
+
 srq_status srq_trainer_run(srq_trainer *t)
 {
     handle_signals();
@@ -717,8 +739,10 @@ srq_status srq_trainer_run(srq_trainer *t)
     t->started = t->recent_since = srq_seconds();
     t->started_at = t->point.step;
     srq_comm_watch(t->comm, t->settings->train.stall_warn, t->settings->train.stall_end, tell, t);
-    srq_status status = train_to_end(t);
+    srq_status status = start_saving(t);
+    if (status == SRQ_OK) status = train_to_end(t);
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
+    srq_saver_destroy(&t->saver); /* whatever ended training: what is being written becomes whole */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
         srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
                                         t->point.step, status == SRQ_OK ? "done" : t->stop_reason, (int)status);

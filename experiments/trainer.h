@@ -10,7 +10,7 @@
 #include "experiments/stepper.h"
 #include "experiments/trace.h"
 #include "io/progress.h"
-#include "io/run.h"
+#include "io/saver.h"
 
 /* What the command line asks for besides the configuration: of how, not of what. */
 typedef struct srq_trainer_options {
@@ -32,6 +32,8 @@ typedef struct srq_trainer {
     srq_schedule schedule;
     srq_stepper stepper;
     srq_run *run;           /* rank 0 only */
+    srq_saver *saver;       /* rank 0 only */
+    double written;         /* when the last checkpoint was there, srq_seconds() */
     srq_progress *progress; /* rank 0 only */
     srq_measures *measures; /* rank 0 only */
     srq_progress_point point;

@@ -7,7 +7,110 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64 };
+enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64, STATES_MAX = 2 };
+
+/* What training changes about the quantizer of a layer. */
+typedef struct layer_bits {
+    int bits, trained_bits, smallest, largest;
+} layer_bits;
+
+struct srq_snapshot {
+    const srq_config *config;
+    const srq_graph *graph;
+    srq_optimizer *optimizer;
+    const char *versions;
+    int state_count;
+    float *values, *states[STATES_MAX]; /* laid out as the graph's */
+    layer_bits *layers;
+    long optimizer_steps;
+    srq_progress_point point;
+    srq_bits_history history;
+};
+
+/* --- Snapshots */
+
+srq_status srq_snapshot_create(const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
+                               const char *versions, srq_snapshot **out)
+{
+    const size_t bytes = srq_graph_size(graph) * sizeof(float), layers = (size_t)srq_graph_layer_count(graph);
+    srq_snapshot *s = calloc(1, sizeof *s);
+    if (!s) return srq_fail_memory(sizeof *s, "a snapshot");
+    *s = (srq_snapshot){.config = config, .graph = graph, .optimizer = optimizer, .versions = versions};
+    s->state_count = srq_optimizer_state_count(optimizer);
+    s->values = malloc(bytes + 1);
+    s->layers = calloc(layers + 1, sizeof *s->layers);
+    bool whole = s->values && s->layers;
+    for (int i = 0; i < s->state_count; i++) {
+        s->states[i] = malloc(bytes + 1);
+        whole = whole && s->states[i];
+    }
+    /* Touched now: the first copy finds its pages there. */
+    for (int i = 0; whole && i < s->state_count; i++) memset(s->states[i], 0, bytes);
+    if (whole) memset(s->values, 0, bytes);
+    if (!whole) {
+        srq_snapshot_destroy(&s);
+        return srq_fail_memory(bytes * (size_t)(1 + srq_optimizer_state_count(optimizer)), "a snapshot");
+    }
+    *out = s;
+    return SRQ_OK;
+}
+
+void srq_snapshot_destroy(srq_snapshot **snapshot)
+{
+    srq_snapshot *s = *snapshot;
+    if (!s) return;
+    for (int i = 0; i < STATES_MAX; i++) free(s->states[i]);
+    free(s->values);
+    free(s->layers);
+    srq_bits_history_free(&s->history);
+    free(s);
+    *snapshot = NULL;
+}
+
+srq_status srq_snapshot_take(srq_snapshot *s, const srq_progress_point *point, const srq_bits_history *history)
+{
+    const size_t bytes = srq_graph_size(s->graph) * sizeof(float);
+    /* The history only grows. */
+    for (int i = s->history.count; i < history->count; i++)
+        SRQ_TRY(srq_bits_history_add(&s->history, history->changes[i]));
+    memcpy(s->values, srq_graph_values(s->graph), bytes);
+    for (int i = 0; i < s->state_count; i++) memcpy(s->states[i], srq_optimizer_state(s->optimizer, i), bytes);
+    for (int i = 0; i < srq_graph_layer_count(s->graph); i++) {
+        const srq_quantizer *q = &srq_graph_layer(s->graph, i)->quantizer;
+        s->layers[i] = (layer_bits){q->bits, q->trained_bits, q->grid.min, q->grid.max};
+    }
+    s->optimizer_steps = srq_optimizer_steps(s->optimizer);
+    s->point = *point;
+    return SRQ_OK;
+}
+
+long srq_snapshot_step(const srq_snapshot *snapshot)
+{
+    return snapshot->point.step;
+}
+
+srq_status srq_snapshot_print_bits(const srq_snapshot *s, char **text, size_t *size)
+{
+    *text = NULL;
+    FILE *out = open_memstream(text, size);
+    if (!out) return srq_fail_memory(0, "the bit-lengths");
+    fprintf(out,
+            "# Learned bit-lengths after %ld steps. Use them in another configuration:\n"
+            "#     quantizer = { method = \"srq\"; ...\n#       @include \"THIS FILE\"\n#     };\n"
+            "layers = (",
+            s->point.step);
+    const char *comma = "\n";
+    for (int i = 0; i < srq_graph_layer_count(s->graph); i++) {
+        const srq_layer *layer = srq_graph_layer(s->graph, i);
+        if (layer->weight < 0 || !layer->quantizer.method) continue;
+        fprintf(out, "%s  { name = \"%s\"; bits = %d; }", comma, layer->spec->name, s->layers[i].bits);
+        comma = ",\n";
+    }
+    fputs("\n);\n", out);
+    return fclose(out) == 0 ? SRQ_OK : srq_fail_memory(*size, "the bit-lengths");
+}
+
+/* --- Writing */
 
 static srq_status write_vector(srq_h5_writer *writer, const srq_graph *graph, const char *folder, const float *vector,
                                bool learned_only)
@@ -23,7 +126,7 @@ static srq_status write_vector(srq_h5_writer *writer, const srq_graph *graph, co
 }
 
 /* What a reader without the configuration needs to make sense of a layer. */
-static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer)
+static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, const layer_bits *bits)
 {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "layers/%s", layer->spec->name);
@@ -33,10 +136,10 @@ static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer)
     const srq_quantizer *q = &layer->quantizer;
     if (!q->method) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_text(writer, name, "quantizer", q->method->name));
-    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "bits", q->bits));
-    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "trained_bits", q->trained_bits));
-    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "smallest_code", q->grid.min));
-    return srq_h5_write_attribute_int(writer, name, "largest_code", q->grid.max);
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "bits", bits->bits));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "trained_bits", bits->trained_bits));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "smallest_code", bits->smallest));
+    return srq_h5_write_attribute_int(writer, name, "largest_code", bits->largest);
 }
 
 static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *point)
@@ -82,47 +185,54 @@ static srq_status write_history(srq_h5_writer *writer, const srq_graph *graph, c
     return status;
 }
 
-static srq_status fill(srq_h5_writer *writer, const srq_config *config, const srq_graph *graph,
-                       srq_optimizer *optimizer, const srq_progress_point *point, const srq_bits_history *history,
-                       const char *versions)
+static srq_status fill(srq_h5_writer *writer, const srq_snapshot *s)
 {
-    SRQ_TRY(write_point(writer, point));
-    SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "versions", versions));
-    SRQ_TRY(srq_h5_write_text(writer, "config", srq_config_text(config)));
-    for (int i = 0; i < srq_graph_layer_count(graph); i++) SRQ_TRY(describe_layer(writer, srq_graph_layer(graph, i)));
-    SRQ_TRY(write_vector(writer, graph, "layers", srq_graph_values(graph), false));
-    SRQ_TRY(write_history(writer, graph, history));
+    SRQ_TRY(write_point(writer, &s->point));
+    SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "versions", s->versions));
+    SRQ_TRY(srq_h5_write_text(writer, "config", srq_config_text(s->config)));
+    for (int i = 0; i < srq_graph_layer_count(s->graph); i++)
+        SRQ_TRY(describe_layer(writer, srq_graph_layer(s->graph, i), &s->layers[i]));
+    SRQ_TRY(write_vector(writer, s->graph, "layers", s->values, false));
+    SRQ_TRY(write_history(writer, s->graph, &s->history));
     SRQ_TRY(srq_h5_write_group(writer, "optimizer"));
-    SRQ_TRY(srq_h5_write_attribute_int(writer, "optimizer", "steps", srq_optimizer_steps(optimizer)));
-    for (int i = 0; i < srq_optimizer_state_count(optimizer); i++) {
+    SRQ_TRY(srq_h5_write_attribute_int(writer, "optimizer", "steps", s->optimizer_steps));
+    for (int i = 0; i < s->state_count; i++) {
         char folder[64];
-        snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(optimizer, i));
-        SRQ_TRY(write_vector(writer, graph, folder, srq_optimizer_state(optimizer, i), true));
+        snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(s->optimizer, i));
+        SRQ_TRY(write_vector(writer, s->graph, folder, s->states[i], true));
     }
-    return SRQ_OK;
+    return srq_h5_writer_seal(writer);
 }
 
-srq_status srq_checkpoint_write(const char *path, const srq_config *config, const srq_graph *graph,
-                                srq_optimizer *optimizer, const srq_progress_point *point,
-                                const srq_bits_history *history, const char *versions)
+srq_status srq_checkpoint_write(const char *path, const srq_snapshot *snapshot)
 {
     srq_h5_writer *writer = NULL;
     SRQ_TRY(srq_h5_writer_create(SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &writer));
-    srq_status status = fill(writer, config, graph, optimizer, point, history, versions);
+    srq_status status = fill(writer, snapshot);
     if (status == SRQ_OK) status = srq_h5_writer_commit(writer, path);
     srq_h5_writer_destroy(&writer);
     return status;
 }
 
-static srq_status open_checkpoint(const char *path, srq_h5_reader **reader)
+/* --- Reading */
+
+srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader)
 {
-    return srq_h5_reader_open(path, "a checkpoint", SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, reader);
+    int64_t version;
+    SRQ_TRY(srq_h5_reader_open_versions(path, "a checkpoint", SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &version,
+                                        reader));
+    if (version < 2 || srq_h5_has_attribute(*reader, "/", SRQ_H5_DIGEST)) return SRQ_OK;
+    srq_h5_reader_close(reader);
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s: it has no digest (attribute " SRQ_H5_DIGEST "), which every checkpoint of version 2 has; use "
+                    "an earlier checkpoint or another copy",
+                    path);
 }
 
 srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
 {
     srq_h5_reader *reader = NULL;
-    SRQ_TRY(open_checkpoint(path, &reader));
+    SRQ_TRY(srq_checkpoint_open(path, &reader));
     char *text = NULL;
     srq_status status = srq_h5_read_text(reader, "config", &text);
     srq_h5_reader_close(&reader);
@@ -316,7 +426,7 @@ srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer
 {
     srq_h5_reader *reader = NULL;
     srq_progress_point found;
-    SRQ_TRY(open_checkpoint(path, &reader));
+    SRQ_TRY(srq_checkpoint_open(path, &reader));
     srq_status status = check_layers(reader, graph);
     if (status == SRQ_OK) status = read_vector(reader, graph, "layers", srq_graph_values(graph), false);
     if (status == SRQ_OK) status = read_bits(reader, graph);

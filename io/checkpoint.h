@@ -1,8 +1,8 @@
 /* Checkpoints: everything that a run needs to go on, in one HDF5 file (docs/checkpoint-format.md).
  *
- * Format "srq-checkpoint" version 1: attributes of the root group (step, ...), /config (the resolved configuration),
- * /layers/LAYER/PARAMETER and /optimizer/STATE/LAYER/PARAMETER, each parameter in its shape and under its name, and
- * /bits_history/{step,layer,bits}. */
+ * Format "srq-checkpoint" version 2: attributes of the root group (step, ..., the digest of all that follows), /config
+ * (the resolved configuration), /layers/LAYER/PARAMETER and /optimizer/STATE/LAYER/PARAMETER, each parameter in its
+ * shape and under its name, and /bits_history/{step,layer,bits}. Version 1 had no digest; it is still read. */
 #ifndef SRQ_IO_CHECKPOINT_H
 #define SRQ_IO_CHECKPOINT_H
 
@@ -13,7 +13,7 @@
 #include "io/config.h"
 
 #define SRQ_CHECKPOINT_FORMAT "srq-checkpoint"
-enum { SRQ_CHECKPOINT_VERSION = 1 };
+enum { SRQ_CHECKPOINT_VERSION = 2 };
 
 /* Where training stands. */
 typedef struct srq_progress_point {
@@ -29,10 +29,31 @@ typedef struct srq_progress_point {
     long skipped, skipped_in_a_row;
 } srq_progress_point;
 
-/* Writes a checkpoint atomically. `versions` is one line that names the program and its libraries. */
-srq_status srq_checkpoint_write(const char *path, const srq_config *config, const srq_graph *graph,
-                                srq_optimizer *optimizer, const srq_progress_point *point,
-                                const srq_bits_history *history, const char *versions);
+/* All that a checkpoint holds, copied out of a network in training, so that it can be written while training goes on.
+ * All of its memory but the history's is taken when it is made. */
+typedef struct srq_snapshot srq_snapshot;
+
+/* Snapshots of `graph` and `optimizer` in a run of `config`, all of which must live as long; `versions` is one line
+ * that names the program and its libraries. The caller destroys *snapshot. */
+srq_status srq_snapshot_create(const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
+                               const char *versions, srq_snapshot **snapshot);
+void srq_snapshot_destroy(srq_snapshot **snapshot);
+
+/* Takes everything as it is now. */
+srq_status srq_snapshot_take(srq_snapshot *snapshot, const srq_progress_point *point, const srq_bits_history *history);
+long srq_snapshot_step(const srq_snapshot *snapshot);
+
+/* The bit-lengths of conv and dense layers as a piece of a configuration's quantizer group, into *text (`size` bytes
+ * and a zero), which the caller frees. */
+srq_status srq_snapshot_print_bits(const srq_snapshot *snapshot, char **text, size_t *size);
+
+/* Writes a checkpoint atomically. Of the graph and the optimizer only what training does not change is read. */
+srq_status srq_checkpoint_write(const char *path, const srq_snapshot *snapshot);
+
+/* Opens a checkpoint of any version that is read, and checks that its content is what its digest says. The caller
+ * closes *reader. */
+typedef struct srq_h5_reader srq_h5_reader; /* io/h5.h */
+srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader);
 
 /* Reads the configuration that a checkpoint was made with. The caller destroys *config. */
 srq_status srq_checkpoint_read_config(const char *path, srq_config **config);

@@ -1,25 +1,21 @@
 #include "io/file.h"
 
-#include "io/file_calls.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 4352 };
 
-static int system_open(const char *path, int flags, mode_t mode)
-{
-    return open(path, flags, mode);
-}
-
-const srq_file_calls srq_file_system = {
-    .open = system_open, .write = write, .fsync = fsync, .close = close, .rename = rename};
+/* A system call that a signal may have interrupted is made again. */
+#define AGAIN(result, call)                                                                                            \
+    do (result) = (call);                                                                                              \
+    while ((result) < 0 && errno == EINTR)
 
 static srq_status cannot(const char *what, const char *path)
 {
@@ -28,11 +24,17 @@ static srq_status cannot(const char *what, const char *path)
                     strerror(errno));
 }
 
-static srq_status write_all(const srq_file_calls *calls, int file, const char *path, const char *data, size_t size)
+/* Some file systems report a failed write only here; after a signal the file is closed all the same. */
+static int close_file(int file)
+{
+    return close(file) != 0 && errno != EINTR ? -1 : 0;
+}
+
+srq_status srq_file_append(int file, const char *path, const void *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t n = calls->write(file, data + done, size - done);
-        if (n < 0 && errno == EINTR) continue;
+        ssize_t n;
+        AGAIN(n, write(file, (const char *)data + done, size - done));
         if (n == 0) errno = ENOSPC;
         if (n <= 0)
             return srq_fail(SRQ_ERROR_RUN,
@@ -43,77 +45,149 @@ static srq_status write_all(const srq_file_calls *calls, int file, const char *p
     return SRQ_OK;
 }
 
-/* fsync, gone on with after a signal; 0 or -1 with errno. */
-static int sync_whole(const srq_file_calls *calls, int file)
+srq_status srq_file_cut(int file, const char *path, off_t size)
 {
     int result;
-    do result = calls->fsync(file);
-    while (result != 0 && errno == EINTR);
-    return result;
+    AGAIN(result, ftruncate(file, size));
+    return result == 0 ? SRQ_OK : cannot("cut", path);
+}
+
+srq_status srq_file_open(const char *path, int flags, int *file)
+{
+    AGAIN(*file, open(path, flags | O_CLOEXEC, 0666));
+    return *file >= 0 ? SRQ_OK : cannot(flags & O_CREAT ? "create" : "open", path);
+}
+
+srq_status srq_file_remove(const char *path)
+{
+    int result;
+    AGAIN(result, unlink(path));
+    return result == 0 || errno == ENOENT ? SRQ_OK : cannot("remove", path);
+}
+
+static srq_status rename_file(const char *from, const char *to)
+{
+    int result;
+    AGAIN(result, rename(from, to));
+    return result == 0 ? SRQ_OK : cannot("rename a file to", to);
 }
 
 /* The name of a renamed file is safe only when its folder has been written out, too. */
-static srq_status sync_folder(const srq_file_calls *calls, const char *path)
+srq_status srq_file_sync_folder(const char *path)
 {
     char copy[PATH_SIZE];
+    int file, result;
     snprintf(copy, sizeof copy, "%s", path);
     const char *folder = dirname(copy);
-    int file = calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (file < 0) return cannot("open", folder);
-    const int result = sync_whole(calls, file);
+    SRQ_TRY(srq_file_open(folder, O_RDONLY | O_DIRECTORY, &file));
+    AGAIN(result, fsync(file));
     /* Some network file systems sync no folders at all, and say so: there is nothing more to be done there. */
     bool done = result == 0 || errno == EINVAL || errno == ENOTSUP;
     srq_status status = done ? SRQ_OK : cannot("sync", folder);
-    calls->close(file);
+    close_file(file);
     return status;
 }
 
 /* Messages name the target: the temporary file is nothing that the user knows of. */
-static srq_status write_temporary(const srq_file_calls *calls, const char *path, const char *target, const void *data,
-                                  size_t size)
+static srq_status write_temporary(const char *path, const char *target, const void *data, size_t size)
 {
-    int file;
-    do file = calls->open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    while (file < 0 && errno == EINTR);
+    int file, result;
+    AGAIN(file, open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (file < 0) return cannot("create", target);
-    srq_status status = write_all(calls, file, target, data, size);
-    if (status == SRQ_OK && sync_whole(calls, file) != 0) status = cannot("sync", target);
-    /* Some file systems report a failed write only here. */
-    if (calls->close(file) != 0 && errno != EINTR && status == SRQ_OK) status = cannot("close", target);
+    srq_status status = srq_file_append(file, target, data, size);
+    if (status == SRQ_OK) {
+        AGAIN(result, fsync(file));
+        if (result != 0) status = cannot("sync", target);
+    }
+    if (close_file(file) != 0 && status == SRQ_OK) status = cannot("close", target);
     return status;
 }
 
-srq_status srq_file_write_with(const srq_file_calls *calls, const char *path, const void *data, size_t size)
+/* ".NAME.tmp.PID" beside `path`. */
+static srq_status temporary_name(const char *path, char temporary[PATH_SIZE])
 {
-    char temporary[PATH_SIZE], folder[PATH_SIZE], name[PATH_SIZE];
+    char folder[PATH_SIZE], name[PATH_SIZE];
     snprintf(folder, sizeof folder, "%s", path);
     snprintf(name, sizeof name, "%s", path);
-    int n = snprintf(temporary, sizeof temporary, "%s/.%s.tmp.%ld", dirname(folder), basename(name), (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof temporary)
-        return srq_fail(SRQ_ERROR_RUN, "%s: the path is too long; choose a shorter one", path);
-    srq_status status = write_temporary(calls, temporary, path, data, size);
-    if (status == SRQ_OK && calls->rename(temporary, path) != 0) status = cannot("rename a file to", path);
-    if (status != SRQ_OK) {
-        unlink(temporary);
-        return status;
-    }
-    return sync_folder(calls, path);
+    int n = snprintf(temporary, PATH_SIZE, "%s/.%s.tmp.%ld", dirname(folder), basename(name), (long)getpid());
+    if (n >= 0 && n < PATH_SIZE) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN, "%s: the path is too long; choose a shorter one", path);
+}
+
+bool srq_file_is_temporary(const char *name, const char *of)
+{
+    const size_t n = strlen(of);
+    return name[0] == '.' && strncmp(name + 1, of, n) == 0 && strncmp(name + 1 + n, ".tmp.", 5) == 0;
+}
+
+/* What was made at `temporary` takes its place, or is removed. */
+static srq_status put_in_place(srq_status status, const char *temporary, const char *path)
+{
+    int removed;
+    if (status == SRQ_OK) status = rename_file(temporary, path);
+    if (status == SRQ_OK) return srq_file_sync_folder(path);
+    AGAIN(removed, unlink(temporary));
+    return status;
 }
 
 srq_status srq_file_write_atomic(const char *path, const void *data, size_t size)
 {
-    return srq_file_write_with(&srq_file_system, path, data, size);
+    char temporary[PATH_SIZE];
+    SRQ_TRY(temporary_name(path, temporary));
+    return put_in_place(write_temporary(temporary, path, data, size), temporary, path);
+}
+
+srq_status srq_file_link_atomic(const char *path, const char *target)
+{
+    char temporary[PATH_SIZE];
+    int result;
+    SRQ_TRY(temporary_name(path, temporary));
+    SRQ_TRY(srq_file_remove(temporary));
+    AGAIN(result, symlink(target, temporary));
+    return put_in_place(result == 0 ? SRQ_OK : cannot("link", path), temporary, path);
 }
 
 srq_status srq_file_publish(const char *made, const char *path)
 {
-    const srq_file_calls *calls = &srq_file_system;
-    int file = calls->open(made, O_RDONLY | O_CLOEXEC, 0);
-    if (file < 0) return cannot("open", made);
-    srq_status status = sync_whole(calls, file) == 0 ? SRQ_OK : cannot("sync", made);
-    calls->close(file);
-    if (status == SRQ_OK && calls->rename(made, path) != 0) status = cannot("rename a file to", path);
-    return status == SRQ_OK ? sync_folder(calls, path) : status;
+    int file, result;
+    SRQ_TRY(srq_file_open(made, O_RDONLY, &file));
+    AGAIN(result, fsync(file));
+    srq_status status = result == 0 ? SRQ_OK : cannot("sync", made);
+    close_file(file);
+    if (status == SRQ_OK) status = rename_file(made, path);
+    return status == SRQ_OK ? srq_file_sync_folder(path) : status;
+}
+
+/* Open file descriptions own such a lock, as flock's: it ends with the process, whatever else it closes. */
+static int lock_range(int file)
+{
+    int result;
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    AGAIN(result, fcntl(file, F_OFD_SETLK, &range));
+    return result;
+}
+
+static bool no_locks_here(void)
+{
+    return errno == ENOLCK || errno == ENOSYS || errno == ENOTSUP || errno == EOPNOTSUPP || errno == EINVAL;
+}
+
+srq_status srq_file_lock(int file, const char *path, srq_lock *lock)
+{
+    int result;
+    *lock = SRQ_LOCK_TAKEN;
+    AGAIN(result, flock(file, LOCK_EX | LOCK_NB));
+    if (result != 0 && no_locks_here()) result = lock_range(file);
+    if (result == 0) return SRQ_OK;
+    *lock = errno == EWOULDBLOCK ? SRQ_LOCK_HELD : SRQ_LOCK_NONE;
+    return *lock == SRQ_LOCK_HELD || no_locks_here() ? SRQ_OK : cannot("lock", path);
+}
+
+static srq_status make_folder(const char *path)
+{
+    int result;
+    AGAIN(result, mkdir(path, 0777));
+    return result == 0 || errno == EEXIST ? SRQ_OK : cannot("create the folder", path);
 }
 
 srq_status srq_folder_create(const char *path)
@@ -124,11 +198,11 @@ srq_status srq_folder_create(const char *path)
     for (char *slash = part + 1; *slash; slash++) {
         if (*slash != '/') continue;
         *slash = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST) return cannot("create the folder", part);
+        SRQ_TRY(make_folder(part));
         *slash = '/';
     }
     struct stat info;
-    if (mkdir(part, 0777) != 0 && errno != EEXIST) return cannot("create the folder", part);
+    SRQ_TRY(make_folder(part));
     if (stat(part, &info) == 0 && S_ISDIR(info.st_mode)) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "cannot create the folder %s: a file is in its place; choose another name", part);
 }

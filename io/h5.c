@@ -1,5 +1,6 @@
-#include "io/h5.h"
+#include "io/h5_internal.h"
 
+#include "io/digest.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -12,11 +13,6 @@
 
 struct srq_h5_writer {
     hid_t file;
-};
-
-struct srq_h5_reader {
-    hid_t file;
-    char path[4352];
 };
 
 /* --- What HDF5 says about a failure */
@@ -75,6 +71,14 @@ srq_status srq_h5_writer_create(const char *format, int64_t version, srq_h5_writ
     else
         *out = writer;
     return status;
+}
+
+srq_status srq_h5_writer_seal(srq_h5_writer *writer)
+{
+    char digest[SRQ_DIGEST_SIZE];
+    const srq_h5_reader reader = {.file = writer->file, .path = "the file in memory"};
+    if (srq_h5_digest(&reader, digest) != SRQ_OK) return srq_fail(SRQ_ERROR_RUN, "%s", srq_message());
+    return srq_h5_write_attribute_text(writer, "/", SRQ_H5_DIGEST, digest);
 }
 
 srq_status srq_h5_writer_commit(srq_h5_writer *writer, const char *path)
@@ -305,6 +309,20 @@ static srq_status check_format(const srq_h5_reader *reader, const char *what, co
                     reader->path, (long long)*version, format, range);
 }
 
+/* Of files that carry one. */
+static srq_status check_digest(const srq_h5_reader *reader)
+{
+    char found[SRQ_DIGEST_SIZE + 1], expected[SRQ_DIGEST_SIZE];
+    if (!srq_h5_has_attribute(reader, "/", SRQ_H5_DIGEST)) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_text(reader, "/", SRQ_H5_DIGEST, found, sizeof found));
+    SRQ_TRY(srq_h5_digest(reader, expected));
+    if (strcmp(found, expected) == 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s: its content does not match its digest (%.12s..., not %.12s...): it was damaged or changed "
+                    "after it was written; use an earlier checkpoint or another copy",
+                    reader->path, expected, found);
+}
+
 static srq_status open_reader(const char *path, const char *what, const char *format, int64_t oldest, int64_t newest,
                               int64_t *version, srq_h5_reader **out)
 {
@@ -324,6 +342,7 @@ static srq_status open_reader(const char *path, const char *what, const char *fo
                                : "it may have been cut short: use another copy");
     } else {
         status = format ? check_format(reader, what, format, oldest, newest, version) : SRQ_OK;
+        if (status == SRQ_OK) status = check_digest(reader);
     }
     if (status != SRQ_OK)
         srq_h5_reader_close(&reader);
@@ -387,7 +406,7 @@ static const char *class_name(H5T_class_t type_class)
                                       : "other things";
 }
 
-static srq_status broken(const srq_h5_reader *reader, const char *name)
+srq_status srq_h5_broken(const srq_h5_reader *reader, const char *name)
 {
     reason r;
     return srq_fail(SRQ_ERROR_DATA, "%s: data set %s cannot be read (%s); the file is damaged: use another copy",
@@ -400,7 +419,7 @@ static srq_status open_set(const srq_h5_reader *reader, const char *name, H5T_cl
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is missing; the file is not what is expected here",
                         reader->path, name);
     *set = H5Dopen2(reader->file, name, H5P_DEFAULT);
-    if (*set < 0) return broken(reader, name);
+    if (*set < 0) return srq_h5_broken(reader, name);
     hid_t type = H5Dget_type(*set);
     H5T_class_t found = H5Tget_class(type);
     H5Tclose(type);
@@ -410,7 +429,7 @@ static srq_status open_set(const srq_h5_reader *reader, const char *name, H5T_cl
                     class_name(found), class_name(type_class));
 }
 
-static srq_status shape_of(const srq_h5_reader *reader, const char *name, hid_t set, int *rank, size_t shape[8])
+srq_status srq_h5_shape_of(const srq_h5_reader *reader, const char *name, hid_t set, int *rank, size_t shape[8])
 {
     hid_t space = H5Dget_space(set);
     hsize_t dimensions[8];
@@ -432,7 +451,7 @@ srq_status srq_h5_shape(const srq_h5_reader *reader, const char *name, H5T_class
 {
     hid_t set;
     SRQ_TRY(open_set(reader, name, type_class, &set));
-    srq_status status = shape_of(reader, name, set, rank, shape);
+    srq_status status = srq_h5_shape_of(reader, name, set, rank, shape);
     H5Dclose(set);
     return status;
 }
@@ -448,7 +467,7 @@ static void print_shape(char *out, size_t size, int rank, const size_t *shape)
 /* A header of a few bytes can claim any shape, and HDF5 fills what was never written with zeros. No compression makes
  * numbers 4096 times smaller (deflate, the strongest in use, 1032 times), so less than that was not written by anyone.
  */
-static srq_status check_stored(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
+static srq_status check_size(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
 {
     const hsize_t stored = H5Dget_storage_size(set), limit = stored * 4096;
     hsize_t count = 1;
@@ -470,7 +489,7 @@ srq_status srq_h5_room(const srq_h5_reader *reader, const char *name, int64_t *o
     int rank = 0;
     size_t shape[8] = {0};
     SRQ_TRY(open_set(reader, name, H5T_INTEGER, &set));
-    srq_status status = shape_of(reader, name, set, &rank, shape);
+    srq_status status = srq_h5_shape_of(reader, name, set, &rank, shape);
     hid_t type = H5Dget_type(set);
     const haddr_t place = H5Dget_offset(set);
     const bool bytes = H5Tget_size(type) == 1 && rank == 1;
@@ -511,8 +530,9 @@ static hsize_t chunk_bytes(hid_t set, int rank, const size_t *shape)
 }
 
 /* HDF5 1.10 reads past its memory where a damaged header says that a chunk is larger than what was stored for it. */
-static srq_status check_chunks(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
+srq_status srq_h5_check_stored(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
 {
+    SRQ_TRY(check_size(reader, name, set, rank, shape));
     if (H5Dget_storage_size(set) >= chunk_bytes(set, rank, shape)) return SRQ_OK;
     return srq_fail(SRQ_ERROR_DATA, "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
                     reader->path, name, (unsigned long long)H5Dget_storage_size(set));
@@ -539,7 +559,7 @@ static srq_status read_numbers(const srq_h5_reader *reader, const char *name, hi
                                "%s: data set %s holds a number outside the range of %zu bits %s; write it in that type",
                                reader->path, name, 8 * H5Tget_size(type),
                                H5Tget_sign(type) == H5T_SGN_NONE ? "unsigned" : "signed")
-                    : broken(reader, name);
+                    : srq_h5_broken(reader, name);
     H5Pclose(transfer);
     return status;
 }
@@ -549,7 +569,7 @@ static srq_status read_checked(const srq_h5_reader *reader, const char *name, hi
 {
     int found_rank = 0;
     size_t found[8];
-    SRQ_TRY(shape_of(reader, name, set, &found_rank, found));
+    SRQ_TRY(srq_h5_shape_of(reader, name, set, &found_rank, found));
     bool same = found_rank == rank;
     for (int i = 0; same && i < rank; i++) same = found[i] == shape[i];
     if (!same) {
@@ -558,8 +578,7 @@ static srq_status read_checked(const srq_h5_reader *reader, const char *name, hi
         print_shape(expected, sizeof expected, rank, shape);
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", reader->path, name, is, expected);
     }
-    SRQ_TRY(check_stored(reader, name, set, rank, shape));
-    SRQ_TRY(check_chunks(reader, name, set, rank, shape));
+    SRQ_TRY(srq_h5_check_stored(reader, name, set, rank, shape));
     return read_numbers(reader, name, set, type, data);
 }
 
@@ -617,8 +636,9 @@ static bool read_fixed(hid_t object, hid_t type, size_t count, read_function rea
     return whole;
 }
 
-static bool read_strings(hid_t object, hid_t type, hid_t space, size_t count, read_function read, char **texts)
+bool srq_h5_read_strings(hid_t object, bool attribute, hid_t type, hid_t space, size_t count, char **texts)
 {
+    const read_function read = attribute ? read_attribute : read_set;
     bool whole = H5Tis_variable_str(type) > 0 ? read_variable(object, type, space, count, read, texts)
                                               : read_fixed(object, type, count, read, texts);
     for (size_t i = 0; whole && i < count; i++) whole = texts[i] != NULL;
@@ -628,7 +648,8 @@ static bool read_strings(hid_t object, hid_t type, hid_t space, size_t count, re
 static srq_status read_texts(const srq_h5_reader *reader, const char *name, hid_t set, size_t count, char **texts)
 {
     hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    srq_status status = read_strings(set, type, space, count, read_set, texts) ? SRQ_OK : broken(reader, name);
+    srq_status status =
+        srq_h5_read_strings(set, false, type, space, count, texts) ? SRQ_OK : srq_h5_broken(reader, name);
     H5Sclose(space);
     H5Tclose(type);
     return status;
@@ -690,7 +711,7 @@ static srq_status open_attribute(const srq_h5_reader *reader, const char *name, 
         return srq_fail(SRQ_ERROR_DATA, "%s: attribute %s of %s is missing; the file is not what is expected here",
                         reader->path, attribute, name);
     *out = H5Aopen_by_name(reader->file, name, attribute, H5P_DEFAULT, H5P_DEFAULT);
-    if (*out < 0) return broken(reader, attribute);
+    if (*out < 0) return srq_h5_broken(reader, attribute);
     hid_t type = H5Aget_type(*out), space = H5Aget_space(*out);
     bool right = H5Tget_class(type) == type_class && H5Sget_simple_extent_npoints(space) == 1;
     H5Sclose(space);
@@ -708,7 +729,8 @@ srq_status srq_h5_read_attribute_text(const srq_h5_reader *reader, const char *n
     SRQ_TRY(open_attribute(reader, name, attribute, H5T_STRING, &set));
     hid_t type = H5Aget_type(set), space = H5Aget_space(set);
     char *value = NULL;
-    srq_status status = read_strings(set, type, space, 1, read_attribute, &value) ? SRQ_OK : broken(reader, attribute);
+    srq_status status =
+        srq_h5_read_strings(set, true, type, space, 1, &value) ? SRQ_OK : srq_h5_broken(reader, attribute);
     if (status == SRQ_OK) snprintf(text, size, "%s", value);
     free(value);
     H5Sclose(space);
@@ -722,7 +744,7 @@ static srq_status read_number(const srq_h5_reader *reader, const char *name, con
 {
     hid_t set;
     SRQ_TRY(open_attribute(reader, name, attribute, H5Tget_class(type), &set));
-    srq_status status = H5Aread(set, type, value) >= 0 ? SRQ_OK : broken(reader, attribute);
+    srq_status status = H5Aread(set, type, value) >= 0 ? SRQ_OK : srq_h5_broken(reader, attribute);
     H5Aclose(set);
     return status;
 }
@@ -757,14 +779,14 @@ srq_status srq_h5_members(const srq_h5_reader *reader, const char *name, size_t 
         H5Gget_info_by_name(reader->file, name, &info, H5P_DEFAULT) < 0)
         return srq_fail(SRQ_ERROR_DATA, "%s: group %s is missing; the file is not what is expected here", reader->path,
                         name);
-    if (info.nlinks > 1000000) return broken(reader, name);
+    if (info.nlinks > 1000000) return srq_h5_broken(reader, name);
     char **list = calloc((size_t)info.nlinks + 1, sizeof *list), **next = list;
     if (!list) return srq_fail_memory((size_t)info.nlinks * sizeof *list, name);
     hsize_t at = 0;
     if (H5Literate_by_name(reader->file, name, H5_INDEX_NAME, H5_ITER_INC, &at, take_name, &next, H5P_DEFAULT) < 0) {
         for (size_t i = 0; i < info.nlinks; i++) free(list[i]);
         free(list);
-        return broken(reader, name);
+        return srq_h5_broken(reader, name);
     }
     *count = (size_t)(next - list);
     *names = list;

@@ -1,9 +1,12 @@
 /* HDF5 for the rest of io/: files built in memory and written atomically, and reading with messages that name the
- * file and the data set. HDF5's own error printing is silenced; its reason is put into our message. */
+ * file and the data set. HDF5's own error printing is silenced; its reason is put into our message.
+ *
+ * HDF5 as Debian builds it must not run in two threads at once: in training, only the thread of io/saver.h uses it. */
 #ifndef SRQ_IO_H5_H
 #define SRQ_IO_H5_H
 
 #include "core/status.h"
+#include "io/digest.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -16,6 +19,11 @@ typedef struct srq_h5_writer srq_h5_writer;
 srq_status srq_h5_writer_create(const char *format, int64_t version, srq_h5_writer **writer);
 srq_status srq_h5_writer_commit(srq_h5_writer *writer, const char *path); /* writes the file; the writer stays valid */
 void srq_h5_writer_destroy(srq_h5_writer **writer);
+
+/* The digest of all that a file holds (docs/checkpoint-format.md), which readers check wherever a file carries it: the
+ * attribute of the root group that srq_h5_writer_seal adds, last before the file is written. */
+#define SRQ_H5_DIGEST "content_sha256"
+srq_status srq_h5_writer_seal(srq_h5_writer *writer);
 
 /* For what is too large for memory: adds to the file at `path` a one-dimensional data set of `total` bytes (uint8,
  * contiguous) whose contents are left to the caller, who writes them to the file from *offset on. The room on the disk
@@ -40,13 +48,16 @@ srq_status srq_h5_write_attribute_double(srq_h5_writer *writer, const char *name
 /* A file being read. Failures are SRQ_ERROR_DATA with a message that says what to do. */
 typedef struct srq_h5_reader srq_h5_reader;
 /* Opens `path`, checks that it is a regular, whole HDF5 file with the attributes format and version as expected (with
- * format NULL: any). `what` names the kind for messages ("a checkpoint"). */
+ * format NULL: any), and that its content is what its digest says if it carries one. `what` names the kind for messages
+ * ("a checkpoint"). */
 srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
                               srq_h5_reader **reader);
 /* The same where several versions can be read: *version is the file's, from 1 to `newest`. */
 srq_status srq_h5_reader_open_versions(const char *path, const char *what, const char *format, int64_t newest,
                                        int64_t *version, srq_h5_reader **reader);
 void srq_h5_reader_close(srq_h5_reader **reader);
+/* The digest of the content as it is; SRQ_ERROR_DATA if the file holds what no file with a digest does. */
+srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE]);
 const char *srq_h5_reader_path(const srq_h5_reader *reader);
 bool srq_h5_exists(const srq_h5_reader *reader, const char *name);
 bool srq_h5_is_group(const srq_h5_reader *reader, const char *name);

@@ -1,24 +1,35 @@
 #include "io/run.h"
 
 #include "io/file.h"
+#include "io/h5.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 4352 };
 
+/* What is known of a checkpoint in the folder: whether it was read whole. */
+typedef struct judged {
+    long step;
+    bool whole;
+} judged;
+
+enum { JUDGED = 16 };
+
 struct srq_run {
     char dir[4096];
-    FILE *log;
+    int log;                  /* its file, or -1 */
+    pthread_mutex_t log_lock; /* lines come from two threads */
+    judged known[JUDGED];     /* a ring */
+    int known_count;
 };
 
 static void path_in(const srq_run *run, const char *name, char path[PATH_SIZE])
@@ -54,8 +65,8 @@ static bool is_free(const char *dir)
         struct stat info;
         snprintf(path, sizeof path, "%s/%s", dir, name);
         bool empty_log = strcmp(name, "log.jsonl") == 0 && stat(path, &info) == 0 && info.st_size == 0;
-        bool ours = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || empty_log ||
-                    strncmp(name, ".config.cfg.tmp.", 16) == 0;
+        bool ours =
+            strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || empty_log || srq_file_is_temporary(name, "config.cfg");
         free_ = free_ && ours;
     }
     closedir(stream);
@@ -96,28 +107,31 @@ static srq_status repair_log(int file, const char *path)
     off_t size = lseek(file, 0, SEEK_END), end = size;
     char byte = '\n';
     while (end > 0 && pread(file, &byte, 1, end - 1) == 1 && byte != '\n') end--;
-    if (end != size && ftruncate(file, end) != 0) return cannot("repair", path);
+    return end != size ? srq_file_cut(file, path, end) : SRQ_OK;
+}
+
+static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
+{
+    srq_lock lock;
+    SRQ_TRY(srq_file_lock(run->log, path, &lock));
+    if (lock == SRQ_LOCK_HELD)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "--out %s: another job is running in it; wait for its end, or choose another folder", run->dir);
+    if (lock == SRQ_LOCK_NONE)
+        fprintf(notes,
+                "srq: --out %s: the file system has no locks (%s): make sure yourself that no other job runs in this "
+                "folder\n",
+                run->dir, strerror(errno));
     return SRQ_OK;
 }
 
-static srq_status open_log(srq_run *run)
+static srq_status open_log(srq_run *run, FILE *notes)
 {
     char path[PATH_SIZE];
     path_in(run, "log.jsonl", path);
-    int file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file < 0) return cannot("open", path);
-    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        close(file);
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "--out %s: another job is running in it; wait for its end, or choose another folder", run->dir);
-    }
-    srq_status status = repair_log(file, path);
-    if (status == SRQ_OK) {
-        run->log = fdopen(file, "a");
-        if (!run->log) status = cannot("open", path);
-    }
-    if (!run->log) close(file);
-    return status;
+    SRQ_TRY(srq_file_open(path, O_RDWR | O_CREAT | O_APPEND, &run->log));
+    SRQ_TRY(lock_log(run, path, notes));
+    return repair_log(run->log, path);
 }
 
 static srq_status write_config(const srq_run *run, const srq_config *config)
@@ -128,24 +142,34 @@ static srq_status write_config(const srq_run *run, const srq_config *config)
     return srq_file_write_atomic(path, text, strlen(text));
 }
 
-/* What a killed job left of a checkpoint that it was writing: of nobody else, since the lock is ours. */
-static void sweep_temporaries(const srq_run *run)
+/* The temporary files of what a run writes. */
+static bool is_temporary(const char *name)
 {
-    char folder[PATH_SIZE], path[2 * PATH_SIZE];
-    path_in(run, "checkpoints", folder);
+    char file[64];
+    const size_t digits = name[0] == '.' ? strspn(name + 1, "0123456789") : 0;
+    if (digits >= 8 && digits < 32) {
+        snprintf(file, sizeof file, "%.*s.h5", (int)digits, name + 1);
+        return srq_file_is_temporary(name, file);
+    }
+    return srq_file_is_temporary(name, "config.cfg") || srq_file_is_temporary(name, "bits.cfg") ||
+           srq_file_is_temporary(name, "last.h5");
+}
+
+/* What a killed job left of a file that it was writing: of nobody else, since the lock is ours. What cannot be removed
+ * is in nobody's way. */
+static void sweep_temporaries(const char *folder)
+{
     DIR *stream = opendir(folder);
     if (!stream) return;
     for (struct dirent *entry; (entry = readdir(stream));) {
-        const char *name = entry->d_name;
-        size_t digits = name[0] == '.' ? strspn(name + 1, "0123456789") : 0;
-        if (digits < 8 || strncmp(name + 1 + digits, ".h5.tmp.", 8) != 0) continue;
-        snprintf(path, sizeof path, "%s/%s", folder, name);
-        unlink(path);
+        char path[2 * PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (is_temporary(entry->d_name)) (void)srq_file_remove(path);
     }
     closedir(stream);
 }
 
-static srq_status open_run(srq_run *run, const srq_config *config, srq_resume resume)
+static srq_status open_run(srq_run *run, const srq_config *config, srq_resume resume, FILE *notes)
 {
     struct stat info;
     bool is_run = false;
@@ -156,22 +180,26 @@ static srq_status open_run(srq_run *run, const srq_config *config, srq_resume re
         SRQ_TRY(check_contents(run, config, resume, &is_run));
     }
     SRQ_TRY(srq_folder_create(run->dir));
-    SRQ_TRY(open_log(run));
+    SRQ_TRY(open_log(run, notes));
     /* Again, now that no other job can change it. */
     SRQ_TRY(check_contents(run, config, resume, &is_run));
     if (!is_run) SRQ_TRY(write_config(run, config));
-    sweep_temporaries(run);
     path_in(run, "checkpoints", path);
-    return srq_folder_create(path);
+    sweep_temporaries(run->dir);
+    sweep_temporaries(path);
+    SRQ_TRY(srq_folder_create(path));
+    return srq_file_sync_folder(path);
 }
 
-srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, srq_run **out)
+srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, srq_run **out)
 {
     srq_run *run = calloc(1, sizeof *run);
     if (!run) return srq_fail_memory(sizeof *run, "the run");
+    run->log = -1;
+    pthread_mutex_init(&run->log_lock, NULL);
     snprintf(run->dir, sizeof run->dir, "%s", dir);
     for (size_t n = strlen(run->dir); n > 1 && run->dir[n - 1] == '/'; n--) run->dir[n - 1] = '\0';
-    srq_status status = open_run(run, config, resume);
+    srq_status status = open_run(run, config, resume, notes);
     if (status != SRQ_OK)
         srq_run_close(&run);
     else
@@ -182,7 +210,8 @@ srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume re
 void srq_run_close(srq_run **run)
 {
     if (!*run) return;
-    if ((*run)->log) fclose((*run)->log);
+    if ((*run)->log >= 0) close((*run)->log);
+    pthread_mutex_destroy(&(*run)->log_lock);
     free(*run);
     *run = NULL;
 }
@@ -244,6 +273,39 @@ static void step_path(const srq_run *run, long step, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "%s/checkpoints/%08ld.h5", run->dir, step);
 }
 
+static void remember(srq_run *run, long step, bool whole)
+{
+    for (int i = 0; i < JUDGED; i++)
+        if (i < run->known_count && run->known[i].step == step) {
+            run->known[i].whole = whole;
+            return;
+        }
+    run->known[run->known_count++ % JUDGED] = (judged){step, whole};
+}
+
+/* Whether a checkpoint can be read and matches its digest; read once. */
+static bool is_whole(srq_run *run, long step)
+{
+    for (int i = 0; i < JUDGED && i < run->known_count; i++)
+        if (run->known[i].step == step) return run->known[i].whole;
+    char path[PATH_SIZE];
+    srq_h5_reader *reader = NULL;
+    step_path(run, step, path);
+    const bool whole = srq_checkpoint_open(path, &reader) == SRQ_OK;
+    srq_h5_reader_close(&reader);
+    remember(run, step, whole);
+    return whole;
+}
+
+/* To begin again from the start would be to lose the run without a word. */
+static srq_status none_usable(const srq_run *run, int count)
+{
+    return srq_fail(SRQ_ERROR_DATA,
+                    "--out %s: none of its %d checkpoints can be used (%s); restore one from a copy, or choose another "
+                    "folder to begin again",
+                    run->dir, count, srq_message());
+}
+
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                            srq_bits_history *history, bool *found, FILE *notes)
 {
@@ -254,79 +316,67 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
     for (int i = 0; status == SRQ_OK && i < count && !*found; i++) {
         char path[PATH_SIZE];
         step_path(run, steps[i], path);
-        if (srq_checkpoint_read(path, graph, optimizer, point, history) == SRQ_OK)
-            *found = true;
-        else
-            fprintf(notes, "srq: passing over a checkpoint that cannot be used: %s\n", srq_message());
+        *found = srq_checkpoint_read(path, graph, optimizer, point, history) == SRQ_OK;
+        remember(run, steps[i], *found);
+        if (!*found) fprintf(notes, "srq: passing over a checkpoint that cannot be used: %s\n", srq_message());
     }
+    if (status == SRQ_OK && count > 0 && !*found) status = none_usable(run, count);
     free(steps);
     return status;
 }
 
-/* last.h5 is replaced in one step: a reader finds the old link or the new one. */
 static srq_status link_last(const srq_run *run, long step)
 {
-    char target[64], temporary[PATH_SIZE], path[PATH_SIZE];
+    char target[64], path[PATH_SIZE];
     snprintf(target, sizeof target, "checkpoints/%08ld.h5", step);
     path_in(run, "last.h5", path);
-    path_in(run, ".last.h5.tmp", temporary);
-    unlink(temporary);
-    if (symlink(target, temporary) != 0 || rename(temporary, path) != 0) return cannot("link", path);
-    return SRQ_OK;
+    return srq_file_link_atomic(path, target);
 }
 
-static srq_status remove_old(const srq_run *run, int keep)
+/* Removes what is older than the `keep` newest, but nothing before two whole ones have been met: if the newest are
+ * damaged, older ones stay. `written` is whole and stays whatever damaged ones there are of later steps. */
+static srq_status remove_old(srq_run *run, int keep, long written)
 {
     long *steps = NULL;
-    int count = 0;
+    int count = 0, whole = 0;
     srq_status status = list_steps(run, &steps, &count);
-    for (int i = keep; status == SRQ_OK && i < count; i++) {
+    for (int i = 0; status == SRQ_OK && i < count; i++) {
         char path[PATH_SIZE];
         step_path(run, steps[i], path);
-        if (unlink(path) != 0 && errno != ENOENT) status = cannot("remove", path);
+        if (i >= keep && whole >= 2 && steps[i] != written)
+            status = srq_file_remove(path);
+        else if (whole < 2)
+            whole += is_whole(run, steps[i]);
     }
     free(steps);
     return status;
 }
 
-srq_status srq_run_checkpoint(srq_run *run, const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
-                              const srq_progress_point *point, const srq_bits_history *history, const char *versions,
-                              int keep)
-{
-    char path[PATH_SIZE];
-    step_path(run, point->step, path);
-    SRQ_TRY(srq_checkpoint_write(path, config, graph, optimizer, point, history, versions));
-    SRQ_TRY(link_last(run, point->step));
-    SRQ_TRY(remove_old(run, keep));
-    char quoted[PATH_SIZE];
-    return srq_run_log(run, "checkpoint", "\"step\": %ld, \"file\": %s", point->step,
-                       srq_json_quote(path + strlen(run->dir) + 1, quoted, sizeof quoted));
-}
-
-srq_status srq_run_write_bits(srq_run *run, const srq_graph *graph, long step)
+static srq_status write_bits(const srq_run *run, const srq_snapshot *snapshot)
 {
     char path[PATH_SIZE], *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return srq_fail_memory(0, "the bit-lengths");
-    fprintf(out,
-            "# Learned bit-lengths after %ld steps. Use them in another configuration:\n"
-            "#     quantizer = { method = \"srq\"; ...\n#       @include \"THIS FILE\"\n#     };\n"
-            "layers = (",
-            step);
-    const char *comma = "\n";
-    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
-        const srq_layer *layer = srq_graph_layer(graph, i);
-        if (layer->weight < 0 || !layer->quantizer.method) continue;
-        fprintf(out, "%s  { name = \"%s\"; bits = %d; }", comma, layer->spec->name, layer->quantizer.bits);
-        comma = ",\n";
-    }
-    fputs("\n);\n", out);
-    srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the bit-lengths");
+    srq_status status = srq_snapshot_print_bits(snapshot, &text, &size);
     path_in(run, "bits.cfg", path);
     if (status == SRQ_OK) status = srq_file_write_atomic(path, text, size);
     free(text);
     return status;
+}
+
+srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int keep, bool learns_bits, srq_saved *saved)
+{
+    const long step = srq_snapshot_step(snapshot);
+    char path[PATH_SIZE];
+    struct stat info = {0};
+    if (learns_bits) SRQ_TRY(write_bits(run, snapshot));
+    step_path(run, step, path);
+    SRQ_TRY(srq_checkpoint_write(path, snapshot));
+    remember(run, step, true);
+    SRQ_TRY(link_last(run, step));
+    SRQ_TRY(remove_old(run, keep, step));
+    *saved = (srq_saved){.step = step, .bytes = stat(path, &info) == 0 ? (long)info.st_size : 0};
+    snprintf(saved->file, sizeof saved->file, "checkpoints/%08ld.h5", step);
+    return SRQ_OK;
 }
 
 /* --- Log */
@@ -350,6 +400,20 @@ char *srq_json_quote(const char *text, char *out, size_t size)
     return out;
 }
 
+/* One write for a line: a kill leaves whole lines, or a last one that repair_log cuts off; so does a full disk. */
+static srq_status append_line(srq_run *run, const char *path, const char *line, size_t size)
+{
+    pthread_mutex_lock(&run->log_lock);
+    const off_t before = lseek(run->log, 0, SEEK_END);
+    srq_status status = srq_file_append(run->log, path, line, size);
+    int result = 0;
+    if (status != SRQ_OK && before >= 0) do
+            result = ftruncate(run->log, before);
+        while (result != 0 && errno == EINTR);
+    pthread_mutex_unlock(&run->log_lock);
+    return status;
+}
+
 srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)
 {
     char *members = NULL, when[32], path[PATH_SIZE];
@@ -361,10 +425,13 @@ srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)
     time_t now = time(NULL);
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    /* One write for a line: a kill leaves whole lines, or a last one that repair_log cuts off. */
-    fprintf(run->log, "{\"event\": \"%s\", \"time\": \"%s\"%s%s}\n", event, when, members[0] ? ", " : "", members);
+    char *line = NULL;
+    const int size =
+        asprintf(&line, "{\"event\": \"%s\", \"time\": \"%s\"%s%s}\n", event, when, members[0] ? ", " : "", members);
     free(members);
-    if (fflush(run->log) == 0) return SRQ_OK;
+    if (size < 0) return srq_fail_memory(0, "a line of the log");
     path_in(run, "log.jsonl", path);
-    return cannot("write", path);
+    srq_status status = append_line(run, path, line, (size_t)size);
+    free(line);
+    return status;
 }

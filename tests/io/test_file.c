@@ -1,64 +1,14 @@
-/* Atomic writes under injected faults: each system call fails in turn, and the old file stays. */
+/* Atomic files under injected faults: every system call fails in turn, and the old file stays until the new one is
+ * there whole. */
 #include "io/file.h"
-#include "io/file_calls.h"
+#include "tests/io/faults.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 
 #include <dirent.h>
-#include <errno.h>
 
 enum { SIZE = 100000 };
 static char old_bytes[SIZE], new_bytes[SIZE];
-static int fail_errno, fail_at, calls_seen;
-
-static int fails(void)
-{
-    if (calls_seen++ != fail_at) return 0;
-    errno = fail_errno;
-    return 1;
-}
-
-static int failing_open(const char *path, int flags, mode_t mode)
-{
-    return fails() ? -1 : srq_file_system.open(path, flags, mode);
-}
-
-static ssize_t failing_write(int file, const void *data, size_t size)
-{
-    return fails() ? -1 : srq_file_system.write(file, data, size);
-}
-
-/* Seven bytes at a time, every other call interrupted. */
-static ssize_t hesitant_write(int file, const void *data, size_t size)
-{
-    if (calls_seen++ % 2) {
-        errno = EINTR;
-        return -1;
-    }
-    return srq_file_system.write(file, data, size < 777 ? size : 777);
-}
-
-static ssize_t full_write(int file, const void *data, size_t size)
-{
-    (void)file, (void)data, (void)size;
-    return 0;
-}
-
-static int failing_fsync(int file)
-{
-    return fails() ? -1 : srq_file_system.fsync(file);
-}
-
-static int failing_close(int file)
-{
-    int result = srq_file_system.close(file);
-    return fails() ? -1 : result;
-}
-
-static int failing_rename(const char *from, const char *to)
-{
-    return fails() ? -1 : srq_file_system.rename(from, to);
-}
 
 static int entries(void)
 {
@@ -69,14 +19,13 @@ static int entries(void)
     return count - 2;
 }
 
-static void expect_contents(const char *bytes)
+static bool holds(const char *name, const char *bytes)
 {
     size_t size = 0;
-    unsigned char *data = scratch_read("file", &size);
-    ck_assert_uint_eq(size, SIZE);
-    ck_assert_mem_eq(data, bytes, SIZE);
-    ck_assert_int_eq(entries(), 1);
+    unsigned char *data = scratch_read(name, &size);
+    const bool same = size == SIZE && memcmp(data, bytes, SIZE) == 0;
     free(data);
+    return same;
 }
 
 static void setup(void)
@@ -84,69 +33,83 @@ static void setup(void)
     memset(old_bytes, 'o', SIZE);
     memset(new_bytes, 'n', SIZE);
     scratch_write("file", old_bytes, SIZE);
-    calls_seen = fail_at = 0;
 }
 
-static void expect_failure(const srq_file_calls *calls, const char *words)
+/* A message with the path and the system's reason. */
+static void expect_reason(srq_status status, fault_kind kind, const char *path)
 {
-    calls_seen = 0;
-    ck_assert_int_eq(srq_file_write_with(calls, scratch("file"), new_bytes, SIZE), SRQ_ERROR_RUN);
-    ck_assert_msg(strstr(srq_message(), words) != NULL, "\"%s\" is not in: %s", words, srq_message());
-    expect_contents(old_bytes);
+    ck_assert_int_eq(status, SRQ_ERROR_RUN);
+    ck_assert_msg(strstr(srq_message(), fault_reason(kind)) != NULL, "%s fails: %s", faults.call, srq_message());
+    ck_assert_msg(strstr(srq_message(), path) != NULL, "%s fails: %s", faults.call, srq_message());
+}
+
+/* What a fault at one call of writing "file" has left behind. */
+static void expect_old_or_new(srq_status status, fault_kind kind)
+{
+    /* A folder that is closed badly has been synced before. */
+    const bool goes_on = kind == FAULT_EINTR || kind == FAULT_SHORT;
+    ck_assert_msg(!goes_on || status == SRQ_OK, "%s: %s", faults.call, srq_message());
+    if (status != SRQ_OK) expect_reason(status, kind, scratch_folder);
+    if (status == SRQ_OK) ck_assert_msg(goes_on || strcmp(faults.call, "close") == 0, "%s is not noticed", faults.call);
+    /* Once renamed, the file is the new one, but without its folder on disk success is not claimed. */
+    ck_assert(holds("file", new_bytes) || (status != SRQ_OK && holds("file", old_bytes)));
+    ck_assert_msg(entries() == 1, "a temporary file stays after %s", faults.call);
 }
 
 START_TEST(every_call_may_fail)
 {
-    static const int reasons[] = {ENOSPC, EIO, EACCES};
-    for (int i = 0; i < 3; i++) {
-        fail_errno = reasons[i];
-        const char *why = strerror(fail_errno);
-        srq_file_calls calls = srq_file_system;
-        calls.open = failing_open;
-        expect_failure(&calls, why);
-        calls = srq_file_system, calls.write = failing_write;
-        expect_failure(&calls, why);
-        calls = srq_file_system, calls.fsync = failing_fsync;
-        expect_failure(&calls, why);
-        calls = srq_file_system, calls.close = failing_close;
-        expect_failure(&calls, why);
-        calls = srq_file_system, calls.rename = failing_rename;
-        expect_failure(&calls, why);
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        int failed = 0;
+        for (int i = 0; i < 20; i++) {
+            scratch_write("file", old_bytes, SIZE);
+            faults_arm(kind, i);
+            const srq_status status = srq_file_write_atomic(scratch("file"), new_bytes, SIZE);
+            if (!faults_disarm()) continue;
+            failed++;
+            expect_old_or_new(status, kind);
+            ck_assert_int_eq(srq_file_write_atomic(scratch("file"), new_bytes, SIZE), SRQ_OK);
+            ck_assert(holds("file", new_bytes));
+        }
+        /* open, write, fsync, close, rename; open, fsync, close of the folder. */
+        ck_assert_int_eq(failed, kind == FAULT_SHORT || kind == FAULT_SHORT_ENOSPC ? 1 : 8);
     }
-    srq_file_calls calls = srq_file_system;
-    calls.write = full_write;
-    expect_failure(&calls, strerror(ENOSPC));
 }
 END_TEST
 
-/* Once renamed, the file is the new one, but without its folder on disk success is not claimed. */
 START_TEST(a_folder_that_does_not_sync_is_reported)
 {
-    srq_file_calls calls = srq_file_system;
-    calls.fsync = failing_fsync;
-    fail_errno = EIO;
-    fail_at = 1;
-    ck_assert_int_eq(srq_file_write_with(&calls, scratch("file"), new_bytes, SIZE), SRQ_ERROR_RUN);
-    expect_contents(new_bytes);
-    /* A file system that syncs no folders at all is another matter. */
-    fail_errno = EINVAL;
-    calls_seen = 0;
-    ck_assert_int_eq(srq_file_write_with(&calls, scratch("file"), old_bytes, SIZE), SRQ_OK);
-    expect_contents(old_bytes);
+    faults_arm(FAULT_EIO, 6);
+    ck_assert_int_eq(srq_file_write_atomic(scratch("file"), new_bytes, SIZE), SRQ_ERROR_RUN);
+    ck_assert(faults_disarm());
+    ck_assert_str_eq(faults.call, "fsync");
+    ck_assert_ptr_nonnull(strstr(srq_message(), "cannot sync"));
 }
 END_TEST
 
-START_TEST(short_and_interrupted_calls_go_on)
+START_TEST(links_and_made_files)
 {
-    srq_file_calls calls = srq_file_system;
-    calls.write = hesitant_write;
-    ck_assert_int_eq(srq_file_write_with(&calls, scratch("file"), new_bytes, SIZE), SRQ_OK);
-    expect_contents(new_bytes);
-    calls = srq_file_system, calls.fsync = failing_fsync, calls.open = failing_open;
-    fail_errno = EINTR;
-    calls_seen = 0;
-    ck_assert_int_eq(srq_file_write_with(&calls, scratch("file"), old_bytes, SIZE), SRQ_OK);
-    expect_contents(old_bytes);
+    char target[512];
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        const bool goes_on = kind == FAULT_EINTR;
+        for (int i = 0; i < 20; i++) {
+            ck_assert_int_eq(srq_file_link_atomic(scratch("link"), "old"), SRQ_OK);
+            scratch_write("made", new_bytes, SIZE);
+            faults_arm(kind, i);
+            srq_status status = srq_file_link_atomic(scratch("link"), "new");
+            if (faults_disarm() && status != SRQ_OK) expect_reason(status, kind, scratch_folder);
+            ck_assert(!goes_on || status == SRQ_OK);
+            const ssize_t n = readlink(scratch("link"), target, sizeof target);
+            ck_assert(n == 3 && (memcmp(target, "new", 3) == 0 || (status != SRQ_OK && memcmp(target, "old", 3) == 0)));
+            ck_assert_int_eq(entries(), 3);
+            faults_arm(kind, i);
+            status = srq_file_publish(scratch("made"), scratch("file"));
+            if (faults_disarm() && status != SRQ_OK) expect_reason(status, kind, scratch_folder);
+            ck_assert(!goes_on || status == SRQ_OK);
+            /* What was made is never lost. */
+            ck_assert(access(scratch("made"), F_OK) == 0 || holds("file", new_bytes));
+        }
+    }
+    unlink(scratch("link")), unlink(scratch("made"));
 }
 END_TEST
 
@@ -171,6 +134,11 @@ START_TEST(folders_and_texts)
     ck_assert_ptr_nonnull(strstr(srq_message(), "offset 1"));
     unlink(scratch("zero"));
     rmdir(scratch("a/b/c")), rmdir(scratch("a/b")), rmdir(scratch("a"));
+    faults_arm(FAULT_ENOSPC, 2);
+    expect_reason(srq_folder_create(scratch("d/e")), FAULT_ENOSPC, "cannot create the folder /");
+    ck_assert(faults_disarm());
+    ck_assert_str_eq(faults.call, "mkdir");
+    rmdir(scratch("d"));
 }
 END_TEST
 
@@ -181,9 +149,10 @@ int main(void)
     Suite *suite = suite_create("file");
     TCase *tests = tcase_create("file");
     tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, every_call_may_fail);
     tcase_add_test(tests, a_folder_that_does_not_sync_is_reported);
-    tcase_add_test(tests, short_and_interrupted_calls_go_on);
+    tcase_add_test(tests, links_and_made_files);
     tcase_add_test(tests, folders_and_texts);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
