@@ -619,6 +619,26 @@ static bool due(const srq_trainer *t, srq_span every)
     return steps > 0 && t->point.step % steps == 0;
 }
 
+/* What the watch over ranks says; other ranks than 0 have no log. */
+static void tell(void *context, const char *text, bool final)
+{
+    srq_trainer *t = context;
+    if (t->progress)
+        srq_progress_line(t->progress, "srq: %s", text);
+    else
+        fprintf(stderr, "srq: %s\n", text);
+    if (!final || !t->run) return;
+    char quoted[SRQ_MESSAGE_SIZE + 64];
+    (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                      srq_json_quote(text, quoted, sizeof quoted), SRQ_ERROR_RUN);
+}
+
+/* `factor` times the patience of the settings with ranks that have not arrived. */
+static void watch_ranks(srq_trainer *t, double factor)
+{
+    srq_comm_watch(t->comm, t->settings->train.stall_warn, factor * t->settings->train.stall_end, tell, t);
+}
+
 /* After a step: log, evaluation and checkpoint where they are due; the last step has all of them. */
 static srq_status after_step(srq_trainer *t, bool stopping)
 {
@@ -638,6 +658,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
      * here, where all of them are. At the end the checkpoint must be there. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
         due(t, s->train.checkpoint_every)) {
+        if (last || stopping) watch_ranks(t, 10); /* a slow file system must not cost the last checkpoint */
         if (status == SRQ_OK && t->saver)
             status = last || stopping ? srq_saver_finish(t->saver) : srq_saver_status(t->saver);
         status = srq_comm_agree(t->comm, status);
@@ -710,20 +731,6 @@ static void handle_signals(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
-/* What the watch over ranks says; other ranks than 0 have no log. */
-static void tell(void *context, const char *text, bool final)
-{
-    srq_trainer *t = context;
-    if (t->progress)
-        srq_progress_line(t->progress, "srq: %s", text);
-    else
-        fprintf(stderr, "srq: %s\n", text);
-    if (!final || !t->run) return;
-    char quoted[SRQ_MESSAGE_SIZE + 64];
-    (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
-                      srq_json_quote(text, quoted, sizeof quoted), SRQ_ERROR_RUN);
-}
-
 static srq_status start_saving(srq_trainer *t)
 {
     const srq_saver_options options = {.keep = t->settings->train.keep, .learns_bits = t->learns_bits};
@@ -738,7 +745,7 @@ srq_status srq_trainer_run(srq_trainer *t)
     SRQ_TRY(start_trace(t));
     t->started = t->recent_since = srq_seconds();
     t->started_at = t->point.step;
-    srq_comm_watch(t->comm, t->settings->train.stall_warn, t->settings->train.stall_end, tell, t);
+    watch_ranks(t, 1);
     srq_status status = start_saving(t);
     if (status == SRQ_OK) status = train_to_end(t);
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
