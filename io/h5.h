@@ -61,6 +61,8 @@ srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE]
 const char *srq_h5_reader_path(const srq_h5_reader *reader);
 bool srq_h5_exists(const srq_h5_reader *reader, const char *name);
 bool srq_h5_is_group(const srq_h5_reader *reader, const char *name);
+/* What the elements of a data set are: "float32", "int64", "uint8", "text", "other". Returns `out`. */
+char *srq_h5_type(const srq_h5_reader *reader, const char *name, char *out, size_t size);
 /* The shape of a data set: *rank dimensions (at most 8) into `shape`. Checks that its class (H5T_INTEGER,
  * H5T_FLOAT, H5T_STRING) is `type_class`. */
 srq_status srq_h5_shape(const srq_h5_reader *reader, const char *name, H5T_class_t type_class, int *rank,
@@ -81,6 +83,11 @@ srq_status srq_h5_read_attribute_int(const srq_h5_reader *reader, const char *na
 srq_status srq_h5_read_attribute_double(const srq_h5_reader *reader, const char *name, const char *attribute,
                                         double *value);
 bool srq_h5_has_attribute(const srq_h5_reader *reader, const char *name, const char *attribute);
+/* The names of all attributes of an object, in alphabetical order; the caller frees each, then the array. */
+srq_status srq_h5_attributes(const srq_h5_reader *reader, const char *name, size_t *count, char ***names);
+/* An attribute of any of the types above as text: digits that read back as the same number, or the text itself. */
+srq_status srq_h5_print_attribute(const srq_h5_reader *reader, const char *name, const char *attribute, char *out,
+                                  size_t size);
 /* The names of the members of a group, in alphabetical order; the caller frees each, then the array. */
 srq_status srq_h5_members(const srq_h5_reader *reader, const char *name, size_t *count, char ***names);
 

@@ -561,46 +561,6 @@ void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
 
 /* --- The closest name */
 
-enum { WORD_MAX = 64 };
-
-static int smallest(int a, int b, int c)
-{
-    int ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-/* Levenshtein distance of the first WORD_MAX characters. */
-static int distance(const char *a, const char *b)
-{
-    int row[WORD_MAX + 1];
-    const int n = (int)strnlen(a, WORD_MAX), m = (int)strnlen(b, WORD_MAX);
-    for (int j = 0; j <= m; j++) row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int above = row[j];
-            row[j] = smallest(row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[m];
-}
-
-const char *srq_closest(const char *word, const char *const *words, int count)
-{
-    const char *best = count ? words[0] : "";
-    int least = INT_MAX;
-    for (int i = 0; i < count; i++) {
-        int d = distance(word, words[i]);
-        if (d < least) {
-            least = d;
-            best = words[i];
-        }
-    }
-    return best;
-}
-
 static const char *last_part(const char *path)
 {
     const char *point = strrchr(path, '.');
@@ -615,9 +575,9 @@ const char *srq_setting_closest(const char *path)
     int least = INT_MAX;
     for (int i = 0; i < GROUPS + srq_schema_count; i++) {
         const char *name = i < GROUPS ? groups[i] : srq_schema[i - GROUPS].path;
-        int d = distance(path, name);
+        int d = srq_distance(path, name);
         /* The right name in the wrong group, or in none. */
-        const int moved = 2 + distance(last_part(path), last_part(name));
+        const int moved = 2 + srq_distance(last_part(path), last_part(name));
         if (i >= GROUPS && moved < d) d = moved;
         /* A group alone is not what is looked for, but a setting in it. */
         if (d == 0) d = INT_MAX;

@@ -2,6 +2,7 @@
 #ifndef SRQ_IO_SCHEMA_H
 #define SRQ_IO_SCHEMA_H
 
+#include "io/closest.h"
 #include "io/config.h"
 
 #include <libconfig.h>
@@ -70,8 +71,6 @@ const char *srq_describe(const srq_value *value, char *out, size_t size);
 
 /* The setting or group whose name is closest to `path`. */
 const char *srq_setting_closest(const char *path);
-/* The word in `words[count]` nearest to `word` by edit distance. */
-const char *srq_closest(const char *word, const char *const *words, int count);
 /* Text in libconfig syntax, with quotes and escapes. */
 void srq_print_text(const char *text, FILE *out);
 /* The shortest digits that read back as the same number, always with a point or an exponent. */

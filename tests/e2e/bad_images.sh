@@ -3,20 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 : "${MAKE_IMAGES:?the program that makes images}"
 cd "$WORK" || exit 1
-ranks_tried="1 3"
-[ "${SANITIZED:-OFF}" = ON ] && ranks_tried=2
-everywhere() { # STATUS WORDS ARGUMENTS...: on 1 and 3 ranks, with one line of message from srq
-  local status=$1 words=$2 ranks found
-  shift 2
-  for ranks in $ranks_tried; do
-    rm -rf r d.h5.parts
-    on_ranks $ranks "$@" > out 2>&1
-    found=$?
-    [ $found = "$status" ] || fail "$ranks ranks, status $found, not $status: $* :: $(head -c 600 out)"
-    [ "$(grep -c '^srq: ' out)" = 1 ] || fail "$ranks ranks, not one message: $* :: $(head -c 900 out)"
-    grep '^srq: ' out | grep -qF -- "$words" || fail "$ranks ranks, \"$words\" is not in: $(head -c 600 out)"
-  done
-}
+CLEAN=d.h5.parts
 "$MAKE_IMAGES" good train 2 30 20 24 && "$MAKE_IMAGES" good test 2 9 20 24 || fail "make_images"
 fresh() { rm -rf f d.h5.parts && cp -r good f; }
 

@@ -4,21 +4,6 @@
 make_data
 make_configs
 cd "$WORK" || exit 1
-# Starting MPI takes seconds under the sanitizers: there, 2 ranks stand for both.
-ranks_tried="1 3"
-[ "${SANITIZED:-OFF}" = ON ] && ranks_tried=2
-everywhere() { # STATUS WORDS ARGUMENTS...: on 1 and 3 ranks, with one line of message from srq
-  local status=$1 words=$2 ranks found
-  shift 2
-  for ranks in $ranks_tried; do
-    rm -rf r
-    on_ranks $ranks "$@" > out 2>&1
-    found=$?
-    [ $found = "$status" ] || fail "$ranks ranks, status $found, not $status: $* :: $(head -c 600 out)"
-    [ "$(grep -c '^srq: ' out)" = 1 ] || fail "$ranks ranks, not one message: $* :: $(head -c 900 out)"
-    grep '^srq: ' out | grep -qF -- "$words" || fail "$ranks ranks, \"$words\" is not in: $(head -c 600 out)"
-  done
-}
 
 # Commands
 everywhere 2 "no command is called \"trian\"" trian
