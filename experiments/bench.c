@@ -433,11 +433,13 @@ static srq_status bench_quantizer_command(int argc, char **argv)
 srq_status srq_command_bench(srq_comm *comm, int argc, char **argv)
 {
     if (argc < 2)
-        return srq_fail(SRQ_ERROR_USAGE, "bench: what to time is missing; usage: srq bench quantizer|step|allreduce ...");
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "bench: what to time is missing; usage: srq bench quantizer|step|allreduce ...");
     if (strcmp(argv[1], "step") == 0) return srq_bench_step(comm, argc - 1, argv + 1);
     if (strcmp(argv[1], "allreduce") == 0) return srq_bench_allreduce(comm, argc - 1, argv + 1);
     if (strcmp(argv[1], "quantizer") != 0)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "bench: there is nothing to time called %s; usage: srq bench quantizer|step|allreduce ...", argv[1]);
+                        "bench: there is nothing to time called %s; usage: srq bench quantizer|step|allreduce ...",
+                        argv[1]);
     return srq_comm_rank(comm) == 0 ? bench_quantizer_command(argc - 1, argv + 1) : SRQ_OK;
 }
