@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Four hosts with a network of 1 Gbit/s between them (tests/lab): the same bits as on one, and the bytes that cross the
-# links beside theory.
+# Four hosts with a network of 1 Gbit/s between them (tests/lab): the same bits as on one, the bytes that cross the links
+# beside theory, and a link that is cut in mid-run.
 if [ -z "${IN_LAB:-}" ]; then
   [ "${SANITIZED:-OFF}" = ON ] && { echo "skipped: the release build runs this"; exit 77; }
   IN_LAB=1 exec timeout -k 5 200 "$SOURCE/tests/lab/alone.sh" bash "$0"
@@ -50,4 +50,26 @@ paste "$WORK/bytes-5" "$WORK/bytes-25" | awk -v gradient="$gradient" -v hosts=$h
   { step = ($2 - $1) / 20; printf "h%d sends %d, %.3f of theory\n", NR, step, step / theory
     if (!(step > 0.98 * theory && step < (1 + 2 * 66 / 1448) * theory + 16384)) wrong = 1 }
   END { exit wrong || NR != hosts }' || fail "the bytes on the links are not those of theory"
+
+# --- A link is cut: the ranks behind it are named, the job ends, and it goes on from its checkpoint. mpirun ends it when
+# its keepalives are not answered, with a status of its own, 205; these are shorter here than slurm/train.sbatch has them.
+export OMPI_MCA_oob_tcp_keepalive_time=5 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI_MCA_oob_tcp_keepalive_probes=3
+long="train run.cfg --out cut --resume auto --set train.max_steps=60 --set train.checkpoint_every=5it --set train.stall_warn=2 --set train.stall_end=30"
+across "$long" > "$WORK/log" 2>&1 &
+pid=$!
+for _ in $(seq 300); do [ -e "$WORK/cut/last.h5" ] && break; sleep 0.1; done
+ip link set v3 down
+SECONDS=0
+wait $pid
+status=$?
+echo "the link of h3 is cut: status $status after $SECONDS s"
+[ $SECONDS -le 45 ] || fail "the job ends only after $SECONDS s"
+case $status in 4 | 205) ;; *) fail "status $status: $(cat "$WORK/log")" ;; esac
+grep -q "ranks that have not arrived: 2 (host h3)" "$WORK/log" || fail "the rank is not named: $(cat "$WORK/log")"
+ip link set v3 up
+# shellcheck disable=SC2086
+cd "$WORK" && on_ranks 1 ${long/ cut / uncut } > "$WORK/log" 2>&1 || fail "uncut: $(tail -3 "$WORK/log")"
+across "$long" > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
+grep -q "going on from step" "$WORK/log" || fail "it does not go on: $(head -5 "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/uncut" "$WORK/cut"
 finish
