@@ -67,8 +67,9 @@ echo "the link of h3 is cut: status $status after $SECONDS s"
 case $status in 4 | 205) ;; *) fail "status $status: $(cat "$WORK/log")" ;; esac
 grep -q "ranks that have not arrived: 2 (host h3)" "$WORK/log" || fail "the rank is not named: $(cat "$WORK/log")"
 ip link set v3 up
+cd "$WORK" || exit 1
 # shellcheck disable=SC2086
-cd "$WORK" && on_ranks 1 ${long/ cut / uncut } > "$WORK/log" 2>&1 || fail "uncut: $(tail -3 "$WORK/log")"
+on_ranks 1 ${long/ cut / uncut } > "$WORK/log" 2>&1 || fail "uncut: $(tail -3 "$WORK/log")"
 across "$long" > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
 grep -q "going on from step" "$WORK/log" || fail "it does not go on: $(head -5 "$WORK/log")"
 expect 0 "equal: " "$SRQ" diff "$WORK/uncut" "$WORK/cut"
