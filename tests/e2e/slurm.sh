@@ -122,7 +122,7 @@ if [ -n "${SRQ_SLURM_LONG:-}" ]; then
   SLURM_WAITS=1 until_done "$job" 900
   cat limit.out
   on_ranks 1 train residual-run.cfg --out uncut $more > log 2>&1 || fail "uncut: $(tail -3 log)"
-  expect 0 "put back into the queue, restart 2" cat limit.out
+  expect 0 "put back into the queue, restart 1" cat limit.out
   expect 0 "equal: " "$SRQ" diff uncut limit
 fi
 }
