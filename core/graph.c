@@ -457,11 +457,18 @@ static srq_status build(srq_graph *graph)
 
 srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)
 {
+    srq_isa isa;
     srq_kernels_pin_threads();
+    if (options->isa)
+        isa = *options->isa;
+    else
+        SRQ_TRY(srq_isa_here(&isa));
+    SRQ_TRY(srq_kernels_limit(isa));
     srq_graph *graph = calloc(1, sizeof *graph);
     if (!graph) return srq_fail_memory(sizeof *graph, "the network");
     graph->spec = spec;
     graph->options = *options;
+    graph->options.isa = NULL;
     graph->layer_count = spec->layer_count;
     graph->kernels = srq_kernels_find(options->engine ? options->engine : "auto");
     if (!graph->kernels) {
@@ -471,7 +478,7 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
                         "\"reference\"",
                         options->engine);
     }
-    if (!graph->options.vector) graph->options.vector = srq_vector_best(NULL);
+    if (!graph->options.vector) graph->options.vector = srq_vector_of(isa);
     srq_status status = build(graph);
     if (status != SRQ_OK) {
         srq_graph_destroy(&graph);

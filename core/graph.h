@@ -20,7 +20,8 @@ typedef struct srq_graph_options {
     const char *engine;       /* of core/kernels/kernels.h; NULL: "auto" */
     srq_observer observer;    /* optional */
     bool plain;               /* every operator by itself, no chains (core/ops/chain.h): for tests */
-    const srq_vector *vector; /* NULL: the best of this CPU */
+    const srq_isa *isa;       /* what to compute with; NULL: srq_isa_here */
+    const srq_vector *vector; /* NULL: that of `isa` */
 } srq_graph_options;
 
 /* A step of training: its noise is a function of the seed and its number. */

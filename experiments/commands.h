@@ -33,6 +33,11 @@ extern const char srq_lenet5[];
 
 /* One line that names srq and the libraries it runs with. */
 void srq_versions(char *text, size_t size);
+/* Of these, what the bits of results depend on, and the rest. */
+void srq_exact_versions(char *text, size_t size);
+void srq_other_versions(char *text, size_t size);
+/* The CPU model whose kernels OpenBLAS has taken. */
+const char *srq_blas_core(void);
 
 /* Collective: the configuration (and model) in a checkpoint or run directory, read by rank 0. The caller destroys it.
  */

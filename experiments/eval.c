@@ -1,6 +1,7 @@
 /* srq eval: test error and loss of a checkpoint. */
 #include "experiments/commands.h"
 #include "experiments/evaluate.h"
+#include "experiments/nodes.h"
 #include "io/checkpoint.h"
 
 #include <stdio.h>
@@ -41,13 +42,13 @@ typedef struct evaluation {
     srq_graph *graph;
 } evaluation;
 
-static srq_status build(const srq_settings *settings, const eval_options *options, evaluation *e)
+static srq_status build(const srq_settings *settings, const eval_options *options, srq_isa isa, evaluation *e)
 {
     enum { CAPACITY = 64 };
     const char *file = options->data ? options->data : settings->data.file;
     /* A checkpoint made by an engine that is not here is evaluated by what is. */
     const char *engine = srq_kernels_find(settings->train.engine) ? settings->train.engine : "auto";
-    const srq_graph_options graph = {.capacity = CAPACITY, .engine = engine};
+    const srq_graph_options graph = {.capacity = CAPACITY, .engine = engine, .isa = &isa};
     SRQ_TRY(srq_graph_create(&settings->model, &graph, &e->graph));
     SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
@@ -65,7 +66,11 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
 {
     evaluation e = {0};
     srq_metrics m;
-    srq_status status = srq_comm_agree(comm, build(settings, options, &e));
+    srq_isa isa;
+    /* As it was trained, if all CPUs here can. */
+    if (srq_nodes_settle_isa(comm, settings->train.isa, &isa) != SRQ_OK)
+        SRQ_TRY(srq_nodes_settle_isa(comm, "auto", &isa));
+    srq_status status = srq_comm_agree(comm, build(settings, options, isa, &e));
     if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_TEST, &m);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         printf("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m.count - m.correct) / (double)m.count,

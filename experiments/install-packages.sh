@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Installs those packages of packages.txt that are missing. Does nothing, and needs no rights, if none is.
+# usage: experiments/install-packages.sh [LIST]
+# Installs those packages of packages.txt (or of another list) that are missing. Does nothing, and needs no rights, if
+# none is.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+list=${1:-$root/packages.txt}
 
 missing=()
 while read -r package; do
   dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q '^install ok installed' || missing+=("$package")
-done < <(sed -E 's/#.*//; s/[[:space:]]+//g; /^$/d' "$root/packages.txt")
+done < <(sed -E 's/#.*//; s/[[:space:]]+//g; /^$/d' "$list")
 [ ${#missing[@]} = 0 ] && exit 0
 
 echo "Missing packages: ${missing[*]}"

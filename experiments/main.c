@@ -1,6 +1,7 @@
 /* srq: the program. Finds the command, starts MPI if it is needed, reports one message and ends with the status that
  * the command returned: the only place that does. */
 #include "experiments/commands.h"
+#include "experiments/nodes.h"
 #include "experiments/supervisor.h"
 
 #include <stdbool.h>
@@ -45,7 +46,10 @@ static bool asks_for_help(int argc, char **argv)
 
 static srq_status run(const command *chosen, srq_comm *comm, int argc, char **argv)
 {
-    if (chosen->parallel) return srq_comm_agree(comm, chosen->parallel(comm, argc, argv));
+    if (chosen->parallel) {
+        SRQ_TRY(srq_nodes_check(comm, argc, argv));
+        return srq_comm_agree(comm, chosen->parallel(comm, argc, argv));
+    }
     return srq_comm_agree(comm, srq_comm_rank(comm) == 0 ? chosen->serial(argc, argv) : SRQ_OK);
 }
 

@@ -1,7 +1,9 @@
 #include "experiments/trainer.h"
 
 #include "core/kernels/kernels.h"
+#include "dist/same.h"
 #include "experiments/commands.h"
+#include "experiments/nodes.h"
 #include "io/weights.h"
 
 #include <math.h>
@@ -78,6 +80,7 @@ static srq_status build(srq_trainer *t)
     if (t->options->trace) SRQ_TRY(srq_trace_create(t->comm, t->options->trace, &t->trace));
     const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches),
                                        .engine = s->train.engine,
+                                       .isa = &t->isa,
                                        .observer = srq_trace_observer(t->trace)};
     SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
@@ -107,6 +110,19 @@ static srq_status build(srq_trainer *t)
     return SRQ_OK;
 }
 
+/* What each rank has read and found by itself. */
+static srq_status check_nodes(srq_trainer *t)
+{
+    char data[128];
+    const char *engine = srq_graph_kernels(t->graph)->name;
+    snprintf(data, sizeof data, "%s, source SHA-256 %.16s", t->dataset->name, t->dataset->checksum);
+    SRQ_TRY(srq_comm_same(t->comm, SRQ_ERROR_DATA, "data sets", data,
+                          "put the same file at data.file on all nodes, or use one that all of them reach"));
+    SRQ_TRY(srq_nodes_check_arithmetic(t->comm, engine));
+    srq_nodes_arithmetic(engine, t->isa, t->point.arithmetic, sizeof t->point.arithmetic);
+    return SRQ_OK;
+}
+
 srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions,
                               const srq_trainer_options *options, srq_trainer *t)
 {
@@ -119,7 +135,9 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
                        .test_best = 2};
     /* First of all: time runs from here. */
     SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
+    SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
     SRQ_TRY(srq_comm_agree(comm, build(t)));
+    SRQ_TRY(check_nodes(t));
     long first, last;
     srq_stepper_range(&t->stepper, &first, &last);
     return srq_shares_create(comm, last - first, &t->shares);
@@ -192,11 +210,24 @@ static srq_status check_point(const srq_trainer *t, const srq_progress_point *po
     return SRQ_OK;
 }
 
+/* Computed on other hardware or by other libraries up to here: allowed, and never silent. */
+static void note_arithmetic(srq_trainer *t, const char *before)
+{
+    if (!before[0] || strcmp(before, t->point.arithmetic) == 0) return;
+    snprintf(t->arithmetic_before, sizeof t->arithmetic_before, "%s", before);
+    fprintf(stderr,
+            "srq: from here on the bits may differ from those of a run that was never moved: the checkpoint was "
+            "computed by \"%s\", and this job is \"%s\" (docs/reproducibility.md)\n",
+            before, t->point.arithmetic);
+}
+
 /* Rank 0: takes over what a checkpoint holds; everything but the plan of steps. */
 static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same_run)
 {
     SRQ_TRY(check_point(t, &point, same_run));
+    note_arithmetic(t, point.arithmetic);
     point.total_steps = t->point.total_steps;
+    memcpy(point.arithmetic, t->point.arithmetic, sizeof point.arithmetic);
     memcpy(point.data_sha256, t->dataset->checksum, sizeof point.data_sha256);
     t->point = point;
     return SRQ_OK;
@@ -226,11 +257,11 @@ static srq_status log_start(srq_trainer *t)
     return srq_run_log(t->run, "start",
                        "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
                        "\"seed\": %lld, \"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
-                       "\"data_sha256\": \"%s\", \"versions\": %s",
+                       "\"data_sha256\": \"%s\", \"versions\": %s, \"arithmetic\": \"%s\"",
                        srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps,
                        t->batches.steps_per_epoch, (long long)s->train.seed, srq_graph_kernels(t->graph)->name,
-                       srq_graph_vector(t->graph)->isa, srq_json_quote(s->data.file, file, sizeof file),
-                       t->dataset->checksum, srq_json_quote(t->versions, versions, sizeof versions));
+                       srq_isa_name(t->isa), srq_json_quote(s->data.file, file, sizeof file), t->dataset->checksum,
+                       srq_json_quote(t->versions, versions, sizeof versions), t->point.arithmetic);
 }
 
 /* Rank 0: opens the run directory and does what --resume says. A file that cannot be used is met before the directory
@@ -253,7 +284,10 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
     }
     SRQ_TRY(log_start(t));
     if (!*found) return SRQ_OK;
-    return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d", t->point.step, srq_comm_size(t->comm));
+    char before[1024];
+    return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d%s%s", t->point.step, srq_comm_size(t->comm),
+                       t->arithmetic_before[0] ? ", \"arithmetic_before\": " : "",
+                       t->arithmetic_before[0] ? srq_json_quote(t->arithmetic_before, before, sizeof before) : "");
 }
 
 srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, const char *file)

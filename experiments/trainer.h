@@ -25,6 +25,7 @@ typedef struct srq_trainer {
     const srq_settings *settings;
     const char *versions;
     const srq_trainer_options *options;
+    srq_isa isa; /* that all ranks compute with */
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
@@ -37,11 +38,12 @@ typedef struct srq_trainer {
     srq_progress *progress; /* rank 0 only */
     srq_measures *measures; /* rank 0 only */
     srq_progress_point point;
-    srq_bits_history history; /* rank 0 only */
-    srq_status noted;         /* whether the history could be kept; heard of at the next checkpoint */
-    bool learns_bits;         /* dropbits.mode is "learn" */
-    int *next_bits;           /* [layers] */
-    int32_t *labels;          /* [capacity] */
+    srq_bits_history history;    /* rank 0 only */
+    char arithmetic_before[512]; /* rank 0: of the checkpoint, if another than this job's */
+    srq_status noted;            /* whether the history could be kept; heard of at the next checkpoint */
+    bool learns_bits;            /* dropbits.mode is "learn" */
+    int *next_bits;              /* [layers] */
+    int32_t *labels;             /* [capacity] */
     srq_deadline deadline;
     const char *stop_reason; /* of rank 0: "signal" unless its clock ended the run */
     srq_status noted_skip;   /* whether the log could be written; heard of at the next line of it */

@@ -1,5 +1,5 @@
 /* srq version: what this program is made of and runs on. */
-#include "core/kernels/vector.h"
+#include "core/kernels/isa.h"
 #include "experiments/commands.h"
 #include "srq_version.h"
 
@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 #ifdef SRQ_HAVE_ONEDNN
 #include <dnnl.h>
 #endif
@@ -40,6 +43,45 @@ static void blas_version(char *text, size_t size)
     snprintf(text, size, "%.*s", (int)n, all);
 }
 
+static const char *libc_version(void)
+{
+#ifdef __GLIBC__
+    return gnu_get_libc_version();
+#else
+    return "unknown";
+#endif
+}
+
+const char *srq_blas_core(void)
+{
+    return openblas_get_corename();
+}
+
+void srq_exact_versions(char *text, size_t size)
+{
+    char blas[64], onednn[32];
+    blas_version(blas, sizeof blas);
+    onednn_version(onednn, sizeof onednn);
+    snprintf(text, size, "srq %s (%s); %s; oneDNN %s; C library %s", SRQ_VERSION, SRQ_REVISION, blas, onednn,
+             libc_version());
+}
+
+void srq_other_versions(char *text, size_t size)
+{
+    char mpi[64], hdf5[32];
+    srq_comm_version(mpi, sizeof mpi);
+    hdf5_version(hdf5, sizeof hdf5);
+    snprintf(text, size, "%s; HDF5 %s", mpi, hdf5);
+}
+
+/* What this machine can do; what a run does is in its log. */
+static const char *isa_here(void)
+{
+    srq_isa isa;
+    (void)srq_isa_here(&isa);
+    return srq_isa_name(isa);
+}
+
 void srq_versions(char *text, size_t size)
 {
     char mpi[64], hdf5[32], blas[64], onednn[32];
@@ -48,7 +90,7 @@ void srq_versions(char *text, size_t size)
     blas_version(blas, sizeof blas);
     onednn_version(onednn, sizeof onednn);
     snprintf(text, size, "srq %s (%s); %s; HDF5 %s; %s (%s); oneDNN %s; ISA %s", SRQ_VERSION, SRQ_REVISION, mpi, hdf5,
-             blas, openblas_get_corename(), onednn, srq_vector_best(NULL)->isa);
+             blas, openblas_get_corename(), onednn, isa_here());
 }
 
 srq_status srq_command_version(int argc, char **argv)
@@ -69,6 +111,6 @@ srq_status srq_command_version(int argc, char **argv)
     printf("libcrypto  %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
     printf("oneDNN     %s\n", onednn);
     printf("compiler   %s\n", __VERSION__);
-    printf("CPU        instruction set used: %s\n", srq_vector_best(NULL)->isa);
+    printf("CPU        instruction set used: %s\n", isa_here());
     return SRQ_OK;
 }

@@ -147,6 +147,7 @@ static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *p
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", point->step));
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "total_steps", point->total_steps));
     SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "data_sha256", point->data_sha256));
+    SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "arithmetic", point->arithmetic));
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "penalty", point->penalty));
     if (point->skipped) {
         SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "skipped_steps", point->skipped));
@@ -330,6 +331,8 @@ static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *po
     *point = (srq_progress_point){.step = (long)step, .total_steps = (long)total};
     SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "data_sha256", point->data_sha256, sizeof point->data_sha256));
     SRQ_TRY(read_skipped(reader, point));
+    if (srq_h5_has_attribute(reader, "/", "arithmetic"))
+        SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "arithmetic", point->arithmetic, sizeof point->arithmetic));
     if (srq_h5_has_attribute(reader, "/", "penalty"))
         SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "penalty", &point->penalty));
     if (!(point->penalty >= 0 && point->penalty <= 1e300))

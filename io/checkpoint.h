@@ -24,6 +24,7 @@ typedef struct srq_progress_point {
     double test_error; /* share of test images, 0..1 */
     long test_count;
     char data_sha256[65]; /* of the source of the data set trained on */
+    char arithmetic[512]; /* what computed it, or "" in checkpoints of before: see docs/checkpoint-format.md */
     double penalty;       /* lambda of learned bit-lengths; it moves if a target is set */
     /* Steps that were left out for an infinity or NaN: of all, and of the last ones in a row. */
     long skipped, skipped_in_a_row;

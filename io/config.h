@@ -55,6 +55,7 @@ typedef struct srq_settings {
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */
+        char isa[16];              /* "auto": what all ranks' CPUs have; else a name of core/kernels/isa.h */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
         char wire[16];             /* "float32" | "bfloat16": gradients of weights between ranks */
         double bucket_mb;          /* 4: gradients exchanged together, at least */

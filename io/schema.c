@@ -73,6 +73,11 @@ const srq_setting srq_schema[] = {
     {"train.stall_end", SRQ_SET_DOUBLE, AT(train.stall_end), "50.0", 0, 1e6, NULL, false,
      "Seconds of such a wait after which the job is ended, with exit status 4 and the last checkpoint kept; 0 never. "
      "Raise it where a file system may hang for longer."},
+    {"train.isa", SRQ_SET_TEXT, AT(train.isa), "\"auto\"", 0, 0,
+     "auto|x86-64|sse41|avx|avx2|avx2_vnni|avx512|avx512_vnni|avx512_bf16|avx512_amx", false,
+     "CPU instruction set that all ranks compute with; last digits depend on it. `auto` is what their CPUs have in "
+     "common "
+     "(docs/reproducibility.md)."},
     {"train.checkpoint_every", SRQ_SET_SPAN, AT(train.checkpoint_every), "\"1ep\"", 0, 1e12, NULL, false,
      "Write a checkpoint so often (\"500it\" steps or \"1ep\" epochs); 0 only at the end."},
     {"train.keep", SRQ_SET_INT, AT(train.keep), "3", 1, 1000000, NULL, false,

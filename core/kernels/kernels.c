@@ -34,6 +34,16 @@ const srq_kernels *srq_kernels_find(const char *engine)
     return NULL;
 }
 
+srq_status srq_kernels_limit(srq_isa isa)
+{
+#ifdef SRQ_HAVE_ONEDNN
+    return srq_onednn_limit(isa);
+#else
+    (void)isa;
+    return SRQ_OK;
+#endif
+}
+
 void srq_kernels_pin_threads(void)
 {
     openblas_set_num_threads(1);

@@ -78,6 +78,10 @@ extern const srq_kernels srq_kernels_reference;
  * A build without oneDNN takes "reference" for "float32". */
 const srq_kernels *srq_kernels_find(const char *engine);
 
+/* Holds oneDNN in this process to `isa`, before it makes its first kernel; once it has, only the same again is SRQ_OK.
+ */
+srq_status srq_kernels_limit(srq_isa isa);
+
 /* One thread for BLAS and oneDNN, whatever the environment says: results must not depend on it. Called by
  * srq_graph_create. */
 void srq_kernels_pin_threads(void);

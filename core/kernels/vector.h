@@ -6,6 +6,8 @@
 #ifndef SRQ_CORE_KERNELS_VECTOR_H
 #define SRQ_CORE_KERNELS_VECTOR_H
 
+#include "core/kernels/isa.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -165,7 +167,9 @@ typedef struct srq_vector {
     void (*adam)(size_t n, float *w, float *m, float *v, const float *g, const srq_adam_step *step);
 } srq_vector;
 
-/* The table of the best instruction set that this CPU and this build have; `limit` names the highest one wanted, or
+/* The table for CPUs that have `isa`. */
+const srq_vector *srq_vector_of(srq_isa isa);
+/* The table of the best instruction set that srq_isa_here and this build have; `limit` names the highest one wanted, or
  * NULL. Returns NULL if `limit` is not a name or the CPU does not have it. */
 const srq_vector *srq_vector_best(const char *limit);
 

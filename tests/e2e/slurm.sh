@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# slurm/*.sbatch on a SLURM cluster of two hosts on this machine (tests/lab): 2 nodes x 2 tasks, a job that is stopped
+# and puts itself back until it is done, a chain, an array of seeds, mistakes that are not tried again.
+# SRQ_SLURM_LONG=1 adds one that runs into its real time limit (some 6 minutes).
+if [ -z "${IN_LAB:-}" ]; then
+  [ "${SANITIZED:-OFF}" = ON ] && { echo "skipped: the release build runs this"; exit 77; }
+  IN_LAB=1 exec timeout -k 5 "${SRQ_SLURM_LONG:+1}200" "$SOURCE/tests/lab/alone.sh" bash "$0"
+fi
+. "$(dirname "$0")/lib.sh"
+mkdir "$WORK/cluster"
+"$SOURCE/tests/lab/hosts-up.sh" 2 || { fail "the hosts do not come up"; finish; }
+"$SOURCE/tests/lab/slurm-up.sh" "$WORK/cluster" 2 4 || exit $?
+export SLURM_CONF=$WORK/cluster/slurm.conf
+make_data
+make_configs
+cd "$WORK" || exit 1
+long="--set train.epochs=30 --set train.checkpoint_every=7it --set train.eval_every=0"
+
+job_state() {
+  scontrol show job "$1" 2> /dev/null | grep -o 'JobState=[A-Z]*' | head -n 1
+}
+
+# Until the job has left the queue. SLURM lets one that was put back wait for two minutes, so that its nodes are done with
+# the last start; here three seconds are enough.
+until_done() { # JOB SECONDS
+  local state until=$((SECONDS + $2)) pending=0
+  while [ $SECONDS -lt $until ]; do
+    state=$(job_state "$1")
+    case $state in
+      JobState=COMPLETED | JobState=FAILED | JobState=CANCELLED | JobState=TIMEOUT) return ;;
+      JobState=PENDING) pending=$((pending + 1)) ;;
+      *) pending=0 ;;
+    esac
+    [ -n "${SLURM_WAITS:-}" ] || [ $pending -lt 10 ] || scontrol update "JobId=$1" StartTime=now > /dev/null 2>&1
+    sleep 0.3
+  done
+  fail "job $1 is not done after $2 s: $state; $(tail -n 5 "$WORK"/*.out)"
+}
+
+until_there() { # FILE
+  for _ in $(seq 300); do [ -e "$1" ] && return; sleep 0.1; done
+  fail "$1 does not appear: $(tail -n 5 "$WORK"/*.out)"
+}
+
+batch() { # OUT OPTIONS... : the job's number
+  local out=$1
+  shift
+  timeout 20 sbatch --parsable --output="$WORK/$out.out" --error="$WORK/$out.out" "$@"
+}
+
+# shellcheck disable=SC2086
+{
+# --- 2 nodes x 2 tasks; told to stop as before a time limit; then a job that waits for its end.
+job=$(batch train --nodes=2 --ntasks-per-node=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg run $long)
+after=$(batch eval --ntasks=1 --dependency="afterok:$job" --wrap="srun --mpi=pmix $SRQ eval run")
+on_ranks 1 train residual-run.cfg --out whole $long > log 2>&1 || fail "whole: $(tail -3 log)"
+until_there run/last.h5
+scancel --signal=USR1 --batch "$job"
+until_done "$job" 60
+[ "$(job_state "$job")" = JobState=COMPLETED ] || fail "the job ends as $(job_state "$job"): $(cat train.out)"
+expect 0 "4 ranks on 2 nodes (h[1-2]) by srun (srun --mpi=pmix works here)" cat train.out
+expect 0 "saved; put back into the queue, restart 1" cat train.out
+expect 0 "going on from step " cat train.out
+expect 0 "equal: " "$SRQ" diff whole run
+until_done "$after" 30
+expect 0 "test error " cat eval.out
+
+# These take their time to fail, meanwhile.
+wrong=$(batch wrong --ntasks-per-node=1 "$SOURCE/slurm/train.sbatch" residual-run.cfg wrong --set train.bach=2)
+fails=$(RETRIES=2 batch fails --ntasks-per-node=1 "$SOURCE/slurm/train.sbatch" lenet-run.cfg fails --set optimizer.learning_rate=1e6 --set optimizer.method=sgd --set quantizer.method=float32)
+
+# --- Finished: not begun again. By mpirun across the nodes, as where srun has no PMIx: the same bits.
+again=$(batch again --nodes=2 --ntasks-per-node=1 "$SOURCE/slurm/train.sbatch" residual-run.cfg run $long)
+until_done "$again" 30
+expect 0 "finished before, nothing to do" cat again.out
+job=$(LAUNCHER=mpirun batch mpirun --nodes=2 --ntasks-per-node=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg by-mpirun $long)
+until_done "$job" 60
+expect 0 "by mpirun (as LAUNCHER says)" cat mpirun.out
+expect 0 "equal: " "$SRQ" diff whole by-mpirun
+
+# --- An array of four seeds, each in a folder of its own; one of them is stopped and goes on.
+short="train.epochs=20"
+job=$(batch sweep-%a --array=0-3 --ntasks-per-node=1 "$SOURCE/slurm/sweep.sbatch" sweep lenet-run.cfg -- $short train.seed=1,2,3,4)
+until_there "sweep/lenet-run-epochs=20-seed=3/last.h5"
+scancel --signal=USR1 --batch "${job}_2"
+for i in 0 1 2 3; do
+  until_done "${job}_$i" 60
+  [ "$(job_state "${job}_$i")" = JobState=COMPLETED ] || fail "task $i ends as $(job_state "${job}_$i"): $(cat sweep-$i.out)"
+done
+for seed in 1 2 3 4; do
+  [ "$(grep -c "seed = $seed;" "sweep/lenet-run-epochs=20-seed=$seed/config.cfg")" = 1 ] || fail "sweep, seed $seed: $(cat sweep-*.out)"
+done
+on_ranks 2 train lenet-run.cfg --out seed --set $short --set train.seed=3 > log 2>&1 || fail "seed: $(tail -3 log)"
+expect 0 "job ${job}_2: saved; put back into the queue, restart 1" cat sweep-2.out
+[ "$(grep -l "put back" sweep-*.out)" = sweep-2.out ] || fail "others of the array are put back too: $(cat sweep-*.out)"
+expect 0 "equal: " "$SRQ" diff seed "sweep/lenet-run-epochs=20-seed=3"
+[ "$FAILED" = 0 ] || cat sweep-2.out
+printf '# two runs\nlenet-run.cfg one --set train.max_steps=1\n\nlenet-run.cfg two --set train.max_steps=2\n' > lines.txt
+job=$(batch lines-%a --array=1-2 --ntasks-per-node=1 "$SOURCE/slurm/sweep.sbatch" lined lines.txt)
+for i in 1 2; do until_done "${job}_$i" 30; done
+[ -e lined/two/checkpoints/00000002.h5 ] || fail "the second line: $(cat lines-1.out)"
+expect 0 "there is no run 2: there are 2, 0 to 1" cat lines-2.out
+
+# --- A mistake is not tried again; a failing run is, but not for ever; a cancelled job stays so.
+until_done "$wrong" 30
+expect 0 "srq ended with status 2: the message above says what to mend" cat wrong.out
+[ "$(job_state "$wrong")" = JobState=FAILED ] || fail "a mistake ends as $(job_state "$wrong"): $(cat wrong.out)"
+until_done "$fails" 60
+[ "$(grep -c "put back into the queue, restart 1" fails.out)" = 1 ] || fail "a failing run is not tried again: $(cat fails.out)"
+expect 0 "that is 2, so it is not put back into the queue" cat fails.out
+[ "$(job_state "$fails")" = JobState=FAILED ] || fail "a failing run ends as $(job_state "$fails")"
+job=$(batch cancelled --ntasks-per-node=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg cancelled $long)
+until_there cancelled/last.h5
+scancel "$job"
+until_done "$job" 30
+[ "$(job_state "$job")" = JobState=CANCELLED ] || fail "a cancelled job is $(job_state "$job"): $(cat cancelled.out)"
+
+# --- The real limit: a minute, with the signal 40 s before it, until the run is done.
+if [ -n "${SRQ_SLURM_LONG:-}" ]; then
+  more="--set train.epochs=${SRQ_SLURM_LONG_EPOCHS:-300} --set train.checkpoint_every=50it --set train.eval_every=0"
+  job=$(MARGIN=40 batch limit --time=1 --signal=B:USR1@40 --nodes=2 --ntasks-per-node=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg limit $more)
+  SLURM_WAITS=1 until_done "$job" 900
+  cat limit.out
+  on_ranks 1 train residual-run.cfg --out uncut $more > log 2>&1 || fail "uncut: $(tail -3 log)"
+  expect 0 "put back into the queue, restart 1" cat limit.out
+  expect 0 "equal: " "$SRQ" diff uncut limit
+fi
+}
+finish
