@@ -99,8 +99,9 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(check_target(t));
     SRQ_TRY(srq_bits_check(&s->model, t->batches.steps_per_epoch));
     t->point.penalty = s->dropbits.penalty;
-    long total = (long)s->train.epochs * t->batches.steps_per_epoch;
-    if (s->train.max_steps > 0 && s->train.max_steps < total) total = s->train.max_steps;
+    const long limit = srq_span_steps(s->train.max_steps, t->batches.steps_per_epoch);
+    long total = srq_span_steps(s->train.epochs, t->batches.steps_per_epoch);
+    if (limit > 0 && limit < total) total = limit;
     t->point.total_steps = total;
     memcpy(t->point.data_sha256, t->dataset->checksum, sizeof t->point.data_sha256);
     t->schedule = make_schedule(s, total, t->batches.steps_per_epoch);

@@ -19,7 +19,9 @@ struct srq_config {
 
 long srq_span_steps(srq_span span, long steps_per_epoch)
 {
-    return span.epochs ? span.count * steps_per_epoch : span.count;
+    long steps;
+    if (!span.epochs) return span.count;
+    return __builtin_mul_overflow(span.count, steps_per_epoch, &steps) ? LONG_MAX : steps;
 }
 
 int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch)

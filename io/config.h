@@ -50,8 +50,8 @@ typedef struct srq_settings {
     struct {
         int batch;                 /* 128: images of a step, over all ranks */
         int shards;                /* 8: logical shards of a batch, at most `batch` */
-        int epochs;                /* 10 */
-        long max_steps;            /* 0: no limit besides epochs */
+        srq_span epochs;           /* 10 */
+        srq_span max_steps;        /* "0it": no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */

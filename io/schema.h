@@ -18,13 +18,13 @@ typedef struct srq_value {
 
 typedef enum srq_setting_type {
     SRQ_SET_INT,
-    SRQ_SET_LONG,
     SRQ_SET_INT64,
     SRQ_SET_DOUBLE,
     SRQ_SET_BOOL,
     SRQ_SET_TEXT,
     SRQ_SET_PATH, /* a text; a file's path unless it is the default word */
     SRQ_SET_SPAN,
+    SRQ_SET_EPOCHS, /* a span whose plain integers are epochs */
     SRQ_SET_BITS /* a bit-length, or a schedule of them */
 } srq_setting_type;
 
