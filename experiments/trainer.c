@@ -2,6 +2,7 @@
 
 #include "core/kernels/kernels.h"
 #include "experiments/commands.h"
+#include "io/masks.h"
 #include "io/weights.h"
 
 #include <math.h>
@@ -146,23 +147,33 @@ void srq_trainer_destroy(srq_trainer *t)
 
 /* --- Where to begin */
 
+static srq_status read_masks(srq_trainer *t)
+{
+    char path[4200];
+    if (strcmp(t->settings->train.masks, "none") == 0) return SRQ_OK;
+    srq_checkpoint_path(t->settings->train.masks, path, sizeof path);
+    srq_status status = srq_masks_load(path, t->graph);
+    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
+}
+
 /* `notes` gets what was found, NULL for silence. */
 static srq_status read_init(srq_trainer *t, FILE *notes)
 {
     const char *init = t->settings->train.init;
     char path[4200];
-    if (strcmp(init, "random") == 0) return SRQ_OK;
+    if (strcmp(init, "random") == 0) return read_masks(t);
     srq_checkpoint_path(init, path, sizeof path);
     const bool partial = strcmp(t->settings->train.init_match, "partial") == 0;
     srq_status status = srq_weights_read(path, partial, t->graph, notes);
-    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.init");
+    return status == SRQ_OK ? read_masks(t) : srq_fail_in(status, "train.init");
 }
 
 /* Every rank starts from the same numbers without a message: weights are functions of the seed or read from one file,
  * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
 static srq_status start_fresh(srq_trainer *t)
 {
-    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
+    const int64_t seed = t->settings->train.init_seed;
+    srq_graph_initialize(t->graph, (uint64_t)(seed < 0 ? t->settings->train.seed : seed));
     SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     SRQ_TRY(srq_batches_status(&t->batches));
@@ -220,6 +231,32 @@ static void share_state(srq_trainer *t)
     srq_optimizer_set_steps(t->optimizer, steps);
 }
 
+/* The mask of one layer, from rank 0 to all. */
+static srq_status share_mask(srq_trainer *t, int index)
+{
+    const srq_layer *layer = srq_graph_layer(t->graph, index);
+    bool masked = layer->mask;
+    srq_comm_share(t->comm, &masked, sizeof masked);
+    if (!masked) return srq_graph_set_mask(t->graph, index, NULL);
+    const size_t bytes = srq_mask_bytes(srq_graph_parameter(t->graph, layer->weight)->count);
+    uint8_t *mask = malloc(bytes);
+    srq_status status = srq_comm_agree(t->comm, mask ? SRQ_OK : srq_fail_memory(bytes, "a mask of weights"));
+    if (status == SRQ_OK) {
+        if (layer->mask) memcpy(mask, layer->mask, bytes);
+        srq_comm_share(t->comm, mask, bytes);
+        status = srq_comm_agree(t->comm, srq_graph_set_mask(t->graph, index, mask));
+    }
+    free(mask);
+    return status;
+}
+
+static srq_status share_masks(srq_trainer *t)
+{
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++)
+        if (srq_graph_layer(t->graph, i)->weight >= 0) SRQ_TRY(share_mask(t, i));
+    return SRQ_OK;
+}
+
 static srq_status log_start(srq_trainer *t)
 {
     char file[4200], versions[1024];
@@ -267,10 +304,12 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
     }
     SRQ_TRY(srq_comm_agree(t->comm, status));
     srq_comm_share(t->comm, &found, sizeof found);
-    if (found)
+    if (found) {
         share_state(t);
-    else
+        SRQ_TRY(share_masks(t));
+    } else {
         SRQ_TRY(srq_comm_agree(t->comm, start_fresh(t)));
+    }
     return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
 }
 

@@ -54,6 +54,8 @@ typedef struct srq_settings {
         srq_span max_steps;        /* "0it": no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
+        int64_t init_seed;         /* -1: `seed`; of the initial weights alone */
+        char masks[4096];          /* "none", or the path of a checkpoint or of a file of masks */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
         char wire[16];             /* "float32" | "bfloat16": gradients of weights between ranks */
@@ -109,6 +111,12 @@ typedef struct srq_settings {
         double target;           /* 0: none; else lambda is adapted to end there */
         char target_measure[16]; /* "bits" | "bops" */
     } dropbits;
+    struct {
+        int levels;      /* 0: no pruning */
+        double rate;     /* 0.2 */
+        char scope[16];  /* "layer" | "global" */
+        srq_span rewind; /* "0it" */
+    } prune;             /* read by `srq ticket` */
 } srq_settings;
 
 typedef struct srq_config srq_config;

@@ -55,6 +55,13 @@ const srq_setting srq_schema[] = {
     {"train.init_match", SRQ_SET_TEXT, AT(train.init_match), "\"all\"", 0, 0, "all|partial", true,
      "train.init: every tensor of the network and of the file must fit, or those that fit are taken and the others "
      "listed."},
+    {"train.init_seed", SRQ_SET_INT64, AT(train.init_seed), "-1", -1, 0x1p63, NULL, true,
+     "Seed of random initial weights alone; -1 takes train.seed. With another one, new weights see the same samples in "
+     "the "
+     "same order."},
+    {"train.masks", SRQ_SET_PATH, AT(train.masks), "\"none\"", 0, 0, NULL, true,
+     "Weights that are 0 and stay so: a file of masks that `srq ticket` made, or a checkpoint that has them "
+     "(docs/tickets.md)."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|float32|reference", true,
      "Arithmetic of convolutions and dense layers. `mixed`: where both operands are quantized, integers forward "
      "(exact) "
@@ -152,6 +159,15 @@ const srq_setting srq_schema[] = {
      "learn only: where lambda is to lead, 0 leaves it alone."},
     {"dropbits.target_measure", SRQ_SET_TEXT, AT(dropbits.target_measure), "\"bits\"", 0, 0, "bits|bops", true,
      "learn only: the target is the mean bit-length of weights, or bit operations as a share of those at 8/8."},
+    {"prune.levels", SRQ_SET_INT, AT(prune.levels), "0", 0, 99, NULL, false,
+     "`srq ticket` only: how often weights are pruned, each time rewound and trained again; 0 does not prune."},
+    {"prune.rate", SRQ_SET_DOUBLE, AT(prune.rate), "0.2", ABOVE_ZERO, BELOW_ONE, NULL, true,
+     "Share of the weights that are left which goes at each level, those of least magnitude."},
+    {"prune.scope", SRQ_SET_TEXT, AT(prune.scope), "\"layer\"", 0, 0, "layer|global", true,
+     "The rate holds for each layer, or for all layers together."},
+    {"prune.rewind", SRQ_SET_SPAN, AT(prune.rewind), "\"0it\"", 0, 1e12, NULL, true,
+     "`srq ticket`: the weights that stages rewind to are those of stage learn after so many steps; 0 are the initial "
+     "ones. With or without pruning."},
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
@@ -572,7 +588,8 @@ static const char *last_part(const char *path)
 
 const char *srq_setting_closest(const char *path)
 {
-    static const char *const groups[] = {"model", "data", "train", "optimizer", "schedule", "quantizer", "dropbits"};
+    static const char *const groups[] = {"model",    "data",      "train",    "optimizer",
+                                         "schedule", "quantizer", "dropbits", "prune"};
     enum { GROUPS = sizeof groups / sizeof *groups };
     const char *best = groups[0];
     int least = INT_MAX;
