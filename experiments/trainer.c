@@ -118,7 +118,8 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
                        .versions = versions,
                        .options = options,
                        .stop_reason = "signal",
-                       .test_best = 2};
+                       .test_best = 2,
+                       .keep_at = -1};
     /* First of all: time runs from here. */
     SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
     SRQ_TRY(srq_comm_agree(comm, build(t)));
@@ -172,8 +173,8 @@ static srq_status read_init(srq_trainer *t, FILE *notes)
  * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
 static srq_status start_fresh(srq_trainer *t)
 {
-    const int64_t seed = t->settings->train.init_seed;
-    srq_graph_initialize(t->graph, (uint64_t)(seed < 0 ? t->settings->train.seed : seed));
+    const uint64_t draw = (uint64_t)t->settings->train.init_draw;
+    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed + draw * 0x9E3779B97F4A7C15u);
     SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     SRQ_TRY(srq_batches_status(&t->batches));
@@ -728,10 +729,25 @@ static void note_written(srq_trainer *t)
     srq_trace_add_span(t->trace, SRQ_LANE_WRITER, SRQ_EVENT_WRITE, begin, end);
 }
 
+/* What later runs rewind to. */
+static srq_status keep_weights(srq_trainer *t)
+{
+    char path[4352];
+    srq_status status = SRQ_OK;
+    if (t->point.step != t->keep_at) return SRQ_OK;
+    if (t->saver) status = srq_saver_finish(t->saver); /* HDF5 is its thread's until then */
+    if (t->run && status == SRQ_OK) {
+        snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
+        status = srq_weights_write(path, t->graph, t->point.step);
+    }
+    return srq_comm_agree(t->comm, status);
+}
+
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
     while (t->point.step < t->point.total_steps && !stopping) {
+        SRQ_TRY(keep_weights(t));
         const double since = srq_seconds();
         srq_trace_begin_step(t->trace, t->point.step + 1);
         const int64_t begin = srq_trace_now(t->trace);

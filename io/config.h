@@ -54,7 +54,7 @@ typedef struct srq_settings {
         srq_span max_steps;        /* "0it": no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
-        int64_t init_seed;         /* -1: `seed`; of the initial weights alone */
+        int init_draw;             /* 0: which of the random initial weights that belong to the seed */
         char masks[4096];          /* "none", or the path of a checkpoint or of a file of masks */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
@@ -130,6 +130,17 @@ srq_status srq_config_load(const char *path, int set_count, const char *const *s
 srq_status srq_config_parse(const char *text, const char *name, srq_config **config);
 
 void srq_config_destroy(srq_config **config);
+
+/* A bit-length of one layer's weights. */
+typedef struct srq_layer_bits {
+    char name[SRQ_NAME_SIZE];
+    int bits;
+} srq_layer_bits;
+
+/* `from` with `sets`, as in srq_config_load, and then with these bit-lengths, which replace what quantizer.layers says
+ * of them; an entry's dropbits goes where dropbits.mode is "off" now. SRQ_ERROR_USAGE as above. */
+srq_status srq_config_derive(const srq_config *from, int set_count, const char *const *sets, int bit_count,
+                             const srq_layer_bits *bits, srq_config **config);
 
 /* The settings, owned by the configuration. */
 const srq_settings *srq_config_settings(const srq_config *config);

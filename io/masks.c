@@ -127,6 +127,7 @@ srq_status srq_masks_save(const char *path, const srq_graph *graph)
     SRQ_TRY(srq_h5_writer_create(SRQ_MASKS_FORMAT, SRQ_MASKS_VERSION, &writer));
     srq_status status = srq_h5_write_group(writer, "layers");
     if (status == SRQ_OK) status = srq_masks_write(writer, graph);
+    if (status == SRQ_OK) status = srq_h5_writer_seal(writer);
     if (status == SRQ_OK) status = srq_h5_writer_commit(writer, path);
     srq_h5_writer_destroy(&writer);
     return status;

@@ -55,10 +55,10 @@ const srq_setting srq_schema[] = {
     {"train.init_match", SRQ_SET_TEXT, AT(train.init_match), "\"all\"", 0, 0, "all|partial", true,
      "train.init: every tensor of the network and of the file must fit, or those that fit are taken and the others "
      "listed."},
-    {"train.init_seed", SRQ_SET_INT64, AT(train.init_seed), "-1", -1, 0x1p63, NULL, true,
-     "Seed of random initial weights alone; -1 takes train.seed. With another one, new weights see the same samples in "
-     "the "
-     "same order."},
+    {"train.init_draw", SRQ_SET_INT, AT(train.init_draw), "0", 0, 1000000, NULL, true,
+     "Which of the random initial weights that belong to a seed: another number gives other weights, which see the "
+     "same "
+     "samples in the same order."},
     {"train.masks", SRQ_SET_PATH, AT(train.masks), "\"none\"", 0, 0, NULL, true,
      "Weights that are 0 and stay so: a file of masks that `srq ticket` made, or a checkpoint that has them "
      "(docs/tickets.md)."},
