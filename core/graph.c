@@ -1,5 +1,6 @@
 #include "core/graph.h"
 
+#include "core/mask.h"
 #include "core/memory.h"
 #include "core/ops/chain.h"
 #include "core/ops/softmax_loss.h"
@@ -494,6 +495,7 @@ void srq_graph_destroy(srq_graph **graph)
     srq_graph *g = *graph;
     if (!g) return;
     for (int i = 0; g->layers && i < g->layer_count; i++) {
+        free(g->layers[i].mask);
         if (g->layers[i].op && g->layers[i].op->destroy) g->layers[i].op->destroy(&g->layers[i]);
         srq_chain_destroy(&g->layers[i].chain);
     }
@@ -542,6 +544,11 @@ int srq_graph_layer_count(const srq_graph *graph)
 }
 
 const srq_layer *srq_graph_layer(const srq_graph *graph, int index)
+{
+    return &graph->layers[index];
+}
+
+srq_layer *srq_graph_layer_at(srq_graph *graph, int index)
 {
     return &graph->layers[index];
 }
@@ -604,6 +611,7 @@ void srq_graph_initialize(srq_graph *graph, uint64_t seed)
     memset(graph->values, 0, graph->size * sizeof *graph->values);
     for (int i = 0; i < graph->layer_count; i++)
         if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(graph, &graph->layers[i], seed);
+    srq_graph_apply_masks(graph);
     /* Until srq_graph_start has seen data: a step size that is at least valid. */
     for (int i = 0; i < graph->parameter_count; i++) {
         const srq_parameter *p = &graph->parameters[i];

@@ -11,6 +11,7 @@
 
 /* Commands that need all ranks. argv[0] is the name of the command. */
 srq_status srq_command_train(srq_comm *comm, int argc, char **argv);
+srq_status srq_command_ticket(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_eval(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_bench(srq_comm *comm, int argc, char **argv);
 

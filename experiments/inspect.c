@@ -130,8 +130,8 @@ static bool fill_layer(const srq_graph *graph, const srq_layer_measures *m, line
     else if (q->method)
         snprintf(row->cell[3], CELL_SIZE, "-/%d", q->bits);
     srq_size(m->bytes, row->cell[4], CELL_SIZE);
-    if (m->macs) print_count((double)m->macs, row->cell[5], CELL_SIZE);
-    if (m->macs) print_count(m->bops, row->cell[6], CELL_SIZE);
+    if (m->weights) print_count((double)m->macs, row->cell[5], CELL_SIZE);
+    if (m->weights) print_count(m->bops, row->cell[6], CELL_SIZE);
     return true;
 }
 
@@ -148,9 +148,22 @@ static bool fill_quantizer(const srq_graph *graph, const srq_layer_measures *m, 
     return true;
 }
 
+/* core/mask.h */
+static bool fill_mask(const srq_graph *graph, const srq_layer_measures *m, line *row)
+{
+    (void)graph;
+    if (!m->layer->mask) return false;
+    srq_grouped((long)m->weights, row->cell[1], CELL_SIZE);
+    srq_grouped((long)m->kept, row->cell[2], CELL_SIZE);
+    snprintf(row->cell[3], CELL_SIZE, "%.2f %%", 100 * (1 - (double)m->kept / (double)m->weights));
+    return true;
+}
+
 static const table layers_table = {7, 3, {"layer", "type", "shape", "W/A", "size", "MACs", "BOPs"}, fill_layer};
 static const table quantizers_table = {
     7, 2, {"quantizer", "method", "alpha", "sigma", "codes", "zeros", "error"}, fill_quantizer};
+
+static const table masks_table = {4, 1, {"mask", "weights", "kept", "masked"}, fill_mask};
 
 static void print_line(const table *t, const line *row, const int *widths)
 {
@@ -188,6 +201,9 @@ static void print_totals(const srq_measures *m)
                srq_size(m->float32_bytes, full, sizeof full));
     printf("\nmean   %s weights of %.3g bits, %.1f %% of them zero\n", srq_grouped((long)m->weights, text, sizeof text),
            m->mean_bits, 100 * m->zeros);
+    if (m->masked)
+        printf("masks  keep %s weights, %.4g %%\n", srq_grouped((long)m->kept, text, sizeof text),
+               100 * (double)m->kept / (double)m->weights);
     printf("BOPs   %s an image", print_count(m->bops, text, sizeof text));
     if (m->bops < m->float32_bops)
         printf(", %.3g %% of float32, %.3g %% of 8/8 bits", 100 * m->bops / m->float32_bops,
@@ -273,6 +289,7 @@ static srq_status print_table(const source *from, const srq_config *config, cons
     print_head(from, config, point);
     SRQ_TRY(print_rows(&layers_table, graph, m));
     SRQ_TRY(print_rows(&quantizers_table, graph, m));
+    SRQ_TRY(print_rows(&masks_table, graph, m));
     print_gates(graph, m);
     print_totals(m);
     print_history(graph, history);

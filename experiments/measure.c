@@ -1,5 +1,6 @@
 #include "experiments/measure.h"
 
+#include "core/mask.h"
 #include "io/run.h"
 
 #include <math.h>
@@ -14,6 +15,13 @@ static bool belongs_to(const srq_parameter *parameter, const srq_layer *layer)
     return strncmp(parameter->name, layer->spec->name, length) == 0 && parameter->name[length] == '/';
 }
 
+static double packed_bytes(const srq_layer_measures *m)
+{
+    const double count = (double)m->weights, all = count * m->weight_bits;
+    const double sparse = count + (double)m->kept * m->weight_bits;
+    return ceil((m->layer->mask ? fmin(all, sparse) : all) / 8);
+}
+
 static void measure_size(const srq_graph *graph, srq_layer_measures *m)
 {
     m->bytes = m->float32_bytes = 0;
@@ -23,7 +31,7 @@ static void measure_size(const srq_graph *graph, srq_layer_measures *m)
         if (!belongs_to(p, m->layer) || p->kind == SRQ_PARAMETER_SIGMA || p->kind == SRQ_PARAMETER_GATE) continue;
         const double full = 4 * (double)p->count;
         if (p->kind != SRQ_PARAMETER_ALPHA) m->float32_bytes += full;
-        m->bytes += p->kind == SRQ_PARAMETER_WEIGHT ? ceil((double)p->count * m->weight_bits / 8) : full;
+        m->bytes += p->kind == SRQ_PARAMETER_WEIGHT ? packed_bytes(m) : full;
     }
 }
 
@@ -80,10 +88,12 @@ static void measure_weights(const srq_graph *graph, uint8_t *codes, srq_layer_me
     m->weights = weight->count;
     m->weight_bits = quantized ? m->layer->quantizer.bits : FLOAT32_BITS;
     m->input_bits = srq_graph_input_bits(graph, m->layer);
-    m->macs = m->layer->macs;
+    const double all = (double)m->layer->macs;
+    m->kept = srq_layer_kept(graph, m->layer);
+    m->macs = m->layer->macs / m->weights * m->kept;
     m->bops = (double)m->macs * m->weight_bits * m->input_bits;
-    m->float32_bops = (double)m->macs * FLOAT32_BITS * FLOAT32_BITS;
-    m->w8a8_bops = (double)m->macs * (quantized ? 8 : FLOAT32_BITS) * (m->input_bits < FLOAT32_BITS ? 8 : FLOAT32_BITS);
+    m->float32_bops = all * FLOAT32_BITS * FLOAT32_BITS;
+    m->w8a8_bops = all * (quantized ? 8 : FLOAT32_BITS) * (m->input_bits < FLOAT32_BITS ? 8 : FLOAT32_BITS);
     measure_gates(graph, m);
     if (quantized) {
         measure_codes(graph, codes, m);
@@ -97,14 +107,16 @@ static void measure_weights(const srq_graph *graph, uint8_t *codes, srq_layer_me
 
 static void add_layer(srq_measures *all, const srq_layer_measures *m)
 {
+    all->masked = all->masked || m->layer->mask;
     all->weights += m->weights;
+    all->kept += m->kept;
     all->macs += m->macs;
     all->bytes += m->bytes;
     all->float32_bytes += m->float32_bytes;
     all->bops += m->bops;
     all->float32_bops += m->float32_bops;
     all->w8a8_bops += m->w8a8_bops;
-    all->mean_bits += (double)m->weights * m->weight_bits;
+    all->mean_bits += (double)m->kept * m->weight_bits;
     all->zeros += (double)m->weights * m->zeros;
 }
 
@@ -122,7 +134,7 @@ void srq_measures_update(srq_measures *all)
         add_layer(all, m);
     }
     if (all->weights == 0) return;
-    all->mean_bits /= (double)all->weights;
+    if (all->kept) all->mean_bits /= (double)all->kept;
     all->zeros /= (double)all->weights;
 }
 
@@ -202,6 +214,7 @@ static void print_layer(const srq_graph *graph, const srq_layer_measures *m, FIL
     fprintf(out, "{\"name\": %s, \"type\": \"%s\", \"shape\": \"%s\", \"bytes\": %.0f, \"float32_bytes\": %.0f",
             srq_json_quote(m->layer->spec->name, name, sizeof name), m->layer->spec->type, shape, m->bytes,
             m->float32_bytes);
+    if (m->layer->mask) fprintf(out, ", \"kept\": %zu", m->kept);
     if (m->weights)
         fprintf(out,
                 ", \"weights\": %zu, \"weight_bits\": %d, \"activation_bits\": %d, \"zeros\": %.9g, \"macs\": %zu, "
@@ -221,6 +234,7 @@ static void print_layer(const srq_graph *graph, const srq_layer_measures *m, FIL
 
 void srq_measures_print_json(const srq_measures *m, const char *separator, FILE *out)
 {
+    if (m->masked) fprintf(out, "\"kept\": %zu, ", m->kept);
     fprintf(out,
             "\"weights\": %zu, \"mean_weight_bits\": %.9g, \"zeros\": %.9g, \"bytes\": %.0f, \"float32_bytes\": %.0f, "
             "\"macs\": %zu, \"bops\": %.0f, \"float32_bops\": %.0f, \"w8a8_bops\": %.0f, \"layers\": [",

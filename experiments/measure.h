@@ -1,12 +1,16 @@
 /* Measures of a network: bits, codes in use, quantization error, packed size, and operations of one image.
  *
  * Packed size is what a deployed network takes: weights at their bit-length, each tensor in whole bytes; step sizes,
- * biases, batch-norm scales, shifts and statistics as float32; no noise scales, which only training reads.
+ * biases, batch-norm scales, shifts and statistics as float32; no noise scales, which only training reads. Weights
+ * under a mask (core/mask.h) are packed as the mask, a bit for each, and the kept ones at their bit-length, where that
+ * is less.
  *
  * MACs are multiply-accumulates of convolutions and dense layers for one image, biases left out. BOPs (bit operations)
  * are MACs x bits of the weight x bits of the activation, with 32 for what is not quantized: images, and everything in
  * a float32 network. This is the count of "Bayesian Bits" (van Baalen et al., arXiv 2005.07093); that of UNIQ (Baskin
- * et al., arXiv 1804.10969), where BOPs come from, has the same product and adds the additions of the accumulator. */
+ * et al., arXiv 1804.10969), where BOPs come from, has the same product and adds the additions of the accumulator.
+ * A weight that a mask does not keep makes no MAC and no BOP; the figures of comparison (float32, 8/8) are those of the
+ * whole network. */
 #ifndef SRQ_EXPERIMENTS_MEASURE_H
 #define SRQ_EXPERIMENTS_MEASURE_H
 
@@ -24,7 +28,7 @@ typedef struct srq_range {
 /* One layer that holds parameters or quantizes an activation. */
 typedef struct srq_layer_measures {
     const srq_layer *layer;
-    size_t weights;              /* of a convolution or dense layer, else 0 */
+    size_t weights, kept;        /* of a convolution or dense layer, else 0; those that its mask keeps, all without */
     int weight_bits, input_bits; /* of a layer with weights: its own, and those of the activation it reads; 32 each
                                     where not quantized */
     srq_range alpha, sigma;      /* of the weights' quantizer or of the activation's */
@@ -42,10 +46,11 @@ typedef struct srq_layer_measures {
 typedef struct srq_measures {
     int count;
     srq_layer_measures *layers; /* [count], in the network's order */
-    size_t weights, macs;       /* from here on: sums over layers */
+    bool masked;                /* some layer has a mask */
+    size_t weights, kept, macs; /* from here on: sums over layers */
     double bytes, float32_bytes;
     double bops, float32_bops, w8a8_bops;
-    double mean_bits; /* bit-length of a weight, averaged over weights */
+    double mean_bits; /* bit-length of a weight, averaged over weights that are kept */
     double zeros;     /* share of all weights */
     /* Private: */
     const srq_graph *graph;

@@ -4,6 +4,7 @@
 #include "dist/same.h"
 #include "experiments/commands.h"
 #include "experiments/nodes.h"
+#include "io/masks.h"
 #include "io/weights.h"
 
 #include <math.h>
@@ -102,8 +103,9 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(check_target(t));
     SRQ_TRY(srq_bits_check(&s->model, t->batches.steps_per_epoch));
     t->point.penalty = s->dropbits.penalty;
-    long total = (long)s->train.epochs * t->batches.steps_per_epoch;
-    if (s->train.max_steps > 0 && s->train.max_steps < total) total = s->train.max_steps;
+    const long limit = srq_span_steps(s->train.max_steps, t->batches.steps_per_epoch);
+    long total = srq_span_steps(s->train.epochs, t->batches.steps_per_epoch);
+    if (limit > 0 && limit < total) total = limit;
     t->point.total_steps = total;
     memcpy(t->point.data_sha256, t->dataset->checksum, sizeof t->point.data_sha256);
     t->schedule = make_schedule(s, total, t->batches.steps_per_epoch);
@@ -132,7 +134,8 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
                        .versions = versions,
                        .options = options,
                        .stop_reason = "signal",
-                       .test_best = 2};
+                       .test_best = 2,
+                       .keep_at = -1};
     /* First of all: time runs from here. */
     SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
     SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
@@ -163,23 +166,33 @@ void srq_trainer_destroy(srq_trainer *t)
 
 /* --- Where to begin */
 
+static srq_status read_masks(srq_trainer *t)
+{
+    char path[4200];
+    if (strcmp(t->settings->train.masks, "none") == 0) return SRQ_OK;
+    srq_checkpoint_path(t->settings->train.masks, path, sizeof path);
+    srq_status status = srq_masks_load(path, t->graph);
+    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
+}
+
 /* `notes` gets what was found, NULL for silence. */
 static srq_status read_init(srq_trainer *t, FILE *notes)
 {
     const char *init = t->settings->train.init;
     char path[4200];
-    if (strcmp(init, "random") == 0) return SRQ_OK;
+    if (strcmp(init, "random") == 0) return read_masks(t);
     srq_checkpoint_path(init, path, sizeof path);
     const bool partial = strcmp(t->settings->train.init_match, "partial") == 0;
     srq_status status = srq_weights_read(path, partial, t->graph, notes);
-    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.init");
+    return status == SRQ_OK ? read_masks(t) : srq_fail_in(status, "train.init");
 }
 
 /* Every rank starts from the same numbers without a message: weights are functions of the seed or read from one file,
  * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
 static srq_status start_fresh(srq_trainer *t)
 {
-    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed);
+    const uint64_t draw = (uint64_t)t->settings->train.init_draw;
+    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed + draw * 0x9E3779B97F4A7C15u);
     SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     SRQ_TRY(srq_batches_status(&t->batches));
@@ -250,6 +263,32 @@ static void share_state(srq_trainer *t)
     srq_optimizer_set_steps(t->optimizer, steps);
 }
 
+/* The mask of one layer, from rank 0 to all. */
+static srq_status share_mask(srq_trainer *t, int index)
+{
+    const srq_layer *layer = srq_graph_layer(t->graph, index);
+    bool masked = layer->mask;
+    srq_comm_share(t->comm, &masked, sizeof masked);
+    if (!masked) return srq_graph_set_mask(t->graph, index, NULL);
+    const size_t bytes = srq_mask_bytes(srq_graph_parameter(t->graph, layer->weight)->count);
+    uint8_t *mask = malloc(bytes);
+    srq_status status = srq_comm_agree(t->comm, mask ? SRQ_OK : srq_fail_memory(bytes, "a mask of weights"));
+    if (status == SRQ_OK) {
+        if (layer->mask) memcpy(mask, layer->mask, bytes);
+        srq_comm_share(t->comm, mask, bytes);
+        status = srq_comm_agree(t->comm, srq_graph_set_mask(t->graph, index, mask));
+    }
+    free(mask);
+    return status;
+}
+
+static srq_status share_masks(srq_trainer *t)
+{
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++)
+        if (srq_graph_layer(t->graph, i)->weight >= 0) SRQ_TRY(share_mask(t, i));
+    return SRQ_OK;
+}
+
 static srq_status log_start(srq_trainer *t)
 {
     char file[4200], versions[1024];
@@ -300,10 +339,12 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
     }
     SRQ_TRY(srq_comm_agree(t->comm, status));
     srq_comm_share(t->comm, &found, sizeof found);
-    if (found)
+    if (found) {
         share_state(t);
-    else
+        SRQ_TRY(share_masks(t));
+    } else {
         SRQ_TRY(srq_comm_agree(t->comm, start_fresh(t)));
+    }
     return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
 }
 
@@ -722,10 +763,25 @@ static void note_written(srq_trainer *t)
     srq_trace_add_span(t->trace, SRQ_LANE_WRITER, SRQ_EVENT_WRITE, begin, end);
 }
 
+/* What later runs rewind to. */
+static srq_status keep_weights(srq_trainer *t)
+{
+    char path[4352];
+    srq_status status = SRQ_OK;
+    if (t->point.step != t->keep_at) return SRQ_OK;
+    if (t->saver) status = srq_saver_finish(t->saver); /* HDF5 is its thread's until then */
+    if (t->run && status == SRQ_OK) {
+        snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
+        status = srq_weights_write(path, t->graph, t->point.step);
+    }
+    return srq_comm_agree(t->comm, status);
+}
+
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
     while (t->point.step < t->point.total_steps && !stopping) {
+        SRQ_TRY(keep_weights(t));
         const double since = srq_seconds();
         srq_trace_begin_step(t->trace, t->point.step + 1);
         const int64_t begin = srq_trace_now(t->trace);

@@ -19,6 +19,9 @@ typedef struct srq_trainer_options {
     long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
 } srq_trainer_options;
 
+/* In the run directory, see keep_at below. */
+#define SRQ_TRAINER_KEPT "rewind.h5"
+
 typedef struct srq_trainer {
     srq_comm *comm;
     const srq_config *config;
@@ -56,6 +59,8 @@ typedef struct srq_trainer {
     double started;   /* seconds */
     long started_at;  /* step */
     double test_best; /* lowest test error so far in this process, or 2 */
+    long keep_at;     /* -1; the caller's to set before srq_trainer_run: the weights as they are before this step are
+                         kept in the run directory (io/weights.h) */
 } srq_trainer;
 
 /* Collective: builds everything for `config`; SRQ_ERROR_* agreed by all ranks. The options must live as long. */

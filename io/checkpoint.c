@@ -1,6 +1,7 @@
 #include "io/checkpoint.h"
 
 #include "io/h5.h"
+#include "io/masks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -194,6 +195,7 @@ static srq_status fill(srq_h5_writer *writer, const srq_snapshot *s)
     for (int i = 0; i < srq_graph_layer_count(s->graph); i++)
         SRQ_TRY(describe_layer(writer, srq_graph_layer(s->graph, i), &s->layers[i]));
     SRQ_TRY(write_vector(writer, s->graph, "layers", s->values, false));
+    SRQ_TRY(srq_masks_write(writer, s->graph));
     SRQ_TRY(write_history(writer, s->graph, &s->history));
     SRQ_TRY(srq_h5_write_group(writer, "optimizer"));
     SRQ_TRY(srq_h5_write_attribute_int(writer, "optimizer", "steps", s->optimizer_steps));
@@ -359,6 +361,7 @@ static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *g
         char folder[64];
         snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(optimizer, i));
         SRQ_TRY(read_vector(reader, graph, folder, srq_optimizer_state(optimizer, i), true));
+        SRQ_TRY(srq_masks_check(reader, folder, graph, srq_optimizer_state(optimizer, i)));
     }
     return SRQ_OK;
 }
@@ -432,6 +435,7 @@ srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer
     SRQ_TRY(srq_checkpoint_open(path, &reader));
     srq_status status = check_layers(reader, graph);
     if (status == SRQ_OK) status = read_vector(reader, graph, "layers", srq_graph_values(graph), false);
+    if (status == SRQ_OK) status = srq_masks_read(reader, graph);
     if (status == SRQ_OK) status = read_bits(reader, graph);
     if (status == SRQ_OK) status = read_point(reader, &found);
     if (status == SRQ_OK && history) status = read_history(reader, graph, history);

@@ -13,6 +13,8 @@
 #include "io/config.h"
 
 #define SRQ_CHECKPOINT_FORMAT "srq-checkpoint"
+/* Beside the weights of a layer, its mask (core/mask.h; io/masks.h). */
+#define SRQ_CHECKPOINT_MASK "weight_mask"
 enum { SRQ_CHECKPOINT_VERSION = 2 };
 
 /* Where training stands. */

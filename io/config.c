@@ -19,7 +19,9 @@ struct srq_config {
 
 long srq_span_steps(srq_span span, long steps_per_epoch)
 {
-    return span.epochs ? span.count * steps_per_epoch : span.count;
+    long steps;
+    if (!span.epochs) return span.count;
+    return __builtin_mul_overflow(span.count, steps_per_epoch, &steps) ? LONG_MAX : steps;
 }
 
 int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch)
@@ -498,7 +500,7 @@ static srq_status print_resolved(srq_config *config)
 
 /* `folder` is where relative paths start, NULL to leave them alone. */
 static srq_status fill(srq_config *config, const config_t *tree, const char *name, const char *folder, int set_count,
-                       const char *const *sets)
+                       const char *const *sets, int bit_count, const srq_layer_bits *bits)
 {
     srq_settings *s = &config->settings;
     SRQ_TRY(assign_all(tree, name, s));
@@ -511,6 +513,7 @@ static srq_status fill(srq_config *config, const config_t *tree, const char *nam
     SRQ_TRY(check_together(s, tree, name, set_count, sets));
     const config_setting_t *overrides = config_lookup(tree, "quantizer.layers");
     if (overrides) SRQ_TRY(srq_overrides_read(overrides, name, s));
+    if (bit_count > 0) SRQ_TRY(srq_overrides_set_bits(s, bit_count, bits));
     char where[512];
     locate(tree, name, set_count, sets, (const char *const[]){"dropbits.mode", "dropbits.mode"}, where);
     SRQ_TRY(srq_model_set_quantizers(s, where));
@@ -536,19 +539,31 @@ srq_status srq_config_load(const char *path, int set_count, const char *const *s
     config_init(&tree);
     folder_of(path, folder);
     srq_status status = parse_file(&tree, path);
-    if (status == SRQ_OK) status = fill(made, &tree, path, folder, set_count, sets);
+    if (status == SRQ_OK) status = fill(made, &tree, path, folder, set_count, sets, 0, NULL);
     return finish(status, &tree, made, config);
 }
 
-srq_status srq_config_parse(const char *text, const char *name, srq_config **config)
+static srq_status parse_config(const char *text, const char *name, int set_count, const char *const *sets,
+                               int bit_count, const srq_layer_bits *bits, srq_config **config)
 {
     srq_config *made = calloc(1, sizeof *made);
     if (!made) return srq_fail_memory(sizeof *made, "the configuration");
     config_t tree;
     config_init(&tree);
     srq_status status = parse_text(&tree, text, name);
-    if (status == SRQ_OK) status = fill(made, &tree, name, NULL, 0, NULL);
+    if (status == SRQ_OK) status = fill(made, &tree, name, NULL, set_count, sets, bit_count, bits);
     return finish(status, &tree, made, config);
+}
+
+srq_status srq_config_parse(const char *text, const char *name, srq_config **config)
+{
+    return parse_config(text, name, 0, NULL, 0, NULL, config);
+}
+
+srq_status srq_config_derive(const srq_config *from, int set_count, const char *const *sets, int bit_count,
+                             const srq_layer_bits *bits, srq_config **config)
+{
+    return parse_config(from->text, "the configuration", set_count, sets, bit_count, bits, config);
 }
 
 void srq_config_destroy(srq_config **config)

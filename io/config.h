@@ -50,10 +50,12 @@ typedef struct srq_settings {
     struct {
         int batch;                 /* 128: images of a step, over all ranks */
         int shards;                /* 8: logical shards of a batch, at most `batch` */
-        int epochs;                /* 10 */
-        long max_steps;            /* 0: no limit besides epochs */
+        srq_span epochs;           /* 10 */
+        srq_span max_steps;        /* "0it": no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
+        int init_draw;             /* 0: which of the random initial weights that belong to the seed */
+        char masks[4096];          /* "none", or the path of a checkpoint or of a file of masks */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */
         char isa[16];              /* "auto": what all ranks' CPUs have; else a name of core/kernels/isa.h */
         char engine[16];           /* "auto" | "mixed" | "float32" | "reference" */
@@ -110,6 +112,12 @@ typedef struct srq_settings {
         double target;           /* 0: none; else lambda is adapted to end there */
         char target_measure[16]; /* "bits" | "bops" */
     } dropbits;
+    struct {
+        int levels;      /* 0: no pruning */
+        double rate;     /* 0.2 */
+        char scope[16];  /* "layer" | "global" */
+        srq_span rewind; /* "0it" */
+    } prune;             /* read by `srq ticket` */
 } srq_settings;
 
 typedef struct srq_config srq_config;
@@ -123,6 +131,17 @@ srq_status srq_config_load(const char *path, int set_count, const char *const *s
 srq_status srq_config_parse(const char *text, const char *name, srq_config **config);
 
 void srq_config_destroy(srq_config **config);
+
+/* A bit-length of one layer's weights. */
+typedef struct srq_layer_bits {
+    char name[SRQ_NAME_SIZE];
+    int bits;
+} srq_layer_bits;
+
+/* `from` with `sets`, as in srq_config_load, and then with these bit-lengths, which replace what quantizer.layers says
+ * of them; an entry's dropbits goes where dropbits.mode is "off" now. SRQ_ERROR_USAGE as above. */
+srq_status srq_config_derive(const srq_config *from, int set_count, const char *const *sets, int bit_count,
+                             const srq_layer_bits *bits, srq_config **config);
 
 /* The settings, owned by the configuration. */
 const srq_settings *srq_config_settings(const srq_config *config);

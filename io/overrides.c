@@ -82,6 +82,41 @@ srq_status srq_overrides_read(const config_setting_t *list, const char *name, sr
     return SRQ_OK;
 }
 
+static unsigned flag_of(const char *path)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (strcmp(srq_override_schema[i].path, path) == 0) return 1u << i;
+    return 0;
+}
+
+static void set_bits(srq_settings *settings, const srq_layer_bits *bits)
+{
+    srq_layer_override *o = settings->quantizer.overrides;
+    const srq_layer_override *end = o + settings->quantizer.override_count;
+    while (o < end && strcmp(o->name, bits->name) != 0) o++;
+    if (o == end) {
+        settings->quantizer.override_count++;
+        *o = (srq_layer_override){.where = "bit-lengths of layers"};
+        snprintf(o->name, sizeof o->name, "%s", bits->name);
+    }
+    o->given |= flag_of("bits");
+    o->bits = (srq_bits_schedule){.count = 1, .bits = {bits->bits}};
+}
+
+srq_status srq_overrides_set_bits(srq_settings *settings, int count, const srq_layer_bits *bits)
+{
+    const size_t room = (size_t)settings->quantizer.override_count + (size_t)count + 1;
+    srq_layer_override *larger = realloc(settings->quantizer.overrides, room * sizeof *larger);
+    if (!larger) return srq_fail_memory(room * sizeof *larger, "quantizer.layers");
+    settings->quantizer.overrides = larger;
+    for (int i = 0; i < count; i++) set_bits(settings, &bits[i]);
+    for (int i = 0; i < settings->quantizer.override_count && strcmp(settings->dropbits.mode, "off") == 0; i++) {
+        larger[i].given &= ~flag_of("dropbits");
+        larger[i].dropbits[0] = '\0';
+    }
+    return SRQ_OK;
+}
+
 void srq_overrides_free(srq_settings *settings)
 {
     free(settings->quantizer.overrides);

@@ -43,9 +43,10 @@ const srq_setting srq_schema[] = {
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Logical shards that every batch is cut into; the most ranks that can share the work. Results depend on it, but "
      "not on the number of ranks."},
-    {"train.epochs", SRQ_SET_INT, AT(train.epochs), "10", 0, 1000000, NULL, true, "Passes over the training images."},
-    {"train.max_steps", SRQ_SET_LONG, AT(train.max_steps), "0", 0, 1e12, NULL, true,
-     "End after so many steps, if that comes first; 0 is no limit."},
+    {"train.epochs", SRQ_SET_EPOCHS, AT(train.epochs), "10", 0, 1e12, NULL, true,
+     "Length of training: passes over the training images (160 or \"160ep\"), or steps (\"500it\")."},
+    {"train.max_steps", SRQ_SET_SPAN, AT(train.max_steps), "\"0it\"", 0, 1e12, NULL, true,
+     "End after so many steps (500 or \"500it\") or epochs (\"3ep\"), if that comes first; 0 is no limit."},
     {"train.seed", SRQ_SET_INT64, AT(train.seed), "1", 0, 0x1p63, NULL, true,
      "Decides initial weights and the order of samples."},
     {"train.init", SRQ_SET_PATH, AT(train.init), "\"random\"", 0, 0, NULL, true,
@@ -54,6 +55,13 @@ const srq_setting srq_schema[] = {
     {"train.init_match", SRQ_SET_TEXT, AT(train.init_match), "\"all\"", 0, 0, "all|partial", true,
      "train.init: every tensor of the network and of the file must fit, or those that fit are taken and the others "
      "listed."},
+    {"train.init_draw", SRQ_SET_INT, AT(train.init_draw), "0", 0, 1000000, NULL, true,
+     "Which of the random initial weights that belong to a seed: another number gives other weights, which see the "
+     "same "
+     "samples in the same order."},
+    {"train.masks", SRQ_SET_PATH, AT(train.masks), "\"none\"", 0, 0, NULL, true,
+     "Weights that are 0 and stay so: a file of masks that `srq ticket` made, or a checkpoint that has them "
+     "(docs/tickets.md)."},
     {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|float32|reference", true,
      "Arithmetic of convolutions and dense layers. `mixed`: where both operands are quantized, integers forward "
      "(exact) "
@@ -156,6 +164,15 @@ const srq_setting srq_schema[] = {
      "learn only: where lambda is to lead, 0 leaves it alone."},
     {"dropbits.target_measure", SRQ_SET_TEXT, AT(dropbits.target_measure), "\"bits\"", 0, 0, "bits|bops", true,
      "learn only: the target is the mean bit-length of weights, or bit operations as a share of those at 8/8."},
+    {"prune.levels", SRQ_SET_INT, AT(prune.levels), "0", 0, 99, NULL, false,
+     "`srq ticket` only: how often weights are pruned, each time rewound and trained again; 0 does not prune."},
+    {"prune.rate", SRQ_SET_DOUBLE, AT(prune.rate), "0.2", ABOVE_ZERO, BELOW_ONE, NULL, true,
+     "Share of the weights that are left which goes at each level, those of least magnitude."},
+    {"prune.scope", SRQ_SET_TEXT, AT(prune.scope), "\"layer\"", 0, 0, "layer|global", true,
+     "The rate holds for each layer, or for all layers together."},
+    {"prune.rewind", SRQ_SET_SPAN, AT(prune.rewind), "\"0it\"", 0, 1e12, NULL, true,
+     "`srq ticket`: the weights that stages rewind to are those of stage learn after so many steps; 0 are the initial "
+     "ones. With or without pruning."},
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
@@ -353,9 +370,11 @@ static srq_status assign_text(const srq_setting *s, const srq_value *v, char *to
 
 static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span *to)
 {
-    static const char expected[] = "a number of steps or epochs such as 500, \"500it\" or \"3ep\"";
+    const bool counts_epochs = s->type == SRQ_SET_EPOCHS;
+    const char *expected = counts_epochs ? "a number of epochs or steps such as 10, \"10ep\" or \"500it\""
+                                         : "a number of steps or epochs such as 500, \"500it\" or \"3ep\"";
     long long count = v->integer;
-    bool epochs = false;
+    bool epochs = counts_epochs;
     if (v->kind == SRQ_VALUE_TEXT) {
         char *end;
         count = strtoll(v->text, &end, 10);
@@ -426,12 +445,9 @@ static srq_status assign_integer(const srq_setting *s, const srq_value *v, char 
     if (v->kind != SRQ_VALUE_INTEGER) return mistyped(s, v, "an integer");
     SRQ_TRY(check_range(s, v, v->number));
     const int narrow = (int)v->integer;
-    const long wide = (long)v->integer;
     const int64_t exact = v->integer;
     if (s->type == SRQ_SET_INT)
         memcpy(to, &narrow, sizeof narrow);
-    else if (s->type == SRQ_SET_LONG)
-        memcpy(to, &wide, sizeof wide);
     else
         memcpy(to, &exact, sizeof exact);
     return SRQ_OK;
@@ -461,6 +477,7 @@ srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, void *se
     case SRQ_SET_PATH:
         return assign_text(s, v, to);
     case SRQ_SET_SPAN:
+    case SRQ_SET_EPOCHS:
         return assign_span(s, v, (srq_span *)(void *)to);
     case SRQ_SET_BITS:
         return assign_bits(s, v, (srq_bits_schedule *)(void *)to);
@@ -536,10 +553,6 @@ void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
     case SRQ_SET_INT:
         fprintf(out, "%d", *(const int *)(const void *)from);
         break;
-    case SRQ_SET_LONG:
-        fprintf(out, "%ld%s", *(const long *)(const void *)from,
-                *(const long *)(const void *)from > INT_MAX ? "L" : "");
-        break;
     case SRQ_SET_INT64: {
         const long long value = (long long)*(const int64_t *)(const void *)from;
         fprintf(out, "%lld%s", value, value > INT_MAX ? "L" : "");
@@ -561,6 +574,12 @@ void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
     case SRQ_SET_SPAN:
         fprintf(out, "\"%ld%s\"", span->count, span->epochs ? "ep" : "it");
         break;
+    case SRQ_SET_EPOCHS:
+        if (span->epochs && span->count <= INT_MAX)
+            fprintf(out, "%ld", span->count);
+        else
+            fprintf(out, "\"%ld%s\"", span->count, span->epochs ? "ep" : "it");
+        break;
     }
 }
 
@@ -574,7 +593,8 @@ static const char *last_part(const char *path)
 
 const char *srq_setting_closest(const char *path)
 {
-    static const char *const groups[] = {"model", "data", "train", "optimizer", "schedule", "quantizer", "dropbits"};
+    static const char *const groups[] = {"model",    "data",      "train",    "optimizer",
+                                         "schedule", "quantizer", "dropbits", "prune"};
     enum { GROUPS = sizeof groups / sizeof *groups };
     const char *best = groups[0];
     int least = INT_MAX;
@@ -600,8 +620,8 @@ const char *srq_setting_closest(const char *path)
 
 static void print_allowed(const srq_setting *s, FILE *out)
 {
-    static const char *const types[] = {"integer", "integer", "integer",         "number",    "true or false",
-                                        "text",    "text",    "steps or epochs", "bit-length"};
+    static const char *const types[] = {"integer", "integer",         "number",          "true or false", "text",
+                                        "text",    "steps or epochs", "epochs or steps", "bit-length"};
     fputs(types[s->type], out);
     if (s->choices) {
         fputs(": ", out);

@@ -18,14 +18,14 @@ typedef struct srq_value {
 
 typedef enum srq_setting_type {
     SRQ_SET_INT,
-    SRQ_SET_LONG,
     SRQ_SET_INT64,
     SRQ_SET_DOUBLE,
     SRQ_SET_BOOL,
     SRQ_SET_TEXT,
     SRQ_SET_PATH, /* a text; a file's path unless it is the default word */
     SRQ_SET_SPAN,
-    SRQ_SET_BITS /* a bit-length, or a schedule of them */
+    SRQ_SET_EPOCHS, /* a span whose plain integers are epochs */
+    SRQ_SET_BITS    /* a bit-length, or a schedule of them */
 } srq_setting_type;
 
 typedef struct srq_setting {
@@ -49,6 +49,8 @@ void srq_setting_print(const srq_setting *setting, const void *settings, FILE *o
 
 /* io/overrides.c: the list quantizer.layers. */
 srq_status srq_overrides_read(const config_setting_t *list, const char *name, srq_settings *settings);
+/* After them: these bit-lengths, see srq_config_derive. */
+srq_status srq_overrides_set_bits(srq_settings *settings, int count, const srq_layer_bits *bits);
 void srq_overrides_free(srq_settings *settings);
 /* "layers = ( ... );" with its line's end, or nothing. */
 void srq_overrides_print(const srq_settings *settings, FILE *out);

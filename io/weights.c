@@ -114,7 +114,12 @@ static srq_status list_all(matching *m)
     if (srq_h5_has_attribute(m->reader, "/", "format") &&
         srq_h5_read_attribute_text(m->reader, "/", "format", format, sizeof format) != SRQ_OK)
         format[0] = '\0';
-    m->is_checkpoint = strcmp(format, SRQ_CHECKPOINT_FORMAT) == 0;
+    const bool kept = strcmp(format, SRQ_WEIGHTS_FORMAT) == 0;
+    m->is_checkpoint = strcmp(format, SRQ_CHECKPOINT_FORMAT) == 0 || kept;
+    /* With a digest, it was checked when the file was opened. */
+    if (kept && !srq_h5_has_attribute(m->reader, "/", SRQ_H5_DIGEST))
+        return srq_fail(SRQ_ERROR_DATA, "%s: it has no digest (attribute " SRQ_H5_DIGEST "); the file was changed",
+                        srq_h5_reader_path(m->reader));
     if (!m->is_checkpoint && strncmp(format, "srq-", 4) == 0)
         return srq_fail(
             SRQ_ERROR_DATA,
@@ -326,5 +331,35 @@ srq_status srq_weights_read(const char *path, bool partial, srq_graph *graph, FI
     free(m.tensors);
     free(m.matches);
     srq_h5_reader_close(&reader);
+    return status;
+}
+
+/* --- Writing */
+
+static srq_status write_tensor(srq_h5_writer *writer, const srq_parameter *p, const float *values)
+{
+    char name[SRQ_PARAMETER_NAME_SIZE + 8];
+    snprintf(name, sizeof name, "layers/%s", p->name);
+    return srq_h5_write(writer, name, H5T_NATIVE_FLOAT, p->rank, p->shape, values);
+}
+
+static srq_status write_all(srq_h5_writer *writer, const srq_graph *graph, long step)
+{
+    SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", step));
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS || p->kind == SRQ_PARAMETER_STATISTIC)
+            SRQ_TRY(write_tensor(writer, p, srq_graph_values(graph) + p->offset));
+    }
+    return srq_h5_writer_seal(writer);
+}
+
+srq_status srq_weights_write(const char *path, const srq_graph *graph, long step)
+{
+    srq_h5_writer *writer = NULL;
+    SRQ_TRY(srq_h5_writer_create(SRQ_WEIGHTS_FORMAT, 1, &writer));
+    srq_status status = write_all(writer, graph, step);
+    if (status == SRQ_OK) status = srq_h5_writer_commit(writer, path);
+    srq_h5_writer_destroy(&writer);
     return status;
 }

@@ -18,4 +18,9 @@
  * `notes` gets a line, and where something did not fit the list of what matched and what did not; NULL for silence. */
 srq_status srq_weights_read(const char *path, bool partial, srq_graph *graph, FILE *notes);
 
+/* Writes such a file, atomically: format "srq-weights" version 1, the tensors under /layers, with the digest of its
+ * content (io/h5.h), without which srq_weights_read does not take it. */
+#define SRQ_WEIGHTS_FORMAT "srq-weights"
+srq_status srq_weights_write(const char *path, const srq_graph *graph, long step);
+
 #endif

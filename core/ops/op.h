@@ -137,6 +137,8 @@ struct srq_layer {
     int alpha, sigma, gates; /* parameter indices of the quantizer, -1 without */
     int next_bits;           /* in a pass that changes bit-lengths: the quantizer's new one, or 0 */
     int weight, bias;        /* parameter indices, -1 without */
+    uint8_t *mask;           /* core/mask.h: which weights are kept; NULL: all */
+    size_t kept;             /* with a mask: how many */
     size_t offset;           /* where its parameters begin in the vector; they end where the next layer's begin */
     size_t macs;             /* multiply-accumulates for one image */
     void *state;             /* the operator's own */
@@ -164,6 +166,7 @@ void srq_graph_need_scratch(srq_graph *graph, size_t bytes);
 void *srq_graph_scratch(const srq_graph *graph);
 const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index);
 float *srq_graph_values(const srq_graph *graph);
+srq_layer *srq_graph_layer_at(srq_graph *graph, int index); /* to change it */
 int srq_graph_capacity(const srq_graph *graph);
 const srq_vector *srq_graph_vector(const srq_graph *graph);
 const srq_kernels *srq_graph_kernels(const srq_graph *graph);

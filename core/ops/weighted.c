@@ -1,5 +1,6 @@
 #include "core/ops/weighted.h"
 
+#include "core/mask.h"
 #include "core/random.h"
 
 #include <math.h>
@@ -105,6 +106,16 @@ static srq_operand quantized(const weighted *w, srq_layer *layer, const srq_pass
         .data = w->codes, .dtype = SRQ_INT8, .scale = q->grid.alpha, .scales = q->channels > 1 ? q->alpha : NULL};
 }
 
+/* Noise may have moved a weight that is not kept off its 0. */
+static void drop_codes(const weighted *w, const srq_layer *layer, const srq_operand *operand)
+{
+    if (!layer->mask) return;
+    if (operand->dtype == SRQ_FLOAT32)
+        srq_mask_floats(layer->mask, 0, w->count, w->floats);
+    else
+        srq_mask_codes(layer->mask, w->count, w->codes);
+}
+
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
 {
     weighted *w = layer->state;
@@ -116,6 +127,7 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
         if (!srq_quantizer_forward(&layer->quantizer, pass->vector, w->count, values, (void *)operand.data) &&
             pass->bad < 0)
             pass->bad = layer->index;
+        drop_codes(w, layer, &operand);
     }
     w->kernels->conv_pack(w->plan, &operand, pass->training, srq_graph_scratch(w->graph));
     for (size_t c = 0; c < out; c++) w->weight_scales[c] = operand.scales ? operand.scales[c] : operand.scale;
@@ -234,18 +246,22 @@ void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size
     const srq_quantizer *q = &layer->quantizer;
     const float *x = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
     rescale(layer, begin, end, gradient);
+    /* What is not kept adds nothing to the sums of the quantizer. */
+    if (layer->mask) srq_mask_floats(layer->mask, begin, end, gradient);
     if (!q->method) return;
+    const size_t features = !layer->mask ? w->count : layer->kept ? layer->kept : 1;
     const size_t row = q->channels > 1 ? row_of(layer) : w->count;
     double *sums = slots + SRQ_LEVELS_MAX;
     for (size_t at = begin; at < end; sums += 2) {
         const size_t c = at / row, last = (c + 1) * row < end ? (c + 1) * row : end;
         srq_grid_gradient part = {0};
-        srq_quantizer_backward_part(q, pass->vector, c, last - at, w->count, x + at, gradient + (at - begin),
+        srq_quantizer_backward_part(q, pass->vector, c, last - at, features, x + at, gradient + (at - begin),
                                     gradient + (at - begin), &part, slots);
         sums[0] = part.alpha;
         sums[1] = part.sigma;
         at = last;
     }
+    if (layer->mask) srq_mask_floats(layer->mask, begin, end, gradient); /* -0 */
 }
 
 void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots)

@@ -1,4 +1,5 @@
 /* The measures of networks against numbers worked out by hand. */
+#include "core/mask.h"
 #include "experiments/measure.h"
 #include "io/config.h"
 #include "tests/suite.h"
@@ -137,6 +138,38 @@ START_TEST(lenet5_under_gates)
     ck_assert_double_eq(find(&n, "conv1")->bytes, 800 + 128 + 4);
     ck_assert_double_eq(n.measures->bytes, 581408 + 2472 + 28);
     ck_assert_double_eq(n.measures->float32_bytes, 2328104);
+    destroy(&n);
+}
+END_TEST
+
+/* Half of conv2's weights are left, and 12 of fc2's: too few to lose by the mask's own bits. Bytes of conv2: 51,200 / 8
+ * for the mask and 25,600 x 2 / 8; of fc2: 5,120 / 8 + 12 x 2 / 8. */
+START_TEST(lenet5_under_masks)
+{
+    net n;
+    build_lenet5(&n, "srq", 2);
+    uint8_t mask[51200 / 8];
+    memset(mask, 0x33, sizeof mask);
+    ck_assert_int_eq(srq_graph_set_mask(n.graph, find(&n, "conv2")->layer->index, mask), SRQ_OK);
+    memset(mask, 0, sizeof mask);
+    mask[5] = 0xFF;
+    mask[639] = 0xF0;
+    ck_assert_int_eq(srq_graph_set_mask(n.graph, find(&n, "fc2")->layer->index, mask), SRQ_OK);
+    ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
+    srq_measures_update(n.measures);
+    const srq_layer_measures *conv2 = find(&n, "conv2"), *fc2 = find(&n, "fc2");
+    ck_assert(n.measures->masked);
+    ck_assert_uint_eq(conv2->kept, 25600);
+    ck_assert_uint_eq(conv2->macs, 3276800 / 2);
+    ck_assert_double_eq(conv2->bops, 13107200.0 / 2);
+    ck_assert_double_eq(conv2->w8a8_bops, 209715200);
+    ck_assert_double_ge(conv2->zeros, 0.5);
+    ck_assert_uint_eq(fc2->kept, 12);
+    ck_assert_double_eq(fc2->bops, 12 * 4);
+    /* At 2 bits a mask that keeps half costs as much as it saves: 1 + 2 / 2 = 2 bits a weight. */
+    ck_assert_double_eq(n.measures->bytes, 147852 - (5120 * 2 / 8 - (5120 / 8 + 3)));
+    ck_assert_uint_eq(n.measures->kept, 581408 - 25600 - (5120 - 12));
+    ck_assert_double_eq(n.measures->mean_bits, 2);
     destroy(&n);
 }
 END_TEST
@@ -319,6 +352,7 @@ int main(void)
     tcase_add_test(tests, lenet5_at_2_bits);
     tcase_add_test(tests, lenet5_at_8_bits);
     tcase_add_test(tests, lenet5_under_gates);
+    tcase_add_test(tests, lenet5_under_masks);
     tcase_add_test(tests, lenet5_in_float32);
     tcase_add_test(tests, codes_and_error);
     tcase_add_loop_test(tests, published_networks, 0, sizeof networks / sizeof *networks);

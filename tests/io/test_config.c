@@ -4,6 +4,7 @@
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 
 static const char good[] =
@@ -114,6 +115,35 @@ START_TEST(quantizers_of_layers)
     ck_assert_int_eq(q->bits.count, 1);
     ck_assert(q->dropbits == SRQ_DROPBITS_OFF && !q->per_channel);
     srq_config_destroy(&c);
+}
+END_TEST
+
+/* Lengths of training: plain integers are epochs in train.epochs and steps elsewhere. */
+START_TEST(lengths_of_training)
+{
+    static const struct {
+        const char *set, *printed;
+        long epochs, max_steps; /* with 100 steps in an epoch */
+    } cases[] = {{"train.epochs=160", "  epochs = 160;", 16000, 0},
+                 {"train.epochs=160ep", "  epochs = 160;", 16000, 0},
+                 {"train.epochs=\"500it\"", "  epochs = \"500it\";", 500, 0},
+                 {"train.epochs=0", "  epochs = 0;", 0, 0},
+                 {"train.epochs=1000000000000ep", "  epochs = \"1000000000000ep\";", 100000000000000, 0},
+                 {"train.max_steps=7", "  max_steps = \"7it\";", 300, 7},
+                 {"train.max_steps=7it", "  max_steps = \"7it\";", 300, 7},
+                 {"train.max_steps=2ep", "  max_steps = \"2ep\";", 300, 200}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        srq_config *c = NULL, *again = NULL;
+        ck_assert_msg(srq_config_load(scratch("c.cfg"), 1, &cases[i].set, &c) == SRQ_OK, "%s", srq_message());
+        ck_assert_ptr_nonnull(strstr(srq_config_text(c), cases[i].printed));
+        ck_assert_msg(srq_config_parse(srq_config_text(c), "text", &again) == SRQ_OK, "%s", srq_message());
+        ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
+        ck_assert_int_eq(srq_span_steps(srq_config_settings(again)->train.epochs, 100), cases[i].epochs);
+        ck_assert_int_eq(srq_span_steps(srq_config_settings(again)->train.max_steps, 100), cases[i].max_steps);
+        srq_config_destroy(&c);
+        srq_config_destroy(&again);
+    }
+    ck_assert_int_eq(srq_span_steps((srq_span){.count = 1000000000000, .epochs = true}, 100000000), LONG_MAX);
 }
 END_TEST
 
@@ -500,8 +530,9 @@ START_TEST(overrides)
     static const char *const bad[][2] = {
         {"train.epochs", "--set train.epochs: it must be path=value"},
         {"train.epoch=3", "--set train.epoch=3: no setting is called train.epoch; did you mean train.epochs?"},
-        {"train.epochs=x", "--set train.epochs=x: train.epochs must be an integer, but is the text \"x\""},
-        {"train.epochs=", "--set train.epochs=: train.epochs must be an integer"},
+        {"train.epochs=x",
+         "--set train.epochs=x: train.epochs must be a number of epochs or steps such as 10, \"10ep\" or \"500it\""},
+        {"train.epochs=", "--set train.epochs=: train.epochs must be a number of epochs"},
         {"train.batch=-1", "--set train.batch=-1: train.batch is -1"},
         {"train.batch=true", "--set train.batch=true: train.batch must be an integer, but is a boolean"},
         {"optimizer.learning_rate=nan", "--set optimizer.learning_rate=nan: optimizer.learning_rate must be a number"},
@@ -536,7 +567,7 @@ START_TEST(overrides)
     ck_assert_msg(srq_config_load(scratch("c.cfg"), 9, sets, &c) == SRQ_OK, "%s", srq_message());
     const srq_settings *s = srq_config_settings(c);
     ck_assert_int_eq(s->train.batch, 32);
-    ck_assert_int_eq(s->train.epochs, 8);
+    ck_assert_int_eq(srq_span_steps(s->train.epochs, 100), 800);
     ck_assert_str_eq(s->quantizer.method, "lsq");
     ck_assert_str_eq(s->model.layers[0].quantizer.method, "lsq");
     ck_assert_str_eq(s->optimizer.method, "sgd");
@@ -658,6 +689,7 @@ int main(void)
     tcase_add_test(tests, values_and_defaults);
     tcase_add_test(tests, bit_lengths_over_training);
     tcase_add_test(tests, quantizers_of_layers);
+    tcase_add_test(tests, lengths_of_training);
     tcase_add_test(tests, resolved_text_reads_back);
     tcase_add_test(tests, differences_are_named);
     tcase_add_test(tests, mistakes_in_configurations);

@@ -1,0 +1,45 @@
+/* What the stages of a ticket have come to, over seeds. */
+#ifndef SRQ_EXPERIMENTS_TICKET_COMPARE_H
+#define SRQ_EXPERIMENTS_TICKET_COMPARE_H
+
+#include "experiments/ticket/paired.h"
+#include "experiments/ticket/plan.h"
+
+#include <stdio.h>
+
+/* One finished run. */
+typedef struct srq_outcome {
+    bool there;
+    double error, loss;   /* of the test images: 0..1, nats */
+    double mean_bits;     /* of a weight that is kept */
+    double bytes, bops;   /* experiments/measure.h */
+    double relative_bops; /* of the same network at 8/8, without masks */
+    double kept;          /* share of weights */
+    char data_sha256[65];
+} srq_outcome;
+
+typedef struct srq_comparison {
+    int stage_count, seed_count;
+    const srq_stage *stages;
+    const long long *seeds;
+    srq_outcome *outcomes; /* [stage_count][seed_count] */
+} srq_comparison;
+
+/* Nothing is there yet. The stages and seeds must live as long. The caller destroys it. */
+srq_status srq_comparison_create(int stage_count, const srq_stage *stages, int seed_count, const long long *seeds,
+                                 srq_comparison *comparison);
+void srq_comparison_destroy(srq_comparison *comparison);
+
+/* Adds a finished run. SRQ_ERROR_DATA if it was trained on other data than one that is there, named by `dir`. */
+srq_status srq_comparison_add(srq_comparison *comparison, int stage, int seed, const char *dir, const srq_found *found);
+
+/* The difference in test error between two stages over the seeds that both are there for. */
+srq_paired srq_comparison_difference(const srq_comparison *comparison, int a, int b);
+/* In one sentence, what the comparison says; "" if it says nothing yet. Returns `out`. */
+char *srq_comparison_say(const srq_comparison *comparison, char *out, size_t size);
+
+void srq_comparison_print(const srq_comparison *comparison, FILE *out);
+/* The same for programs, as one JSON object. */
+void srq_comparison_print_json(const srq_comparison *comparison, FILE *out);
+
+#endif

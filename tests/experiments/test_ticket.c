@@ -1,0 +1,225 @@
+/* Tickets without training: intervals against tables of Student's t, stages, and their configurations. */
+#include "experiments/ticket/paired.h"
+#include "experiments/ticket/plan.h"
+#include "tests/suite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Abramowitz and Stegun, table 26.10, with more digits from R's qt(). */
+static const struct {
+    double share;
+    int freedom;
+    double x;
+} quantiles[] = {{0.975, 1, 12.7062047364},   {0.975, 2, 4.30265272991}, {0.975, 3, 3.18244630528},
+                 {0.975, 4, 2.7764451052},    {0.975, 9, 2.26215716279}, {0.975, 30, 2.0422724563},
+                 {0.975, 999, 1.96234146113}, {0.95, 5, 2.01504837333},  {0.995, 4, 4.60409487142},
+                 {0.9, 7, 1.41492392765}};
+
+START_TEST(quantiles_of_student)
+{
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
+        const double x = srq_student_quantile(quantiles[i].share, quantiles[i].freedom);
+        ck_assert_msg(fabs(x - quantiles[i].x) < 1e-8, "%g with %d: %.12g, not %.12g", quantiles[i].share,
+                      quantiles[i].freedom, x, quantiles[i].x);
+        ck_assert_double_eq_tol(srq_student_below(-x, quantiles[i].freedom), 1 - quantiles[i].share, 1e-12);
+    }
+    ck_assert_double_eq_tol(srq_student_below(0, 3), 0.5, 1e-14);
+    ck_assert_double_eq_tol(srq_student_below(1, 1), 0.75, 1e-14); /* Cauchy: 1/2 + atan(x) / pi */
+}
+END_TEST
+
+START_TEST(paired_differences)
+{
+    /* Differences 1, 2, 3, 6: mean 3, deviation sqrt(14 / 3), half an interval 3.18244630528 * sqrt(14 / 3 / 4). */
+    const double a[] = {11, 22, 33, 46}, b[] = {10, 20, 30, 40};
+    const srq_paired p = srq_paired_of(4, a, b);
+    const double reach = 3.18244630528 * sqrt(14.0 / 3 / 4);
+    ck_assert_int_eq(p.count, 4);
+    ck_assert_double_eq_tol(p.mean, 3, 1e-12);
+    ck_assert_double_eq_tol(p.low, 3 - reach, 1e-8);
+    ck_assert_double_eq_tol(p.high, 3 + reach, 1e-8);
+    const srq_paired one = srq_paired_of(1, a, b), none = srq_paired_of(0, a, b);
+    ck_assert(one.mean == 1 && isnan(one.low) && isnan(one.high) && isnan(none.mean));
+    const srq_paired equal = srq_paired_of(3, a, a);
+    ck_assert(equal.mean == 0 && equal.low == 0 && equal.high == 0);
+}
+END_TEST
+
+START_TEST(shuffles)
+{
+    enum { LAYERS = 5 };
+    const srq_layer_bits bits[LAYERS] = {{"a", 2}, {"b", 3}, {"c", 3}, {"d", 8}, {"e", 2}};
+    bool differ = false;
+    srq_layer_bits first[LAYERS];
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        srq_layer_bits now[LAYERS], again[LAYERS];
+        int count[9] = {0}, same = 0;
+        ck_assert(srq_learned_shuffle(seed, LAYERS, bits, now));
+        ck_assert(srq_learned_shuffle(seed, LAYERS, bits, again));
+        for (int i = 0; i < LAYERS; i++) {
+            ck_assert_str_eq(now[i].name, bits[i].name);
+            ck_assert_int_eq(now[i].bits, again[i].bits);
+            count[now[i].bits]++;
+            same += now[i].bits == bits[i].bits;
+        }
+        ck_assert(count[2] == 2 && count[3] == 2 && count[8] == 1 && same < LAYERS);
+        for (int i = 0; seed > 1 && i < LAYERS; i++) differ = differ || now[i].bits != first[i].bits;
+        if (seed == 1) memcpy(first, now, sizeof first);
+    }
+    ck_assert(differ);
+    const srq_layer_bits equal[2] = {{"a", 4}, {"b", 4}}, two[2] = {{"a", 4}, {"b", 5}};
+    srq_layer_bits out[2];
+    ck_assert(!srq_learned_shuffle(1, 2, equal, out) && !srq_learned_shuffle(1, 1, two, out) &&
+              !srq_learned_shuffle(1, 0, two, out));
+    ck_assert(srq_learned_shuffle(9, 2, two, out) && out[0].bits == 5 && out[1].bits == 4);
+}
+END_TEST
+
+static srq_config *load(int count, const char *const *sets)
+{
+    srq_config *config = NULL;
+    ck_assert_msg(srq_config_load(SRQ_SOURCE_DIR "/experiments/lenet5-mnist/base.cfg", count, sets, &config) == SRQ_OK,
+                  "%s", srq_message());
+    return config;
+}
+
+START_TEST(stages)
+{
+    static const char *const learn[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
+    static const char *const expected[] = {"learn",    "rewind",   "scratch",   "uniform-below", "uniform-above",
+                                           "shuffled", "prune-01", "reinit-01", "prune-02",      "reinit-02"};
+    srq_stage *list = NULL;
+    int count;
+    srq_config *config = load(3, learn);
+    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
+    ck_assert_int_eq(count, 10);
+    for (int i = 0; i < count; i++) ck_assert_str_eq(list[i].name, expected[i]);
+    ck_assert(srq_stage_is_called(&list[3], "uniform") && srq_stage_is_called(&list[4], "uniform"));
+    ck_assert(srq_stage_is_called(&list[8], "prune") && srq_stage_is_called(&list[8], "prune-02"));
+    ck_assert(!srq_stage_is_called(&list[8], "prune-01") && !srq_stage_is_called(&list[0], "uniform"));
+    srq_config_destroy(&config);
+    free(list);
+    config = load(1, &learn[2]);
+    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
+    ck_assert_int_eq(count, 5);
+    ck_assert_str_eq(list[1].name, "prune-01");
+    free(list);
+    srq_config_destroy(&config);
+    config = load(0, NULL);
+    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_ERROR_USAGE);
+    srq_config_destroy(&config);
+}
+END_TEST
+
+static const srq_quantizer_spec *weights_of(const srq_config *config, const char *layer)
+{
+    const srq_model_spec *model = &srq_config_settings(config)->model;
+    for (int i = 0; i < model->layer_count; i++)
+        if (strcmp(model->layers[i].name, layer) == 0) return &model->layers[i].quantizer;
+    return NULL;
+}
+
+static srq_config *stage_config(const srq_config *base, srq_stage_kind kind, int level, const srq_learned *learned)
+{
+    const srq_stage stage = {.kind = kind, .level = level};
+    char note[256];
+    srq_config *config = NULL;
+    ck_assert_msg(srq_stage_config(base, &stage, 7, "/d", learned, &config, note, sizeof note) == SRQ_OK, "%s",
+                  srq_message());
+    return config;
+}
+
+START_TEST(configurations_of_stages)
+{
+    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
+    srq_layer_bits bits[] = {{"conv1", 5}, {"conv2", 2}};
+    const srq_learned learned = {.count = 2, .bits = bits, .mean = 2.25};
+    srq_config *base = load(3, sets), *c = stage_config(base, SRQ_STAGE_LEARN, 0, NULL);
+    ck_assert_int_eq(srq_config_settings(c)->train.seed, 7);
+    ck_assert(weights_of(c, "conv1")->dropbits == SRQ_DROPBITS_LEARN);
+    srq_config_destroy(&c);
+
+    c = stage_config(base, SRQ_STAGE_REWIND, 0, &learned);
+    const srq_settings *s = srq_config_settings(c);
+    ck_assert_str_eq(s->train.init, "/d/learn/rewind.h5");
+    ck_assert_int_eq(s->train.init_draw, 0);
+    ck_assert_str_eq(s->dropbits.mode, "off");
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 5 && weights_of(c, "conv2")->bits.bits[0] == 2);
+    ck_assert(weights_of(c, "fc1")->bits.bits[0] == 6 && weights_of(c, "conv1")->dropbits == SRQ_DROPBITS_OFF);
+    srq_config_destroy(&c);
+
+    c = stage_config(base, SRQ_STAGE_SCRATCH, 0, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
+    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 1);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 5);
+    srq_config_destroy(&c);
+
+    c = stage_config(base, SRQ_STAGE_BELOW, 0, &learned);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 2);
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_ABOVE, 0, &learned);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 3 && weights_of(c, "conv2")->bits.bits[0] == 3);
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_SHUFFLE, 0, &learned);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 5);
+    srq_config_destroy(&c);
+
+    c = stage_config(base, SRQ_STAGE_PRUNE, 2, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-02.h5");
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "/d/learn/rewind.h5");
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_REINIT, 2, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-02.h5");
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
+    srq_config_destroy(&c);
+
+    /* A mean that is a bit-length itself has no other below; equal bit-lengths cannot be shuffled. */
+    srq_layer_bits equal[] = {{"conv1", 3}, {"conv2", 3}};
+    const srq_learned whole = {.count = 2, .bits = equal, .mean = 3};
+    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_BELOW, 0, &whole));
+    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_SHUFFLE, 0, &whole));
+    srq_config_destroy(&base);
+}
+END_TEST
+
+/* Entries of quantizer.layers keep what is not a bit-length. */
+START_TEST(derived_configurations)
+{
+    static const char text[] =
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; };"
+        "layers = ( { name = \"a\"; type = \"dense\"; out = 3; }, { name = \"b\"; type = \"dense\"; out = 2; } ); };"
+        "data = { file = \"/d.h5\"; }; dropbits = { mode = \"learn\"; };"
+        "quantizer = { weight_bits = 8; layers = ( { name = \"a\"; granularity = \"channel\"; bits = 7; dropbits = "
+        "\"on\"; } ); };";
+    static const char *const off[] = {"dropbits.mode=off"}, *const wrong[] = {"train.epoch=3"};
+    const srq_layer_bits bits[] = {{"a", 3}, {"b", 5}}, unknown[] = {{"c", 3}};
+    srq_config *base = NULL, *c = NULL;
+    ck_assert_msg(srq_config_parse(text, "text", &base) == SRQ_OK, "%s", srq_message());
+    ck_assert_msg(srq_config_derive(base, 1, off, 2, bits, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert(weights_of(c, "a")->bits.bits[0] == 3 && weights_of(c, "a")->per_channel);
+    ck_assert(weights_of(c, "b")->bits.bits[0] == 5 && !weights_of(c, "b")->per_channel);
+    srq_config_destroy(&c);
+    ck_assert_msg(srq_config_derive(base, 0, NULL, 1, bits, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert(weights_of(c, "a")->dropbits == SRQ_DROPBITS_LEARN && weights_of(c, "b")->bits.bits[0] == 8);
+    srq_config_destroy(&c);
+    ck_assert_int_eq(srq_config_derive(base, 1, off, 1, unknown, &c), SRQ_ERROR_USAGE);
+    ck_assert_int_eq(srq_config_derive(base, 1, wrong, 2, bits, &c), SRQ_ERROR_USAGE);
+    srq_config_destroy(&base);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ticket");
+    TCase *tests = tcase_create("ticket");
+    tcase_add_test(tests, quantiles_of_student);
+    tcase_add_test(tests, paired_differences);
+    tcase_add_test(tests, shuffles);
+    tcase_add_test(tests, stages);
+    tcase_add_test(tests, configurations_of_stages);
+    tcase_add_test(tests, derived_configurations);
+    suite_add_tcase(suite, tests);
+    return srq_suite_run(suite);
+}
