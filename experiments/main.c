@@ -16,6 +16,7 @@ typedef struct command {
 
 static const command commands[] = {
     {.name = "train", .parallel = srq_command_train},
+    {.name = "sweep", .parallel = srq_command_sweep},
     {.name = "eval", .parallel = srq_command_eval},
     {.name = "inspect", .serial = srq_command_inspect},
     {.name = "diff", .serial = srq_command_diff},
