@@ -93,25 +93,25 @@ END
 
 # Killed and stopped in the middle, gone on with other numbers of ranks, and two at once: each run as without all that.
 sed -i 's/epochs = 2/epochs = 6/; s/checkpoint_every = "5it"/checkpoint_every = "2it"/' lenet-run.cfg
-expect 0 "8 done" on_ranks 2 sweep good.cfg --out whole
-mpirun --quiet --oversubscribe -n 2 "$SRQ" sweep good.cfg --out killed > log 2>&1 &
+expect 0 "4 done" on_ranks 2 sweep good.cfg --seeds 1 --out whole
+mpirun --quiet --oversubscribe -n 2 "$SRQ" sweep good.cfg --seeds 1 --out killed > log 2>&1 &
 pid=$!
 for _ in $(seq 1000); do sleep 0.02; [ -e killed/srq-w2a2-seed1-*/last.h5 ] && break; done
 # shellcheck disable=SC2046
 kill -KILL $pid $(pgrep -P $pid)
 wait $pid 2> /dev/null
-[ ! -e killed/lsq-seed2-* ] || fail "the sweep was not killed in its middle"
-"$SRQ" sweep good.cfg --out killed > log 2>&1 &
+[ ! -e killed/lsq-seed1-* ] || fail "the sweep was not killed in its middle"
+"$SRQ" sweep good.cfg --seeds 1 --out killed > log 2>&1 &
 pid=$!
-for _ in $(seq 1000); do sleep 0.02; [ -e killed/lsq-seed1-*/last.h5 ] && break; done
+for _ in $(seq 1000); do sleep 0.02; [ -e killed/wild-seed1-*/last.h5 ] && break; done
 kill -TERM $pid
 wait $pid
 status=$?
 [ $status = 75 ] && grep -q "stopped, saved; the same command goes on" log || fail "status $status after SIGTERM, not 75: $(tail -3 log)"
-on_ranks 3 sweep good.cfg --out killed > log-1 2>&1 &
+on_ranks 3 sweep good.cfg --seeds 1 --out killed > log-1 2>&1 &
 pid=$!
-"$SRQ" sweep good.cfg --out killed > log-2 2>&1 || fail "second of two: $(tail -3 log-2)"
+"$SRQ" sweep good.cfg --seeds 1 --out killed > log-2 2>&1 || fail "second of two: $(tail -3 log-2)"
 wait $pid || fail "first of two: $(tail -3 log-1)"
-expect 0 "8 finished before" "$SRQ" sweep good.cfg --out killed
+expect 0 "4 finished before" "$SRQ" sweep good.cfg --seeds 1 --out killed
 for run in whole/*; do expect 0 "equal: " "$SRQ" diff "$run" "killed/${run#whole/}"; done
 finish
