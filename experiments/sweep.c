@@ -410,9 +410,10 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     if (status == SRQ_OK) status = srq_train(comm, config, &how, dir, SRQ_RESUME_AUTO, NULL);
     srq_config_destroy(&config);
     if (status == SRQ_STOPPED || !it) return status == SRQ_STOPPED ? status : SRQ_OK;
+    /* Two sweeps may have begun it at the same moment: one of them has it. */
     if (status != SRQ_OK) {
-        note(it, FAILED);
-        printf("failed: %s\n", srq_message());
+        note(it, srq_run_is_busy(dir) ? LEFT : FAILED);
+        printf("%s: %s\n", it->outcome == LEFT ? "left" : "failed", it->message ? it->message : "");
     } else {
         it->outcome = DONE;
     }

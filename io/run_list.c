@@ -1,12 +1,13 @@
 #include "io/run_list.h"
 
+#include "io/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -133,10 +134,11 @@ srq_status srq_run_list_steps(const char *run, long **steps, int *count)
 bool srq_run_is_busy(const char *run)
 {
     char path[PATH_SIZE];
+    srq_lock lock = SRQ_LOCK_NONE;
     snprintf(path, sizeof path, "%s/log.jsonl", run);
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = open(path, O_RDWR | O_CLOEXEC);
     if (file < 0) return false;
-    const bool busy = flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (srq_file_lock(file, path, &lock) != SRQ_OK) lock = SRQ_LOCK_NONE;
     close(file);
-    return busy;
+    return lock == SRQ_LOCK_HELD;
 }

@@ -113,5 +113,11 @@ pid=$!
 "$SRQ" sweep good.cfg --seeds 1 --out killed > log-2 2>&1 || fail "second of two: $(tail -3 log-2)"
 wait $pid || fail "first of two: $(tail -3 log-1)"
 expect 0 "4 finished before" "$SRQ" sweep good.cfg --seeds 1 --out killed
+on_ranks 2 sweep good.cfg --seeds 1 --out both > log-1 2>&1 &
+pid=$!
+"$SRQ" sweep good.cfg --seeds 1 --out both > log-2 2>&1 || fail "second of two from the start: $(tail -3 log-2)"
+wait $pid || fail "first of two from the start: $(tail -3 log-1)"
+expect 0 " 0 failed, 0 left" "$SRQ" sweep good.cfg --seeds 1 --out both
+for run in whole/*; do expect 0 "equal: " "$SRQ" diff "$run" "both/${run#whole/}"; done
 for run in whole/*; do expect 0 "equal: " "$SRQ" diff "$run" "killed/${run#whole/}"; done
 finish
