@@ -91,6 +91,8 @@ with h5py.File("other/slice.h5", "r+") as f: f.attrs.modify("source_sha256", "0"
 END
 [ "${skip_other:-}" = yes ] || expect 0 "was trained on another data set" "$SRQ" sweep other.cfg --out lists --dry-run
 
+[ "${SANITIZED:-OFF}" = ON ] && finish # resume.sh kills runs under sanitizers, too
+
 # Killed and stopped in the middle, gone on with other numbers of ranks, and two at once: each run as without all that.
 sed -i 's/epochs = 2/epochs = 6/; s/checkpoint_every = "5it"/checkpoint_every = "2it"/' lenet-run.cfg
 expect 0 "4 done" on_ranks 2 sweep good.cfg --seeds 1 --out whole
