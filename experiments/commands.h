@@ -6,6 +6,7 @@
 #include "core/status.h"
 #include "dist/comm.h"
 #include "io/config.h"
+#include "io/run.h"
 
 #include <stddef.h>
 
@@ -13,6 +14,7 @@
 srq_status srq_command_train(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_ticket(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_eval(srq_comm *comm, int argc, char **argv);
+srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_bench(srq_comm *comm, int argc, char **argv);
 
 /* Commands that all ranks can share, and one process can do without MPI. */
@@ -25,6 +27,12 @@ srq_status srq_command_report(int argc, char **argv);
 srq_status srq_command_check(int argc, char **argv);
 srq_status srq_command_help(int argc, char **argv);
 srq_status srq_command_version(int argc, char **argv);
+
+/* Collective, train.c: trains a configuration in the run directory `dir`, saying what it does; `file` with
+ * SRQ_RESUME_FILE only. */
+struct srq_trainer_options;
+srq_status srq_train(srq_comm *comm, const srq_config *config, const struct srq_trainer_options *how, const char *dir,
+                     srq_resume resume, const char *file);
 
 /* srq bench step; argv[0] is "step". */
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv);

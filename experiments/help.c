@@ -59,6 +59,29 @@ static const topic topics[] = {
      "The same command goes on after a stop (status 75) or a kill, and skips what is finished. It ends with the test\n"
      "errors, their paired differences with 95 % confidence intervals, and DIR/ticket.json. docs/tickets.md says "
      "more."},
+    {"sweep", "train the rows of a table, with every seed",
+     "usage: [mpirun -n P] srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I] [--list | --dry-run]\n"
+     "\n"
+     "Trains what is missing of a table of experiments (experiments/tables/, docs/tables.md), run after run on the P "
+     "ranks\n"
+     "that it was started with. Finished runs stay as they are and those that were stopped or killed go on, so the "
+     "same\n"
+     "command completes a table. A run is DIR/ROW-seedS-HASH, where HASH is of the settings that decide its result: "
+     "after\n"
+     "a change of settings it has another folder. Several sweeps of one table may run at once: each leaves what "
+     "another\n"
+     "is working on. A run that fails does not stop the others; it is named at the end (status 4).\n"
+     "\n"
+     "  --out DIR     the folder of the runs; runs/TABLE by default\n"
+     "  --only ROW    only this row; may be given several times\n"
+     "  --seeds 1,2   these seeds instead of the table's\n"
+     "  --index I     only run number I (from 0) of those that the other options leave, finished or not: for a job "
+     "array\n"
+     "  --list        trains nothing and prints a line for each run, CONFIG NAME OPTIONS as srq train takes them\n"
+     "  --dry-run     trains nothing and shows where each run stands\n"
+     "\n"
+     "SIGTERM, SIGINT or SIGUSR1 ends the sweep after the step it is in, with a checkpoint (status 75).\n"
+     "`srq report --table TABLE` puts the results beside the published ones."},
     {"eval", "test error and loss of a checkpoint",
      "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE]\n"
      "\n"
@@ -116,6 +139,7 @@ static const topic topics[] = {
      "digest, of the length of the plan, and of an evaluation, and what others have added at its root."},
     {"report", "tables and plots of runs, or one run live",
      "usage: srq report DIR... [--out FOLDER]\n"
+     "       srq report --table TABLE [DIR...] [--out FOLDER]\n"
      "       srq report --follow DIR\n"
      "\n"
      "Each DIR is a run directory, or a folder below which there are some. FOLDER, DIR/report by default, gets\n"
@@ -128,6 +152,9 @@ static const topic topics[] = {
      "against bit operations and size, learning curves, bit-lengths that change, and weights over the grid, from the\n"
      "checkpoints that are kept. They need gnuplot; without it the rest is made. Runs may be under way.\n"
      "\n"
+     "  --table TABLE   the rows of a table of experiments in its order, published figures beside them, and what is "
+     "missing;\n"
+     "             DIR is runs/TABLE by default\n"
      "  --follow   shows the run in DIR, on a terminal or as plain lines on a pipe, until it ends or Ctrl-C\n"
      "\n"
      "docs/report.md says how to read it."},

@@ -18,6 +18,7 @@ typedef struct command {
 static const command commands[] = {
     {.name = "train", .parallel = srq_command_train},
     {.name = "ticket", .parallel = srq_command_ticket},
+    {.name = "sweep", .parallel = srq_command_sweep},
     {.name = "eval", .parallel = srq_command_eval},
     {.name = "inspect", .serial = srq_command_inspect},
     {.name = "diff", .serial = srq_command_diff},

@@ -14,7 +14,7 @@
 enum { PATH_SIZE = 4400 };
 
 typedef struct report_options {
-    const char *out;
+    const char *out, *table;
     bool follow;
     int count;
     char **folders;
@@ -23,7 +23,10 @@ typedef struct report_options {
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "report: %s%s; usage: srq report DIR... [--out FOLDER], or srq report --follow DIR", what, word);
+                    "report: %s%s; usage: srq report DIR... [--out FOLDER], srq report --table TABLE [DIR...] [--out "
+                    "FOLDER], or srq "
+                    "report --follow DIR",
+                    what, word);
 }
 
 static srq_status parse(int argc, char **argv, report_options *options)
@@ -37,14 +40,19 @@ static srq_status parse(int argc, char **argv, report_options *options)
             options->out = argv[++i];
         else if (strcmp(argv[i], "--out") == 0)
             return usage("a folder is missing after --out", "");
+        else if (strcmp(argv[i], "--table") == 0 && i + 1 < argc)
+            options->table = argv[++i];
+        else if (strcmp(argv[i], "--table") == 0)
+            return usage("a file is missing after --table", "");
         else if (argv[i][0] == '-')
             return usage("no option is called ", argv[i]);
         else
             options->folders[options->count++] = argv[i];
     }
-    if (!options->count) return usage("no run directory is named", "");
+    if (!options->count && !options->table) return usage("no run directory is named", "");
     if (options->follow && options->count > 1)
         return usage("--follow takes one run directory, not also ", options->folders[1]);
+    if (options->follow && options->table) return usage("--follow shows one run, and takes no --table", "");
     if (options->follow && options->out) return usage("--follow writes no files, and takes no --out", "");
     return SRQ_OK;
 }
@@ -191,7 +199,7 @@ static srq_status show(const srq_report *report, const srq_pictures *pictures)
     return SRQ_OK;
 }
 
-static srq_status make(const report_options *options)
+static srq_status make(const report_options *options, const srq_sweep *sweep)
 {
     srq_report report;
     srq_pictures pictures;
@@ -202,7 +210,8 @@ static srq_status make(const report_options *options)
         path_of(options->folders[0], "report", folder);
     SRQ_TRY(srq_report_create(options->count, options->folders, (double)time(NULL), &report));
     srq_pictures_start(folder, &pictures);
-    srq_status status = check_folder(folder);
+    srq_status status = sweep ? srq_report_arrange(&report, sweep) : SRQ_OK;
+    if (status == SRQ_OK) status = check_folder(folder);
     if (status == SRQ_OK) status = srq_folder_create(folder);
     if (status == SRQ_OK) remove_old_pictures(folder);
     if (status == SRQ_OK) status = write_report(&report, &pictures);
@@ -212,11 +221,27 @@ static srq_status make(const report_options *options)
     return status;
 }
 
+/* Of the runs that `srq sweep` makes, if no others are named. */
+static srq_status make_table(report_options *options)
+{
+    srq_sweep *sweep = NULL;
+    char folder[SRQ_ROW_SIZE + 8];
+    SRQ_TRY(srq_sweep_load(options->table, &sweep));
+    snprintf(folder, sizeof folder, "runs/%s", sweep->name);
+    if (!options->count) options->folders[options->count++] = folder;
+    const srq_status status = make(options, sweep);
+    srq_sweep_destroy(&sweep);
+    return status;
+}
+
 srq_status srq_command_report(int argc, char **argv)
 {
     report_options options = {0};
     srq_status status = parse(argc, argv, &options);
-    if (status == SRQ_OK) status = options.follow ? srq_report_follow(options.folders[0]) : make(&options);
+    if (status == SRQ_OK)
+        status = options.follow  ? srq_report_follow(options.folders[0])
+                 : options.table ? make_table(&options)
+                                 : make(&options, NULL);
     free(options.folders);
     return status;
 }

@@ -155,18 +155,19 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
                           dir);
 }
 
-static srq_status train(srq_comm *comm, const srq_config *config, const train_options *options)
+srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer_options *how, const char *dir,
+                     srq_resume resume, const char *file)
 {
     char versions[512];
     srq_trainer trainer;
     srq_versions(versions, sizeof versions);
-    srq_status status = srq_trainer_create(comm, config, versions, &options->trainer, &trainer);
-    if (status == SRQ_OK) status = srq_trainer_open(&trainer, options->out, options->resume, options->resume_file);
+    srq_status status = srq_trainer_create(comm, config, versions, how, &trainer);
+    if (status == SRQ_OK) status = srq_trainer_open(&trainer, dir, resume, file);
     if (status == SRQ_OK) {
         const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
-        say_start(&trainer, options->out);
-        if (!was_done) status = srq_trainer_run(&trainer);
-        if (status == SRQ_OK || status == SRQ_STOPPED) say_end(&trainer, options->out, status, was_done);
+        say_start(&trainer, dir);
+        status = srq_trainer_run(&trainer); /* of a run that is done, too: its log ends with a line that says so */
+        if (status == SRQ_OK || status == SRQ_STOPPED) say_end(&trainer, dir, status, was_done);
     }
     srq_trainer_destroy(&trainer);
     return status;
@@ -177,7 +178,8 @@ srq_status srq_command_train(srq_comm *comm, int argc, char **argv)
     train_options options = {0};
     srq_config *config = NULL;
     srq_status status = read_config(comm, argc, argv, &options, &config);
-    if (status == SRQ_OK) status = train(comm, config, &options);
+    if (status == SRQ_OK)
+        status = srq_train(comm, config, &options.trainer, options.out, options.resume, options.resume_file);
     srq_config_destroy(&config);
     free(options.sets);
     return status;

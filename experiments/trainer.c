@@ -813,12 +813,19 @@ static srq_status start_trace(srq_trainer *t)
     return srq_trace_start(t->trace, t->graph, from, to, last - first);
 }
 
-static void handle_signals(void)
+void srq_trainer_heed_signals(void)
 {
     struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+}
+
+bool srq_trainer_is_to_stop(const srq_comm *comm)
+{
+    double stop = stop_requested;
+    srq_comm_sum(comm, &stop, 1);
+    return stop > 0;
 }
 
 static srq_status start_saving(srq_trainer *t)
@@ -831,7 +838,7 @@ static srq_status start_saving(srq_trainer *t)
 
 srq_status srq_trainer_run(srq_trainer *t)
 {
-    handle_signals();
+    srq_trainer_heed_signals();
     SRQ_TRY(start_trace(t));
     t->started = t->recent_since = srq_seconds();
     t->started_at = t->point.step;

@@ -72,6 +72,11 @@ void srq_trainer_destroy(srq_trainer *trainer);
  * `file` (SRQ_RESUME_FILE), or from the start. */
 srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
 
+/* From now on SIGTERM, SIGINT and SIGUSR1 ask for an end, which training heeds after the step that it is in. */
+void srq_trainer_heed_signals(void);
+/* Collective: whether one of them has come to any rank. */
+bool srq_trainer_is_to_stop(const srq_comm *comm);
+
 /* Collective: trains to the end. SRQ_STOPPED after a checkpoint if SIGTERM, SIGINT or SIGUSR1 came to any
  * rank, or rank 0's clock says so. */
 srq_status srq_trainer_run(srq_trainer *trainer);

@@ -232,7 +232,7 @@ static srq_status parsed(config_t *tree, int whole, const char *name)
     return srq_fail(SRQ_ERROR_USAGE, "%s:%d: %s%s", path, config_error_line(tree), text, hint);
 }
 
-static srq_status parse_file(config_t *tree, const char *path)
+srq_status srq_tree_read(config_t *tree, const char *path)
 {
     char folder[PATH_SIZE];
     int included = 0;
@@ -320,7 +320,7 @@ static srq_status read_model_file(const char *path, const char *where, int class
     config_t tree;
     if (!*path) return srq_fail(SRQ_ERROR_USAGE, "%s: the path of the model file is empty; name a file", where);
     config_init(&tree);
-    srq_status status = parse_file(&tree, path);
+    srq_status status = srq_tree_read(&tree, path);
     if (status == SRQ_OK)
         status = srq_model_read(config_root_setting(&tree), path, classes, model);
     else
@@ -538,7 +538,7 @@ srq_status srq_config_load(const char *path, int set_count, const char *const *s
     char folder[PATH_SIZE];
     config_init(&tree);
     folder_of(path, folder);
-    srq_status status = parse_file(&tree, path);
+    srq_status status = srq_tree_read(&tree, path);
     if (status == SRQ_OK) status = fill(made, &tree, path, folder, set_count, sets, 0, NULL);
     return finish(status, &tree, made, config);
 }

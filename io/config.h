@@ -8,6 +8,7 @@
 
 #include "core/spec.h"
 #include "core/status.h"
+#include "io/digest.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -159,6 +160,12 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, char *w
  * text; at the end for "quantizer.layers" and "model", whose values may be long. SRQ_ERROR_RUN without memory. */
 typedef void srq_choice_visitor(void *context, const char *path, const char *value);
 srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor *visit, void *context);
+
+/* SHA-256 of the settings that decide a run's results and are not at their defaults, and of the model, in an order of
+ * its own: settings that are added later, or said although they are defaults, change nothing. Without train.seed; the
+ * data set counts by its file's name, without the folder. `init` stands for train.init, NULL for what that says.
+ * Directories of runs are named by it (io/sweep.h): it must never change. */
+srq_status srq_config_digest(const srq_config *config, const char *init, char text[SRQ_DIGEST_SIZE]);
 
 /* Prints the reference of every setting: path, type, range or choices, default, meaning. As Markdown it is the body
  * of docs/configuration.md, else plain text for `srq help configuration`. */

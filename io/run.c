@@ -113,7 +113,13 @@ static srq_status repair_log(int file, const char *path)
 static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
 {
     srq_lock lock;
+    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
     SRQ_TRY(srq_file_lock(run->log, path, &lock));
+    /* srq_run_is_busy holds it for a moment. */
+    for (int i = 0; lock == SRQ_LOCK_HELD && i < 10; i++) {
+        nanosleep(&moment, NULL);
+        SRQ_TRY(srq_file_lock(run->log, path, &lock));
+    }
     if (lock == SRQ_LOCK_HELD)
         return srq_fail(SRQ_ERROR_USAGE,
                         "--out %s: another job is running in it; wait for its end, or choose another folder", run->dir);

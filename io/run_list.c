@@ -1,12 +1,15 @@
 #include "io/run_list.h"
 
+#include "io/file.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { PATH_SIZE = 4352, DEPTH_MAX = 8, FOLDERS_MAX = 100000 };
 
@@ -126,4 +129,16 @@ srq_status srq_run_list_steps(const char *run, long **steps, int *count)
     if (!*steps) return srq_fail_memory((size_t)found * sizeof **steps, "the list of checkpoints");
     qsort(*steps, (size_t)*count, sizeof **steps, by_value);
     return SRQ_OK;
+}
+
+bool srq_run_is_busy(const char *run)
+{
+    char path[PATH_SIZE];
+    srq_lock lock = SRQ_LOCK_NONE;
+    snprintf(path, sizeof path, "%s/log.jsonl", run);
+    const int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0) return false;
+    if (srq_file_lock(file, path, &lock) != SRQ_OK) lock = SRQ_LOCK_NONE;
+    close(file);
+    return lock == SRQ_LOCK_HELD;
 }

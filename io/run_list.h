@@ -4,6 +4,8 @@
 
 #include "core/status.h"
 
+#include <stdbool.h>
+
 typedef struct srq_run_list {
     int count;
     char **paths; /* each begins with the folder that was named */
@@ -14,6 +16,9 @@ typedef struct srq_run_list {
  * added again. SRQ_ERROR_DATA if `folder` cannot be read or is none. */
 srq_status srq_run_list_add(srq_run_list *list, const char *folder);
 void srq_run_list_free(srq_run_list *list);
+
+/* Whether a job is working on the run now. */
+bool srq_run_is_busy(const char *run);
 
 /* The steps of a run's checkpoints, oldest first; none if there is no folder of them. The caller frees *steps. */
 srq_status srq_run_list_steps(const char *run, long **steps, int *count);

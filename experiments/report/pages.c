@@ -36,6 +36,9 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
         append(out, size, "%s%d %s", comma, counts[i], words[i]);
         comma = ", ";
     }
+    if (report->sweep)
+        append(out, size, "; of the table's %d runs %d are missing",
+               report->sweep->row_count * report->sweep->seed_count, srq_report_missing(report));
     return out;
 }
 
@@ -65,6 +68,12 @@ static const char explanation[] =
     "bit-lengths, everything else as float32. BOPs: multiply-accumulates of one image times weight bits times "
     "activation "
     "bits; \"of 8/8\": beside the same network with each quantized tensor at 8 bits.";
+
+/* The heading of the table of configurations. */
+static const char *heading(const srq_report *report)
+{
+    return report->sweep && report->sweep->title[0] ? report->sweep->title : "Configurations";
+}
 
 /* --- HTML */
 
@@ -117,7 +126,9 @@ srq_status srq_report_print_html(const srq_report *report, const srq_pictures *p
         style);
     paragraph("", srq_report_summary(report, text, sizeof text), out);
     paragraph("note", pictures->note, out);
-    fputs("<h2>Configurations</h2>\n<div class=\"scroll\">\n", out);
+    fputs("<h2>", out);
+    srq_print_escaped(heading(report), SRQ_ESCAPE_HTML, out);
+    fputs("</h2>\n<div class=\"scroll\">\n", out);
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_HTML, out));
     fputs("</div>\n", out);
     paragraph("small", srq_report_remarks(report, text, sizeof text), out);
@@ -148,7 +159,8 @@ srq_status srq_report_print_markdown(const srq_report *report, const srq_picture
     fputs(SRQ_REPORT_MARK "\n# Report of srq\n\n", out);
     line(srq_report_summary(report, text, sizeof text), out);
     line(pictures->note, out);
-    fputs("## Configurations\n\n", out);
+    fputs("## ", out);
+    line(heading(report), out);
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_MARKDOWN, out));
     fputc('\n', out);
     line(srq_report_remarks(report, text, sizeof text), out);

@@ -6,6 +6,7 @@
 #include "io/config.h"
 #include "io/log.h"
 #include "io/run_list.h"
+#include "io/sweep.h"
 
 typedef struct srq_report_run {
     const char *path, *name; /* name: the path below the one folder that was named, else the path */
@@ -31,7 +32,8 @@ typedef struct srq_report_group {
     const srq_config *config; /* of its first run */
     int choice_count;
     srq_choice *choices;
-    char name[256];             /* what differs from the others */
+    char name[256];             /* what differs from the others; with a table, the row */
+    int row;                    /* with a table: its row, or -1 */
     int member_count, *members; /* its runs, by seed */
     int finished;               /* runs that are, each seed once */
     bool partial;               /* none is finished: the figures are of the last evaluations so far */
@@ -43,8 +45,9 @@ typedef struct srq_report {
     int run_count, group_count;
     srq_report_run *runs;
     srq_report_group *groups;
-    double now;        /* seconds since 1970 */
-    char common[1024]; /* settings that groups differ in, as most of them have it: "train.epochs = 10, ..." */
+    const srq_sweep *sweep; /* the table that the report is of, or NULL */
+    double now;             /* seconds since 1970 */
+    char common[1024];      /* settings that groups differ in, as most of them have it: "train.epochs = 10, ..." */
 } srq_report;
 
 /* Reads the runs in and below `folders`. SRQ_ERROR_DATA if a folder cannot be read or no run is in any. A run that
@@ -58,6 +61,13 @@ srq_status srq_report_group_runs(srq_report *report);
 void srq_report_name_groups(srq_report *report);
 /* Adds a configuration in a few words, "srq argmax 2/2 + DropBits", to `out`. */
 void srq_report_describe(const srq_settings *settings, char *out, size_t size);
+
+/* report/arrange.c: brings the groups into the order of a table's rows, and calls them so; others stand behind. The
+ * table must live as long as the report. */
+srq_status srq_report_arrange(srq_report *report, const srq_sweep *sweep);
+/* Whether the table's row has no run with this seed; how many such runs there are. */
+bool srq_report_is_missing(const srq_report *report, int row, long long seed);
+int srq_report_missing(const srq_report *report);
 
 /* report/pick.c: the indices of up to `most` groups that are wanted, in order, into picked[group_count]; those of the
  * lowest error where there are more. Returns how many. */

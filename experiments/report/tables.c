@@ -28,18 +28,35 @@ static void add_statistic(srq_table *table, const srq_statistic *s, double scale
                       star ? " *" : "");
 }
 
-static void add_group(srq_table *table, const srq_report *report, const srq_report_group *g)
+/* What a table of experiments has published for a row. */
+static void add_published(srq_table *table, const srq_report *report, int row)
+{
+    if (!report->sweep) return;
+    add_value(table, row < 0 ? NAN : report->sweep->rows[row].published, 1, 2);
+    srq_table_add(table, "%s", row < 0 ? "" : report->sweep->rows[row].source);
+}
+
+/* Seeds that are finished, of those that are there or that the table asks for. */
+static void add_seeds(srq_table *table, const srq_report *report, const srq_report_group *g)
 {
     int seeds = 0;
-    char size[32];
     for (int i = 0; i < g->member_count; i++) seeds += report->runs[g->members[i]].counted;
-    srq_table_add(table, "%d", g->number);
-    srq_table_add(table, "%s", g->name);
+    for (int i = 0; report->sweep && g->row >= 0 && i < report->sweep->seed_count; i++)
+        seeds += srq_report_is_missing(report, g->row, report->sweep->seeds[i]);
     if (g->finished == seeds)
         srq_table_add(table, "%d", seeds);
     else
         srq_table_add(table, "%d of %d", g->finished, seeds);
+}
+
+static void add_group(srq_table *table, const srq_report *report, const srq_report_group *g)
+{
+    char size[32];
+    srq_table_add(table, "%d", g->number);
+    srq_table_add(table, "%s", g->name);
+    add_seeds(table, report, g);
     add_statistic(table, &g->error, 100, 2, g->partial);
+    add_published(table, report, g->row);
     add_statistic(table, &g->loss, 1, g->loss.mean >= 100 ? 0 : 4, g->partial);
     add_value(table, g->bits.mean, 1, g->bits.mean == rint(g->bits.mean) ? 0 : 2);
     add_value(table, g->zeros.mean, 100, 1);
@@ -48,17 +65,59 @@ static void add_group(srq_table *table, const srq_report *report, const srq_repo
     add_value(table, g->relative_bops.mean, 100, 1);
 }
 
+/* A row of the table that nothing has been trained of. */
+static void add_missing_row(srq_table *table, const srq_report *report, int row)
+{
+    srq_table_add(table, "-");
+    srq_table_add(table, "%s", report->sweep->rows[row].name);
+    srq_table_add(table, "0 of %d", report->sweep->seed_count);
+    srq_table_add(table, "missing");
+    add_published(table, report, row);
+    for (int i = 0; i < 6; i++) srq_table_add(table, "-");
+}
+
+/* Calls for every group and every row that has none, in the table's order. */
+static void visit_rows(const srq_report *report, srq_table *table,
+                       void (*group)(srq_table *, const srq_report *, const srq_report_group *),
+                       void (*missing)(srq_table *, const srq_report *, int))
+{
+    int at = 0;
+    for (int r = 0; report->sweep && r < report->sweep->row_count; r++) {
+        if (at == report->group_count || report->groups[at].row != r) missing(table, report, r);
+        for (; at < report->group_count && report->groups[at].row == r; at++) group(table, report, &report->groups[at]);
+    }
+    for (; at < report->group_count; at++) group(table, report, &report->groups[at]);
+}
+
 srq_status srq_report_print_groups(const srq_report *report, srq_table_format format, FILE *out)
 {
-    /* A published figure for a row would stand behind the test error. */
-    static const srq_column columns[] = {{"#", SRQ_COLUMN_NUMBER},          {"configuration", SRQ_COLUMN_TEXT},
-                                         {"seeds", SRQ_COLUMN_NUMBER},      {"test error, %", SRQ_COLUMN_NUMBER},
-                                         {"test loss", SRQ_COLUMN_NUMBER},  {"weight bits", SRQ_COLUMN_NUMBER},
-                                         {"zeros, %", SRQ_COLUMN_NUMBER},   {"size", SRQ_COLUMN_NUMBER},
-                                         {"BOPs, 10^9", SRQ_COLUMN_NUMBER}, {"of 8/8, %", SRQ_COLUMN_NUMBER}};
+    enum { PLAIN = 10, PUBLISHED = 12 };
+    static const srq_column columns[2][PUBLISHED] = {{{"#", SRQ_COLUMN_NUMBER},
+                                                      {"configuration", SRQ_COLUMN_TEXT},
+                                                      {"seeds", SRQ_COLUMN_NUMBER},
+                                                      {"test error, %", SRQ_COLUMN_NUMBER},
+                                                      {"test loss", SRQ_COLUMN_NUMBER},
+                                                      {"weight bits", SRQ_COLUMN_NUMBER},
+                                                      {"zeros, %", SRQ_COLUMN_NUMBER},
+                                                      {"size", SRQ_COLUMN_NUMBER},
+                                                      {"BOPs, 10^9", SRQ_COLUMN_NUMBER},
+                                                      {"of 8/8, %", SRQ_COLUMN_NUMBER}},
+                                                     {{"#", SRQ_COLUMN_NUMBER},
+                                                      {"row", SRQ_COLUMN_TEXT},
+                                                      {"seeds", SRQ_COLUMN_NUMBER},
+                                                      {"test error, %", SRQ_COLUMN_NUMBER},
+                                                      {"published, %", SRQ_COLUMN_NUMBER},
+                                                      {"by", SRQ_COLUMN_TEXT},
+                                                      {"test loss", SRQ_COLUMN_NUMBER},
+                                                      {"weight bits", SRQ_COLUMN_NUMBER},
+                                                      {"zeros, %", SRQ_COLUMN_NUMBER},
+                                                      {"size", SRQ_COLUMN_NUMBER},
+                                                      {"BOPs, 10^9", SRQ_COLUMN_NUMBER},
+                                                      {"of 8/8, %", SRQ_COLUMN_NUMBER}}};
+    const bool published = report->sweep != NULL;
     srq_table *table = NULL;
-    SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
-    for (int i = 0; i < report->group_count; i++) add_group(table, report, &report->groups[i]);
+    SRQ_TRY(srq_table_create(published ? PUBLISHED : PLAIN, columns[published], &table));
+    visit_rows(report, table, add_group, add_missing_row);
     const srq_status status = srq_table_print(table, format, out);
     srq_table_destroy(&table);
     return status;
@@ -96,6 +155,22 @@ static void add_run(srq_table *table, const srq_report *report, const srq_report
     srq_table_add(table, "%s", srq_report_standing(report, run, text, sizeof text));
 }
 
+/* Runs of a table of experiments that are still to be made. */
+static void add_missing_runs(srq_table *table, const srq_report *report)
+{
+    char name[SRQ_RUN_NAME_SIZE];
+    const srq_sweep *sweep = report->sweep;
+    for (int s = 0; sweep && s < sweep->seed_count; s++)
+        for (int r = 0; r < sweep->row_count; r++) {
+            if (!srq_report_is_missing(report, r, sweep->seeds[s])) continue;
+            srq_table_add(table, "%s", srq_sweep_run_name(sweep, r, sweep->seeds[s], name));
+            srq_table_add(table, "-");
+            srq_table_add(table, "%lld", sweep->seeds[s]);
+            for (int i = 0; i < 5; i++) srq_table_add(table, "-");
+            srq_table_add(table, "missing");
+        }
+}
+
 srq_status srq_report_print_runs(const srq_report *report, srq_table_format format, FILE *out)
 {
     static const srq_column columns[] = {
@@ -105,6 +180,7 @@ srq_status srq_report_print_runs(const srq_report *report, srq_table_format form
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
     for (int i = 0; i < report->run_count; i++) add_run(table, report, &report->runs[i]);
+    add_missing_runs(table, report);
     const srq_status status = srq_table_print(table, format, out);
     srq_table_destroy(&table);
     return status;
@@ -118,6 +194,37 @@ static void add_number(srq_table *table, double value)
         srq_table_add(table, "%.9g", value);
     else
         srq_table_add(table, "%s", "");
+}
+
+static void add_published_numbers(srq_table *table, const srq_report *report, int row)
+{
+    const srq_sweep_row *r = report->sweep && row >= 0 ? &report->sweep->rows[row] : NULL;
+    srq_table_add(table, "%s", r ? r->name : "");
+    add_number(table, r ? r->published / 100 : NAN);
+    srq_table_add(table, "%s", r ? r->source : "");
+}
+
+static void add_group_numbers(srq_table *table, const srq_report *report, const srq_report_group *g)
+{
+    srq_table_add(table, "%d", g->number);
+    srq_table_add(table, "%s", g->name);
+    srq_table_add(table, "%s", g->digest);
+    srq_table_add(table, "%d", g->finished);
+    srq_table_add(table, "%d", g->error.count);
+    const double values[] = {g->error.mean, g->error.deviation, g->loss.mean, g->loss.deviation,     g->bits.mean,
+                             g->zeros.mean, g->bytes.mean,      g->bops.mean, g->relative_bops.mean, g->rate.mean};
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++) add_number(table, values[k]);
+    add_published_numbers(table, report, g->row);
+}
+
+static void add_missing_numbers(srq_table *table, const srq_report *report, int row)
+{
+    srq_table_add(table, "%s", "");
+    srq_table_add(table, "%s", report->sweep->rows[row].name);
+    srq_table_add(table, "%s", "");
+    for (int i = 0; i < 2; i++) srq_table_add(table, "0");
+    for (int i = 0; i < 10; i++) srq_table_add(table, "%s", "");
+    add_published_numbers(table, report, row);
 }
 
 srq_status srq_report_print_groups_csv(const srq_report *report, FILE *out)
@@ -136,20 +243,13 @@ srq_status srq_report_print_groups_csv(const srq_report *report, FILE *out)
                                          {.title = "bytes_mean"},
                                          {.title = "bops_mean"},
                                          {.title = "bops_of_w8a8_mean"},
-                                         {.title = "images_per_second_mean"}};
+                                         {.title = "images_per_second_mean"},
+                                         {.title = "row"},
+                                         {.title = "published_error"},
+                                         {.title = "published_by"}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
-    for (int i = 0; i < report->group_count; i++) {
-        const srq_report_group *g = &report->groups[i];
-        srq_table_add(table, "%d", g->number);
-        srq_table_add(table, "%s", g->name);
-        srq_table_add(table, "%s", g->digest);
-        srq_table_add(table, "%d", g->finished);
-        srq_table_add(table, "%d", g->error.count);
-        const double values[] = {g->error.mean, g->error.deviation, g->loss.mean, g->loss.deviation,     g->bits.mean,
-                                 g->zeros.mean, g->bytes.mean,      g->bops.mean, g->relative_bops.mean, g->rate.mean};
-        for (size_t k = 0; k < sizeof values / sizeof *values; k++) add_number(table, values[k]);
-    }
+    visit_rows(report, table, add_group_numbers, add_missing_numbers);
     const srq_status status = srq_table_print(table, SRQ_TABLE_CSV, out);
     srq_table_destroy(&table);
     return status;

@@ -114,6 +114,42 @@ START_TEST(groups_and_names)
 }
 END_TEST
 
+/* In the order of a table's rows, whatever the folders are called; what is no row of it stands behind. */
+START_TEST(rows_of_a_table)
+{
+    static const char configuration[] =
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"fc\"; type = "
+        "\"dense\"; out = 10; } ); };\ndata = { file = \"d.h5\"; };\nquantizer = { activation_bits = 3; };\n";
+    static const char rows[] =
+        "seeds = [1, 2, 3]; rows = (\n{ name = \"four\"; config = \"t.cfg\"; sets = [\"quantizer.weight_bits=4\"]; },\n"
+        "{ name = \"none\"; config = \"t.cfg\"; sets = [\"train.batch=64\"]; published = 3.25; source = \"P\"; },\n"
+        "{ name = \"two\"; config = \"t.cfg\"; sets = [\"train.epochs=2\"]; } );\n";
+    scratch_write("t.cfg", configuration, strlen(configuration));
+    scratch_write("rows.cfg", rows, strlen(rows));
+    mkdir(scratch("rows"), 0777);
+    make_run("rows/a", SEED(1, "") SRQ_BITS("2"), "d", 0.1, DONE);
+    make_run("rows/b", SEED(2, "") SRQ_BITS("2"), "d", 0.2, "");
+    make_run("rows/c", SEED(1, "") SRQ_BITS("8"), "d", 0.3, DONE);
+    make_run("rows/d", "train = { seed = 7; };" SRQ_BITS("4"), "d", 0.4, DONE);
+    make_run("rows/e", SEED(1, "") SRQ_BITS("2"), "e", 0.3, DONE);
+    srq_sweep *sweep = NULL;
+    ck_assert_msg(srq_sweep_load(scratch("rows.cfg"), &sweep) == SRQ_OK, "%s", srq_message());
+    srq_report report = load("rows", 1e9);
+    ck_assert_msg(srq_report_arrange(&report, sweep) == SRQ_OK, "%s", srq_message());
+    ck_assert_int_eq(report.group_count, 4);
+    ck_assert_str_eq(report.groups[0].name, "four");
+    ck_assert_str_eq(report.groups[1].name, "two");
+    ck_assert(report.groups[2].row == -1 && report.groups[3].row == -1); /* the other data set has another name */
+    ck_assert(group_of(&report, "a") == &report.groups[1] && group_of(&report, "d") == &report.groups[0]);
+    ck_assert_int_eq(group_of(&report, "d")->number, 1);
+    ck_assert(srq_report_is_missing(&report, 0, 1) && !srq_report_is_missing(&report, 0, 7));
+    ck_assert(!srq_report_is_missing(&report, 2, 2) && srq_report_is_missing(&report, 2, 3));
+    ck_assert_int_eq(srq_report_missing(&report), 3 + 3 + 1);
+    srq_report_destroy(&report);
+    srq_sweep_destroy(&sweep);
+}
+END_TEST
+
 START_TEST(same_seed_counts_once)
 {
     mkdir(scratch("twice"), 0777);
@@ -285,6 +321,7 @@ int main(void)
     tcase_add_test(cases, mean_and_deviation);
     tcase_add_test(cases, pareto_front);
     tcase_add_test(cases, groups_and_names);
+    tcase_add_test(cases, rows_of_a_table);
     tcase_add_test(cases, same_seed_counts_once);
     tcase_add_test(cases, seeds_from_seeds);
     tcase_add_test(cases, where_runs_stand);
