@@ -73,14 +73,10 @@ def speedups(net, shards, gbit, latency_us, nodes, wire=1.0):
 
 
 def stops(net, shards, gbit, latency_us, wire=1.0):
-    """The most nodes at which doubling them still brought a quarter more."""
-    last = 1
-    while last < shards:
-        a, b = [s for _, s in speedups(net, shards, gbit, latency_us, [last, 2 * last], wire)]
-        if b < 1.25 * a:
-            break
-        last *= 2
-    return last
+    """The most nodes, a power of two, of which at least half are of use: speed-up over number."""
+    most = [p for p, s in speedups(net, shards, gbit, latency_us, [2 ** i for i in range(11) if 2 ** i <= shards], wire)
+            if s >= 0.5 * p]
+    return max(most)
 
 
 def plot(a):
@@ -100,7 +96,7 @@ def plot(a):
             lines += [f"{block} << EOD"] + [f"{p} {s:.6g}" for p, s in speedups(net, a.nodes_max, gbit, us, nodes)] + ["EOD"]
             curves.append(f'{block} with linespoints lw 2 lc "{COLOURS[i]}" pt {4 + i} title "{name}"')
             half = stops(net, a.nodes_max, gbit, us, 0.5)
-            print(f"{title}, {name}: scales to {stops(net, a.nodes_max, gbit, us)} nodes, with train.wire = bfloat16 to {half}")
+            print(f"{title}, {name}: half of the nodes are of use up to {stops(net, a.nodes_max, gbit, us)}, with train.wire = bfloat16 {half}")
         lines.append("plot " + ", ".join(curves))
     with tempfile.NamedTemporaryFile("w", suffix=".gp") as script:
         script.write("\n".join(lines) + "\nunset multiplot\n")

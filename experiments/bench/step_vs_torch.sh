@@ -4,7 +4,8 @@
 # --mode --batch --threads --bits --steps [--bf16 --channels-last] and prints {"images_per_s": ..., "peak_rss_mb": ...} of
 # its best step). VGG-7 at 4/4 bits with batch 64, LeNet-5 at 2/2 with batch 128. Rounds alternate between the programs;
 # medians, ranges and the median of the ratios of a round are printed. srq's figure of a round is the median of five times
-# some steps, optimizer included (srq bench step). PyTorch's straightforward SRQ takes minutes a step: once, for VGG-7.
+# some steps, optimizer included (srq bench step). PyTorch's straightforward SRQ takes a minute: once, for VGG-7, and not
+# with FAST=1 in the environment.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=${1:?vgg7 or lenet5}
@@ -44,7 +45,7 @@ theirs() { # NAME MODE STEPS FLAGS...
     ours srq-float32 --method float32 --shards "${shards%% *}"
     theirs torch-lsq lsq "$steps"
   done
-  [ "$model" = lenet5 ] || theirs torch-srq srq 1
+  [ "$model" = lenet5 ] || [ -n "${FAST:-}" ] || theirs torch-srq srq 1
 } | tee "$work/rows" >&2
 python3 - "$work/rows" << 'EOF'
 import statistics, sys
