@@ -101,6 +101,19 @@ for i in 1 2; do until_done "${job}_$i" 30; done
 [ -e lined/two/checkpoints/00000002.h5 ] || fail "the second line: $(cat lines-1.out)"
 expect 0 "there is no run 2: there are 2, 0 to 1" cat lines-2.out
 
+# --- A ticket: its first stage stopped and put back, another one in a job that waits for it.
+sed 's/^train = {/quantizer = { weight_bits = 4; }; dropbits = { mode = "learn"; }; train = {/' lenet-run.cfg > ticket.cfg
+job=$(batch learn --nodes=2 --ntasks-per-node=1 "$SOURCE/slurm/ticket.sbatch" ticket.cfg ticket --stage learn $long)
+after=$(batch rewind --ntasks-per-node=2 --dependency="afterok:$job" "$SOURCE/slurm/ticket.sbatch" ticket.cfg ticket --stage rewind $long)
+until_there ticket/seed-1/learn/last.h5
+scancel --signal=USR1 --batch "$job"
+until_done "$job" 60
+until_done "$after" 60
+[ "$(job_state "$after")" = JobState=COMPLETED ] || fail "stage rewind ends as $(job_state "$after"): $(cat learn.out rewind.out)"
+expect 0 "saved; put back into the queue, restart 1" cat learn.out
+on_ranks 1 ticket ticket.cfg --out alone --stage learn --stage rewind $long > log 2>&1 || fail "ticket: $(tail -3 log)"
+for stage in learn rewind; do expect 0 "equal: " "$SRQ" diff "alone/seed-1/$stage" "ticket/seed-1/$stage"; done
+
 # --- A mistake is not tried again; a failing run is, but not for ever; a cancelled job stays so.
 until_done "$wrong" 30
 expect 0 "srq ended with status 2: the message above says what to mend" cat wrong.out
