@@ -3,6 +3,7 @@
 #include "core/quant/quantizer.h"
 #include "core/random.h"
 #include "experiments/commands.h"
+#include "experiments/numbers.h"
 #include "experiments/step_timer.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -59,17 +60,11 @@ typedef struct summary {
     double median, least, most;
 } summary;
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static summary summarize(const double *samples)
 {
     double sorted[ROUNDS];
     memcpy(sorted, samples, sizeof sorted);
-    qsort(sorted, ROUNDS, sizeof *sorted, ascending);
+    qsort(sorted, ROUNDS, sizeof *sorted, srq_ascending);
     return (summary){.median = sorted[ROUNDS / 2], .least = sorted[0], .most = sorted[ROUNDS - 1]};
 }
 
@@ -359,13 +354,6 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
-static bool parse_number(const char *text, double least, double most, double *number)
-{
-    char *end;
-    *number = strtod(text, &end);
-    return end != text && *end == '\0' && *number >= least && *number <= most;
-}
-
 static bool parse_bits(const char *text, bench_options *o)
 {
     for (o->bit_count = 0; o->bit_count < BITS_MAX; text++) {
@@ -383,11 +371,11 @@ static srq_status parse_value(const char *word, const char *value, bench_options
 {
     double number;
     if (strcmp(word, "--elements") == 0) {
-        if (!parse_number(value, 1, 1e9, &number) || number != floor(number))
+        if (!srq_parse_number(value, 1, 1e9, &number) || number != floor(number))
             return usage("--elements must be a number from 1 to 1e9, but is ", value);
         o->elements = (size_t)number;
     } else if (strcmp(word, "--seconds") == 0) {
-        if (!parse_number(value, 0, 3600, &o->seconds))
+        if (!srq_parse_number(value, 0, 3600, &o->seconds))
             return usage("--seconds must be a number from 0 to 3600, but is ", value);
     } else if (strcmp(word, "--bits") == 0) {
         if (!parse_bits(value, o))

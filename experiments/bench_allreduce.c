@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "dist/reduce.h"
 #include "experiments/commands.h"
+#include "experiments/numbers.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -76,12 +77,6 @@ static void sum_by_mpi(bench *b)
     srq_comm_sum_floats(b->comm, b->vector, b->options->elements);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The same number of times on every rank. */
 static long times_for(bench *b, void (*run)(bench *))
 {
@@ -111,8 +106,8 @@ static void run(bench *b)
         b->ours.of[r] = time_round(b, exchange, ours);
         b->mpis.of[r] = time_round(b, sum_by_mpi, mpis);
     }
-    qsort(b->ours.of, ROUNDS, sizeof(double), ascending);
-    qsort(b->mpis.of, ROUNDS, sizeof(double), ascending);
+    qsort(b->ours.of, ROUNDS, sizeof(double), srq_ascending);
+    qsort(b->mpis.of, ROUNDS, sizeof(double), srq_ascending);
     srq_comm_ping(b->comm, b->vector, 0, 10);
     b->latency = srq_comm_ping(b->comm, b->vector, 0, 100);
     srq_comm_ping(b->comm, b->vector, PING_BYTES, 1);
@@ -172,27 +167,22 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
-static bool parse_number(const char *text, double least, double most, double *number)
-{
-    char *end;
-    *number = strtod(text, &end);
-    return end != text && !*end && *number >= least && *number <= most;
-}
-
 static srq_status parse_value(const char *word, const char *value, allreduce_options *o)
 {
-    double number;
+    long number;
     if (strcmp(word, "--elements") == 0) {
-        if (!parse_number(value, 1, 1e9, &number)) return usage("--elements must be 1 to 1000000000, but is ", value);
+        if (!srq_parse_whole(value, 1, 1000000000, &number))
+            return usage("--elements must be 1 to 1000000000, but is ", value);
         o->elements = (size_t)number;
     } else if (strcmp(word, "--shards") == 0) {
-        if (!parse_number(value, 1, 4096, &number)) return usage("--shards must be 1 to 4096, but is ", value);
+        if (!srq_parse_whole(value, 1, SRQ_SHARDS_MAX, &number))
+            return usage("--shards must be 1 to 4096, but is ", value);
         o->shards = (int)number;
     } else if (strcmp(word, "--bucket-mb") == 0) {
-        if (!parse_number(value, 0, 1e6, &o->bucket_mb))
+        if (!srq_parse_number(value, 0, 1e6, &o->bucket_mb))
             return usage("--bucket-mb must be a number from 0 to 1000000, but is ", value);
     } else if (strcmp(word, "--seconds") == 0) {
-        if (!parse_number(value, 0, 3600, &o->seconds))
+        if (!srq_parse_number(value, 0, 3600, &o->seconds))
             return usage("--seconds must be a number from 0 to 3600, but is ", value);
     } else if (strcmp(word, "--wire") == 0) {
         o->coarse = strcmp(value, "bfloat16") == 0;

@@ -3,6 +3,7 @@
 #include "core/ops/weighted.h"
 #include "core/random.h"
 #include "experiments/commands.h"
+#include "experiments/numbers.h"
 #include "experiments/stepper.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -259,12 +260,6 @@ static srq_status measure_peak(const srq_graph *graph, bool codes, peak *p)
 
 /* --- Printing */
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The layers that a chain runs for, as one name: "bn1 relu1 act1". */
 static void describe_layer(const bench *b, int index, char *text, size_t size)
 {
@@ -443,7 +438,7 @@ static srq_status print(const bench *b)
     const step_options *o = b->options;
     double rounds[ROUNDS];
     memcpy(rounds, b->rounds, sizeof rounds);
-    qsort(rounds, ROUNDS, sizeof *rounds, ascending);
+    qsort(rounds, ROUNDS, sizeof *rounds, srq_ascending);
     if (o->json) {
         print_json(b, rounds);
         return SRQ_OK;
@@ -473,18 +468,9 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
-static bool parse_integer(const char *text, long least, long most, int *number)
-{
-    char *end;
-    const long value = strtol(text, &end, 10);
-    if (end == text || *end || value < least || value > most) return false;
-    *number = (int)value;
-    return true;
-}
-
 static srq_status parse_value(const char *word, const char *value, step_options *o)
 {
-    char *end;
+    long number;
     if (strcmp(word, "--model") == 0) {
         o->model = value;
     } else if (strcmp(word, "--engine") == 0) {
@@ -494,23 +480,24 @@ static srq_status parse_value(const char *word, const char *value, step_options 
     } else if (strcmp(word, "--estimator") == 0) {
         o->estimator = value;
     } else if (strcmp(word, "--batch") == 0) {
-        if (!parse_integer(value, 1, 1000000, &o->batch)) return usage("--batch must be 1 to 1000000, but is ", value);
+        if (!srq_parse_whole(value, 1, 1000000, &number)) return usage("--batch must be 1 to 1000000, but is ", value);
+        o->batch = (int)number;
     } else if (strcmp(word, "--shards") == 0) {
-        if (!parse_integer(value, 1, SRQ_SHARDS_MAX, &o->shards))
+        if (!srq_parse_whole(value, 1, SRQ_SHARDS_MAX, &number))
             return usage("--shards must be 1 to 4096, but is ", value);
+        o->shards = (int)number;
     } else if (strcmp(word, "--bits") == 0) {
-        if (!parse_integer(value, 1, 8, &o->bits)) return usage("--bits must be 1 to 8, but is ", value);
+        if (!srq_parse_whole(value, 1, 8, &number)) return usage("--bits must be 1 to 8, but is ", value);
+        o->bits = (int)number;
     } else if (strcmp(word, "--wire") == 0) {
         o->coarse = strcmp(value, "bfloat16") == 0;
         if (!o->coarse && strcmp(value, "float32") != 0)
             return usage("--wire must be float32 or bfloat16, but is ", value);
     } else if (strcmp(word, "--bucket-mb") == 0) {
-        o->bucket_mb = strtod(value, &end);
-        if (end == value || *end || !(o->bucket_mb >= 0 && o->bucket_mb <= 1e6))
+        if (!srq_parse_number(value, 0, 1e6, &o->bucket_mb))
             return usage("--bucket-mb must be a number from 0 to 1000000, but is ", value);
     } else if (strcmp(word, "--seconds") == 0) {
-        o->seconds = strtod(value, &end);
-        if (end == value || *end || !(o->seconds >= 0 && o->seconds <= 3600))
+        if (!srq_parse_number(value, 0, 3600, &o->seconds))
             return usage("--seconds must be a number from 0 to 3600, but is ", value);
     } else {
         return usage("no option is called ", word);

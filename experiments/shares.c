@@ -1,5 +1,7 @@
 #include "experiments/shares.h"
 
+#include "experiments/numbers.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,19 +72,13 @@ srq_times srq_shares_now(const srq_shares *s, const srq_times *times, double sec
                        .passes = (times->passes - s->before.passes) * part};
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 int srq_slowest(const double *seconds, int ranks, double *room, double *factor)
 {
     int slowest = 0;
     for (int r = 1; r < ranks; r++)
         if (seconds[r] > seconds[slowest]) slowest = r;
     memcpy(room, seconds, (size_t)ranks * sizeof *room);
-    qsort(room, (size_t)ranks, sizeof *room, ascending);
+    qsort(room, (size_t)ranks, sizeof *room, srq_ascending);
     const double middle = room[(ranks - 1) / 2];
     *factor = middle > 0 ? seconds[slowest] / middle : 1;
     return slowest;

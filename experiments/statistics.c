@@ -1,16 +1,12 @@
 #include "experiments/statistics.h"
 
+#include "experiments/numbers.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 const double srq_quantile_shares[SRQ_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
-
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static double quantile(size_t n, const double *sorted, double share)
 {
@@ -48,7 +44,7 @@ srq_status srq_statistics_take(size_t n, const double *x, srq_statistics *s)
     sort_out(n, x, s, sorted);
     if (s->finite) {
         take_moments(sorted, s);
-        qsort(sorted, s->finite, sizeof *sorted, compare_doubles);
+        qsort(sorted, s->finite, sizeof *sorted, srq_ascending);
         s->min = sorted[0];
         s->max = sorted[s->finite - 1];
         for (int q = 0; q < SRQ_QUANTILES; q++) s->quantiles[q] = quantile(s->finite, sorted, srq_quantile_shares[q]);

@@ -1,5 +1,6 @@
 #include "experiments/trace.h"
 
+#include "experiments/numbers.h"
 #include "io/file.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -183,12 +184,6 @@ static srq_status make_room(srq_trace *t, long steps, long own)
     return t->received ? SRQ_OK : srq_fail_memory((size_t)sum * sizeof *t->received, "the trace");
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Whether this rank and rank 0 run under one kernel, and so by one clock. */
 static bool shares_clock(const srq_trace *t)
 {
@@ -216,7 +211,7 @@ static void compare_clocks(srq_trace *t, double *times, size_t *borders)
     for (int r = 0; r <= ranks; r++) borders[r] = (size_t)r * ROUNDS;
     srq_comm_gather(t->comm, times, borders, sizeof *times);
     for (int i = FIRST_ROUNDS; i < ROUNDS; i++) differences[i - FIRST_ROUNDS] = times[rank * ROUNDS + i] - times[i];
-    qsort(differences, ROUNDS - FIRST_ROUNDS, sizeof *differences, ascending);
+    qsort(differences, ROUNDS - FIRST_ROUNDS, sizeof *differences, srq_ascending);
     t->offset = shares_clock(t) ? 0 : (int64_t)differences[(ROUNDS - FIRST_ROUNDS) / 2];
 }
 

@@ -100,5 +100,6 @@ assert d["wire"] == "bfloat16" and near(d["bytes_sum"], 64000 * 2 * 3 // 4) and 
 END
 expect 0 "A sum of 1000 floats (4 kB) over 5 shards on 2 ranks, in 1 bucket, float32 on the wire" on_ranks 2 bench allreduce --elements 1000 --shards 5 --seconds 0
 expect 2 "--elements must be 1 to 1000000000" "$SRQ" bench allreduce --elements 0
+expect 2 "--shards must be 1 to 4096" "$SRQ" bench allreduce --shards 2.5
 expect 2 "2 ranks but train.shards = 1" on_ranks 2 bench allreduce --shards 1
 finish
