@@ -22,8 +22,6 @@ struct srq_watch {
     char what[WHAT_SIZE];     /* that this rank waits for ... */
     double waited;            /* ... and has waited so many seconds for */
     MPI_Request *sends;       /* [size] of questions, then [size] of answers */
-    char *text;               /* [text_size] */
-    size_t text_size;
 };
 
 static double clock_now(void)
@@ -42,13 +40,10 @@ srq_status srq_watch_create(MPI_Comm world, srq_watch **out)
     MPI_Comm_rank(world, &w->rank);
     MPI_Comm_size(world, &w->size);
     const size_t size = (size_t)w->size;
-    w->text_size = 1024 + 16 * size;
     w->hosts = calloc(size, sizeof *w->hosts);
     w->heard = calloc(size, sizeof *w->heard);
     w->sends = malloc(2 * size * sizeof(MPI_Request));
-    w->text = malloc(w->text_size);
-    if (!w->hosts || !w->heard || !w->sends || !w->text)
-        return srq_fail_memory(size * sizeof *w->hosts, "the watch over ranks");
+    if (!w->hosts || !w->heard || !w->sends) return srq_fail_memory(size * sizeof *w->hosts, "the watch over ranks");
     for (size_t i = 0; i < 2 * size; i++) w->sends[i] = MPI_REQUEST_NULL;
     char name[MPI_MAX_PROCESSOR_NAME] = "";
     int length;
@@ -68,7 +63,6 @@ void srq_watch_destroy(srq_watch **watch)
     free(w->hosts);
     free(w->heard);
     free(w->sends);
-    free(w->text);
     free(w);
     *watch = NULL;
 }
@@ -159,26 +153,26 @@ static void name_ranks(const srq_watch *w, char *text, size_t size)
 
 static void say(srq_watch *w, bool final)
 {
-    char ranks[1024];
+    char ranks[1024], text[2048];
     name_ranks(w, ranks, sizeof ranks);
     if (!final)
-        snprintf(w->text, w->text_size,
+        snprintf(text, sizeof text,
                  "step %ld: rank %d (host %s) has waited %.0f s for %s; ranks that have not arrived: %s%s", w->step,
                  w->rank, w->hosts[w->rank], w->waited, w->what, ranks,
                  w->end > 0 ? "" : "; train.stall_end = 0 lets it wait on");
     else
-        snprintf(w->text, w->text_size,
+        snprintf(text, sizeof text,
                  "step %ld: rank %d (host %s) has waited %.0f s for %s, longer than train.stall_end; ranks that have "
                  "not arrived: %s. The job ends here and the last checkpoint is kept: look at these ranks' nodes and "
                  "at the network between them, then go on with `--resume auto`",
                  w->step, w->rank, w->hosts[w->rank], w->waited, w->what, ranks);
-    w->tell(w->context, w->text, final);
+    w->tell(w->context, text, final);
 }
 
 /* Looks at the clock of one wait. */
 typedef struct wait_state {
     double since, next_look, ask_at, speak_at;
-    bool asked, warned, ending;
+    bool asked, warned;
 } wait_state;
 
 static void look(srq_watch *w, wait_state *s, double now)
@@ -196,9 +190,9 @@ static void look(srq_watch *w, wait_state *s, double now)
     }
     if (!s->asked || now < s->speak_at) return;
     s->asked = false;
-    s->ending = w->end > 0 && now - s->since >= w->end;
-    if (speaks(w) && (s->ending || !s->warned)) say(w, s->ending);
-    if (s->ending && speaks(w)) MPI_Abort(w->comm, SRQ_ERROR_RUN);
+    const bool ending = w->end > 0 && now - s->since >= w->end;
+    if (speaks(w) && (ending || !s->warned)) say(w, ending);
+    if (speaks(w) && ending) MPI_Abort(w->comm, SRQ_ERROR_RUN);
     s->warned = true;
     /* The next question comes in time for the end. */
     const double left = s->since + w->end - patience - now;

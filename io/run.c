@@ -229,12 +229,10 @@ const char *srq_run_folder(const srq_run *run)
 
 /* --- Checkpoints */
 
-/* The step of "00001234.h5", or -1 for any other name: nothing else in the folder is ours. */
-static long step_of(const char *name)
+long srq_run_step_of(const char *name)
 {
-    if (strlen(name) < 11 || strspn(name, "0123456789") != strlen(name) - 3 ||
-        strcmp(name + strlen(name) - 3, ".h5") != 0)
-        return -1;
+    const size_t digits = strspn(name, "0123456789");
+    if (digits < 8 || digits > 18 || strcmp(name + digits, ".h5") != 0) return -1;
     return strtol(name, NULL, 10);
 }
 
@@ -256,7 +254,7 @@ static srq_status list_steps(const srq_run *run, long **steps, int *count)
     srq_status status = SRQ_OK;
     int room = 0;
     for (struct dirent *entry; status == SRQ_OK && (entry = readdir(stream));) {
-        long step = step_of(entry->d_name);
+        long step = srq_run_step_of(entry->d_name);
         if (step < 0) continue;
         if (*count == room) {
             room = room ? 2 * room : 16;

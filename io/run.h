@@ -24,6 +24,8 @@ typedef struct srq_run srq_run;
  * so. Temporary files of dead jobs are removed. The caller closes *run. */
 srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, srq_run **run);
 void srq_run_close(srq_run **run);
+/* The step of a checkpoint by its file's name, "00001234.h5"; -1 for any other name: such a file is not ours. */
+long srq_run_step_of(const char *name);
 const char *srq_run_folder(const srq_run *run);
 
 /* Reads the newest checkpoint that is whole into graph, optimizer and *point; *found is false if there is none at all.

@@ -1,6 +1,7 @@
 #include "io/run_list.h"
 
 #include "io/file.h"
+#include "io/run.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -103,8 +104,7 @@ void srq_run_list_free(srq_run_list *list)
 
 static int is_checkpoint(const struct dirent *entry)
 {
-    const size_t digits = strspn(entry->d_name, "0123456789");
-    return digits >= 8 && digits <= 18 && strcmp(entry->d_name + digits, ".h5") == 0;
+    return srq_run_step_of(entry->d_name) >= 0;
 }
 
 static int by_value(const void *a, const void *b)
@@ -122,7 +122,7 @@ srq_status srq_run_list_steps(const char *run, long **steps, int *count)
     *count = found > 0 ? found : 0;
     *steps = calloc((size_t)*count + 1, sizeof **steps);
     for (int i = 0; i < *count; i++) {
-        if (*steps) (*steps)[i] = strtol(entries[i]->d_name, NULL, 10);
+        if (*steps) (*steps)[i] = srq_run_step_of(entries[i]->d_name);
         free(entries[i]);
     }
     if (found >= 0) free(entries);
