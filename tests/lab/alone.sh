@@ -12,4 +12,7 @@ timeout 10 "${name[@]}" bash -c 'mount -t tmpfs lab /run && ip link add lab0 typ
   echo "skipped: no rights to make network namespaces here"
   exit 77
 }
-exec "${name[@]}" bash -c 'mount -t tmpfs lab /run && mount -t proc proc /proc && hostname h0 && ip link set lo up && "$@"' alone "$@"
+# What MPI keeps by the name of the host and of the job (in TMPDIR and in /dev/shm) is the lab's own, too: hosts of two labs
+# have the same names, and a job that is killed leaves it behind.
+exec "${name[@]}" bash -c 'mount -t tmpfs lab /run && mount -t tmpfs lab /dev/shm && mount -t proc proc /proc &&
+  mkdir -m 1777 /run/tmp && export TMPDIR=/run/tmp && hostname h0 && ip link set lo up && "$@"' alone "$@"
