@@ -9,6 +9,8 @@
 #include <string.h>
 #if defined __AVX2__
 #include <immintrin.h>
+#else
+#include <emmintrin.h>
 #endif
 
 /* `name` as compiled for the instruction set SRQ_ISA: name_baseline, name_avx2, name_avx512. */
@@ -63,13 +65,9 @@ typedef union float_bits {
     uint32_t bits;
 } float_bits;
 
-/* e^x to 2 units in the last place, with x clamped to [-60, 60]: 1 / (1 + e^-60) is 1 in float32, and e^60 stays well
- * below 1e37, where dropbits.c cuts its table, so that sums of the two keep their meaning. The polynomial is that of
- * Cephes. */
-static inline float exp_lane(float x)
+/* e^x to 2 units in the last place for |x| <= 87, where e^-x is a normal number. The polynomial is that of Cephes. */
+static inline float exp_near_lane(float x)
 {
-    x = x >= -60.0f ? x : -60.0f;
-    x = x <= 60.0f ? x : 60.0f;
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     float k = (x * 1.44269504f + magic) - magic;
     float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
@@ -82,6 +80,15 @@ static inline float exp_lane(float x)
     p = p * (r * r) + r + 1.0f;
     float_bits scale = {.bits = (uint32_t)((int32_t)k + 127) << 23};
     return p * scale.value;
+}
+
+/* The same with x clamped to [-60, 60]: 1 / (1 + e^-60) is 1 in float32, and e^60 stays well below 1e37, where
+ * dropbits.c cuts its table, so that sums of the two keep their meaning. */
+static inline float exp_lane(float x)
+{
+    x = x >= -60.0f ? x : -60.0f;
+    x = x <= 60.0f ? x : 60.0f;
+    return exp_near_lane(x);
 }
 
 /* log(2^e (1 + f)) for sqrt(1/2) <= 1 + f < sqrt(2), to 2 units in the last place; e is an integer. The polynomial is

@@ -1,15 +1,34 @@
 /* Relaxed Quantization (arXiv 1810.01875), built three times like vector.c.
  *
  * In z = softmax((log r_k + G_k) / temperature) everything in log r_k (method.md, section 2) that is the same for all
- * codes drops out, truncation included; what is left is the score
- *     l(u_k) + l(-v_k) + G_k,   l(t) = log S(t) = min(t, 0) - log(1 + e^-|t|),   v_k = u_{k-1}:
- * one exponential for each edge between two codes. With G = -log E, E exponentially distributed, the logarithms join:
- *     score_k = min(u_k, 0) + min(-v_k, 0) - log((1 + e^-|u_k|) (1 + e^-|v_k|) E_k).
+ * codes drops out, truncation included. With G = -log E, E exponentially distributed, what is left is the score
+ *     log w_k,   w_k = S(u_k) S(-v_k) / E_k,   v_k = u_{k-1}:
+ * the highest w is the code that is drawn, whatever the temperature, and at temperature 1 z is w over its sum. At
+ * others a pass before finds the scores as
+ *     min(u_k, 0) + min(-v_k, 0) - log((1 + e^-|u_k|) (1 + e^-|v_k|) E_k),
+ * which counts codes that float32 holds no w of.
+ *
  * Derivatives of the score, up to what is common to all codes, for codes k = c + i counted from the nearest one, c:
  *     by x:      (S(u_k) + S(v_k)) / sigma                                                        =: X_k / sigma
  *     by alpha:  (-c X_k + A_k) / sigma,   A_k = S(-u_k)(i + 1/2) - S(v_k)(i - 1/2)
  *     by sigma:  ((alpha c - x) X_k - alpha A_k) / sigma^2     (the score depends on x/sigma and alpha/sigma only)
- * and for any parameter d/dp sum_k z_k alpha k = alpha / temperature * sum_k z_k (i - mean of i) d score_k / dp.
+ * and for any parameter d/dp sum_k z_k alpha k = alpha / temperature * sum_k z_k (i - mean of i) d score_k / dp, from
+ * the sums of w, w i, w X, w i X, w A and w i A.
+ *
+ * An edge t between two codes is kept as three numbers with S(t) = low / sum and S(-t) = high / sum, so that
+ *     w_k = low_u high_v / (sum_u sum_v E_k) :
+ * one division for each code, which gives S(u_k) and S(-u_k), too. There are two kinds of edges.
+ *
+ * Wide: low and high are 1 and q = e^-|t|, as t's sign has it, sum = 1 + q, and |t| is cut at 84, where S(t) and S(-t)
+ * have long been 0 and 1. Of low_u and high_v one is 1, as u > v, and E is 2^-32 to 22.2. So w is above
+ * e^-84 / 22.2 = 3e-38, a normal number, or near to 1 / (4 * 22.2), and below 2^32. Where the cut changes S(u) or
+ * S(-v), w is below e^-84 2^32 = e^-61.8. The nearest code has at least e^-24 / 22.2 = e^-27.1, as x is cut to 24 sigma
+ * beyond the grid: 8e-16 of it, by which the cut changes no sum of 256 codes and no decision.
+ *
+ * Narrow: where no edge of a local grid is further than 40 from x, as with the usual reach, low = e^t, high = 1,
+ * sum = 1 + e^t, and e^t is that of the lowest edge times e^(j alpha / sigma), from a table: one exponential for each
+ * element. sum_u sum_v E is below e^84 and w above e^-40 / (4 * 22.2). A block computes edges above an element's local
+ * grid, too: they are cut at e^40, and what comes of them is finite and not counted.
  *
  * A block of LANES elements runs through its local grids together, as many codes as the largest of them has. */
 #include "core/kernels/relaxed.h"
@@ -19,7 +38,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 64, CALLS = LANES / 4, CODES_MAX = 256 };
+enum { LANES = 64, CALLS = LANES / 4, CODES_MAX = 256, ROUNDS = 10 };
+
+/* The rounds' keys of srq_philox. */
+typedef struct key_table {
+    uint64_t keys[ROUNDS][2];
+} key_table;
 
 /* What the blocks of one tensor share. */
 typedef struct tensor {
@@ -33,33 +57,65 @@ typedef struct tensor {
     float sharpness; /* 1 / temperature */
     int levels;      /* codes of the whole grid */
     const srq_relaxation *relaxation;
+    key_table noise;
+    bool direct;                /* z by w: the temperature is 1 */
+    bool narrow;                /* edges are; only if `direct` */
+    float power[CODES_MAX + 1]; /* e^(j ratio), if narrow */
 } tensor;
 
 /* One block. Everything is counted from the nearest code. */
 typedef struct block {
-    float near[LANES];               /* the nearest code */
-    float gap[LANES];                /* alpha * near - x */
-    float first[LANES];              /* of the local grid, minus near */
-    float count[LANES];              /* codes in the local grid */
-    int codes;                       /* the largest count */
-    float rate[LANES], shift[LANES]; /* noise of the code at hand: G = shift - log(rate) */
-    float best[LANES], top[LANES];   /* place in the local grid of the highest score, and that score */
-    float total[LANES], mean[LANES]; /* sum of e^((score - top) / temperature), and the mean of i */
-    float score[CODES_MAX][LANES];   /* then e^((score - top) / temperature), 0 beyond the local grid */
-    float slope_x[CODES_MAX][LANES]; /* X */
-    float slope_a[CODES_MAX][LANES]; /* A */
+    _Alignas(64) float near[LANES];            /* the nearest code */
+    float gap[LANES];                          /* alpha * near - x */
+    float first[LANES];                        /* of the local grid, minus near */
+    float count[LANES];                        /* codes in the local grid */
+    float lowest[LANES];                       /* e^t of the lowest edge, if narrow */
+    float low[LANES], high[LANES], sum[LANES]; /* of the edge below the code at hand */
+    float below[LANES];                        /* S(t) of it */
+    float at[LANES];                           /* t of it */
+    float rate[LANES];                         /* E of the code at hand */
+    float best[LANES], highest[LANES];         /* place in the local grid of the highest w, and that w */
+    float total[LANES], place[LANES];          /* sums of w and w i */
+    float by_x[LANES], by_x_place[LANES];      /* of w X and w i X */
+    float by_a[LANES], by_a_place[LANES];      /* of w A and w i A */
+    float top[LANES];                          /* the score of `best` */
+    float score[CODES_MAX][LANES];             /* -1e30 beyond the local grid */
+    int codes;                                 /* the largest count */
 } block;
 
-/* The edge between two codes: t = (edge - x) / sigma. */
-typedef struct edge {
-    float t[LANES];
-    float one_q[LANES];               /* 1 + e^-|t| */
-    float below[LANES], above[LANES]; /* S(t), S(-t) */
-} edge;
+static void make_keys(uint64_t seed, key_table *table)
+{
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        table->keys[i][0] = (uint32_t)((uint32_t)seed + i * 0x9E3779B9u);
+        table->keys[i][1] = (uint32_t)((uint32_t)(seed >> 32) + i * 0xBB67AE85u);
+    }
+}
+
+/* e^(j ratio) for j up to `count`, infinite where float32 ends. By hand, as the C library's exp is not the same on all
+ * machines: the series of e^(ratio / 1024), squared ten times, is good to 1e-12 for ratios below 40. */
+static void make_powers(double ratio, int count, float *power)
+{
+    const double part = ratio / 1024;
+    double step = 1, all = 1;
+    for (int i = 8; i > 0; i--) step = 1 + step * part / i;
+    for (int i = 0; i < 10; i++) step *= step;
+    for (int j = 0; j <= count; j++, all *= step) power[j] = all < 3e38 ? (float)all : INFINITY;
+}
+
+/* The furthest edge of any local grid: of one that is the nearest code alone, or of one around x, or of the whole. */
+static double furthest_edge(const tensor *t)
+{
+    const double ratio = (double)t->ratio, one = 24 + ratio, around = ((double)t->radius + 1) * ratio,
+                 whole = 24 + t->levels * ratio;
+    const double some = around > one ? around : one;
+    return some < whole ? some : whole;
+}
 
 static void fill_tensor(tensor *t, const srq_grid *grid, const srq_relaxation *relaxation)
 {
-    *t = (tensor){.alpha = grid->alpha, .sigma = grid->sigma, .ratio = grid->alpha / grid->sigma};
+    t->alpha = grid->alpha;
+    t->sigma = grid->sigma;
+    t->ratio = grid->alpha / grid->sigma;
     t->min = (float)grid->min;
     t->max = (float)grid->max;
     t->levels = grid->max - grid->min + 1;
@@ -71,6 +127,10 @@ static void fill_tensor(tensor *t, const srq_grid *grid, const srq_relaxation *r
     t->radius = (float)(radius < most ? radius : most);
     t->sharpness = 1 / relaxation->temperature;
     t->relaxation = relaxation;
+    make_keys(relaxation->seed, &t->noise);
+    t->direct = t->sharpness == 1;
+    t->narrow = t->direct && furthest_edge(t) <= 40;
+    if (t->narrow) make_powers((double)grid->alpha / (double)grid->sigma, t->levels, t->power);
 }
 
 static inline float clamp_lane(float v, float min, float max)
@@ -111,32 +171,55 @@ static inline bool prepare(const tensor *t, const float *x, block *b)
     return !bad;
 }
 
-static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, uint32_t k0, uint32_t k1)
+/* Calls of srq_philox side by side, one word of each: in the lower halves, and anything in the upper ones. */
+typedef uint64_t words __attribute__((vector_size(PACK * sizeof(uint32_t))));
+enum { WORDS = PACK / 2 };
+
+static inline words words_all(uint64_t value)
 {
-    uint64_t p0 = (uint64_t)0xD2511F53u * *c0, p1 = (uint64_t)0xCD9E8D57u * *c2;
-    *c0 = (uint32_t)(p1 >> 32) ^ *c1 ^ k0;
-    *c1 = (uint32_t)p1;
-    *c2 = (uint32_t)(p0 >> 32) ^ *c3 ^ k1;
-    *c3 = (uint32_t)p0;
+    return (words){0} + value;
 }
 
-/* CALLS calls of srq_philox side by side, their first outputs first: the layout in vector.h. */
-static inline void draw(const srq_relaxation *r, size_t element, int code, uint32_t bits[LANES])
+/* Products of the lower halves. */
+static inline words multiply(words a, uint64_t b)
 {
-    const uint32_t first = (uint32_t)(element / 4), place = (uint32_t)code | (uint32_t)r->stream << 8, step = r->step;
-    uint32_t k0[10], k1[10];
-    for (uint32_t i = 0; i < 10; i++) {
-        k0[i] = (uint32_t)r->seed + i * 0x9E3779B9u;
-        k1[i] = (uint32_t)(r->seed >> 32) + i * 0xBB67AE85u;
-    }
-    for (uint32_t l = 0; l < CALLS; l++) {
-        uint32_t c0 = first + l, c1 = place, c2 = step, c3 = SRQ_RANDOM_GUMBEL;
+#if defined __AVX512F__
+    return (words)_mm512_mul_epu32((__m512i)a, (__m512i)words_all(b));
+#elif defined __AVX2__
+    return (words)_mm256_mul_epu32((__m256i)a, (__m256i)words_all(b));
+#else
+    return (words)_mm_mul_epu32((__m128i)a, (__m128i)words_all(b));
+#endif
+}
+
+static inline void philox_round(words c[4], const uint64_t keys[2])
+{
+    const words p0 = multiply(c[0], 0xD2511F53u), p1 = multiply(c[2], 0xCD9E8D57u);
+    c[0] = (p1 >> 32) ^ c[1] ^ words_all(keys[0]);
+    c[1] = p1;
+    c[2] = (p0 >> 32) ^ c[3] ^ words_all(keys[1]);
+    c[3] = p0;
+}
+
+/* CALLS calls of srq_philox, their first outputs first: the layout in vector.h. Even and odd calls go apart, and their
+ * words together again at the end. */
+static inline void draw(const srq_relaxation *r, const key_table *table, size_t element, int code, uint32_t bits[LANES])
+{
+    const uint32_t first = (uint32_t)(element / 4), place = (uint32_t)code | (uint32_t)r->stream << 8;
+    words twice;
+    for (int i = 0; i < WORDS; i++) twice[i] = 2 * (uint64_t)i;
+    for (uint32_t l = 0; l < CALLS; l += PACK) {
+        words even[4] = {twice + (first + l), words_all(place), words_all(r->step), words_all(SRQ_RANDOM_GUMBEL)};
+        words odd[4] = {even[0] + 1, even[1], even[2], even[3]};
 #pragma GCC unroll 10
-        for (int i = 0; i < 10; i++) philox_round(&c0, &c1, &c2, &c3, k0[i], k1[i]);
-        bits[l] = c0;
-        bits[CALLS + l] = c1;
-        bits[2 * CALLS + l] = c2;
-        bits[3 * CALLS + l] = c3;
+        for (int i = 0; i < ROUNDS; i++) {
+            philox_round(even, table->keys[i]);
+            philox_round(odd, table->keys[i]);
+        }
+        for (int i = 0; i < 4; i++) {
+            const words both = (even[i] & 0xFFFFFFFFu) | odd[i] << 32;
+            memcpy(bits + (uint32_t)i * CALLS + l, &both, sizeof both);
+        }
     }
 }
 
@@ -151,122 +234,164 @@ static inline float exponential_lane(uint32_t bits)
     return -log_parts((float)e, e == 0 ? -v : mantissa_of(rest, e) - 1.0f);
 }
 
-/* Sets b->rate and b->shift to the noise of local code j of the elements from `element` on. */
+/* Sets b->rate to the noise of local code j of the elements from `element` on. */
 static inline void make_noise(const tensor *t, size_t element, size_t count, int j, block *b)
 {
     const float *gumbel = t->relaxation->gumbel;
     if (!gumbel) {
-        uint32_t bits[LANES];
-        draw(t->relaxation, element, j, bits);
+        _Alignas(64) uint32_t bits[LANES];
+        draw(t->relaxation, &t->noise, element, j, bits);
         for (int l = 0; l < LANES; l++) b->rate[l] = exponential_lane(bits[l]);
-        for (int l = 0; l < LANES; l++) b->shift[l] = 0;
         return;
     }
     for (int l = 0; l < LANES; l++) {
         b->rate[l] = 1;
-        b->shift[l] = 0;
         if ((size_t)l >= count || (float)j >= b->count[l]) continue;
         size_t code = (size_t)(int)(b->near[l] + b->first[l] - t->min) + (size_t)j;
-        b->shift[l] = gumbel[(element + (size_t)l) * (size_t)t->levels + code];
+        b->rate[l] = exp_lane(-gumbel[(element + (size_t)l) * (size_t)t->levels + code]);
     }
 }
 
-/* The edge below local code j. */
-static inline void make_edge(const tensor *t, const block *b, int j, bool slopes, edge *e)
+typedef struct edge {
+    float at, low, high, sum;
+} edge;
+
+/* The edge below local code j of lane l. */
+static inline edge edge_lane(const tensor *t, const block *b, int j, int l, bool narrow)
 {
-    const float below = (float)j - 0.5f, inverse_sigma = 1 / t->sigma;
+    if (narrow) {
+        const float most = 2.3538526e17f; /* e^40 */
+        float low = b->lowest[l] * t->power[j];
+        low = low < most ? low : most;
+        return (edge){.low = low, .high = 1, .sum = 1 + low};
+    }
+    float at = b->gap[l] * (1 / t->sigma) + (b->first[l] + ((float)j - 0.5f)) * t->ratio, far = -fabsf(at);
+    float q = exp_near_lane(far >= -84.0f ? far : -84.0f);
+    return (edge){.at = at, .low = at >= 0 ? 1 : q, .high = at >= 0 ? q : 1, .sum = 1 + q};
+}
+
+static inline void keep_edge(block *b, int l, edge e, bool narrow)
+{
+    b->low[l] = e.low;
+    b->sum[l] = e.sum;
+    if (narrow) return;
+    b->at[l] = e.at;
+    b->high[l] = e.high;
+}
+
+/* The lowest edge, and no sums yet. */
+static inline void begin_codes(const tensor *t, bool narrow, block *b)
+{
+    if (narrow)
+        for (int l = 0; l < LANES; l++)
+            b->lowest[l] = exp_near_lane(b->gap[l] * (1 / t->sigma) + (b->first[l] - 0.5f) * t->ratio);
     for (int l = 0; l < LANES; l++) {
-        float at = b->gap[l] * inverse_sigma + (b->first[l] + below) * t->ratio;
-        float q = exp_lane(-fabsf(at)), one_q = 1 + q;
-        e->t[l] = at;
-        e->one_q[l] = one_q;
-        if (slopes) {
-            float large = 1 / one_q, small = q / one_q;
-            e->below[l] = at >= 0 ? large : small;
-            e->above[l] = at >= 0 ? small : large;
-        }
+        const edge e = edge_lane(t, b, 0, l, narrow);
+        keep_edge(b, l, e, narrow);
+        b->below[l] = e.low / e.sum;
+        b->total[l] = b->place[l] = 0;
+        b->by_x[l] = b->by_x_place[l] = b->by_a[l] = b->by_a_place[l] = 0;
     }
 }
 
-/* Scores of local code j between its two edges. */
-static inline void make_scores(const block *b, int j, const edge *lower, const edge *upper, float *score)
+/* Adds local code j of weight w to the sums. S(-u) is `above`, S(u) is `below`, of the edge above the code. */
+static inline void add_code(block *b, int l, int j, float w, bool slopes, float below, float above)
 {
-    const float place = (float)j;
-    for (int l = 0; l < LANES; l++) {
-        float u = upper->t[l] < 0 ? upper->t[l] : 0, v = lower->t[l] > 0 ? -lower->t[l] : 0;
-        float s = ((u + v) - log_lane(upper->one_q[l] * lower->one_q[l] * b->rate[l])) + b->shift[l];
-        score[l] = place < b->count[l] ? s : -1e30f;
-    }
+    const float i = b->first[l] + (float)j, w_i = w * i;
+    b->total[l] += w;
+    b->place[l] += w_i;
+    if (!slopes) return;
+    const float x = below + b->below[l], a = above * (i + 0.5f) - b->below[l] * (i - 0.5f);
+    b->by_x[l] += w * x;
+    b->by_x_place[l] += w_i * x;
+    b->by_a[l] += w * a;
+    b->by_a_place[l] += w_i * a;
+    b->below[l] = below;
 }
 
-static inline void make_slopes(int j, const edge *lower, const edge *upper, block *b)
-{
-    for (int l = 0; l < LANES; l++) {
-        float below = b->first[l] + (float)j - 0.5f, above = below + 1;
-        b->slope_x[j][l] = upper->below[l] + lower->below[l];
-        b->slope_a[j][l] = upper->above[l] * above - lower->below[l] * below;
-    }
-}
+/* What a pass over the codes of a block finds; all but FIND_MEAN the best as well. */
+typedef enum find { FIND_BEST, FIND_MEAN, FIND_SLOPES, FIND_SCORES } find;
 
-/* All scores of a block, their slopes if wanted, and the highest of each element. `keep`: scores are wanted too. */
-static inline __attribute__((always_inline)) void scan(const tensor *t, size_t element, size_t count, bool keep,
-                                                       bool slopes, block *b)
+static inline __attribute__((always_inline)) void scan(const tensor *t, size_t element, size_t count, bool narrow,
+                                                       find what, block *b)
 {
-    edge edges[2];
-    make_edge(t, b, 0, slopes, &edges[0]);
-    for (int l = 0; l < LANES; l++) {
-        b->best[l] = 0;
-        b->top[l] = -1e30f;
-    }
+    const bool sums = what == FIND_MEAN || what == FIND_SLOPES, slopes = what == FIND_SLOPES;
+    begin_codes(t, narrow, b);
+    for (int l = 0; l < LANES; l++) b->best[l] = b->highest[l] = 0;
     for (int j = 0; j < b->codes; j++) {
-        const edge *lower = &edges[j & 1], *upper = &edges[(j + 1) & 1];
-        float *score = b->score[keep ? j : 0];
-        make_edge(t, b, j + 1, slopes, &edges[(j + 1) & 1]);
+        const float here = (float)j;
         make_noise(t, element, count, j, b);
-        make_scores(b, j, lower, upper, score);
-        if (slopes) make_slopes(j, lower, upper, b);
         for (int l = 0; l < LANES; l++) {
-            bool higher = score[l] > b->top[l];
-            b->best[l] = higher ? (float)j : b->best[l];
-            b->top[l] = higher ? score[l] : b->top[l];
+            const edge u = edge_lane(t, b, j + 1, l, narrow);
+            const float rest = b->sum[l] * b->rate[l], q = 1 / (u.sum * rest);
+            float w = narrow ? u.low * q : u.low * b->high[l] * q;
+            w = here < b->count[l] ? w : 0;
+            const bool higher = w > b->highest[l];
+            if (what != FIND_MEAN) {
+                b->best[l] = higher ? here : b->best[l];
+                b->highest[l] = higher ? w : b->highest[l];
+            }
+            if (what == FIND_SCORES) {
+                const float under = u.at < 0 ? u.at : 0, over = b->at[l] > 0 ? -b->at[l] : 0;
+                const float score = under + over - log_lane(u.sum * rest);
+                b->score[j][l] = here < b->count[l] ? score : -1e30f;
+                b->top[l] = higher ? score : b->top[l];
+            }
+            if (sums) {
+                const float above = u.high * (q * rest);
+                add_code(b, l, j, w, slopes, u.low * (q * rest), above);
+            }
+            keep_edge(b, l, u, narrow);
         }
     }
 }
 
-/* z, but for the division by its sum, in place of the scores; and the mean of i. */
-static inline void soften(const tensor *t, block *b)
+/* The sums from the scores. */
+static inline __attribute__((always_inline)) void soften(const tensor *t, bool slopes, block *b)
 {
-    memset(b->total, 0, sizeof b->total);
-    memset(b->mean, 0, sizeof b->mean);
+    begin_codes(t, false, b);
     for (int j = 0; j < b->codes; j++) {
-        const float place = (float)j;
+        const float here = (float)j;
         for (int l = 0; l < LANES; l++) {
-            float e = exp_lane((b->score[j][l] - b->top[l]) * t->sharpness);
-            e = place < b->count[l] ? e : 0;
-            b->score[j][l] = e;
-            b->total[l] += e;
-            b->mean[l] += e * (b->first[l] + place);
+            const edge u = edge_lane(t, b, j + 1, l, false);
+            float w = exp_lane((b->score[j][l] - b->top[l]) * t->sharpness);
+            w = here < b->count[l] ? w : 0;
+            add_code(b, l, j, w, slopes, u.low / u.sum, u.high / u.sum);
         }
     }
-    for (int l = 0; l < LANES; l++) b->mean[l] /= b->total[l];
 }
 
-/* dx, and what the elements add to the sums, from the slopes and z. `hard`: alpha moves the drawn code, not the mean.
- */
+/* The sums of a block, and if `slopes` the best. */
+static void sum_up(const tensor *t, size_t element, size_t count, bool slopes, block *b)
+{
+    if (!t->direct) {
+        scan(t, element, count, false, FIND_SCORES, b);
+        slopes ? soften(t, true, b) : soften(t, false, b);
+    } else if (t->narrow) {
+        slopes ? scan(t, element, count, true, FIND_SLOPES, b) : scan(t, element, count, true, FIND_MEAN, b);
+    } else {
+        slopes ? scan(t, element, count, false, FIND_SLOPES, b) : scan(t, element, count, false, FIND_MEAN, b);
+    }
+}
+
+static void find_best(const tensor *t, size_t element, size_t count, block *b)
+{
+    if (t->narrow)
+        scan(t, element, count, true, FIND_BEST, b);
+    else
+        scan(t, element, count, false, FIND_BEST, b);
+}
+
+/* dx, and what the elements add to the sums. `hard`: alpha moves the drawn code, not the mean. */
 static inline void finish(const tensor *t, const block *b, bool hard, const float *dy, float *dx, float *alpha,
                           float *sigma)
 {
-    float sum_x[LANES] = {0}, sum_a[LANES] = {0};
-    for (int j = 0; j < b->codes; j++)
-        for (int l = 0; l < LANES; l++) {
-            float weight = b->score[j][l] * (b->first[l] + (float)j - b->mean[l]);
-            sum_x[l] += weight * b->slope_x[j][l];
-            sum_a[l] += weight * b->slope_a[j][l];
-        }
     const float scale = t->ratio * t->sharpness, inverse_sigma = 1 / t->sigma;
     for (int l = 0; l < LANES; l++) {
-        float by_x = scale * (sum_x[l] / b->total[l]), by_a = scale * (sum_a[l] / b->total[l]);
-        float code = b->near[l] + (hard ? b->first[l] + b->best[l] : b->mean[l]);
+        float share = 1 / b->total[l], mean = b->place[l] * share;
+        float by_x = scale * ((b->by_x_place[l] - mean * b->by_x[l]) * share);
+        float by_a = scale * ((b->by_a_place[l] - mean * b->by_a[l]) * share);
+        float code = b->near[l] + (hard ? b->first[l] + b->best[l] : mean);
         dx[l] = dy[l] * by_x;
         alpha[l] = dy[l] * (code + (by_a - b->near[l] * by_x));
         sigma[l] = dy[l] * (b->gap[l] * inverse_sigma * by_x - t->ratio * by_a);
@@ -285,13 +410,12 @@ static inline size_t block_size(size_t n, size_t i)
     return n - i < LANES ? n - i : LANES;
 }
 
-static inline __attribute__((always_inline)) void backward(size_t n, const float *x, const float *dy,
-                                                           const srq_grid *grid, const srq_relaxation *relaxation,
-                                                           bool hard, float *dx, srq_grid_gradient *sums)
+static void backward(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_relaxation *relaxation,
+                     bool hard, float *dx, srq_grid_gradient *sums)
 {
     tensor t;
     block b;
-    float in[LANES], gradient[LANES], out[LANES], by_alpha[LANES], by_sigma[LANES];
+    _Alignas(64) float in[LANES], gradient[LANES], out[LANES], by_alpha[LANES], by_sigma[LANES];
     double alpha[LANES] = {0}, sigma[LANES] = {0};
     fill_tensor(&t, grid, relaxation);
     for (size_t i = 0; i < n; i += LANES) {
@@ -299,8 +423,7 @@ static inline __attribute__((always_inline)) void backward(size_t n, const float
         load(in, x + i, count);
         load(gradient, dy + i, count);
         prepare(&t, in, &b);
-        scan(&t, i, count, true, true, &b);
-        soften(&t, &b);
+        sum_up(&t, i, count, true, &b);
         finish(&t, &b, hard, gradient, out, by_alpha, by_sigma);
         memcpy(dx + i, out, count * sizeof *dx);
         for (int l = 0; l < LANES; l++) alpha[l] += (double)by_alpha[l];
@@ -330,16 +453,15 @@ bool SRQ_ISA_NAME(srq_rq_forward)(size_t n, const float *x, const srq_grid *grid
 {
     tensor t;
     block b;
-    float in[LANES], out[LANES];
+    _Alignas(64) float in[LANES], out[LANES];
     bool finite = true;
     fill_tensor(&t, grid, relaxation);
     for (size_t i = 0; i < n; i += LANES) {
         const size_t count = block_size(n, i);
         load(in, x + i, count);
         finite = prepare(&t, in, &b) && finite;
-        scan(&t, i, count, true, false, &b);
-        soften(&t, &b);
-        for (int l = 0; l < LANES; l++) out[l] = t.alpha * (b.near[l] + b.mean[l]);
+        sum_up(&t, i, count, false, &b);
+        for (int l = 0; l < LANES; l++) out[l] = t.alpha * (b.near[l] + b.place[l] / b.total[l]);
         memcpy(y + i, out, count * sizeof *y);
     }
     return finite;
@@ -350,7 +472,7 @@ bool SRQ_ISA_NAME(srq_rq_st_forward)(size_t n, const float *x, const srq_grid *g
 {
     tensor t;
     block b;
-    float in[LANES];
+    _Alignas(64) float in[LANES];
     uint8_t *out = codes; /* of either sign, as in vector.c */
     bool finite = true;
     fill_tensor(&t, grid, relaxation);
@@ -358,7 +480,7 @@ bool SRQ_ISA_NAME(srq_rq_st_forward)(size_t n, const float *x, const srq_grid *g
         const size_t count = block_size(n, i);
         load(in, x + i, count);
         finite = prepare(&t, in, &b) && finite;
-        scan(&t, i, count, false, false, &b);
+        find_best(&t, i, count, &b);
         uint8_t bytes[LANES];
         for (int l = 0; l < LANES; l++) bytes[l] = (uint8_t)(int32_t)(b.near[l] + (b.first[l] + b.best[l]));
         memcpy(out + i, bytes, count);
@@ -368,12 +490,14 @@ bool SRQ_ISA_NAME(srq_rq_st_forward)(size_t n, const float *x, const srq_grid *g
 
 void SRQ_ISA_NAME(srq_gumbel)(size_t n, int codes, const srq_relaxation *relaxation, float *g)
 {
+    key_table noise;
+    make_keys(relaxation->seed, &noise);
     for (size_t i = 0; i < n; i += LANES)
         for (int j = 0; j < codes; j++) {
             const size_t count = block_size(n, i);
             uint32_t bits[LANES];
             float lanes[LANES];
-            draw(relaxation, i, j, bits);
+            draw(relaxation, &noise, i, j, bits);
             for (int l = 0; l < LANES; l++) lanes[l] = -log_lane(exponential_lane(bits[l]));
             for (size_t l = 0; l < count; l++) g[(i + l) * (size_t)codes + (size_t)j] = lanes[l];
         }

@@ -56,9 +56,10 @@ typedef struct srq_dropbits_kernels {
  * part (section 2.3 there, which uses 3). The probabilities are truncated to the local grid, whose ends are constants
  * for differentiation. It holds the nearest code always. */
 typedef struct srq_relaxation {
-    float temperature;   /* > 0 */
-    float reach;         /* 0: the whole grid */
-    const float *gumbel; /* [n][max - min + 1], the noise G of every code; NULL: drawn from what follows */
+    float temperature; /* > 0 */
+    float reach;       /* 0: the whole grid */
+    /* [n][max - min + 1], the noise G of every code, from -4 to 24; NULL: drawn from what follows */
+    const float *gumbel;
     /* The number of element i and local code j (code - lowest code of its local grid) is word l / 16 of
      * srq_random(seed, SRQ_RANDOM_GUMBEL, step, index), l = i % 64, with index = 16 (i / 64) + l % 16 in bits 0..31,
      * j in bits 32..39 and `stream` in bits 40..63: streams below 2^24 and tensors of at most 2^34 elements never

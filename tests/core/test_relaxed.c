@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(extremes_are_finite)
 {
-    static const float ratios[] = {0.01f, 0.1f, 1, 10}, temperatures[] = {0.1f, 10}, alphas[] = {1e-6f, 1, 1e4f};
+    static const float ratios[] = {0.01f, 0.1f, 1, 10}, temperatures[] = {0.1f, 1, 10}, alphas[] = {1e-6f, 1, 1e4f};
     const float x[] = {0,    -0.0f, FLT_MAX, -FLT_MAX, FLT_MIN, 1e-45f, -1e-45f, 1,     -1,   0.5f,
                        1.5f, 1e9f,  -1e9f,   127.5f,   -128.5f, 255,    256,     1e-6f, 1e6f, -1e6f};
     enum { COUNT = sizeof x / sizeof *x };
@@ -256,10 +256,10 @@ START_TEST(extremes_are_finite)
     uint8_t codes[COUNT];
     const srq_vector *v = srq_vector_best(NULL);
     for (int i = 0; i < COUNT; i++) dy[i] = 1;
-    for (int k = 0; k < 4 * 2 * 3 * 8 * 4; k++) {
-        const int bits = 1 + k / 24 % 8, flags = k / 192;
-        const srq_grid grid = make_grid(bits, flags & 1, alphas[k / 8 % 3], ratios[k % 4]);
-        const srq_relaxation r = {.temperature = temperatures[k / 4 % 2], .reach = flags & 2 ? 3 : 0, .seed = 5};
+    for (int k = 0; k < 4 * 3 * 3 * 8 * 4; k++) {
+        const int bits = 1 + k / 36 % 8, flags = k / 288;
+        const srq_grid grid = make_grid(bits, flags & 1, alphas[k / 12 % 3], ratios[k % 4]);
+        const srq_relaxation r = {.temperature = temperatures[k / 4 % 3], .reach = flags & 2 ? 3 : 0, .seed = 5};
         srq_grid_gradient sums;
         ck_assert(v->rq_forward(COUNT, x, &grid, &r, y));
         ck_assert(v->rq_st_forward(COUNT, x, &grid, &r, codes));
@@ -344,14 +344,55 @@ START_TEST(instruction_sets_agree)
             continue;
         }
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
-            for (int drawn = 0; drawn < 2; drawn++) {
+            for (int kind = 0; kind < 8; kind++) { /* logarithms or not, the whole grid or not, given noise or not */
                 const srq_grid grid = make_grid(4, true, 0.3f, 0.4f);
-                srq_relaxation r = {.temperature = 0.7f, .reach = 3, .seed = 1ull << 40 | 7, .step = 9, .stream = 4097};
-                if (!drawn) r.gumbel = given;
+                srq_relaxation r = {.temperature = kind & 1 ? 1 : 0.7f,
+                                    .reach = kind & 2 ? 3 : 0,
+                                    .seed = 1ull << 40 | 7,
+                                    .step = 9,
+                                    .stream = 4097};
+                if (kind & 4) r.gumbel = given;
                 expect_equal(run_all(base, lengths[k], x, dy, &grid, &r), run_all(v, lengths[k], x, dy, &grid, &r),
                              true);
             }
     }
+}
+END_TEST
+
+/* Temperature 1 has a way of its own, one for near edges and one for far ones; a temperature beside it goes by
+ * logarithms. */
+START_TEST(temperature_1_is_near_its_neighbour)
+{
+    static const float ratios[] = {0.01f, 0.06f, 0.1f, 1.0f / 3, 1, 10, 30};
+    static float x[MOST], dy[MOST];
+    const srq_vector *v = srq_vector_best(NULL);
+    for (int i = 0; i < MOST; i++) dy[i] = 1;
+    for (int bits = 1; bits <= 8; bits++)
+        for (int k = 0; k < 4; k++) /* signed or not, whole grid or not */
+            for (size_t s = 0; s < sizeof ratios / sizeof *ratios; s++) {
+                const srq_grid grid = make_grid(bits, k & 1, 0.037f, ratios[s]);
+                const float width = grid.alpha * (float)(grid.max - grid.min + 4) + 30 * grid.sigma;
+                srq_relaxation r = {.temperature = 1, .reach = k & 2 ? 3 : 0, .seed = 8, .step = (uint32_t)bits};
+                srq_random_normal(9, SRQ_RANDOM_TEST, 3, MOST, 0.5f * width, x);
+                x[0] = FLT_MAX;
+                x[1] = -FLT_MAX;
+                outputs *one = run_all(v, MOST, x, dy, &grid, &r);
+                r.temperature = 1 + FLT_EPSILON;
+                outputs *beside = run_all(v, MOST, x, dy, &grid, &r);
+                ck_assert_mem_eq(one->codes, beside->codes, MOST);
+                /* Codes that can be drawn: rounding moves what is made of them by 2e-5 (1 + reach in codes). */
+                const float codes = fminf(20 * ratios[s], (float)(grid.max - grid.min)) + 1, slack = 2e-5f * codes;
+                for (int i = 0; i < MOST; i++) {
+                    const float unit = 1 / ratios[s];
+                    ck_assert_msg(fabsf(one->y[i] - beside->y[i]) <= slack * grid.alpha, "%s: x %g: y %g, %g",
+                                  describe(&grid, &r, false), (double)x[i], (double)one->y[i], (double)beside->y[i]);
+                    ck_assert_msg(fabsf(one->dx[i] - beside->dx[i]) <= slack * unit, "%s: x %g: dx %g, %g",
+                                  describe(&grid, &r, false), (double)x[i], (double)one->dx[i], (double)beside->dx[i]);
+                    ck_assert_float_eq_tol(one->dx_hard[i], beside->dx_hard[i], slack * unit);
+                }
+                free(one);
+                free(beside);
+            }
 }
 END_TEST
 
@@ -547,6 +588,7 @@ int main(void)
     tcase_add_test(tests, extremes_are_finite);
     tcase_add_test(tests, bad_numbers_are_reported);
     tcase_add_test(tests, instruction_sets_agree);
+    tcase_add_test(tests, temperature_1_is_near_its_neighbour);
     tcase_add_test(tests, noise_goes_by_place);
     tcase_add_test(tests, noise_is_as_documented);
     tcase_add_test(tests, noise_is_gumbel);
