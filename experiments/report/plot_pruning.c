@@ -89,13 +89,13 @@ static void print_line(const drawing *d, int i)
 static void draw_key(const srq_report *report, const int *tickets, drawing *d)
 {
     for (int i = 0; i < d->count; i++) {
-        char style[64], marker[64], text[400], cut[200];
+        char style[64], marker[64], text[400], cut[300];
         const srq_report_ticket *ticket = &report->tickets[tickets[i / 2]];
         snprintf(style, sizeof style, "%s", srq_plot_line(i));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
-        snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 34, cut, sizeof cut),
+        snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 72, cut, sizeof cut),
                  i % 2 ? "new weights (reinit)" : "rewound (prune)");
-        srq_plot_key(&d->plot, i % 2 ? 470 : 50, ROW * ((d->count - i + 1) / 2), style, marker, text);
+        srq_plot_key(&d->plot, 50, ROW * (d->count - i), style, marker, text);
     }
 }
 
@@ -115,7 +115,7 @@ static void draw_lines(drawing *d)
 
 static void draw_all(const srq_report *report, const int *tickets, drawing *d)
 {
-    const int bottom = ROW * (d->count / 2) + 76;
+    const int bottom = ROW * d->count + 76;
     const double space = d->most[0] > d->least[0] ? pow(d->most[0] / d->least[0], 0.04) : 1.1;
     fputs("set grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n"
           "set xlabel 'weights left, % of all'\nset ylabel 'test error, %'\n",
@@ -135,7 +135,7 @@ static srq_status draw(const srq_report *report, int number, int count, const in
     drawing *d = calloc(1, sizeof *d);
     if (!d) return srq_fail_memory(sizeof *d, "a plot");
     fill(report, count, tickets, d);
-    srq_status status = d->most[0] > 0 ? srq_plot_start(WIDTH, ROW * count + 76 + HEIGHT + 18, &d->plot) : SRQ_OK;
+    srq_status status = d->most[0] > 0 ? srq_plot_start(WIDTH, ROW * 2 * count + 76 + HEIGHT + 18, &d->plot) : SRQ_OK;
     if (status == SRQ_OK && d->most[0] > 0) {
         draw_all(report, tickets, d);
         snprintf(name, sizeof name, "pruning-%d", number);

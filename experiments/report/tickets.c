@@ -220,8 +220,7 @@ static int count_missing(const srq_report_ticket *ticket, const srq_ticket_file 
 
 static srq_status check_file(srq_report_ticket *ticket)
 {
-    static const char advice[] =
-        "; figures here are those of the runs (`srq ticket ... --stage compare` writes it anew). ";
+    static const char advice[] = "; figures here are those of the runs (`srq ticket ... --stage compare` writes it). ";
     char path[4400];
     srq_ticket_file *file = NULL;
     snprintf(path, sizeof path, "%s/ticket.json", ticket->folder);
