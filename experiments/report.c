@@ -1,5 +1,6 @@
 /* srq report: tables and pictures of runs. */
 #include "experiments/commands.h"
+#include "experiments/report/escape.h"
 #include "experiments/report/follow.h"
 #include "experiments/report/pages.h"
 #include "io/file.h"
@@ -77,7 +78,8 @@ static bool is_ours(const char *path)
 /* A page of somebody else's is not written over. */
 static srq_status check_folder(const char *folder)
 {
-    static const char *const names[] = {"report.html", "report.md", "report.csv", "runs.csv", "plots"};
+    static const char *const names[] = {"report.html", "report.md",   "report.csv", "runs.csv",
+                                        "tickets.csv", "pruning.csv", "plots"};
     char path[PATH_SIZE];
     struct stat info;
     if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
@@ -96,7 +98,7 @@ static srq_status check_folder(const char *folder)
 /* Whether a file is a picture of a report: of an earlier one, which may have had more of them. */
 static bool is_picture(const char *name)
 {
-    static const char *const kinds[] = {"curves-", "bits-", "weights-", "cost"};
+    static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i]);
         if (strncmp(name, kinds[i], length) != 0) continue;
@@ -136,6 +138,18 @@ static srq_status print_runs(const srq_report *report, const srq_pictures *pictu
     return srq_report_print_runs_csv(report, out);
 }
 
+static srq_status print_pairs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    (void)pictures, (void)made;
+    return srq_report_print_pairs_csv(report, out);
+}
+
+static srq_status print_levels(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    (void)pictures, (void)made;
+    return srq_report_print_levels_csv(report, out);
+}
+
 static srq_status write_page(const srq_report *report, const srq_pictures *pictures, const char *made, const char *name,
                              page_printer *print)
 {
@@ -154,10 +168,28 @@ static srq_status write_page(const srq_report *report, const srq_pictures *pictu
 static srq_status draw(const srq_report *report, srq_pictures *pictures)
 {
     if (pictures->none) return SRQ_OK;
+    SRQ_TRY(srq_draw_pairs(report, pictures));
+    SRQ_TRY(srq_draw_pruning(report, pictures));
     SRQ_TRY(srq_draw_cost(report, pictures));
     SRQ_TRY(srq_draw_curves(report, pictures));
     SRQ_TRY(srq_draw_bits(report, pictures));
     return srq_draw_weights(report, pictures);
+}
+
+/* Where there are tickets; of an earlier report they are not left. */
+static srq_status write_ticket_files(const srq_report *report, const srq_pictures *pictures, const char *made)
+{
+    static const char *const names[] = {"tickets.csv", "pruning.csv"};
+    static page_printer *const printers[] = {print_pairs, print_levels};
+    for (int i = 0; i < 2; i++) {
+        char path[PATH_SIZE];
+        path_of(pictures->folder, names[i], path);
+        if (report->ticket_count)
+            SRQ_TRY(write_page(report, pictures, made, names[i], printers[i]));
+        else
+            unlink(path);
+    }
+    return SRQ_OK;
 }
 
 static srq_status write_report(const srq_report *report, srq_pictures *pictures)
@@ -174,10 +206,27 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
     SRQ_TRY(write_page(report, pictures, made, "report.html", srq_report_print_html));
     SRQ_TRY(write_page(report, pictures, made, "report.md", srq_report_print_markdown));
     SRQ_TRY(write_page(report, pictures, made, "report.csv", print_groups));
-    return write_page(report, pictures, made, "runs.csv", print_runs);
+    SRQ_TRY(write_page(report, pictures, made, "runs.csv", print_runs));
+    return write_ticket_files(report, pictures, made);
 }
 
 /* --- What is said */
+
+static void show_tickets(const srq_report *report)
+{
+    char text[600];
+    for (int i = 0; i < report->ticket_count; i++) {
+        const srq_report_ticket *ticket = &report->tickets[i];
+        const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
+        fputs("\nTicket ", stdout);
+        srq_print_escaped(ticket->name, SRQ_ESCAPE_NONE, stdout);
+        printf(": %s\n", says[0] ? says : "nothing to compare yet.");
+        if (!ticket->note[0]) continue;
+        fputs("  ", stdout);
+        srq_print_escaped(ticket->note, SRQ_ESCAPE_NONE, stdout);
+        fputc('\n', stdout);
+    }
+}
 
 static srq_status show(const srq_report *report, const srq_pictures *pictures)
 {
@@ -194,8 +243,10 @@ static srq_status show(const srq_report *report, const srq_pictures *pictures)
         title = "";
     }
     if (shown > 20) printf("  and %d more\n", shown - 20);
+    show_tickets(report);
     if (pictures->note[0]) printf("\n%s\n", pictures->note);
-    printf("\n%s/report.html (report.md, report.csv, runs.csv, plots/)\n", pictures->folder);
+    printf("\n%s/report.html (report.md, report.csv, runs.csv, %splots/)\n", pictures->folder,
+           report->ticket_count ? "tickets.csv, pruning.csv, " : "");
     return SRQ_OK;
 }
 

@@ -193,6 +193,14 @@ static srq_status read_bits(srq_log *log, const json_t *line, unsigned char **bi
     return SRQ_OK;
 }
 
+/* The number of kept weights is there under masks only. */
+static double share_kept(const json_t *line)
+{
+    const double weights = number(line, "weights"), kept = number(line, "kept");
+    if (!(weights > 0)) return NAN;
+    return isnan(kept) ? 1 : kept >= 0 && kept <= weights ? kept / weights : NAN;
+}
+
 static srq_status read_eval(srq_log *log, const json_t *line, long step)
 {
     srq_log_eval eval = {.step = step,
@@ -202,6 +210,7 @@ static srq_status read_eval(srq_log *log, const json_t *line, long step)
                          .mean_bits = number(line, "mean_weight_bits"),
                          .gated_bits = number(line, "mean_gated_bits"),
                          .zeros = number(line, "zeros"),
+                         .kept = share_kept(line),
                          .bytes = number(line, "bytes"),
                          .float32_bytes = number(line, "float32_bytes"),
                          .bops = number(line, "bops"),

@@ -25,6 +25,7 @@ typedef struct srq_log_eval {
     double mean_bits;          /* of a weight */
     double gated_bits;         /* the same under the gates' probabilities, where bit-lengths are learned */
     double zeros;              /* share of weights */
+    double kept;               /* share of weights that the masks keep: 1 without masks */
     double bytes, float32_bytes, bops, float32_bops, w8a8_bops;
     unsigned char
         *bits; /* [layer_count of the log] weight bits, 0 where the line names none; NULL if it names no layer */

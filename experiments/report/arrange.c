@@ -22,14 +22,19 @@ static int by_row(const void *a, const void *b)
     return x != y ? (x > y) - (x < y) : one->number - other->number;
 }
 
-/* Groups of one row are of several data sets of one name. */
+/* Groups of one row are of several data sets of one name, or one is a stage of a ticket, which keeps its name. */
 static void name_by_row(srq_report *report, int index)
 {
     srq_report_group *group = &report->groups[index];
     const bool again = index > 0 && group->row >= 0 && report->groups[index - 1].row == group->row;
+    char own[sizeof group->name];
     if (group->row < 0) return;
-    snprintf(group->name, sizeof group->name, "%s", report->sweep->rows[group->row].name);
-    if (again) snprintf(group->name, sizeof group->name, "%s, other data", report->sweep->rows[group->row].name);
+    snprintf(own, sizeof own, "%s", group->name);
+    snprintf(group->name, sizeof group->name, "%s%s%s", report->sweep->rows[group->row].name,
+             group->ticket >= 0 ? ", ticket "
+             : again            ? ", other data"
+                                : "",
+             group->ticket >= 0 ? own : "");
 }
 
 srq_status srq_report_arrange(srq_report *report, const srq_sweep *sweep)

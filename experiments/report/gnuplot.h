@@ -61,6 +61,8 @@ const char *srq_plot_line(int n);
 const char *srq_plot_marker(int n);
 
 /* The pictures, each in its own file. */
+srq_status srq_draw_pairs(const srq_report *report, srq_pictures *pictures);
+srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_curves(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures);

@@ -1,6 +1,7 @@
 /* Names of groups: what a configuration is, in a few words, and what else sets it apart from the others. */
-#include "experiments/report/runs.h"
+#include "experiments/report/tickets.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,14 +51,22 @@ void srq_report_describe(const srq_settings *s, char *out, size_t size)
 
 /* --- What else differs */
 
+/* Groups that are no stages of a ticket: these are told apart by their settings, stages by what they are. */
+static int plain_count(const srq_report *report)
+{
+    int count = 0;
+    while (count < report->group_count && report->groups[count].ticket < 0) count++;
+    return count;
+}
+
 /* The value that most groups have for a choice: the index of one of them, and how many there are. */
 static int most_common(const srq_report *report, int choice, int *count)
 {
     int best = 0;
     *count = 0;
-    for (int i = 0; i < report->group_count; i++) {
+    for (int i = 0; i < plain_count(report); i++) {
         int same = 0;
-        for (int k = 0; k < report->group_count; k++)
+        for (int k = 0; k < plain_count(report); k++)
             same += strcmp(report->groups[i].choices[choice].value, report->groups[k].choices[choice].value) == 0;
         if (same <= *count) continue;
         *count = same;
@@ -87,7 +96,7 @@ static void append_choice(const srq_report_group *group, const srq_choice *choic
 static int distinct(const srq_report *report, int choice)
 {
     int count = 0;
-    for (int i = 0; i < report->group_count; i++) {
+    for (int i = 0; i < plain_count(report); i++) {
         int before = 0;
         while (strcmp(report->groups[before].choices[choice].value, report->groups[i].choices[choice].value) != 0)
             before++;
@@ -101,9 +110,9 @@ static void name_by_choice(srq_report *report, int choice)
 {
     int count;
     const srq_choice *common = &report->groups[most_common(report, choice, &count)].choices[choice];
-    if (count == report->group_count || is_covered(common->path)) return;
-    const bool majority = 2 * count > report->group_count;
-    for (int i = 0; i < report->group_count; i++) {
+    if (count == plain_count(report) || is_covered(common->path)) return;
+    const bool majority = 2 * count > plain_count(report);
+    for (int i = 0; i < plain_count(report); i++) {
         const srq_choice *own = &report->groups[i].choices[choice];
         if (!majority || strcmp(own->value, common->value) != 0)
             append_choice(&report->groups[i], own, report->groups[i].name, sizeof report->groups[i].name);
@@ -132,9 +141,19 @@ static void tell_apart(srq_report *report)
     }
 }
 
+/* "prune-03 (9.13 % of weights)", and of which ticket where that is not plain. */
+static void name_stage(const srq_report *report, srq_report_group *group)
+{
+    const bool only = report->ticket_count == 1 && plain_count(report) == 0;
+    if (!only) append(group->name, sizeof group->name, "%.120s: ", report->tickets[group->ticket].name);
+    append(group->name, sizeof group->name, "%s", group->stage.name);
+    if (group->stage.level > 0 && isfinite(group->kept.mean))
+        append(group->name, sizeof group->name, " (%.3g %% of weights)", 100 * group->kept.mean);
+}
+
 void srq_report_name_groups(srq_report *report)
 {
-    const int count = report->group_count;
+    const int count = plain_count(report);
     bool models = false;
     for (int i = 1; i < count; i++)
         models = models || strcmp(srq_config_settings(report->groups[i].config)->model.name,
@@ -152,5 +171,6 @@ void srq_report_name_groups(srq_report *report)
     for (int values = most; values > 1; values--)
         for (int c = 0; c < choices; c++)
             if (distinct(report, c) == values) name_by_choice(report, c);
+    for (int i = count; i < report->group_count; i++) name_stage(report, &report->groups[i]);
     tell_apart(report);
 }

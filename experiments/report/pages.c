@@ -69,6 +69,12 @@ static const char explanation[] =
     "activation "
     "bits; \"of 8/8\": beside the same network with each quantized tensor at 8 bits.";
 
+static const char ticket_explanation[] = "Differences pair stages seed by seed: the first one's test error less the "
+                                         "second one's, in percentage points, over "
+                                         "the seeds that both are finished for. The interval is Student's t at 95 %, "
+                                         "for each pair by itself; one that holds 0 "
+                                         "tells no difference.";
+
 /* The heading of the table of configurations. */
 static const char *heading(const srq_report *report)
 {
@@ -115,6 +121,55 @@ static void print_figure(const srq_picture *picture, FILE *out)
     fputs("</figcaption>\n</figure>\n", out);
 }
 
+/* Pictures of tickets stand in their section. */
+static bool is_of_tickets(const srq_picture *picture)
+{
+    return strncmp(picture->name, "ticket-", 7) == 0 || strncmp(picture->name, "pruning-", 8) == 0;
+}
+
+static void print_ticket_figures(const srq_pictures *pictures, const char *kind, int number, FILE *out)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s-%d", kind, number);
+    for (int i = 0; i < pictures->count; i++) {
+        const srq_picture *p = &pictures->items[i];
+        const bool same = number > 0 ? strcmp(p->name, name) == 0 : strncmp(p->name, kind, strlen(kind)) == 0;
+        if (same) print_figure(p, out);
+    }
+}
+
+static srq_status print_scroll(srq_status (*print)(const srq_report_ticket *, srq_table_format, FILE *),
+                               const srq_report_ticket *ticket, FILE *out)
+{
+    fputs("<div class=\"scroll\">\n", out);
+    SRQ_TRY(print(ticket, SRQ_TABLE_HTML, out));
+    fputs("</div>\n", out);
+    return SRQ_OK;
+}
+
+static srq_status print_html_tickets(const srq_report *report, const srq_pictures *pictures, FILE *out)
+{
+    char text[600];
+    srq_ticket_level levels[SRQ_TICKET_LEVELS];
+    if (report->ticket_count) fputs("<h2>Lottery tickets</h2>\n", out);
+    for (int i = 0; i < report->ticket_count; i++) {
+        const srq_report_ticket *ticket = &report->tickets[i];
+        fputs("<h3>", out);
+        srq_print_escaped(ticket->name, SRQ_ESCAPE_HTML, out);
+        fputs("</h3>\n", out);
+        paragraph("", srq_comparison_say(&ticket->comparison, text, sizeof text), out);
+        paragraph("small", ticket->about, out);
+        paragraph("note", ticket->note, out);
+        if (srq_comparison_visit(&ticket->comparison, NULL, NULL))
+            SRQ_TRY(print_scroll(srq_report_print_pairs, ticket, out));
+        print_ticket_figures(pictures, "ticket", i + 1, out);
+        if (srq_report_ticket_levels(ticket, levels)) SRQ_TRY(print_scroll(srq_report_print_levels, ticket, out));
+    }
+    print_ticket_figures(pictures, "pruning", 0, out);
+    if (report->ticket_count) paragraph("small", ticket_explanation, out);
+    return SRQ_OK;
+}
+
 srq_status srq_report_print_html(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
 {
     char text[2048];
@@ -133,8 +188,13 @@ srq_status srq_report_print_html(const srq_report *report, const srq_pictures *p
     fputs("</div>\n", out);
     paragraph("small", srq_report_remarks(report, text, sizeof text), out);
     paragraph("small", explanation, out);
-    if (pictures->count) fputs("<h2>Pictures</h2>\n", out);
-    for (int i = 0; i < pictures->count; i++) print_figure(&pictures->items[i], out);
+    SRQ_TRY(print_html_tickets(report, pictures, out));
+    int others = 0;
+    for (int i = 0; i < pictures->count; i++) {
+        if (is_of_tickets(&pictures->items[i])) continue;
+        if (others++ == 0) fputs("<h2>Pictures</h2>\n", out);
+        print_figure(&pictures->items[i], out);
+    }
     fputs("<h2>Runs</h2>\n<div class=\"scroll\">\n", out);
     SRQ_TRY(srq_report_print_runs(report, SRQ_TABLE_HTML, out));
     fputs("</div>\n", out);
@@ -152,6 +212,30 @@ static void line(const char *text, FILE *out)
     fputs("\n\n", out);
 }
 
+static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
+{
+    char text[600];
+    srq_ticket_level levels[SRQ_TICKET_LEVELS];
+    if (report->ticket_count) fputs("## Lottery tickets\n\n", out);
+    for (int i = 0; i < report->ticket_count; i++) {
+        const srq_report_ticket *ticket = &report->tickets[i];
+        fputs("### ", out);
+        line(ticket->name, out);
+        line(srq_comparison_say(&ticket->comparison, text, sizeof text), out);
+        line(ticket->about, out);
+        line(ticket->note, out);
+        if (srq_comparison_visit(&ticket->comparison, NULL, NULL)) {
+            SRQ_TRY(srq_report_print_pairs(ticket, SRQ_TABLE_MARKDOWN, out));
+            fputc('\n', out);
+        }
+        if (!srq_report_ticket_levels(ticket, levels)) continue;
+        SRQ_TRY(srq_report_print_levels(ticket, SRQ_TABLE_MARKDOWN, out));
+        fputc('\n', out);
+    }
+    if (report->ticket_count) line(ticket_explanation, out);
+    return SRQ_OK;
+}
+
 srq_status srq_report_print_markdown(const srq_report *report, const srq_pictures *pictures, const char *made,
                                      FILE *out)
 {
@@ -165,6 +249,7 @@ srq_status srq_report_print_markdown(const srq_report *report, const srq_picture
     fputc('\n', out);
     line(srq_report_remarks(report, text, sizeof text), out);
     line(explanation, out);
+    SRQ_TRY(print_markdown_tickets(report, out));
     if (pictures->count) fputs("## Pictures\n\n", out);
     for (int i = 0; i < pictures->count; i++) {
         const srq_picture *p = &pictures->items[i];

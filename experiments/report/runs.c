@@ -1,5 +1,6 @@
 #include "experiments/report/runs.h"
 
+#include "experiments/report/tickets.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -32,7 +33,7 @@ static bool is_silent(const srq_log *log, double now)
 static srq_status read_run(srq_report_run *run, double now)
 {
     const srq_status status = open_run(run);
-    run->group = -1;
+    run->group = run->ticket = -1;
     if (status == SRQ_OK) {
         run->silent = is_silent(run->log, now);
         return SRQ_OK;
@@ -83,19 +84,17 @@ srq_status srq_report_create(int count, char *const *folders, double now, srq_re
 {
     *report = (srq_report){.now = now};
     srq_status status = read_runs(report, count, folders);
+    if (status == SRQ_OK) status = srq_report_find_tickets(report);
     if (status == SRQ_OK) status = srq_report_group_runs(report);
     if (status == SRQ_OK) srq_report_name_groups(report);
+    if (status == SRQ_OK) status = srq_report_compare_tickets(report);
     if (status != SRQ_OK) srq_report_destroy(report);
     return status;
 }
 
 static void destroy_group(srq_report_group *group)
 {
-    for (int i = 0; i < group->choice_count; i++) {
-        free(group->choices[i].value);
-        free(group->choices[i].shown);
-    }
-    free(group->choices);
+    srq_report_free_choices(group);
     free(group->members);
 }
 
@@ -107,6 +106,7 @@ void srq_report_destroy(srq_report *report)
         free(report->runs[i].problem);
     }
     for (int i = 0; i < report->group_count; i++) destroy_group(&report->groups[i]);
+    srq_report_free_tickets(report);
     free(report->runs);
     free(report->groups);
     srq_run_list_free(&report->list);

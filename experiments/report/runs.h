@@ -3,6 +3,7 @@
 #define SRQ_EXPERIMENTS_REPORT_RUNS_H
 
 #include "experiments/report/statistics.h"
+#include "experiments/ticket/plan.h"
 #include "io/config.h"
 #include "io/log.h"
 #include "io/run_list.h"
@@ -14,7 +15,9 @@ typedef struct srq_report_run {
     srq_log *log;            /* NULL likewise */
     char *problem;           /* ... why, else NULL */
     long long seed;
-    int group;    /* -1 if it cannot be used */
+    int group;  /* -1 if it cannot be used */
+    int ticket; /* that it is a stage of, or -1 */
+    srq_stage stage;
     bool counted; /* for the figures of its group: not where another run of the group has the same seed */
     bool silent;  /* started and not stopped, but has said nothing for long: killed? */
 } srq_report_run;
@@ -25,35 +28,46 @@ typedef struct srq_choice {
     char *value, *shown;
 } srq_choice;
 
-/* Runs whose settings are equal but for train.seed, on the same data set. */
+/* Runs whose settings are equal but for train.seed, on the same data set. Of the stages of a ticket, also but for what
+ * a seed's own stage learn has left to them: weights, masks, bit-lengths. */
 typedef struct srq_report_group {
     int number; /* from 1, in tables and pictures */
     char digest[65];
     const srq_config *config; /* of its first run */
     int choice_count;
     srq_choice *choices;
-    char name[256];             /* what differs from the others; with a table, the row */
-    int row;                    /* with a table: its row, or -1 */
+    char name[256]; /* what differs from the others; with a table, the row */
+    int row;        /* with a table: its row, or -1 */
+    int ticket;     /* that it is a stage of, or -1 */
+    srq_stage stage;
     int member_count, *members; /* its runs, by seed */
     int finished;               /* runs that are, each seed once */
     bool partial;               /* none is finished: the figures are of the last evaluations so far */
     srq_statistic error, loss, bits, zeros, bytes, bops, relative_bops, rate; /* error 0..1; relative to 8/8 bits */
+    srq_statistic kept;                                                       /* share of weights that masks keep */
 } srq_report_group;
 
 typedef struct srq_report {
     srq_run_list list;
     int run_count, group_count;
     srq_report_run *runs;
-    srq_report_group *groups;
-    const srq_sweep *sweep; /* the table that the report is of, or NULL */
-    double now;             /* seconds since 1970 */
-    char common[1024];      /* settings that groups differ in, as most of them have it: "train.epochs = 10, ..." */
+    srq_report_group *groups; /* those of tickets stand behind the others */
+    int ticket_count;
+    struct srq_report_ticket *tickets; /* experiments/report/tickets.h */
+    const srq_sweep *sweep;            /* the table that the report is of, or NULL */
+    double now;                        /* seconds since 1970 */
+    char common[1024]; /* settings that groups differ in, as most of them have it: "train.epochs = 10, ..." */
 } srq_report;
 
 /* Reads the runs in and below `folders`. SRQ_ERROR_DATA if a folder cannot be read or no run is in any. A run that
  * cannot be used is in the list with its problem. The caller destroys *report. */
 srq_status srq_report_create(int count, char *const *folders, double now, srq_report *report);
 void srq_report_destroy(srq_report *report);
+
+/* report/choices.c: the choices of a run, and their digest, into a group without any. The caller frees them, whatever
+ * is returned. */
+srq_status srq_report_read_choices(const srq_report_run *run, srq_report_group *group);
+void srq_report_free_choices(srq_report_group *group);
 
 /* report/group.c: groups the runs and computes their figures. */
 srq_status srq_report_group_runs(srq_report *report);

@@ -1,7 +1,6 @@
 #include "experiments/ticket/compare.h"
 
 #include "experiments/measure.h"
-#include "experiments/report/statistics.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -28,35 +27,40 @@ void srq_comparison_destroy(srq_comparison *comparison)
     *comparison = (srq_comparison){0};
 }
 
-static srq_status check_data(const srq_comparison *c, const char *dir, const srq_found *found)
+static srq_status check_data(const srq_comparison *c, const char *dir, const char *data_sha256)
 {
     for (int i = 0; i < c->stage_count * c->seed_count; i++)
-        if (c->outcomes[i].there && strcmp(c->outcomes[i].data_sha256, found->point.data_sha256) != 0)
+        if (c->outcomes[i].there && strcmp(c->outcomes[i].data_sha256, data_sha256) != 0)
             return srq_fail(SRQ_ERROR_DATA,
                             "%s: this stage was trained on another data set than stage %s of seed %lld (source "
                             "SHA-256 %.12s... and %.12s...): they cannot be compared",
-                            dir, c->stages[i / c->seed_count].name, c->seeds[i % c->seed_count],
-                            found->point.data_sha256, c->outcomes[i].data_sha256);
+                            dir, c->stages[i / c->seed_count].name, c->seeds[i % c->seed_count], data_sha256,
+                            c->outcomes[i].data_sha256);
+    return SRQ_OK;
+}
+
+srq_status srq_comparison_set(srq_comparison *c, int stage, int seed, const char *dir, const srq_outcome *outcome)
+{
+    SRQ_TRY(check_data(c, dir, outcome->data_sha256));
+    *outcome_of(c, stage, seed) = *outcome;
     return SRQ_OK;
 }
 
 srq_status srq_comparison_add(srq_comparison *c, int stage, int seed, const char *dir, const srq_found *found)
 {
     srq_measures *m = NULL;
-    srq_outcome *o = outcome_of(c, stage, seed);
-    SRQ_TRY(check_data(c, dir, found));
     SRQ_TRY(srq_measures_create(found->graph, &m));
-    *o = (srq_outcome){.there = true,
-                       .error = found->point.test_error,
-                       .loss = found->point.test_loss,
-                       .mean_bits = m->mean_bits,
-                       .bytes = m->bytes,
-                       .bops = m->bops,
-                       .relative_bops = m->bops / m->w8a8_bops,
-                       .kept = (double)m->kept / (double)m->weights};
-    snprintf(o->data_sha256, sizeof o->data_sha256, "%s", found->point.data_sha256);
+    srq_outcome o = {.there = true,
+                     .error = found->point.test_error,
+                     .loss = found->point.test_loss,
+                     .mean_bits = m->mean_bits,
+                     .bytes = m->bytes,
+                     .bops = m->bops,
+                     .relative_bops = m->bops / m->w8a8_bops,
+                     .kept = (double)m->kept / (double)m->weights};
+    snprintf(o.data_sha256, sizeof o.data_sha256, "%s", found->point.data_sha256);
     srq_measures_destroy(&m);
-    return SRQ_OK;
+    return srq_comparison_set(c, stage, seed, dir, &o);
 }
 
 /* --- Differences */
@@ -83,10 +87,7 @@ static const srq_stage_kind pairs[][2] = {{SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH}, 
                                           {SRQ_STAGE_PRUNE, SRQ_STAGE_REINIT},   {SRQ_STAGE_PRUNE, SRQ_STAGE_LEARN}};
 enum { PAIRS = sizeof pairs / sizeof *pairs };
 
-/* Calls `visit` for every two stages that are set against each other and have a seed in common. */
-typedef void visit_pair(const srq_comparison *c, int a, int b, const srq_paired *p, FILE *out, int place);
-
-static int visit_pairs(const srq_comparison *c, visit_pair *visit, FILE *out)
+int srq_comparison_visit(const srq_comparison *c, srq_pair_visitor *visit, void *context)
 {
     int count = 0;
     for (int k = 0; k < PAIRS; k++)
@@ -96,7 +97,9 @@ static int visit_pairs(const srq_comparison *c, visit_pair *visit, FILE *out)
                 if (x->kind != pairs[k][0] || y->kind != pairs[k][1]) continue;
                 if (y->level > 0 && x->level != y->level) continue;
                 const srq_paired p = srq_comparison_difference(c, a, b);
-                if (p.count > 0) visit(c, a, b, &p, out, count++);
+                if (p.count == 0) continue;
+                if (visit) visit(c, a, b, &p, count, context);
+                count++;
             }
     return count;
 }
@@ -161,11 +164,7 @@ char *srq_comparison_say(const srq_comparison *c, char *out, size_t size)
     return out;
 }
 
-/* --- As text */
-
-typedef struct column {
-    srq_statistic error, loss, bits, bytes, bops, relative, kept;
-} column;
+/* --- Over seeds */
 
 static srq_statistic statistic(const srq_comparison *c, int stage, size_t offset)
 {
@@ -182,20 +181,22 @@ static srq_statistic statistic(const srq_comparison *c, int stage, size_t offset
 
 #define STATISTIC(member) statistic(c, stage, offsetof(srq_outcome, member))
 
-static column column_of(const srq_comparison *c, int stage)
+srq_stage_figures srq_comparison_figures(const srq_comparison *c, int stage)
 {
-    return (column){.error = STATISTIC(error),
-                    .loss = STATISTIC(loss),
-                    .bits = STATISTIC(mean_bits),
-                    .bytes = STATISTIC(bytes),
-                    .bops = STATISTIC(bops),
-                    .relative = STATISTIC(relative_bops),
-                    .kept = STATISTIC(kept)};
+    return (srq_stage_figures){.error = STATISTIC(error),
+                               .loss = STATISTIC(loss),
+                               .bits = STATISTIC(mean_bits),
+                               .bytes = STATISTIC(bytes),
+                               .bops = STATISTIC(bops),
+                               .relative = STATISTIC(relative_bops),
+                               .kept = STATISTIC(kept)};
 }
+
+/* --- As text */
 
 static void print_stage(const srq_comparison *c, int stage, bool masked, FILE *out)
 {
-    const column v = column_of(c, stage);
+    const srq_stage_figures v = srq_comparison_figures(c, stage);
     char size[32], deviation[32] = "";
     if (v.error.count == 0) {
         fprintf(out, "%-14s %5s   not finished\n", c->stages[stage].name, "-");
@@ -208,8 +209,9 @@ static void print_stage(const srq_comparison *c, int stage, bool masked, FILE *o
     fputc('\n', out);
 }
 
-static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *p, FILE *out, int place)
+static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *p, int place, void *context)
 {
+    FILE *out = context;
     char name[80], interval[64] = "one seed: no interval";
     if (place == 0)
         fputs("\npaired differences in test error, percentage points; mean and 95 % confidence interval over seeds\n",
@@ -228,7 +230,7 @@ void srq_comparison_print(const srq_comparison *c, FILE *out)
     fprintf(out, "%-14s %5s %9s %-7s %9s %10s %12s%s\n", "stage", "seeds", "error, %", "", "bits", "size",
             "BOPs of 8/8", masked ? "      weights" : "");
     for (int i = 0; i < c->stage_count; i++) print_stage(c, i, masked, out);
-    visit_pairs(c, print_pair, out);
+    srq_comparison_visit(c, print_pair, out);
     srq_comparison_say(c, text, sizeof text);
     if (text[0]) fprintf(out, "\n%s\n", text);
 }
@@ -262,8 +264,9 @@ static void print_runs(const srq_comparison *c, int stage, FILE *out)
     }
 }
 
-static void print_json_pair(const srq_comparison *c, int a, int b, const srq_paired *p, FILE *out, int place)
+static void print_json_pair(const srq_comparison *c, int a, int b, const srq_paired *p, int place, void *context)
 {
+    FILE *out = context;
     fprintf(out, "%s\n    {\"stage\": \"%s\", \"against\": \"%s\", \"seeds\": %d", place ? "," : "", c->stages[a].name,
             c->stages[b].name, p->count);
     print_number("mean", p->mean, out);
@@ -289,7 +292,7 @@ void srq_comparison_print_json(const srq_comparison *c, FILE *out)
         fputs("]}", out);
     }
     fputs("],\n \"differences\": [", out);
-    visit_pairs(c, print_json_pair, out);
+    srq_comparison_visit(c, print_json_pair, out);
     /* The sentence has neither quotes nor control characters. */
     fprintf(out, "],\n \"confidence\": 0.95,\n \"says\": \"%s\"}\n", srq_comparison_say(c, text, sizeof text));
 }

@@ -2,6 +2,7 @@
 #ifndef SRQ_EXPERIMENTS_TICKET_COMPARE_H
 #define SRQ_EXPERIMENTS_TICKET_COMPARE_H
 
+#include "experiments/report/statistics.h"
 #include "experiments/ticket/paired.h"
 #include "experiments/ticket/plan.h"
 
@@ -33,8 +34,24 @@ void srq_comparison_destroy(srq_comparison *comparison);
 /* Adds a finished run. SRQ_ERROR_DATA if it was trained on other data than one that is there, named by `dir`. */
 srq_status srq_comparison_add(srq_comparison *comparison, int stage, int seed, const char *dir, const srq_found *found);
 
+/* The same of what is known otherwise. SRQ_ERROR_DATA likewise. */
+srq_status srq_comparison_set(srq_comparison *comparison, int stage, int seed, const char *dir,
+                              const srq_outcome *outcome);
+
+/* What a stage has come to, over the seeds that are there. */
+typedef struct srq_stage_figures {
+    srq_statistic error, loss, bits, bytes, bops, relative, kept; /* as in srq_outcome */
+} srq_stage_figures;
+srq_stage_figures srq_comparison_figures(const srq_comparison *comparison, int stage);
+
 /* The difference in test error between two stages over the seeds that both are there for. */
 srq_paired srq_comparison_difference(const srq_comparison *comparison, int a, int b);
+/* Calls `visit` for every two stages that are set against each other and have a seed in common; `place` counts from 0.
+ * Returns how many there are. `visit` may be NULL. */
+typedef void srq_pair_visitor(const srq_comparison *comparison, int a, int b, const srq_paired *paired, int place,
+                              void *context);
+int srq_comparison_visit(const srq_comparison *comparison, srq_pair_visitor *visit, void *context);
+
 /* In one sentence, what the comparison says; "" if it says nothing yet. Returns `out`. */
 char *srq_comparison_say(const srq_comparison *comparison, char *out, size_t size);
 

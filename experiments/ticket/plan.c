@@ -16,10 +16,12 @@ static bool learns_bits(const srq_settings *s)
     return strcmp(s->dropbits.mode, "learn") == 0;
 }
 
+static const char *const names[] = {"learn",         "rewind",   "scratch", "uniform-below",
+                                    "uniform-above", "shuffled", "prune",   "reinit"};
+enum { KINDS = sizeof names / sizeof *names, LEVELS_MAX = 99 };
+
 static void add_stage(srq_stage *stages, int *count, srq_stage_kind kind, int level)
 {
-    static const char *const names[] = {"learn",         "rewind",   "scratch", "uniform-below",
-                                        "uniform-above", "shuffled", "prune",   "reinit"};
     srq_stage *stage = &stages[(*count)++];
     *stage = (srq_stage){.kind = kind, .level = level};
     if (level)
@@ -70,6 +72,23 @@ void srq_stage_before(int level, char *name, size_t size)
 }
 
 /* --- Runs that are there */
+
+bool srq_stage_parse(const char *name, srq_stage *stage)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int level = kind < SRQ_STAGE_PRUNE ? 0 : 1; level <= (kind < SRQ_STAGE_PRUNE ? 0 : LEVELS_MAX); level++) {
+            int count = 0;
+            add_stage(stage, &count, (srq_stage_kind)kind, level);
+            if (strcmp(stage->name, name) == 0) return true;
+        }
+    return false;
+}
+
+int srq_stage_place(const srq_stage *stage)
+{
+    if (stage->kind < SRQ_STAGE_PRUNE) return (int)stage->kind;
+    return 2 * stage->level + (int)stage->kind;
+}
 
 srq_status srq_found_load(const char *dir, srq_found *found)
 {
@@ -165,6 +184,22 @@ __attribute__((format(printf, 2, 3))) static void add_set(set_list *sets, const 
 static bool rewinds(srq_stage_kind kind)
 {
     return kind == SRQ_STAGE_REWIND || kind == SRQ_STAGE_PRUNE;
+}
+
+static bool ends_in(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash ? slash + 1 : path, name) == 0;
+}
+
+bool srq_stage_fits(const srq_stage *stage, const srq_settings *s)
+{
+    char masks[64];
+    if (stage->kind == SRQ_STAGE_LEARN) return learns_bits(s) || s->prune.levels > 0;
+    srq_stage_masks("", stage->level, masks, sizeof masks);
+    if (learns_bits(s) || (stage->level > 0 && !ends_in(s->train.masks, masks + 1))) return false;
+    if (rewinds(stage->kind)) return ends_in(s->train.init, SRQ_TRAINER_KEPT);
+    return strcmp(s->train.init, "random") == 0 && s->train.init_draw == 1;
 }
 
 static void add_start(const srq_stage *stage, const char *dir, set_list *sets)

@@ -60,6 +60,14 @@ bool srq_learned_shuffle(uint64_t seed, int count, const srq_layer_bits *bits, s
 srq_status srq_stage_config(const srq_config *base, const srq_stage *stage, long long seed, const char *dir,
                             const srq_learned *learned, srq_config **config, char *note, size_t note_size);
 
+/* The stage of that name; false if there is none. */
+bool srq_stage_parse(const char *name, srq_stage *stage);
+/* Whether a run with these settings can be that stage, in a folder that is called like it: what it starts from, and
+ * under which masks. */
+bool srq_stage_fits(const srq_stage *stage, const srq_settings *settings);
+/* Its place among the stages of a ticket, in the order of srq_stage_list. */
+int srq_stage_place(const srq_stage *stage);
+
 /* The file of the masks of a level. */
 void srq_stage_masks(const char *dir, int level, char *path, size_t size);
 /* The stage whose weights the masks of `level` are made from: its name into `name`. */

@@ -12,7 +12,7 @@ command -v gnuplot > /dev/null || pictures=no
 # Markdown tables with as many cells in every row.
 check_pages() { # FOLDER
   python3 - "$1" << 'END' || fail "pages of $1"
-import csv, glob, re, sys
+import csv, glob, os, re, sys
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 folder = sys.argv[1]
@@ -43,7 +43,8 @@ for svg in inline: ElementTree.fromstring(svg)
 files = sorted(glob.glob(folder + "/plots/*.svg"))
 assert len(files) == len(inline) == len(glob.glob(folder + "/plots/*.png")), (files, len(inline))
 for name in files: ElementTree.parse(name)
-for name in ("report.csv", "runs.csv"):
+tickets = [name for name in ("tickets.csv", "pruning.csv") if os.path.exists(f"{folder}/{name}")]
+for name in ["report.csv", "runs.csv"] + tickets:
     rows = list(csv.reader(open(f"{folder}/{name}", encoding="utf-8", newline="")))
     assert len(rows) > 1 and all(len(row) == len(rows[0]) for row in rows), rows
 text = open(folder + "/report.md", encoding="utf-8").read()
@@ -130,6 +131,47 @@ ln -s "$SRQ" bin/
 expect 0 "apt-get install gnuplot-nox" env PATH="$WORK/bin" "$SRQ" report runs --out without
 check_pages without
 [ ! -e without/plots ] || fail "plots without gnuplot"
+
+# Two tickets of two seeds, one with a level of pruning to go: each stage is one configuration of its ticket.
+ticket() { # NAME ARGUMENTS...
+  local name=$1
+  shift
+  timeout 300 "$SRQ" ticket "$WORK/lenet-run.cfg" --out "tickets/$name" --seeds 1,2 --set train.max_steps=6 --set train.eval_every=0 "$@" > "$WORK/log" 2>&1
+}
+bits="--set dropbits.mode=learn --set quantizer.weight_bits=4"
+pruning="--set prune.levels=2 --set prune.rate=0.5"
+# shellcheck disable=SC2086
+{
+ticket 'a_b & <c>' $bits --stage learn --stage rewind --stage scratch || fail "ticket of bit-lengths: $(tail -3 "$WORK/log")"
+ticket masks $pruning --stage learn --stage prune-01 --stage reinit-01 || fail "ticket of masks: $(tail -3 "$WORK/log")"
+}
+expect 0 "12 runs of 6 configurations: 12 finished" "$SRQ" report tickets
+for row in "a_b & <c>: learn" "a_b & <c>: scratch" "masks: prune-01 (50 % of weights)" "masks: reinit-01 (50 % of weights)"; do
+  grep -qE "^ *[0-9]+ +$(sed 's/[()]/\\&/g' <<< "$row") +2 +[0-9.]+ ± " "$WORK/out" || fail "no $row over two seeds: $(cat "$WORK/out")"
+done
+grep -q "^Ticket masks: Over 2 seeds, " "$WORK/out" || fail "no sentence: $(cat "$WORK/out")"
+grep -q "ticket.json" "$WORK/out" && fail "a ticket.json that is whole is complained of: $(cat "$WORK/out")"
+check_pages tickets/report
+grep -q "pruning is at level 1 of 2" tickets/report/report.md || fail "the ticket is not said to be under way"
+grep -q "a\\\\_b &amp; &lt;c" tickets/report/report.md || fail "the name of a ticket in Markdown: $(grep '^###' tickets/report/report.md)"
+[ "$(grep -c "^masks,prune-01,reinit-01,2," tickets/report/tickets.csv)" = 1 ] || fail "$(cat tickets/report/tickets.csv)"
+grep -q "^masks,1,0.5.*,prune-01,2," tickets/report/pruning.csv || fail "$(cat tickets/report/pruning.csv)"
+if [ $pictures = yes ]; then
+  [ "$(cd tickets/report/plots && echo ticket-*.svg pruning-*.svg)" = "ticket-1.svg ticket-2.svg pruning-1.svg" ] || fail "$(ls tickets/report/plots)"
+fi
+# A stage that goes on, a ticket.json that is cut off, and one that is not there: the rest is shown.
+head -c 100 tickets/masks/ticket.json > cut && mv cut tickets/masks/ticket.json
+rm "tickets/a_b & <c>/ticket.json"
+sed -i '$d' tickets/masks/seed-2/reinit-01/log.jsonl
+expect 0 "12 runs of 6 configurations: 11 finished" "$SRQ" report tickets
+grep -q "ticket.json:[0-9]*: no JSON" "$WORK/out" || fail "a broken ticket.json is not said: $(cat "$WORK/out")"
+grep -q "There is no ticket.json yet" "$WORK/out" || fail "a missing ticket.json is not said: $(cat "$WORK/out")"
+grep -q "^Ticket masks: With one seed" "$WORK/out" || fail "no comparison of what is finished: $(cat "$WORK/out")"
+check_pages tickets/report
+# One ticket alone; then no ticket, of which no table is left.
+expect 0 "3  reinit-01 (50 % of weights)" "$SRQ" report tickets/masks --out tickets/report
+expect 0 "1 run" "$SRQ" report runs/s1 --out tickets/report
+[ ! -e tickets/report/tickets.csv ] && [ ! -e tickets/report/plots/ticket-1.svg ] || fail "tickets of an earlier report: $(ls -R tickets/report)"
 
 # A hundred runs of fifty configurations: a bounded number of pictures, in bounded time.
 if [ "${SANITIZED:-OFF}" != ON ]; then

@@ -71,6 +71,12 @@ for try in $(seq 30); do
 done
 [ $status = 0 ] || fail "two seeds: status $status after $try starts: $(tail -3 "$WORK/log")"
 
+# A report has it from the runs' logs: the same sentence and the same numbers, in ticket.json's names.
+expect 0 "Ticket killed: Over 2 seeds" "$SRQ" report "$WORK/killed"
+grep -q "ticket.json" "$WORK/out" && fail "ticket.json and the runs differ: $(cat "$WORK/out")"
+grep -qF "$(sed -n 's/.*"says": "\(.*\)"}/\1/p' "$WORK/killed/ticket.json")" "$WORK/out" || fail "another sentence: $(cat "$WORK/out")"
+[ "$(grep -c '"against"' "$WORK/killed/ticket.json")" = "$(($(wc -l < "$WORK/killed/report/tickets.csv") - 1))" ] || fail "other differences: $(cat "$WORK/killed/report/tickets.csv")"
+
 # Single stages, as jobs of their own.
 on_ranks 2 ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage learn > "$WORK/log" 2>&1 || fail "--stage learn: $(tail -3 "$WORK/log")"
 expect 3 "stage prune-02 of seed 3 needs stage prune-01, which has not begun" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage prune-02

@@ -113,6 +113,26 @@ START_TEST(stages)
 }
 END_TEST
 
+START_TEST(names_of_stages)
+{
+    static const char *const wrong[] = {"",         "learn-01", "prune",     "prune-00",   "prune-1",
+                                        "prune-1x", "Rewind",   "prune-99x", "reinit-100", "uniform"};
+    srq_stage stage;
+    ck_assert(srq_stage_parse("prune-37", &stage) && stage.kind == SRQ_STAGE_PRUNE && stage.level == 37);
+    ck_assert(srq_stage_parse("uniform-above", &stage) && stage.kind == SRQ_STAGE_ABOVE && stage.level == 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!srq_stage_parse(wrong[i], &stage), "%s", wrong[i]);
+    /* Places are in the order of the list. */
+    static const char *const order[] = {"learn",    "rewind",   "scratch",   "uniform-below", "uniform-above",
+                                        "shuffled", "prune-01", "reinit-01", "prune-02",      "reinit-02"};
+    for (size_t i = 1; i < sizeof order / sizeof *order; i++) {
+        srq_stage before, after;
+        ck_assert(srq_stage_parse(order[i - 1], &before) && srq_stage_parse(order[i], &after));
+        ck_assert_msg(srq_stage_place(&before) < srq_stage_place(&after), "%s", order[i]);
+    }
+}
+END_TEST
+
 static const srq_quantizer_spec *weights_of(const srq_config *config, const char *layer)
 {
     const srq_model_spec *model = &srq_config_settings(config)->model;
@@ -130,6 +150,32 @@ static srq_config *stage_config(const srq_config *base, srq_stage_kind kind, int
                   srq_message());
     return config;
 }
+
+/* Every stage's own settings fit it, and no other's that starts or is masked in another way. */
+START_TEST(settings_fit_stages)
+{
+    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
+    srq_layer_bits bits[] = {{"conv1", 5}, {"conv2", 2}};
+    const srq_learned learned = {.count = 2, .bits = bits, .mean = 2.25};
+    srq_config *base = load(3, sets);
+    static const int looks[] = {0, 1, 2, 2, 2, 2, 3, 4, 5, 6}; /* equal: told apart by their folders' names alone */
+    srq_stage *list = NULL;
+    int count;
+    ck_assert_int_eq(srq_stage_list(srq_config_settings(base), &list, &count), SRQ_OK);
+    for (int i = 0; i < count; i++) {
+        srq_config *c = stage_config(base, list[i].kind, list[i].level, &learned);
+        for (int k = 0; k < count; k++) {
+            /* The start of a stage without masks is that of pruned ones, too. */
+            const bool alike = looks[i] == looks[k] || (looks[i] >= 3 && looks[k] == 1 + (looks[i] - 3) % 2);
+            ck_assert_msg(srq_stage_fits(&list[k], srq_config_settings(c)) == (alike || k == 0), "%s as %s",
+                          list[i].name, list[k].name);
+        }
+        srq_config_destroy(&c);
+    }
+    free(list);
+    srq_config_destroy(&base);
+}
+END_TEST
 
 START_TEST(configurations_of_stages)
 {
@@ -218,6 +264,8 @@ int main(void)
     tcase_add_test(tests, paired_differences);
     tcase_add_test(tests, shuffles);
     tcase_add_test(tests, stages);
+    tcase_add_test(tests, names_of_stages);
+    tcase_add_test(tests, settings_fit_stages);
     tcase_add_test(tests, configurations_of_stages);
     tcase_add_test(tests, derived_configurations);
     suite_add_tcase(suite, tests);

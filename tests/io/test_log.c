@@ -54,6 +54,29 @@ START_TEST(whole_run)
 }
 END_TEST
 
+/* Of all weights, where there are masks; what makes no sense is not known. */
+START_TEST(weights_that_are_left)
+{
+    static const struct {
+        const char *numbers;
+        double kept;
+    } cases[] = {{"\"kept\": 128, \"weights\": 512", 0.25},
+                 {"\"weights\": 512", 1},
+                 {"\"kept\": 3", NAN},
+                 {"\"kept\": 9, \"weights\": 3", NAN},
+                 {"\"weights\": 0", NAN}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"event\": \"eval\", \"step\": 1, %s}\n", cases[i].numbers);
+        srq_log *log = read_text(text);
+        ck_assert_int_eq(log->eval_count, 1);
+        const double kept = log->evals[0].kept;
+        ck_assert_msg(isnan(cases[i].kept) ? isnan(kept) : kept == cases[i].kept, "%s: %g", cases[i].numbers, kept);
+        srq_log_destroy(&log);
+    }
+}
+END_TEST
+
 START_TEST(under_way)
 {
     static const char first[] = START STEP(5, "1.5") "{\"event\": \"step\", \"step\": 10, \"lo";
@@ -259,6 +282,7 @@ int main(void)
     TCase *cases = tcase_create("log.jsonl");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, whole_run);
+    tcase_add_test(cases, weights_that_are_left);
     tcase_add_test(cases, under_way);
     tcase_add_test(cases, later_line_counts);
     tcase_add_test(cases, how_runs_end);
