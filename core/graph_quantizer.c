@@ -1,0 +1,74 @@
+#include "core/graph_parts.h"
+
+#include <stdio.h>
+
+srq_status srq_graph_add_quantizer(srq_graph *graph, srq_layer *layer, const char *prefix)
+{
+    const srq_quantizer *q = &layer->quantizer;
+    if (!q->method) return SRQ_OK;
+    char name[32];
+    const size_t channels = (size_t)q->channels;
+    const int rank = q->spec.per_channel ? 1 : 0;
+    snprintf(name, sizeof name, "%s_alpha", prefix);
+    SRQ_TRY(srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_ALPHA, rank, &channels, &layer->alpha));
+    snprintf(name, sizeof name, "%s_sigma", prefix);
+    if (q->method->has_sigma)
+        SRQ_TRY(srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_SIGMA, rank, &channels, &layer->sigma));
+    const int levels = srq_bits_longest(&q->spec.bits) - q->spec.min_bits;
+    if (q->spec.dropbits == SRQ_DROPBITS_OFF || levels < 1) return SRQ_OK;
+    const size_t count = (size_t)levels;
+    snprintf(name, sizeof name, "%s_gate_logits", prefix);
+    return srq_graph_add_parameter(graph, layer, name, SRQ_PARAMETER_GATE, 1, &count, &layer->gates);
+}
+
+static float *parameter_in(const srq_graph *graph, float *vector, int index)
+{
+    return index < 0 ? NULL : vector + graph->parameters[index].offset;
+}
+
+void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass)
+{
+    srq_quantizer *q = &layer->quantizer;
+    q->alpha = parameter_in(graph, graph->values, layer->alpha);
+    q->sigma = parameter_in(graph, graph->values, layer->sigma);
+    q->grid.alpha = q->alpha[0];
+    if (q->sigma) q->grid.sigma = q->sigma[0];
+    q->training = pass->training;
+    q->seed = pass->seed;
+    q->step = pass->step;
+    q->stream = (uint64_t)layer->index * SRQ_SHARDS_MAX;
+    const float *phi = parameter_in(graph, graph->values, layer->gates);
+    if (phi && q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
+        srq_quantizer_set_bits(q, q->trained_bits, srq_gates_bits(q->spec.min_bits, q->gates.count, phi));
+    if (!q->training) return;
+    if (phi) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
+    srq_quantizer_begin(q);
+}
+
+void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass, size_t n, const float *x)
+{
+    float *alpha = parameter_in(graph, graph->values, layer->alpha);
+    float *sigma = parameter_in(graph, graph->values, layer->sigma);
+    if (pass->starting) srq_quantizer_start(&layer->quantizer, pass->vector, n, x, alpha, sigma);
+    if (pass->changing && layer->next_bits)
+        srq_quantizer_rescale(&layer->quantizer, pass->vector, layer->next_bits, n, x, alpha, sigma);
+}
+
+void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass, size_t n,
+                                  size_t features, const float *x, const float *dy, float *dx)
+{
+    srq_quantizer_backward(
+        &layer->quantizer, pass->vector, n, features, x, dy, dx, parameter_in(graph, pass->gradient, layer->alpha),
+        parameter_in(graph, pass->gradient, layer->sigma), parameter_in(graph, pass->gradient, layer->gates));
+}
+
+void srq_layer_put_gradient(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass,
+                            const srq_grid_gradient *sums, const double *masks)
+{
+    float *alpha = parameter_in(graph, pass->gradient, layer->alpha);
+    float *sigma = parameter_in(graph, pass->gradient, layer->sigma);
+    float *gates = parameter_in(graph, pass->gradient, layer->gates);
+    for (int c = 0; alpha && c < layer->quantizer.channels; c++) alpha[c] = (float)sums[c].alpha;
+    for (int c = 0; sigma && c < layer->quantizer.channels; c++) sigma[c] = (float)sums[c].sigma;
+    if (gates) srq_quantizer_gate_gradients(&layer->quantizer, masks, gates);
+}
