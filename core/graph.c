@@ -303,6 +303,27 @@ srq_status srq_graph_start(srq_graph *graph, int n)
     return status;
 }
 
+int srq_graph_take_statistics(srq_graph *graph, int n, int before, float *scratch)
+{
+    srq_pass *pass = &graph->pass;
+    pass->n = n;
+    pass->share = 1;
+    pass->gradient = scratch;
+    pass->training = true;
+    pass->bad = -1;
+    forward(graph);
+    pass->training = false;
+    for (int i = 0; i < graph->parameter_count; i++) {
+        const srq_parameter *p = &graph->parameters[i];
+        if (p->kind != SRQ_PARAMETER_STATISTIC) continue;
+        float *mean = graph->values + p->offset;
+        for (size_t k = 0; k < p->count; k++)
+            mean[k] = before == 0 ? scratch[p->offset + k]
+                                  : mean[k] + (scratch[p->offset + k] - mean[k]) / (float)(before + 1);
+    }
+    return pass->bad;
+}
+
 void srq_graph_set_bits(srq_graph *graph, int layer, int bits)
 {
     srq_quantizer_set_bits(&graph->layers[layer].quantizer, bits, bits);

@@ -91,6 +91,10 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
 /* In the backward passes to come, `ready` is told from which offset on the vector of gradients is final, layer after
  * layer from the last to the first; NULL: nobody is. */
 void srq_graph_on_ready(srq_graph *graph, void (*ready)(void *context, size_t offset), void *context);
+/* Forward of n images with weights and activations as in evaluation (after srq_graph_prepare), but batch-norm by the
+ * images' own statistics, whose mean over calls takes the place of the running ones: `before` calls came before this
+ * one. `scratch` [size]: statistics in it are overwritten. The same answer as above. */
+int srq_graph_take_statistics(srq_graph *graph, int n, int before, float *scratch);
 /* Forward of n images in evaluation mode; the same answer as above. */
 int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metrics *metrics);
 

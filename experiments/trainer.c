@@ -4,6 +4,7 @@
 #include "dist/same.h"
 #include "experiments/commands.h"
 #include "experiments/nodes.h"
+#include "experiments/settle.h"
 #include "io/masks.h"
 #include "io/weights.h"
 
@@ -485,7 +486,7 @@ static srq_status begin_step(srq_trainer *t)
     const srq_step step = {
         .seed = (uint64_t)t->settings->train.seed, .number = t->point.step, .sigma_ratio = sigma_ratio(t)};
     SRQ_TRY(srq_graph_begin_step(t->graph, &step));
-    /* Learned bit-lengths are noted with checkpoints; rank 0 does not stop alone here. */
+    /* Learned bit-lengths are noted with evaluations; rank 0 does not stop alone here. */
     if (t->run && (changed || t->history.count == 0) && t->noted == SRQ_OK)
         t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
     return SRQ_OK;
@@ -641,12 +642,26 @@ static void leave_out(srq_trainer *t, double seconds)
     t->started += seconds;
 }
 
+/* Before statistics are evaluated or kept. What is kept is then a function of weights and step alone, however often a
+ * run is stopped. */
+static srq_status settle(srq_trainer *t)
+{
+    if (!t->settles || t->settled == t->point.step) return SRQ_OK;
+    const double since = srq_seconds(), waited = t->batches.waited;
+    const srq_status status = srq_settle(t->graph, &t->batches, t->point.step, t->labels, t->stepper.gradient);
+    t->settled = t->point.step;
+    srq_shares_leave_out(t->shares, t->batches.waited - waited);
+    leave_out(t, srq_seconds() - since);
+    return srq_comm_agree(t->comm, status);
+}
+
 static srq_status evaluate(srq_trainer *t)
 {
     srq_metrics m;
     const double since = srq_seconds(), waited = t->batches.waited;
     const int64_t begin = srq_trace_now(t->trace);
     SRQ_TRY(srq_graph_prepare(t->graph));
+    if (t->run && t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
     SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_TEST, &m));
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_EVALUATE, t->point.step, begin);
     srq_shares_leave_out(t->shares, t->batches.waited - waited);
@@ -673,7 +688,6 @@ static srq_status checkpoint(srq_trainer *t)
     srq_stepper_join_state(&t->stepper);
     if (!t->run) return SRQ_OK;
     SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths as the gates now are */
-    if (t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
     if (t->noted != SRQ_OK) return srq_fail_memory(0, "the history of bit-lengths");
     return srq_saver_save(t->saver, &t->point, &t->history);
 }
@@ -722,11 +736,13 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     srq_status status = SRQ_OK;
     show_progress(t);
     if (due(t, s->train.log_every) || last || stopping) status = log_step(t);
-    if (last || due(t, s->train.eval_every)) {
-        SRQ_TRY(srq_comm_agree(t->comm, status));
-        status = evaluate(t);
-    }
+    const bool evaluates = last || due(t, s->train.eval_every);
     const bool saves = last || stopping || due(t, s->train.checkpoint_every);
+    if (evaluates || saves) {
+        SRQ_TRY(srq_comm_agree(t->comm, status));
+        SRQ_TRY(settle(t));
+    }
+    if (evaluates) status = evaluate(t);
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
     if (saves) status = checkpoint_timed(t);
     /* A full disk is met by rank 0 alone, perhaps while it writes a checkpoint in the background: the others hear of it
@@ -769,6 +785,7 @@ static srq_status keep_weights(srq_trainer *t)
     char path[4352];
     srq_status status = SRQ_OK;
     if (t->point.step != t->keep_at) return SRQ_OK;
+    SRQ_TRY(settle(t));
     if (t->saver) status = srq_saver_finish(t->saver); /* HDF5 is its thread's until then */
     if (t->run && status == SRQ_OK) {
         snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
@@ -842,6 +859,8 @@ srq_status srq_trainer_run(srq_trainer *t)
     SRQ_TRY(start_trace(t));
     t->started = t->recent_since = srq_seconds();
     t->started_at = t->point.step;
+    t->settles = srq_settles(t->graph);
+    t->settled = t->point.step;
     watch_ranks(t, 1);
     srq_status status = start_saving(t);
     if (status == SRQ_OK) status = train_to_end(t);

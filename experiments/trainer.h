@@ -45,6 +45,8 @@ typedef struct srq_trainer {
     char arithmetic_before[512]; /* rank 0: of the checkpoint, if another than this job's */
     srq_status noted;            /* whether the history could be kept; heard of at the next checkpoint */
     bool learns_bits;            /* dropbits.mode is "learn" */
+    bool settles;                /* batch-norm's statistics are taken anew (experiments/settle.h) before any use, and */
+    long settled;                /* were so at this step, or come from a checkpoint */
     int *next_bits;              /* [layers] */
     int32_t *labels;             /* [capacity] */
     srq_deadline deadline;

@@ -597,6 +597,38 @@ START_TEST(batch_norm_statistics)
 }
 END_TEST
 
+/* Statistics taken anew are the mean over passes of the images' own, whatever was there before. */
+START_TEST(batch_norm_statistics_anew)
+{
+    if (!take_way(_i)) return;
+    net n;
+    start(&n, 2, 1, 1);
+    add(&n, "bn", "batch_norm", "input");
+    add(&n, "c", "dense", "bn")->out = 2;
+    build(&n);
+    const float images[2][IMAGES * 2] = {{1, 2, 3, 4, 5, 9}, {2, 4, 6, 8, 10, 18}};
+    float *scratch = calloc(srq_graph_size(n.graph), sizeof *scratch);
+    float *values = srq_graph_values(n.graph);
+    const srq_parameter *mean = srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_mean"));
+    const srq_parameter *variance =
+        srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_variance"));
+    const float weight = values[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/weight"))->offset];
+    values[mean->offset] = 100;
+    ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
+    for (int i = 0; i < 2; i++) {
+        memcpy(srq_graph_input(n.graph), images[i], sizeof images[i]);
+        ck_assert_int_eq(srq_graph_take_statistics(n.graph, IMAGES, i, scratch), -1);
+    }
+    /* means 4 and 8, unbiased variances 8 and 32 */
+    ck_assert_float_eq_tol(values[mean->offset], 6, 1e-6f);
+    ck_assert_float_eq_tol(values[variance->offset], 20, 1e-5f);
+    ck_assert_float_eq(values[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/weight"))->offset],
+                       weight);
+    free(scratch);
+    finish(&n);
+}
+END_TEST
+
 START_TEST(no_images_give_no_gradient)
 {
     net n;
@@ -794,6 +826,7 @@ int main(void)
     tcase_add_loop_test(tests, chains, 0, 3 * WAYS);
     tcase_add_loop_test(tests, codes_give_exact_sums, 0, 3 * WAYS);
     tcase_add_loop_test(tests, batch_norm_statistics, 0, WAYS);
+    tcase_add_loop_test(tests, batch_norm_statistics_anew, 0, WAYS);
     tcase_add_test(tests, no_images_give_no_gradient);
     tcase_add_loop_test(tests, bad_numbers_name_the_layer, 0, WAYS);
     tcase_add_test(tests, misfits_are_refused);
