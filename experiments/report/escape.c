@@ -1,5 +1,6 @@
 #include "experiments/report/escape.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -98,4 +99,13 @@ char *srq_text_cut(const char *text, int columns, char *out, size_t size)
     }
     if (longer) snprintf(out + n, size - n, "...");
     return out;
+}
+
+void srq_text_append(char *out, size_t size, const char *format, ...)
+{
+    const size_t n = strlen(out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out + n, size - n, format, args);
+    va_end(args);
 }

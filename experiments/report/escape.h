@@ -19,5 +19,7 @@ void srq_print_escaped(const char *text, srq_escape escape, FILE *out);
 int srq_text_width(const char *text);
 /* The first `columns` characters of a text, ended by "..." where it was longer. Returns `out`. */
 char *srq_text_cut(const char *text, int columns, char *out, size_t size);
+/* Prints behind what is in `out`; what does not fit is left out. */
+__attribute__((format(printf, 3, 4))) void srq_text_append(char *out, size_t size, const char *format, ...);
 
 #endif

@@ -1,8 +1,8 @@
 /* Names of groups: what a configuration is, in a few words, and what else sets it apart from the others. */
+#include "experiments/report/escape.h"
 #include "experiments/report/tickets.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,35 +18,26 @@ static bool is_covered(const char *path)
     return false;
 }
 
-__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *format, ...)
-{
-    const size_t n = strlen(out);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out + n, size - n, format, args);
-    va_end(args);
-}
-
 /* --- The few words: "srq argmax 2/2 + DropBits" */
 
 /* "3", or "8,4" of a schedule. */
 static void append_bits(const srq_bits_schedule *bits, char *out, size_t size)
 {
-    for (int i = 0; i < bits->count; i++) append(out, size, "%s%d", i ? "," : "", bits->bits[i]);
+    for (int i = 0; i < bits->count; i++) srq_text_append(out, size, "%s%d", i ? "," : "", bits->bits[i]);
 }
 
 void srq_report_describe(const srq_settings *s, char *out, size_t size)
 {
     const bool srq = strcmp(s->quantizer.method, "srq") == 0;
-    append(out, size, "%s%s", s->quantizer.method,
-           srq && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "");
+    srq_text_append(out, size, "%s%s", s->quantizer.method,
+                    srq && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "");
     if (strcmp(s->quantizer.method, "float32") == 0) return;
-    append(out, size, " ");
+    srq_text_append(out, size, " ");
     append_bits(&s->quantizer.weight_bits, out, size);
-    append(out, size, "/");
+    srq_text_append(out, size, "/");
     append_bits(&s->quantizer.activation_bits, out, size);
-    if (strcmp(s->dropbits.mode, "regularize") == 0) append(out, size, " + DropBits");
-    if (strcmp(s->dropbits.mode, "learn") == 0) append(out, size, ", bits learned");
+    if (strcmp(s->dropbits.mode, "regularize") == 0) srq_text_append(out, size, " + DropBits");
+    if (strcmp(s->dropbits.mode, "learn") == 0) srq_text_append(out, size, ", bits learned");
 }
 
 /* --- What else differs */
@@ -89,7 +80,7 @@ static const char *short_path(const srq_report_group *group, const char *path)
 
 static void append_choice(const srq_report_group *group, const srq_choice *choice, char *out, size_t size)
 {
-    append(out, size, "%s%s=%s", out[0] ? ", " : "", short_path(group, choice->path), choice->shown);
+    srq_text_append(out, size, "%s%s=%s", out[0] ? ", " : "", short_path(group, choice->path), choice->shown);
 }
 
 /* How many values a choice has. */
@@ -135,7 +126,7 @@ static void tell_apart(srq_report *report)
                 if (strcmp(own->shown, other->shown) != 0)
                     append_choice(&report->groups[i], own, report->groups[i].name, sizeof report->groups[i].name);
                 else
-                    append(report->groups[i].name, sizeof report->groups[i].name, ", another %s", own->path);
+                    srq_text_append(report->groups[i].name, sizeof report->groups[i].name, ", another %s", own->path);
             }
         }
     }
@@ -145,10 +136,10 @@ static void tell_apart(srq_report *report)
 static void name_stage(const srq_report *report, srq_report_group *group)
 {
     const bool only = report->ticket_count == 1 && plain_count(report) == 0;
-    if (!only) append(group->name, sizeof group->name, "%.120s: ", report->tickets[group->ticket].name);
-    append(group->name, sizeof group->name, "%s", group->stage.name);
+    if (!only) srq_text_append(group->name, sizeof group->name, "%.120s: ", report->tickets[group->ticket].name);
+    srq_text_append(group->name, sizeof group->name, "%s", group->stage.name);
     if (group->stage.level > 0 && isfinite(group->kept.mean))
-        append(group->name, sizeof group->name, " (%.3g %% of weights)", 100 * group->kept.mean);
+        srq_text_append(group->name, sizeof group->name, " (%.3g %% of weights)", 100 * group->kept.mean);
 }
 
 void srq_report_name_groups(srq_report *report)

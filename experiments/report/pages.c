@@ -2,17 +2,7 @@
 
 #include "experiments/report/escape.h"
 
-#include <stdarg.h>
 #include <string.h>
-
-__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *format, ...)
-{
-    const size_t n = strlen(out);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out + n, size - n, format, args);
-    va_end(args);
-}
 
 /* --- Words */
 
@@ -28,17 +18,17 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
         counts[run->problem ? UNUSABLE : run->silent ? SILENT : of_log[run->log->state]]++;
     }
     out[0] = '\0';
-    append(out, size, "%d run%s of %d configuration%s:", report->run_count, report->run_count == 1 ? "" : "s",
-           report->group_count, report->group_count == 1 ? "" : "s");
+    srq_text_append(out, size, "%d run%s of %d configuration%s:", report->run_count, report->run_count == 1 ? "" : "s",
+                    report->group_count, report->group_count == 1 ? "" : "s");
     const char *comma = " ";
     for (int i = 0; i < STATES; i++) {
         if (!counts[i]) continue;
-        append(out, size, "%s%d %s", comma, counts[i], words[i]);
+        srq_text_append(out, size, "%s%d %s", comma, counts[i], words[i]);
         comma = ", ";
     }
     if (report->sweep)
-        append(out, size, "; of the table's %d runs %d are missing",
-               report->sweep->row_count * report->sweep->seed_count, srq_report_missing(report));
+        srq_text_append(out, size, "; of the table's %d runs %d are missing",
+                        report->sweep->row_count * report->sweep->seed_count, srq_report_missing(report));
     return out;
 }
 
@@ -55,11 +45,12 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
         }
     }
     out[0] = '\0';
-    if (report->common[0]) append(out, size, "Where a row says nothing else: %s. ", report->common);
-    if (unfinished) append(out, size, "Figures are of finished runs only. ");
-    if (partial) append(out, size, "* No run of the row is finished: the last evaluations so far. ");
+    if (report->common[0]) srq_text_append(out, size, "Where a row says nothing else: %s. ", report->common);
+    if (unfinished) srq_text_append(out, size, "Figures are of finished runs only. ");
+    if (partial) srq_text_append(out, size, "* No run of the row is finished: the last evaluations so far. ");
     if (again)
-        append(out, size, "Of runs with the same settings and seed, one counts: the one that has come furthest. ");
+        srq_text_append(out, size,
+                        "Of runs with the same settings and seed, one counts: the one that has come furthest. ");
     return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "experiments/report/escape.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -49,6 +50,14 @@ void srq_table_add(srq_table *t, const char *format, ...)
     va_end(args);
     t->failed = t->failed || !cell;
     if (cell) t->cells[t->count++] = cell;
+}
+
+void srq_table_add_number(srq_table *table, double value)
+{
+    if (isfinite(value))
+        srq_table_add(table, "%.9g", value);
+    else
+        srq_table_add(table, "%s", "");
 }
 
 static int width_of(const srq_table *t, int column)

@@ -18,6 +18,8 @@ srq_status srq_table_create(int columns, const srq_column *titles, srq_table **t
 void srq_table_destroy(srq_table **table);
 /* The next cell, row after row from the left. Without memory, printing says so. */
 __attribute__((format(printf, 2, 3))) void srq_table_add(srq_table *table, const char *format, ...);
+/* For programs: the number with all digits that count, nothing where it is not finite. */
+void srq_table_add_number(srq_table *table, double value);
 
 typedef enum srq_table_format { SRQ_TABLE_TEXT, SRQ_TABLE_HTML, SRQ_TABLE_MARKDOWN, SRQ_TABLE_CSV } srq_table_format;
 /* SRQ_ERROR_RUN if a cell could not be kept. */

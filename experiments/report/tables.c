@@ -188,19 +188,11 @@ srq_status srq_report_print_runs(const srq_report *report, srq_table_format form
 
 /* --- For programs: numbers as they are, nothing where there is none */
 
-static void add_number(srq_table *table, double value)
-{
-    if (isfinite(value))
-        srq_table_add(table, "%.9g", value);
-    else
-        srq_table_add(table, "%s", "");
-}
-
 static void add_published_numbers(srq_table *table, const srq_report *report, int row)
 {
     const srq_sweep_row *r = report->sweep && row >= 0 ? &report->sweep->rows[row] : NULL;
     srq_table_add(table, "%s", r ? r->name : "");
-    add_number(table, r ? r->published / 100 : NAN);
+    srq_table_add_number(table, r ? r->published / 100 : NAN);
     srq_table_add(table, "%s", r ? r->source : "");
 }
 
@@ -213,7 +205,7 @@ static void add_group_numbers(srq_table *table, const srq_report *report, const 
     srq_table_add(table, "%d", g->error.count);
     const double values[] = {g->error.mean, g->error.deviation, g->loss.mean, g->loss.deviation,     g->bits.mean,
                              g->zeros.mean, g->bytes.mean,      g->bops.mean, g->relative_bops.mean, g->rate.mean};
-    for (size_t k = 0; k < sizeof values / sizeof *values; k++) add_number(table, values[k]);
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++) srq_table_add_number(table, values[k]);
     add_published_numbers(table, report, g->row);
 }
 
@@ -277,7 +269,7 @@ static void add_run_numbers(srq_table *table, const srq_report *report, const sr
                              e ? e->mean_bits : NAN,  e ? e->zeros : NAN,     e ? e->bytes : NAN,
                              e ? e->bops : NAN,       e ? e->w8a8_bops : NAN, log ? mean_rate(log) : NAN,
                              log ? log->seconds : NAN};
-    for (size_t k = 0; k < sizeof values / sizeof *values; k++) add_number(table, values[k]);
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++) srq_table_add_number(table, values[k]);
 }
 
 srq_status srq_report_print_runs_csv(const srq_report *report, FILE *out)

@@ -4,14 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static void add_number(srq_table *table, double value)
-{
-    if (isfinite(value))
-        srq_table_add(table, "%.9g", value);
-    else
-        srq_table_add(table, "%s", "");
-}
-
 /* --- Paired differences */
 
 typedef struct pair_rows {
@@ -54,9 +46,9 @@ static void add_pair_numbers(const srq_comparison *c, int a, int b, const srq_pa
     srq_table_add(rows->table, "%s", c->stages[a].name);
     srq_table_add(rows->table, "%s", c->stages[b].name);
     srq_table_add(rows->table, "%d", p->count);
-    add_number(rows->table, p->mean);
-    add_number(rows->table, p->low);
-    add_number(rows->table, p->high);
+    srq_table_add_number(rows->table, p->mean);
+    srq_table_add_number(rows->table, p->low);
+    srq_table_add_number(rows->table, p->high);
 }
 
 srq_status srq_report_print_pairs_csv(const srq_report *report, FILE *out)
@@ -127,11 +119,11 @@ static void add_level_numbers(srq_table *table, const char *ticket, const srq_ti
     if (!stage) return;
     srq_table_add(table, "%s", ticket);
     srq_table_add(table, "%d", level->level);
-    add_number(table, level->kept);
+    srq_table_add_number(table, level->kept);
     srq_table_add(table, "%s", stage);
     srq_table_add(table, "%d", error->count);
-    add_number(table, error->mean);
-    add_number(table, error->deviation);
+    srq_table_add_number(table, error->mean);
+    srq_table_add_number(table, error->deviation);
 }
 
 /* Where one stage is level 0 of both, it stands there once. */

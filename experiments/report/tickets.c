@@ -1,9 +1,9 @@
 #include "experiments/report/tickets.h"
 
+#include "experiments/report/escape.h"
 #include "io/ticket_file.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,15 +135,6 @@ static srq_status list_stages(const srq_report *report, int index)
 
 /* --- What they have come to */
 
-__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *format, ...)
-{
-    const size_t n = strlen(out);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out + n, size - n, format, args);
-    va_end(args);
-}
-
 /* A run that is twice there, by two paths, is one. */
 static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
 {
@@ -159,7 +150,8 @@ static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
     snprintf(o.data_sha256, sizeof o.data_sha256, "%s", run->log->data_sha256);
     const srq_status status = srq_comparison_set(&ticket->comparison, stage_of(ticket, &run->stage),
                                                  seed_of(ticket, run->seed), run->path, &o);
-    if (status == SRQ_ERROR_DATA) append(ticket->note, sizeof ticket->note, "Left out: %.500s. ", srq_message());
+    if (status == SRQ_ERROR_DATA)
+        srq_text_append(ticket->note, sizeof ticket->note, "Left out: %.500s. ", srq_message());
     return status == SRQ_ERROR_DATA ? SRQ_OK : status;
 }
 
@@ -184,23 +176,23 @@ static void describe(const srq_report *report, int index)
     const srq_settings *first = NULL, *s;
     const int last = ticket->stages[ticket->stage_count - 1].level;
     int levels = 0;
-    for (int i = report->group_count - 1; i >= 0; i--) {
+    for (int i = 0; !first && i < report->group_count; i++)
         if (report->groups[i].ticket == index) first = srq_config_settings(report->groups[i].config);
-    }
     for (int i = 0; i < report->run_count; i++) {
         if (report->runs[i].ticket != index) continue;
         s = srq_config_settings(report->runs[i].config);
         if (s->prune.levels > levels) levels = s->prune.levels;
     }
-    append(ticket->about, sizeof ticket->about, "%s, ", first->model.name);
+    srq_text_append(ticket->about, sizeof ticket->about, "%s, ", first->model.name);
     srq_report_describe(first, ticket->about, sizeof ticket->about);
-    append(ticket->about, sizeof ticket->about, "; seed%s", ticket->seed_count == 1 ? "" : "s");
+    srq_text_append(ticket->about, sizeof ticket->about, "; seed%s", ticket->seed_count == 1 ? "" : "s");
     for (int i = 0; i < ticket->seed_count && i < 20; i++)
-        append(ticket->about, sizeof ticket->about, "%s %lld", i ? "," : "", ticket->seeds[i]);
-    if (ticket->seed_count > 20) append(ticket->about, sizeof ticket->about, ", ... (%d)", ticket->seed_count);
-    append(ticket->about, sizeof ticket->about, "; %d of %d runs that have begun are finished", ticket->finished,
-           ticket->run_count);
-    if (levels > last) append(ticket->about, sizeof ticket->about, "; pruning is at level %d of %d", last, levels);
+        srq_text_append(ticket->about, sizeof ticket->about, "%s %lld", i ? "," : "", ticket->seeds[i]);
+    if (ticket->seed_count > 20) srq_text_append(ticket->about, sizeof ticket->about, ", ... (%d)", ticket->seed_count);
+    srq_text_append(ticket->about, sizeof ticket->about, "; %d of %d runs that have begun are finished",
+                    ticket->finished, ticket->run_count);
+    if (levels > last)
+        srq_text_append(ticket->about, sizeof ticket->about, "; pruning is at level %d of %d", last, levels);
 }
 
 /* --- ticket.json: figures are of the runs, but whoever reads the file should know whether it says the same */
@@ -225,19 +217,19 @@ static srq_status check_file(srq_report_ticket *ticket)
     srq_ticket_file *file = NULL;
     snprintf(path, sizeof path, "%s/ticket.json", ticket->folder);
     if (access(path, F_OK) != 0) {
-        append(ticket->note, sizeof ticket->note, "There is no ticket.json yet%s", advice);
+        srq_text_append(ticket->note, sizeof ticket->note, "There is no ticket.json yet%s", advice);
         return SRQ_OK;
     }
     const srq_status status = srq_ticket_file_read(path, &file);
     if (status == SRQ_ERROR_DATA) {
-        append(ticket->note, sizeof ticket->note, "%.400s%s", srq_message(), advice);
+        srq_text_append(ticket->note, sizeof ticket->note, "%.400s%s", srq_message(), advice);
         return SRQ_OK;
     }
     SRQ_TRY(status);
     const int missing = count_missing(ticket, file);
     if (missing)
-        append(ticket->note, sizeof ticket->note, "ticket.json is older than %d of the finished runs%s", missing,
-               advice);
+        srq_text_append(ticket->note, sizeof ticket->note, "ticket.json is older than %d of the finished runs%s",
+                        missing, advice);
     srq_ticket_file_destroy(&file);
     return SRQ_OK;
 }

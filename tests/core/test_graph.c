@@ -571,24 +571,32 @@ START_TEST(codes_give_exact_sums)
 }
 END_TEST
 
+static void start_batch_norm(net *n)
+{
+    start(n, 2, 1, 1);
+    add(n, "bn", "batch_norm", "input");
+    add(n, "c", "dense", "bn")->out = 2;
+    build(n);
+}
+
+static const srq_parameter *named(const net *n, const char *name)
+{
+    return srq_graph_parameter(n->graph, srq_graph_find_parameter(n->graph, name));
+}
+
 /* Statistics go into the gradient's place by the shard's share, and evaluation uses what was kept. */
 START_TEST(batch_norm_statistics)
 {
     if (!take_way(_i)) return;
     net n;
-    start(&n, 2, 1, 1);
-    add(&n, "bn", "batch_norm", "input");
-    add(&n, "c", "dense", "bn")->out = 2;
-    build(&n);
+    start_batch_norm(&n);
     const float images[IMAGES * 2] = {1, 2, 3, 4, 5, 9};
     memcpy(srq_graph_input(n.graph), images, sizeof images);
     float *gradient = calloc(srq_graph_size(n.graph), sizeof *gradient);
     srq_metrics metrics;
     ck_assert_int_eq(srq_graph_begin_step(n.graph, &first_step), SRQ_OK);
     srq_graph_train(n.graph, 0, IMAGES, n.labels, 2 * IMAGES, gradient, &metrics);
-    const srq_parameter *mean = srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_mean"));
-    const srq_parameter *variance =
-        srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_variance"));
+    const srq_parameter *mean = named(&n, "bn/running_mean"), *variance = named(&n, "bn/running_variance");
     /* mean 4, unbiased variance (9 + 4 + 1 + 0 + 1 + 25) / 5 = 8, each by half */
     ck_assert_float_eq_tol(gradient[mean->offset], 2, 1e-6f);
     ck_assert_float_eq_tol(gradient[variance->offset], 4, 1e-6f);
@@ -602,17 +610,12 @@ START_TEST(batch_norm_statistics_anew)
 {
     if (!take_way(_i)) return;
     net n;
-    start(&n, 2, 1, 1);
-    add(&n, "bn", "batch_norm", "input");
-    add(&n, "c", "dense", "bn")->out = 2;
-    build(&n);
+    start_batch_norm(&n);
     const float images[2][IMAGES * 2] = {{1, 2, 3, 4, 5, 9}, {2, 4, 6, 8, 10, 18}};
     float *scratch = calloc(srq_graph_size(n.graph), sizeof *scratch);
     float *values = srq_graph_values(n.graph);
-    const srq_parameter *mean = srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_mean"));
-    const srq_parameter *variance =
-        srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "bn/running_variance"));
-    const float weight = values[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/weight"))->offset];
+    const srq_parameter *mean = named(&n, "bn/running_mean"), *variance = named(&n, "bn/running_variance");
+    const float weight = values[named(&n, "c/weight")->offset];
     values[mean->offset] = 100;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
     for (int i = 0; i < 2; i++) {
@@ -622,8 +625,7 @@ START_TEST(batch_norm_statistics_anew)
     /* means 4 and 8, unbiased variances 8 and 32 */
     ck_assert_float_eq_tol(values[mean->offset], 6, 1e-6f);
     ck_assert_float_eq_tol(values[variance->offset], 20, 1e-5f);
-    ck_assert_float_eq(values[srq_graph_parameter(n.graph, srq_graph_find_parameter(n.graph, "c/weight"))->offset],
-                       weight);
+    ck_assert_float_eq(values[named(&n, "c/weight")->offset], weight);
     free(scratch);
     finish(&n);
 }
