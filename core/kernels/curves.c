@@ -48,9 +48,9 @@ static void slopes(const edges *e, double v, double *d, double *t)
     *t = -e->rho * (by_u * gap + by_rho);
 }
 
-/* The polynomial through NODES Chebyshev nodes of [-1/2, 1/2], as powers of t: first its Chebyshev coefficients, then
- * T_k by its recurrence in 2 t. */
-static void fit(const double *values, float (*powers)[SRQ_CURVE_BINS], int bin)
+/* The polynomial through NODES Chebyshev nodes of [-1/2, 1/2], as powers of t, into a bin's powers from `first` on: first
+ * its Chebyshev coefficients, then T_k by its recurrence in 2 t. */
+static void fit(const double *values, int bin, int first, srq_curves *curves)
 {
     const double pi = 3.14159265358979323846;
     double sum[NODES] = {0}, before[NODES] = {0}, now[NODES] = {1};
@@ -67,7 +67,8 @@ static void fit(const double *values, float (*powers)[SRQ_CURVE_BINS], int bin)
         memcpy(before, now, sizeof before);
         memcpy(now, next, sizeof now);
     }
-    for (int p = 0; p < NODES; p++) powers[p][bin] = (float)sum[p];
+    for (int p = 0; p < NODES; p++)
+        curves->by_power[first + p][bin] = curves->by_bin[bin][first + p] = (float)sum[p];
 }
 
 bool srq_curves_fit(const srq_grid *grid, srq_curves *curves)
@@ -86,8 +87,8 @@ bool srq_curves_fit(const srq_grid *grid, srq_curves *curves)
             slopes(&e, grid->min + bin - SRQ_CURVE_OUTSIDE + nodes[i], &flat[i], &turn[i]);
             flat[i] = 1 - flat[i];
         }
-        fit(flat, curves->flat, bin);
-        fit(turn, curves->turn, bin);
+        fit(flat, bin, 0, curves);
+        fit(turn, bin, NODES, curves);
     }
     return true;
 }

@@ -8,7 +8,8 @@
  * away from them. So a few bins hold everything: OUTSIDE of them before the lower end of the grid, INSIDE behind it,
  * the last of which stands for all bins in the middle; the upper end is the lower one turned round (D is even about the
  * middle, T odd). In a bin both curves are polynomials in v - rint(v): their nearest poles are pi / rho away, which
- * makes degree DEGREE good to 1e-5 at the upper bound on rho. A table of 16 fits one register of AVX-512. */
+ * makes degree DEGREE good to 1e-5 at the upper bound on rho. A table of 16 fits one register of AVX-512; smaller registers
+ * bring the rows of their elements' bins together. */
 #ifndef SRQ_CORE_KERNELS_CURVES_H
 #define SRQ_CORE_KERNELS_CURVES_H
 

@@ -129,7 +129,7 @@ typedef struct terms {
 
 typedef terms (*terms_function)(const tensor *t, pack x, pack dy);
 
-static inline void run_pack(terms_function function, const tensor *t, const float *x, const float *dy, float *dx,
+static inline __attribute__((always_inline)) void run_pack(terms_function function, const tensor *t, const float *x, const float *dy, float *dx,
                             pack *alpha, pack *sigma)
 {
     terms e = function(t, pack_load(x), pack_load(dy));
@@ -139,7 +139,7 @@ static inline void run_pack(terms_function function, const tensor *t, const floa
 }
 
 /* `blocks` whole blocks, at most CHUNK of them. Goes down the columns, to sum in registers. */
-static inline void run_chunk(terms_function function, const tensor *t, size_t blocks, const float *x, const float *dy,
+static inline __attribute__((always_inline)) void run_chunk(terms_function function, const tensor *t, size_t blocks, const float *x, const float *dy,
                              float *dx, double *alpha, double *sigma)
 {
     pack a[LANES / PACK] = {{0}}, s[LANES / PACK] = {{0}};
@@ -153,7 +153,7 @@ static inline void run_chunk(terms_function function, const tensor *t, size_t bl
     for (int l = 0; l < LANES; l++) sigma[l] += (double)by_sigma[l];
 }
 
-static inline void run_all(terms_function function, const tensor *t, size_t n, const float *x, const float *dy,
+static inline __attribute__((always_inline)) void run_all(terms_function function, const tensor *t, size_t n, const float *x, const float *dy,
                            float *dx, srq_grid_gradient *sums)
 {
     double alpha[LANES] = {0}, sigma[LANES] = {0};
@@ -279,12 +279,12 @@ static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_end
     return e;
 }
 
-static inline terms argmax_near(const tensor *t, pack x, pack dy)
+static inline __attribute__((always_inline)) terms argmax_near(const tensor *t, pack x, pack dy)
 {
     return argmax_terms(t, x, dy, true);
 }
 
-static inline terms argmax_far(const tensor *t, pack x, pack dy)
+static inline __attribute__((always_inline)) terms argmax_far(const tensor *t, pack x, pack dy)
 {
     return argmax_terms(t, x, dy, false);
 }
@@ -427,69 +427,86 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
 
 /* --- full by its curves (curves.h) */
 
-/* Entry `index` of a table of SRQ_CURVE_BINS for each lane. */
+/* The bin of each lane. */
 typedef struct lookup {
+    const srq_curves *curves;
 #if defined __AVX512F__
-    __m512i index;
-#elif defined __AVX2__
-    __m256i index;
-    __m256 upper;
+    __m512i bin;
 #else
-    int32_t index[PACK];
+    int32_t row[PACK]; /* where the lane's powers start in by_bin */
 #endif
 } lookup;
 
-static inline lookup make_lookup(pack index)
+static inline lookup make_lookup(const srq_curves *curves, pack bin)
 {
-    lookup l;
+    lookup l = {.curves = curves};
 #if defined __AVX512F__
-    l.index = _mm512_cvtps_epi32(index);
+    l.bin = _mm512_cvtps_epi32(bin);
 #elif defined __AVX2__
-    l.index = _mm256_cvtps_epi32(index);
-    l.upper = _mm256_cmp_ps(index, _mm256_set1_ps(7.5f), _CMP_GT_OQ);
+    _mm256_storeu_si256((__m256i *)l.row, _mm256_cvtps_epi32(bin * SRQ_CURVE_POWERS));
 #else
-    for (int i = 0; i < PACK; i++) l.index[i] = (int32_t)index[i];
+    _mm_storeu_si128((__m128i *)l.row, _mm_cvtps_epi32(bin * SRQ_CURVE_POWERS));
 #endif
     return l;
 }
 
-static inline pack look_up(const lookup *l, const float *table)
+#if !defined __AVX512F__
+/* Four powers of one lane. */
+static inline __m128 row_of(const lookup *l, int power, int lane)
+{
+    return _mm_loadu_ps(l->curves->by_bin[0] + l->row[lane] + power);
+}
+#endif
+
+/* Powers `first` to `first` + 3 of each lane's bin. */
+static inline void look_up(const lookup *l, int first, pack power[4])
 {
 #if defined __AVX512F__
-    return _mm512_permutexvar_ps(l->index, _mm512_loadu_ps(table));
+    for (int i = 0; i < 4; i++)
+        power[i] = _mm512_permutexvar_ps(l->bin, _mm512_loadu_ps(l->curves->by_power[first + i]));
 #elif defined __AVX2__
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), l->index),
-                            _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), l->index), l->upper);
+    /* Lanes i and i + 4 in the halves of one register, then each half as below. */
+    __m256 r[4];
+    for (int i = 0; i < 4; i++) r[i] = _mm256_set_m128(row_of(l, first, i + 4), row_of(l, first, i));
+    const __m256 a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+    const __m256 c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+    power[0] = _mm256_shuffle_ps(a, c, 0x44);
+    power[1] = _mm256_shuffle_ps(a, c, 0xEE);
+    power[2] = _mm256_shuffle_ps(b, d, 0x44);
+    power[3] = _mm256_shuffle_ps(b, d, 0xEE);
 #else
-    pack v;
-    for (int i = 0; i < PACK; i++) v[i] = table[l->index[i]];
-    return v;
+    for (int i = 0; i < 4; i++) power[i] = row_of(l, first, i);
+    _MM_TRANSPOSE4_PS(power[0], power[1], power[2], power[3]);
 #endif
 }
 
-/* The polynomial of each lane's bin at t: even and odd powers apart, for two short chains instead of a long one. */
-static inline pack curve_at(const lookup *l, const float (*powers)[SRQ_CURVE_BINS], pack t, pack square)
+/* The polynomial of each lane's bin at t, its powers from `first` on: even and odd powers apart, for two short chains
+ * instead of a long one. */
+static inline pack curve_at(const lookup *l, int first, pack t, pack square)
 {
-    pack even = look_up(l, powers[SRQ_CURVE_DEGREE - 1]), odd = look_up(l, powers[SRQ_CURVE_DEGREE]);
-    for (int p = SRQ_CURVE_DEGREE - 3; p >= 0; p -= 2) {
-        even = even * square + look_up(l, powers[p]);
-        odd = odd * square + look_up(l, powers[p + 1]);
+    pack c[4];
+    look_up(l, first + SRQ_CURVE_DEGREE - 3, c);
+    pack even = c[2] * square + c[0], odd = c[3] * square + c[1];
+    for (int p = SRQ_CURVE_DEGREE - 7; p >= 0; p -= 4) {
+        look_up(l, first + p, c);
+        even = (even * square + c[2]) * square + c[0];
+        odd = (odd * square + c[3]) * square + c[1];
     }
     return even + odd * t;
 }
 
 /* The lower end is as the upper one turned round; bins are counted from the nearer. Beyond the outermost bins nothing
  * moves. v - rint(v) is exact for the codes near x. */
-static inline terms curve_terms(const tensor *t, pack x, pack dy)
+static inline __attribute__((always_inline)) terms curve_terms(const tensor *t, pack x, pack dy)
 {
     const float beyond = SRQ_CURVE_OUTSIDE, inner = SRQ_CURVE_BINS - 1;
     pack v = pack_at_most(pack_at_least(x / t->alpha, t->min - beyond), t->max + beyond);
     pack bin = pack_round(v), code = pack_at_most(pack_at_least(bin, t->min), t->max), part = v - bin;
     pack_bits sign = pack_sign(t->middle - bin);
-    const lookup l = make_lookup(pack_at_most(((t->half + beyond) - pack_abs(bin - t->middle)), inner));
+    const lookup l = make_lookup(t->curves, pack_at_most(((t->half + beyond) - pack_abs(bin - t->middle)), inner));
     part = pack_flip(part, sign);
     pack square = part * part;
-    pack flat = curve_at(&l, t->curves->flat, part, square), turn = curve_at(&l, t->curves->turn, part, square);
+    pack flat = curve_at(&l, 0, part, square), turn = curve_at(&l, SRQ_CURVE_POWERS / 2, part, square);
     turn = pack_flip(turn, sign);
     part = pack_flip(part, sign);
     pack slope = 1 - flat;

@@ -112,64 +112,39 @@ static double quantize_error(size_t n, const float *x, const srq_grid *grid)
     return sum;
 }
 
-/* --- Backward of the quantizers. A block of LANES elements is copied in (zeros with gradient 0 fill the last one),
- * computed, and copied out, so that the arithmetic below always sees whole blocks. */
-
-typedef struct block {
-    float x[LANES], dy[LANES], dx[LANES];
-    float alpha[LANES], sigma[LANES]; /* dy times the derivative of the output by alpha and by sigma */
-} block;
-
-/* What the blocks of one tensor share. */
-typedef struct grid_tables {
-    float alpha;
-    float min, max;
-} grid_tables;
-
-typedef void (*block_function)(const grid_tables *tables, block *b);
-
-static inline void run_blocks(block_function function, const grid_tables *tables, size_t n, const float *x,
-                              const float *dy, float *dx, srq_grid_gradient *sums)
+/* One block of `ste`: dx, and dy times the derivative of the output by alpha. One condition after the other, as the
+ * compiler takes no `&&` into vectors. */
+static inline void ste_block(const srq_grid *grid, const float *x, const float *dy, float *dx, float *by_alpha)
 {
-    double alpha[LANES] = {0}, sigma[LANES] = {0};
-    block b;
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t count = n - i < LANES ? n - i : LANES;
-        if (count < LANES) {
-            memset(b.x, 0, sizeof b.x);
-            memset(b.dy, 0, sizeof b.dy);
-        }
-        memcpy(b.x, x + i, count * sizeof *x);
-        memcpy(b.dy, dy + i, count * sizeof *dy);
-        function(tables, &b);
-        memcpy(dx + i, b.dx, count * sizeof *dx);
-        for (int l = 0; l < LANES; l++) alpha[l] += (double)b.alpha[l];
-        for (int l = 0; l < LANES; l++) sigma[l] += (double)b.sigma[l];
-    }
-    sums->alpha = sums->sigma = 0;
+    const float alpha = grid->alpha, min = (float)grid->min, max = (float)grid->max;
     for (int l = 0; l < LANES; l++) {
-        sums->alpha += alpha[l];
-        sums->sigma += sigma[l];
+        float v = x[l] / alpha, code = round_lane(v, min, max);
+        float moves = v >= min ? code - v : code, passes = v >= min ? dy[l] : 0;
+        by_alpha[l] = dy[l] * (v <= max ? moves : code);
+        dx[l] = v <= max ? passes : 0;
     }
 }
 
-static inline void ste_block(const grid_tables *t, block *b)
-{
-    for (int l = 0; l < LANES; l++) {
-        float v = b->x[l] / t->alpha;
-        float code = round_lane(v, t->min, t->max);
-        bool inside = v >= t->min && v <= t->max;
-        b->dx[l] = inside ? b->dy[l] : 0;
-        b->alpha[l] = b->dy[l] * (inside ? code - v : code);
-        b->sigma[l] = 0;
-    }
-}
-
+/* Blocks are copied in and out, zeros with gradient 0 filling the last one, so that the arithmetic sees whole blocks. */
 static void ste_backward(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                          srq_grid_gradient *sums)
 {
-    grid_tables t = {.alpha = grid->alpha, .min = (float)grid->min, .max = (float)grid->max};
-    run_blocks(ste_block, &t, n, x, dy, dx, sums);
+    float in[LANES], gradient[LANES], out[LANES], by_alpha[LANES];
+    double alpha[LANES] = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t count = n - i < LANES ? n - i : LANES;
+        if (count < LANES) {
+            memset(in, 0, sizeof in);
+            memset(gradient, 0, sizeof gradient);
+        }
+        memcpy(in, x + i, count * sizeof *x);
+        memcpy(gradient, dy + i, count * sizeof *dy);
+        ste_block(grid, in, gradient, out, by_alpha);
+        memcpy(dx + i, out, count * sizeof *dx);
+        for (int l = 0; l < LANES; l++) alpha[l] += (double)by_alpha[l];
+    }
+    *sums = (srq_grid_gradient){0};
+    for (int l = 0; l < LANES; l++) sums->alpha += alpha[l];
 }
 
 static void sgd(size_t n, float *w, float *v, const float *g, float rate, float momentum, float decay)

@@ -26,12 +26,17 @@ typedef struct srq_grid_gradient {
 } srq_grid_gradient;
 
 /* core/kernels/curves.h: the slopes of one grid's E, by bins. */
-enum { SRQ_CURVE_BINS = 16, SRQ_CURVE_OUTSIDE = 7, SRQ_CURVE_DEGREE = 11 };
+enum {
+    SRQ_CURVE_BINS = 16,
+    SRQ_CURVE_OUTSIDE = 7,
+    SRQ_CURVE_DEGREE = 11,
+    SRQ_CURVE_POWERS = 2 * (SRQ_CURVE_DEGREE + 1)
+};
 typedef struct srq_curves {
     bool fitted;
     srq_grid grid;
-    /* [power][bin]: of 1 - D, and of T */
-    float flat[SRQ_CURVE_DEGREE + 1][SRQ_CURVE_BINS], turn[SRQ_CURVE_DEGREE + 1][SRQ_CURVE_BINS];
+    /* The polynomials of 1 - D, then those of T; twice, for lookups by registers of a table and by rows. */
+    float by_power[SRQ_CURVE_POWERS][SRQ_CURVE_BINS], by_bin[SRQ_CURVE_BINS][SRQ_CURVE_POWERS];
 } srq_curves;
 
 enum { SRQ_LEVELS_MAX = 7 };
