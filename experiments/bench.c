@@ -1,5 +1,6 @@
 /* srq bench: how fast quantizers are, alone and inside a training step; by bench_step.c, training steps, and by
  * bench_allreduce.c, the exchange between ranks. */
+#include "core/kernels/gates.h"
 #include "core/quant/quantizer.h"
 #include "core/random.h"
 #include "experiments/commands.h"
@@ -75,6 +76,7 @@ typedef struct tensors {
     size_t n;
     float *x, *dy, *dx;
     void *codes;
+    float *curves; /* of the quantizer under gates */
 } tensors;
 
 /* Elements a second of one contender at one bit-length; [0] forward with codes out, [1] backward. */
@@ -88,6 +90,7 @@ static void destroy_tensors(tensors *t)
     free(t->dy);
     free(t->dx);
     free(t->codes);
+    free(t->curves);
 }
 
 /* As weights are: normal with mean 0. */
@@ -99,7 +102,8 @@ static srq_status create_tensors(size_t n, tensors *t)
     t->dy = aligned_alloc(64, bytes);
     t->dx = aligned_alloc(64, bytes);
     t->codes = aligned_alloc(64, bytes);
-    if (!t->x || !t->dy || !t->dx || !t->codes) {
+    t->curves = malloc(srq_gate_curves_size(1, 8) * sizeof(float));
+    if (!t->x || !t->dy || !t->dx || !t->codes || !t->curves) {
         destroy_tensors(t);
         return srq_fail_memory(4 * bytes, "the tensors; use fewer --elements");
     }
@@ -122,7 +126,11 @@ static srq_status make_quantizer(const contender *c, int bits, const tensors *t,
     SRQ_TRY(srq_quantizer_init(&spec, true, 1, q));
     srq_quantizer_start(q, t->vector, t->n, t->x, &q->grid.alpha, &q->grid.sigma);
     q->training = true;
-    if (c->dropbits) srq_gates_set(&q->gates, half_open);
+    if (c->dropbits) {
+        srq_gates_set(&q->gates, half_open);
+        q->gate_curves.rows = t->curves;
+        q->elements = t->n;
+    }
     srq_quantizer_begin(q);
     return SRQ_OK;
 }

@@ -72,6 +72,14 @@ TIMED_DRAWING_FORWARD(rq_st_forward, void)
 TIMED_DRAWING_BACKWARD(rq_backward)
 TIMED_DRAWING_BACKWARD(rq_st_backward)
 
+static void timed_srq_curves_backward(size_t n, const float *x, const float *dy, const srq_curves *curves, float *dx,
+                                      srq_grid_gradient *sums)
+{
+    const double since = srq_seconds();
+    plain->srq_curves_backward(n, x, dy, curves, dx, sums);
+    in_quantizers += srq_seconds() - since;
+}
+
 static bool timed_dropbits_quantize(size_t n, const float *x, const srq_grid *grid, const srq_levels *levels,
                                     int8_t *codes)
 {
@@ -90,7 +98,17 @@ static void timed_dropbits_backward(size_t n, const float *x, const float *dy, c
     in_quantizers += srq_seconds() - since;
 }
 
-static const srq_dropbits_kernels timed_dropbits = {timed_dropbits_quantize, timed_dropbits_backward};
+static void timed_dropbits_curves_backward(size_t n, const float *x, const float *dy, const srq_gate_curves *curves,
+                                           float *dx, srq_grid_gradient *sums, double *gates)
+{
+    const double since = srq_seconds();
+    plain->dropbits->curves_backward(n, x, dy, curves, dx, sums, gates);
+    in_quantizers += srq_seconds() - since;
+}
+
+static const srq_dropbits_kernels timed_dropbits = {.quantize = timed_dropbits_quantize,
+                                                    .backward = timed_dropbits_backward,
+                                                    .curves_backward = timed_dropbits_curves_backward};
 
 /* Every function of the table that only quantizers call in a step belongs here. */
 static srq_vector timed_vector(void)
@@ -100,6 +118,7 @@ static srq_vector timed_vector(void)
     timed.quantize = timed_quantize;
     timed.ste_backward = timed_ste_backward;
     timed.srq_full_backward = timed_srq_full_backward;
+    timed.srq_curves_backward = timed_srq_curves_backward;
     timed.srq_argmax_backward = timed_srq_argmax_backward;
     timed.rq_forward = timed_rq_forward;
     timed.rq_backward = timed_rq_backward;

@@ -48,47 +48,69 @@ static void slopes(const edges *e, double v, double *d, double *t)
     *t = -e->rho * (by_u * gap + by_rho);
 }
 
-/* The polynomial through NODES Chebyshev nodes of [-1/2, 1/2], as powers of t, into a bin's powers from `first` on: first
- * its Chebyshev coefficients, then T_k by its recurrence in 2 t. */
-static void fit(const double *values, int bin, int first, srq_curves *curves)
+void srq_curve_basis_make(srq_curve_basis *basis)
 {
     const double pi = 3.14159265358979323846;
-    double sum[NODES] = {0}, before[NODES] = {0}, now[NODES] = {1};
+    double before[NODES] = {0}, now[NODES] = {1}; /* the powers of T_k in t */
+    double cosines[NODES], last[NODES], here[NODES];
+    *basis = (srq_curve_basis){.at = {0}};
+    for (int i = 0; i < NODES; i++) {
+        cosines[i] = cos(pi * (i + 0.5) / NODES);
+        basis->at[i] = 0.5 * cosines[i];
+        last[i] = cosines[i], here[i] = 1; /* T_-1 = T_1 and T_0 */
+    }
     for (int k = 0; k < NODES; k++) {
-        double c = 0;
-        for (int i = 0; i < NODES; i++) c += values[i] * cos(pi * k * (i + 0.5) / NODES);
-        c *= (k ? 2.0 : 1.0) / NODES;
-        for (int p = 0; p < NODES; p++) sum[p] += c * now[p];
         double next[NODES] = {0};
+        for (int p = 0; p < NODES; p++)
+            for (int i = 0; i < NODES; i++)
+                basis->powers[p][i] += now[p] * (k ? 2.0 : 1.0) / NODES * here[i]; /* T_k at node i */
         for (int p = 0; p < NODES; p++) {
             if (p + 1 < NODES) next[p + 1] += (k ? 2 : 1) * 2 * now[p];
             next[p] -= k ? before[p] : 0;
         }
         memcpy(before, now, sizeof before);
         memcpy(now, next, sizeof now);
+        for (int i = 0; i < NODES; i++) {
+            const double following = 2 * cosines[i] * here[i] - last[i];
+            last[i] = here[i], here[i] = following;
+        }
     }
+}
+
+void srq_curve_fit(const srq_curve_basis *basis, const double *values, double *powers)
+{
+    for (int p = 0; p < NODES; p++) {
+        powers[p] = 0;
+        for (int i = 0; i < NODES; i++) powers[p] += basis->powers[p][i] * values[i];
+    }
+}
+
+static void fit(const srq_curve_basis *basis, const double *values, int bin, int first, srq_curves *curves)
+{
+    double powers[NODES];
+    srq_curve_fit(basis, values, powers);
     for (int p = 0; p < NODES; p++)
-        curves->by_power[first + p][bin] = curves->by_bin[bin][first + p] = (float)sum[p];
+        curves->by_power[first + p][bin] = curves->by_bin[bin][first + p] = (float)powers[p];
 }
 
 bool srq_curves_fit(const srq_grid *grid, srq_curves *curves)
 {
-    const double rho = (double)grid->alpha / (double)grid->sigma, pi = 3.14159265358979323846;
+    const double rho = (double)grid->alpha / (double)grid->sigma;
     curves->fitted = rho >= 2 && rho <= 4.5 && grid->max > grid->min;
     if (!curves->fitted) return false;
     edges e;
     set_edges(grid, &e);
     curves->grid = *grid;
-    double nodes[NODES];
-    for (int i = 0; i < NODES; i++) nodes[i] = 0.5 * cos(pi * (i + 0.5) / NODES);
+    srq_curve_basis basis;
+    srq_curve_basis_make(&basis);
     for (int bin = 0; bin < SRQ_CURVE_BINS; bin++) {
         double flat[NODES], turn[NODES];
         for (int i = 0; i < NODES; i++) {
-            slopes(&e, grid->min + bin - SRQ_CURVE_OUTSIDE + nodes[i], &flat[i], &turn[i]);
+            slopes(&e, grid->min + bin - SRQ_CURVE_OUTSIDE + basis.at[i], &flat[i], &turn[i]);
             flat[i] = 1 - flat[i];
         }
-        fit(flat, bin, 0, curves);
-        fit(turn, bin, NODES, curves);
+        fit(&basis, flat, bin, 0, curves);
+        fit(&basis, turn, bin, NODES, curves);
     }
     return true;
 }

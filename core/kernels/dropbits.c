@@ -16,8 +16,11 @@
  *
  * The hard code: m p is largest at the nearest code, or at the end code L_c - 1/2 of a smaller grid. p is log-concave,
  * so the largest moves up with t, and end code L_c - 1/2 wins until t reaches a threshold T_c >= L_c that is the same
- * for the whole tensor: the forward pass is a rounding and a comparison for each level. */
-#include "core/kernels/lanes.h"
+ * for the whole tensor (gates.h): the forward pass is a rounding and a comparison for each level. */
+#include "core/kernels/gates.h"
+#include "core/kernels/polynomial.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum { LANES = 64, WINDOW_MAX = 256 };
 
@@ -25,61 +28,24 @@ typedef struct tables {
     double alpha;
     float sigma, rho, share; /* alpha / sigma; 1 / (1 - Q_1) */
     float largest;           /* L_b, edges are -L_b..L_b */
-    int window, levels;
-    float limit[SRQ_LEVELS_MAX + 1];     /* L_c0, L_c0+1, ... */
-    float threshold[SRQ_LEVELS_MAX + 1]; /* T_c0, ...; that of the last level is never reached */
-    float mask[SRQ_LEVELS_MAX + 1];      /* 1, m_c0+1, ... */
-    float q[2 * WINDOW_MAX + 3];         /* Q_d at [WINDOW_MAX + 1 + d] */
+    int window;
+    srq_level_ends ends;
+    float mask[SRQ_LEVELS_MAX + 1]; /* 1, m_c0+1, ... */
+    float q[2 * WINDOW_MAX + 3];    /* Q_d at [WINDOW_MAX + 1 + d] */
 } tables;
-
-/* log p of the code at kappa, but for a constant: p = sinh(rho/2) / (cosh(rho/2) + cosh(rho (t - kappa))). */
-static double log_mass(double rho, double t, double kappa)
-{
-    const double far = fabs(t - kappa) * rho;
-    return -far - log(2 * exp(-far) * cosh(rho / 2) + 1 + exp(-2 * far));
-}
-
-/* Whether a code of a level above the i-th beats the end code of the i-th at t. */
-static bool outer_wins(const tables *t, double at, int i)
-{
-    const double rho = (double)t->rho;
-    const double own = log((double)t->mask[i]) + log_mass(rho, at, (double)t->limit[i] - 0.5);
-    for (int c = i + 1; c <= t->levels; c++) {
-        const double first = (double)t->limit[c - 1] + 0.5, last = (double)t->limit[c] - 0.5;
-        const double nearest = fmin(last, fmax(first, floor(at) + 0.5));
-        if (log((double)t->mask[c]) + log_mass(rho, at, nearest) > own) return true;
-    }
-    return false;
-}
-
-static float find_threshold(const tables *t, int i)
-{
-    /* Far beyond the grid the odds no longer change: what does not win there never does. */
-    double low = (double)t->limit[i], high = (double)t->largest + 50 / (double)t->rho;
-    if (i == t->levels || !outer_wins(t, high, i)) return INFINITY;
-    for (int step = 0; step < 60; step++) {
-        const double middle = 0.5 * (low + high);
-        if (outer_wins(t, middle, i))
-            high = middle;
-        else
-            low = middle;
-    }
-    return (float)high;
-}
 
 static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
 {
     const double rho = (double)grid->alpha / (double)grid->sigma;
-    *t = (tables){.alpha = (double)grid->alpha, .sigma = grid->sigma, .rho = (float)rho, .levels = levels->count};
+    *t = (tables){.alpha = (double)grid->alpha, .sigma = grid->sigma, .rho = (float)rho};
     t->share = (float)(-1 / expm1(-rho));
     double least = 1;
     for (int i = 0; i <= levels->count; i++) {
         t->mask[i] = i ? levels->mask[i - 1] : 1;
-        t->limit[i] = (float)(1 << (levels->min_bits + i - 1));
         least = fmin(least, (double)t->mask[i]);
     }
-    t->largest = t->limit[levels->count];
-    for (int i = 0; i <= levels->count; i++) t->threshold[i] = find_threshold(t, i);
+    srq_level_ends_find(grid, levels, &t->ends);
+    t->largest = t->ends.limit[levels->count];
     /* Beyond it masses are below e^-18, an eighth of the last place, of the largest, however small the mask of what is
      * near. */
     const double window = ceil(1 + (18 - log(least)) / rho);
@@ -91,39 +57,49 @@ static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
 }
 
 /* kappa of the hard code of x = alpha v: the nearest, or an end code. */
-static inline pack hard_code(const tables *t, pack v)
+static inline pack hard_code(const srq_level_ends *ends, pack v)
 {
+    const float largest = ends->limit[ends->levels];
     const pack zero = {0}, magic = zero + 12582912.0f; /* as in round_lane */
     const pack there = v + 0.5f, far = zero + 1e37f, away = pack_if_above(zero, there, -there, there);
     /* v may be infinite where x is not, and an infinite threshold is above whatever is there. */
     const pack at = pack_if_above(away, far, far, away);
-    pack nearest = pack_if_above(v, zero - t->largest, v, zero - t->largest); /* NaN: the smallest */
-    nearest = pack_if_above(nearest, zero + (t->largest - 1), zero + (t->largest - 1), nearest);
+    pack nearest = pack_if_above(v, zero - largest, v, zero - largest); /* NaN: the smallest */
+    nearest = pack_if_above(nearest, zero + (largest - 1), zero + (largest - 1), nearest);
     nearest = (nearest + magic) - magic + 0.5f;
     pack kappa = pack_if_above(zero, nearest, -nearest, nearest);
-    for (int i = t->levels - 1; i >= 0; i--) {
-        const pack end = zero + (t->limit[i] - 0.5f);
-        kappa = pack_if_above(zero + t->threshold[i], at, pack_if_above(kappa, end, end, kappa), kappa);
+    for (int i = ends->levels - 1; i >= 0; i--) {
+        const pack end = zero + (ends->limit[i] - 0.5f);
+        kappa = pack_if_above(zero + ends->threshold[i], at, pack_if_above(kappa, end, end, kappa), kappa);
     }
     return pack_if_above(zero, nearest, -kappa, kappa);
 }
 
+/* Whole blocks apart from what is left of the tensor, so that nothing is copied by a call. */
+ALWAYS_INLINE pack quantize_block(const srq_level_ends *ends, float alpha, size_t count, const float *x, int8_t *codes)
+{
+    float lanes[LANES] = {0};
+    int8_t out[LANES];
+    pack bad = {0};
+    memcpy(lanes, x, count * sizeof *x);
+    for (int l = 0; l < LANES; l += PACK) {
+        const pack v = pack_load(lanes + l);
+        bad += v - v;
+        pack_store(lanes + l, hard_code(ends, v / alpha) - 0.5f);
+    }
+    for (int l = 0; l < LANES; l++) out[l] = (int8_t)(int32_t)lanes[l];
+    memcpy(codes, out, count);
+    return bad;
+}
+
 static bool quantize(size_t n, const float *x, const srq_grid *grid, const srq_levels *levels, int8_t *codes)
 {
-    tables t;
-    fill(&t, grid, levels);
+    srq_level_ends ends;
     pack bad = {0};
-    for (size_t i = 0; i < n; i += PACK) {
-        const size_t count = n - i < PACK ? n - i : PACK;
-        float lanes[PACK] = {0};
-        int8_t out[PACK];
-        memcpy(lanes, x + i, count * sizeof *x);
-        const pack v = pack_load(lanes);
-        bad += v - v;
-        pack_store(lanes, hard_code(&t, v / grid->alpha) - 0.5f);
-        for (int l = 0; l < PACK; l++) out[l] = (int8_t)(int32_t)lanes[l];
-        memcpy(codes + i, out, count);
-    }
+    srq_level_ends_find(grid, levels, &ends);
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES) bad += quantize_block(&ends, grid->alpha, LANES, x + i, codes + i);
+    if (i < n) bad += quantize_block(&ends, grid->alpha, n - i, x + i, codes + i);
     float sum = 0;
     for (int l = 0; l < PACK; l++) sum += bad[l];
     return sum == 0;
@@ -143,8 +119,6 @@ typedef struct kind {
     int levels;
 } kind;
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kappa, pack own, pack w, pack eta, pack c)
 {
     const pack zero = {0}, delta = kappa - own;
@@ -156,10 +130,10 @@ ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kapp
     pack mask = zero + 1;
 #pragma GCC unroll 8
     for (int i = 0; i < k.levels; i++) {
-        const pack limit = zero + t->limit[i];
+        const pack limit = zero + t->ends.limit[i];
         mask = pack_if_above(size, limit, zero + t->mask[i + 1], mask);
         /* Of this level alone: a difference of larger sums would lose it where the level above is nearer. */
-        const pack_mask above = i + 1 < k.levels ? size > zero + t->limit[i + 1] : (pack_mask){0};
+        const pack_mask above = i + 1 < k.levels ? size > zero + t->ends.limit[i + 1] : (pack_mask){0};
         const pack_mask inside = (size > limit) & ~above;
         m->level[i] += pack_where(inside, counted);
         if (!k.argmax) m->level_delta[i] += pack_where(inside, wd);
@@ -235,8 +209,8 @@ ALWAYS_INLINE void argmax_answer(const kind k, const tables *t, const moments *m
     a->sigma = at->sign * point * (at->gap * by_x - t->rho * by_c);
 #pragma GCC unroll 8
     for (int i = 0; i < k.levels; i++) {
-        pack mine = pack_if_above(at->own, zero + t->limit[i], m->own_mass, zero);
-        if (i + 1 < k.levels) mine = pack_if_above(zero + t->limit[i + 1], at->own, mine, zero);
+        pack mine = pack_if_above(at->own, zero + t->ends.limit[i], m->own_mass, zero);
+        if (i + 1 < k.levels) mine = pack_if_above(zero + t->ends.limit[i + 1], at->own, mine, zero);
         a->gate[i] = at->sign * point * ((mine * (m->mass * inverse) - rate * m->level[i]) * inverse);
     }
 }
@@ -249,7 +223,7 @@ static inline void find_place(const tables *t, const float *x, place *at)
     at->p = at->sign * there;
     at->p = pack_if_above(at->p, zero + t->largest, zero + t->largest, at->p);
     at->p = (at->p + 12582912.0f) - 12582912.0f;
-    const pack own = hard_code(t, v);
+    const pack own = hard_code(&t->ends, v);
     at->own = pack_if_above(zero, own, -own, own);
     float s[PACK], p[PACK], sign[PACK], gap[PACK];
     pack_store(p, at->p);
@@ -282,31 +256,36 @@ static double total(const double *lanes)
     return sum;
 }
 
+/* Elements i.. of a tensor, at most a pack of them. */
+ALWAYS_INLINE void run_pack(const kind k, const tables *t, size_t count, size_t i, const float *x, const float *dy,
+                            float *dx, lane_sums *lanes)
+{
+    const size_t lane = i % LANES;
+    float in[PACK] = {0}, from[PACK] = {0}, to[PACK];
+    memcpy(in, x + i, count * sizeof *x);
+    memcpy(from, dy + i, count * sizeof *dy);
+    place at;
+    moments m;
+    answer a;
+    find_place(t, in, &at);
+    sum_codes(k, t, &m, at.s, at.p, at.own);
+    if (k.argmax)
+        argmax_answer(k, t, &m, &at, &a);
+    else
+        full_answer(k, t, &m, &at, &a);
+    const pack g = pack_load(from);
+    pack_store(to, g * a.dx);
+    memcpy(dx + i, to, count * sizeof *dx);
+    add_pack(lanes->alpha + lane, g * a.alpha);
+    add_pack(lanes->sigma + lane, g * a.sigma);
+#pragma GCC unroll 8
+    for (int c = 0; c < k.levels; c++) add_pack(lanes->gate[c] + lane, g * a.gate[c]);
+}
+
 ALWAYS_INLINE void run(const kind k, const tables *t, size_t n, const float *x, const float *dy, float *dx,
                        lane_sums *lanes)
 {
-    for (size_t i = 0; i < n; i += PACK) {
-        const size_t count = n - i < PACK ? n - i : PACK, lane = i % LANES;
-        float in[PACK] = {0}, from[PACK] = {0}, to[PACK];
-        memcpy(in, x + i, count * sizeof *x);
-        memcpy(from, dy + i, count * sizeof *dy);
-        place at;
-        moments m;
-        answer a;
-        find_place(t, in, &at);
-        sum_codes(k, t, &m, at.s, at.p, at.own);
-        if (k.argmax)
-            argmax_answer(k, t, &m, &at, &a);
-        else
-            full_answer(k, t, &m, &at, &a);
-        const pack g = pack_load(from);
-        pack_store(to, g * a.dx);
-        memcpy(dx + i, to, count * sizeof *dx);
-        add_pack(lanes->alpha + lane, g * a.alpha);
-        add_pack(lanes->sigma + lane, g * a.sigma);
-#pragma GCC unroll 8
-        for (int c = 0; c < k.levels; c++) add_pack(lanes->gate[c] + lane, g * a.gate[c]);
-    }
+    for (size_t i = 0; i < n; i += PACK) run_pack(k, t, n - i < PACK ? n - i : PACK, i, x, dy, dx, lanes);
 }
 
 #define RUN_CASE(levels_)                                                                                              \
@@ -323,7 +302,7 @@ static void backward(size_t n, const float *x, const float *dy, const srq_grid *
     tables t;
     lane_sums lanes = {0};
     fill(&t, grid, levels);
-    switch (t.levels) {
+    switch (t.ends.levels) {
         RUN_CASE(0);
         RUN_CASE(1);
         RUN_CASE(2);
@@ -335,8 +314,73 @@ static void backward(size_t n, const float *x, const float *dy, const srq_grid *
     }
     sums->alpha = total(lanes.alpha);
     sums->sigma = total(lanes.sigma);
-    for (int k = 0; k < t.levels; k++) gates[k] = total(lanes.gate[k]);
+    for (int k = 0; k < t.ends.levels; k++) gates[k] = total(lanes.gate[k]);
+}
+
+/* --- `full` by its curves (gates.h): of 1 - D, of T, and of the derivative by each mask, in t >= 0 */
+
+ALWAYS_INLINE void curves_pack(const int levels, const srq_gate_curves *c, size_t count, size_t i, const float *x,
+                               const float *dy, float *dx, lane_sums *lanes)
+{
+    const size_t lane = i % LANES;
+    const float beyond = (float)c->bins - 0.5f;
+    float in[PACK] = {0}, from[PACK] = {0}, to[PACK];
+    memcpy(in, x + i, count * sizeof *x);
+    memcpy(from, dy + i, count * sizeof *dy);
+    const pack zero = {0}, g = pack_load(from), v = pack_load(in) / c->grid.alpha, there = v + 0.5f;
+    const pack sign = pack_if_above(zero, there, zero - 1, zero + 1), own = hard_code(&c->ends, v) - 0.5f;
+    pack t = sign * there;
+    t = pack_if_above(zero + beyond, t, t, zero + beyond); /* NaN: beyond */
+    const pack bin = ((t - 0.5f) + 12582912.0f) - 12582912.0f, part = (t - 0.5f) - bin, square = part * part;
+    const row_lookup l = find_rows(c->rows, c->powers, bin);
+    const pack flat = polynomial_at(look_up_rows, &l, 0, part, square), slope = 1 - flat;
+    const pack turn = polynomial_at(look_up_rows, &l, SRQ_CURVE_DEGREE + 1, part, square);
+    /* code - v D + T, with v = middle of its bin + sign * part. */
+    const pack middle = sign * (bin + 0.5f) - 0.5f;
+    const pack by_alpha = ((own - middle) + middle * flat) - sign * (part * slope - turn);
+    pack_store(to, g * slope);
+    memcpy(dx + i, to, count * sizeof *dx);
+    add_pack(lanes->alpha + lane, g * by_alpha);
+    add_pack(lanes->sigma + lane, g * (sign * turn));
+#pragma GCC unroll 8
+    for (int k = 0; k < levels; k++) {
+        const pack gate = polynomial_at(look_up_rows, &l, (2 + k) * (SRQ_CURVE_DEGREE + 1), part, square);
+        add_pack(lanes->gate[k] + lane, g * (sign * gate));
+    }
+}
+
+ALWAYS_INLINE void run_curves(const int levels, const srq_gate_curves *c, size_t n, const float *x, const float *dy,
+                              float *dx, lane_sums *lanes)
+{
+    size_t i = 0;
+    for (; n - i >= PACK; i += PACK) curves_pack(levels, c, PACK, i, x, dy, dx, lanes);
+    if (i < n) curves_pack(levels, c, n - i, i, x, dy, dx, lanes);
+}
+
+#define RUN_CURVES_CASE(levels_)                                                                                       \
+    case levels_:                                                                                                      \
+        run_curves(levels_, curves, n, x, dy, dx, &lanes);                                                             \
+        break
+
+static void curves_backward(size_t n, const float *x, const float *dy, const srq_gate_curves *curves, float *dx,
+                            srq_grid_gradient *sums, double *gates)
+{
+    lane_sums lanes = {0};
+    switch (curves->ends.levels) {
+        RUN_CURVES_CASE(0);
+        RUN_CURVES_CASE(1);
+        RUN_CURVES_CASE(2);
+        RUN_CURVES_CASE(3);
+        RUN_CURVES_CASE(4);
+        RUN_CURVES_CASE(5);
+        RUN_CURVES_CASE(6);
+        RUN_CURVES_CASE(7);
+    }
+    sums->alpha = total(lanes.alpha);
+    sums->sigma = -(double)curves->grid.alpha / (double)curves->grid.sigma * total(lanes.sigma);
+    for (int k = 0; k < curves->ends.levels; k++) gates[k] = (double)curves->grid.alpha * total(lanes.gate[k]);
 }
 
 extern const srq_dropbits_kernels SRQ_ISA_NAME(srq_dropbits);
-const srq_dropbits_kernels SRQ_ISA_NAME(srq_dropbits) = {.quantize = quantize, .backward = backward};
+const srq_dropbits_kernels SRQ_ISA_NAME(srq_dropbits) = {
+    .quantize = quantize, .backward = backward, .curves_backward = curves_backward};

@@ -14,11 +14,7 @@
  * e^-REACH is an eighth of the last place of 1 in float32: nothing farther than REACH sigma from x is looked at. */
 #include "core/kernels/srq.h"
 
-#include <math.h>
-#include <string.h>
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
+#include "core/kernels/polynomial.h"
 
 static const double REACH = 18;
 
@@ -129,8 +125,8 @@ typedef struct terms {
 
 typedef terms (*terms_function)(const tensor *t, pack x, pack dy);
 
-static inline __attribute__((always_inline)) void run_pack(terms_function function, const tensor *t, const float *x, const float *dy, float *dx,
-                            pack *alpha, pack *sigma)
+static inline __attribute__((always_inline)) void run_pack(terms_function function, const tensor *t, const float *x,
+                                                           const float *dy, float *dx, pack *alpha, pack *sigma)
 {
     terms e = function(t, pack_load(x), pack_load(dy));
     memcpy(dx, &e.dx, sizeof e.dx);
@@ -139,8 +135,9 @@ static inline __attribute__((always_inline)) void run_pack(terms_function functi
 }
 
 /* `blocks` whole blocks, at most CHUNK of them. Goes down the columns, to sum in registers. */
-static inline __attribute__((always_inline)) void run_chunk(terms_function function, const tensor *t, size_t blocks, const float *x, const float *dy,
-                             float *dx, double *alpha, double *sigma)
+static inline __attribute__((always_inline)) void run_chunk(terms_function function, const tensor *t, size_t blocks,
+                                                            const float *x, const float *dy, float *dx, double *alpha,
+                                                            double *sigma)
 {
     pack a[LANES / PACK] = {{0}}, s[LANES / PACK] = {{0}};
     for (size_t l = 0; l < LANES / PACK; l++)
@@ -153,8 +150,9 @@ static inline __attribute__((always_inline)) void run_chunk(terms_function funct
     for (int l = 0; l < LANES; l++) sigma[l] += (double)by_sigma[l];
 }
 
-static inline __attribute__((always_inline)) void run_all(terms_function function, const tensor *t, size_t n, const float *x, const float *dy,
-                           float *dx, srq_grid_gradient *sums)
+static inline __attribute__((always_inline)) void run_all(terms_function function, const tensor *t, size_t n,
+                                                          const float *x, const float *dy, float *dx,
+                                                          srq_grid_gradient *sums)
 {
     double alpha[LANES] = {0}, sigma[LANES] = {0};
     size_t i = 0;
@@ -427,73 +425,33 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
 
 /* --- full by its curves (curves.h) */
 
-/* The bin of each lane. */
+#if defined __AVX512F__
+/* Registers hold a whole table of SRQ_CURVE_BINS. */
 typedef struct lookup {
     const srq_curves *curves;
-#if defined __AVX512F__
     __m512i bin;
-#else
-    int32_t row[PACK]; /* where the lane's powers start in by_bin */
-#endif
 } lookup;
 
-static inline lookup make_lookup(const srq_curves *curves, pack bin)
+static inline lookup find_curves(const srq_curves *curves, pack bin)
 {
-    lookup l = {.curves = curves};
-#if defined __AVX512F__
-    l.bin = _mm512_cvtps_epi32(bin);
-#elif defined __AVX2__
-    _mm256_storeu_si256((__m256i *)l.row, _mm256_cvtps_epi32(bin * SRQ_CURVE_POWERS));
-#else
-    _mm_storeu_si128((__m128i *)l.row, _mm_cvtps_epi32(bin * SRQ_CURVE_POWERS));
-#endif
-    return l;
+    return (lookup){.curves = curves, .bin = _mm512_cvtps_epi32(bin)};
 }
 
-#if !defined __AVX512F__
-/* Four powers of one lane. */
-static inline __m128 row_of(const lookup *l, int power, int lane)
+static inline void look_up(const void *of, int first, pack coefficient[4])
 {
-    return _mm_loadu_ps(l->curves->by_bin[0] + l->row[lane] + power);
-}
-#endif
-
-/* Powers `first` to `first` + 3 of each lane's bin. */
-static inline void look_up(const lookup *l, int first, pack power[4])
-{
-#if defined __AVX512F__
+    const lookup *l = of;
     for (int i = 0; i < 4; i++)
-        power[i] = _mm512_permutexvar_ps(l->bin, _mm512_loadu_ps(l->curves->by_power[first + i]));
-#elif defined __AVX2__
-    /* Lanes i and i + 4 in the halves of one register, then each half as below. */
-    __m256 r[4];
-    for (int i = 0; i < 4; i++) r[i] = _mm256_set_m128(row_of(l, first, i + 4), row_of(l, first, i));
-    const __m256 a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
-    const __m256 c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
-    power[0] = _mm256_shuffle_ps(a, c, 0x44);
-    power[1] = _mm256_shuffle_ps(a, c, 0xEE);
-    power[2] = _mm256_shuffle_ps(b, d, 0x44);
-    power[3] = _mm256_shuffle_ps(b, d, 0xEE);
+        coefficient[i] = _mm512_permutexvar_ps(l->bin, _mm512_loadu_ps(l->curves->by_power[first + i]));
+}
 #else
-    for (int i = 0; i < 4; i++) power[i] = row_of(l, first, i);
-    _MM_TRANSPOSE4_PS(power[0], power[1], power[2], power[3]);
-#endif
-}
+typedef row_lookup lookup;
+#define look_up look_up_rows
 
-/* The polynomial of each lane's bin at t, its powers from `first` on: even and odd powers apart, for two short chains
- * instead of a long one. */
-static inline pack curve_at(const lookup *l, int first, pack t, pack square)
+static inline lookup find_curves(const srq_curves *curves, pack bin)
 {
-    pack c[4];
-    look_up(l, first + SRQ_CURVE_DEGREE - 3, c);
-    pack even = c[2] * square + c[0], odd = c[3] * square + c[1];
-    for (int p = SRQ_CURVE_DEGREE - 7; p >= 0; p -= 4) {
-        look_up(l, first + p, c);
-        even = (even * square + c[2]) * square + c[0];
-        odd = (odd * square + c[3]) * square + c[1];
-    }
-    return even + odd * t;
+    return find_rows(curves->by_bin[0], SRQ_CURVE_POWERS, bin);
 }
+#endif
 
 /* The lower end is as the upper one turned round; bins are counted from the nearer. Beyond the outermost bins nothing
  * moves. v - rint(v) is exact for the codes near x. */
@@ -503,10 +461,11 @@ static inline __attribute__((always_inline)) terms curve_terms(const tensor *t, 
     pack v = pack_at_most(pack_at_least(x / t->alpha, t->min - beyond), t->max + beyond);
     pack bin = pack_round(v), code = pack_at_most(pack_at_least(bin, t->min), t->max), part = v - bin;
     pack_bits sign = pack_sign(t->middle - bin);
-    const lookup l = make_lookup(t->curves, pack_at_most(((t->half + beyond) - pack_abs(bin - t->middle)), inner));
+    const lookup l = find_curves(t->curves, pack_at_most(((t->half + beyond) - pack_abs(bin - t->middle)), inner));
     part = pack_flip(part, sign);
     pack square = part * part;
-    pack flat = curve_at(&l, 0, part, square), turn = curve_at(&l, SRQ_CURVE_POWERS / 2, part, square);
+    pack flat = polynomial_at(look_up, &l, 0, part, square);
+    pack turn = polynomial_at(look_up, &l, SRQ_CURVE_POWERS / 2, part, square);
     turn = pack_flip(turn, sign);
     part = pack_flip(part, sign);
     pack slope = 1 - flat;

@@ -125,7 +125,8 @@ static inline void ste_block(const srq_grid *grid, const float *x, const float *
     }
 }
 
-/* Blocks are copied in and out, zeros with gradient 0 filling the last one, so that the arithmetic sees whole blocks. */
+/* Blocks are copied in and out, zeros with gradient 0 filling the last one, so that the arithmetic sees whole blocks.
+ */
 static void ste_backward(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                          srq_grid_gradient *sums)
 {

@@ -47,6 +47,22 @@ typedef struct srq_levels {
     float mask[SRQ_LEVELS_MAX]; /* m_c, above 0 and not rising, at most 1 */
 } srq_levels;
 
+/* core/kernels/gates.h: where codes of one level give way to those of others. Level i ends at |x / alpha + 1/2| =
+ * limit[i]; the code at its end is the hard code up to threshold[i], if no lower level's is. */
+typedef struct srq_level_ends {
+    int levels; /* 0..levels */
+    float limit[SRQ_LEVELS_MAX + 1], threshold[SRQ_LEVELS_MAX + 1];
+} srq_level_ends;
+
+/* core/kernels/gates.h: the slopes of one grid's E under fractional gates, by bins. */
+typedef struct srq_gate_curves {
+    bool fitted;
+    srq_grid grid;
+    srq_level_ends ends;
+    int bins, powers; /* rows[bins][powers]; the caller's memory, of srq_gate_curves_size() floats */
+    float *rows;
+} srq_gate_curves;
+
 /* SRQ under fractional gates. `grid` has min_bits + count bits, signed. */
 typedef struct srq_dropbits_kernels {
     /* codes = argmax_k r_k; false if an x is infinite or NaN. */
@@ -54,6 +70,9 @@ typedef struct srq_dropbits_kernels {
     /* dx from dy as in the functions of srq_vector, and gates[i] = dL/dmask[i]; dx may be dy. */
     void (*backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
                      bool argmax, float *dx, srq_grid_gradient *sums, double *gates);
+    /* The same for `full` by its curves, several times as fast; curves->fitted. */
+    void (*curves_backward)(size_t n, const float *x, const float *dy, const srq_gate_curves *curves, float *dx,
+                            srq_grid_gradient *sums, double *gates);
 } srq_dropbits_kernels;
 
 /* Noise and temperature of Relaxed Quantization (arXiv 1810.01875). x is perturbed by logistic noise of scale sigma,

@@ -1,5 +1,6 @@
 #include "core/ops/weighted.h"
 
+#include "core/kernels/gates.h"
 #include "core/mask.h"
 #include "core/random.h"
 
@@ -29,6 +30,16 @@ static srq_status add_parameters(srq_graph *graph, srq_layer *layer, int rank, c
         SRQ_TRY(srq_graph_add_parameter(graph, layer, "bias", SRQ_PARAMETER_BIAS, 1, dimensions, &layer->bias));
     SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, true, (int)dimensions[0], &layer->quantizer));
     return srq_graph_add_quantizer(graph, layer, "weight");
+}
+
+/* Memory for the curves of a quantizer under gates (gates.h). */
+static srq_status add_gate_curves(srq_graph *graph, srq_layer *layer, size_t count)
+{
+    srq_quantizer *q = &layer->quantizer;
+    if (layer->gates < 0 || q->channels > 1 || q->spec.estimator != SRQ_ESTIMATOR_FULL) return SRQ_OK;
+    const size_t floats = srq_gate_curves_size(q->spec.min_bits, srq_bits_longest(&q->spec.bits));
+    q->elements = count;
+    return srq_graph_add_buffer(graph, layer, floats * sizeof(float), true, (void **)&q->gate_curves.rows);
 }
 
 static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape *shape)
@@ -66,6 +77,7 @@ srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_con
     if (layer->quantizer.method) SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count, true, &w->codes));
     if (layer->quantizer.method && layer->quantizer.method->floats)
         SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->floats));
+    SRQ_TRY(add_gate_curves(graph, layer, w->count));
     const size_t sums = (size_t)layer->quantizer.channels * sizeof *w->sums;
     SRQ_TRY(srq_graph_add_buffer(graph, layer, sums, true, (void **)&w->sums));
     const size_t channels = (size_t)shape->out * sizeof(float);

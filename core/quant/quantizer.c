@@ -105,7 +105,7 @@ srq_grid srq_quantizer_grid(const srq_quantizer *q, size_t row)
 
 void srq_quantizer_begin(srq_quantizer *q)
 {
-    q->curves.fitted = false;
+    q->curves.fitted = q->gate_curves.fitted = false;
     if (q->method->begin && q->channels == 1) q->method->begin(q);
 }
 

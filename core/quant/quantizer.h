@@ -46,7 +46,11 @@ struct srq_quantizer {
     bool training;
     srq_gates gates;   /* count 0 without DropBits */
     srq_curves curves; /* srq, one row: of the grid in training, if they fit */
-    uint64_t seed;     /* what methods that draw noise key it with ... */
+    /* The same under fractional gates, where the owner has set its rows to memory. They are worth fitting for
+     * `elements` or more, which the owner sets to the size of the tensor. */
+    srq_gate_curves gate_curves;
+    size_t elements;
+    uint64_t seed; /* what methods that draw noise key it with ... */
     long step;
     uint64_t stream; /* ... different for all tensors of a step */
 };

@@ -1,4 +1,5 @@
 #include "core/kernels/curves.h"
+#include "core/kernels/gates.h"
 #include "core/quant/quantizer.h"
 
 /* Semi-Relaxed Quantization, arXiv 1911.12990, both estimators of method.md, section 3, and under the gates of
@@ -12,13 +13,17 @@ static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, co
     return vector->quantize(n, x, grid, out);
 }
 
-/* Gates that are fractional have a kernel of their own. */
+/* Gates that are fractional have kernels of their own. Fitting their curves takes as long as the backward pass without
+ * them for some 200 elements a code. */
 static void begin(srq_quantizer *quantizer)
 {
     if (quantizer->spec.estimator == SRQ_ESTIMATOR_ARGMAX) return;
-    if (quantizer->gates.count && quantizer->gates.levels.count) return;
     const srq_grid grid = srq_quantizer_grid(quantizer, 0);
-    srq_curves_fit(&grid, &quantizer->curves);
+    const srq_levels *levels = &quantizer->gates.levels;
+    if (!quantizer->gates.count || !levels->count)
+        srq_curves_fit(&grid, &quantizer->curves);
+    else if (quantizer->gate_curves.rows && quantizer->elements >= 200 * (size_t)(grid.max - grid.min + 1))
+        srq_gate_curves_fit(&grid, levels, &quantizer->gate_curves);
 }
 
 static void backward(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
@@ -30,7 +35,10 @@ static void backward(const srq_quantizer *quantizer, const srq_vector *vector, c
     const srq_levels *levels = &quantizer->gates.levels;
     if (quantizer->gates.count && levels->count) {
         double here[SRQ_LEVELS_MAX];
-        vector->dropbits->backward(n, x, dy, grid, levels, argmax, dx, gradient, here);
+        if (row == 0 && quantizer->gate_curves.fitted)
+            vector->dropbits->curves_backward(n, x, dy, &quantizer->gate_curves, dx, gradient, here);
+        else
+            vector->dropbits->backward(n, x, dy, grid, levels, argmax, dx, gradient, here);
         for (int i = 0; i < levels->count; i++) masks[i] += here[i];
     } else if (row == 0 && quantizer->curves.fitted) {
         vector->srq_curves_backward(n, x, dy, &quantizer->curves, dx, gradient);

@@ -1,5 +1,6 @@
 /* DropBits: the gates against the closed forms of the hard concrete distribution, the quantizer under fractional gates
  * against the formulas over all 2^b codes in float64, their gradients against central differences. */
+#include "core/kernels/gates.h"
 #include "core/quant/quantizer.h"
 #include "core/random.h"
 #include "tests/suite.h"
@@ -7,6 +8,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double sigmoid(double t)
@@ -356,15 +358,38 @@ static void check_codes(const srq_vector *v, const drop_case *c, const float *x,
     }
 }
 
-static void check_gradients(const srq_vector *v, const drop_case *c, bool argmax, const float *x, const float *dy,
+/* The ways of the backward pass. */
+typedef enum way { FULL, ARGMAX, CURVES, WAYS } way;
+
+static bool has_way(way w, const drop_case *c)
+{
+    const float rho = c->grid.alpha / c->grid.sigma;
+    return w != CURVES || (rho >= 2 && rho <= 4.2f && c->levels.mask[c->levels.count - 1] >= 1e-3f);
+}
+
+static void run_backward(const srq_vector *v, const drop_case *c, way w, size_t n, const float *x, const float *dy,
+                         float *dx, srq_grid_gradient *sums, double *masks)
+{
+    if (w != CURVES) {
+        v->dropbits->backward(n, x, dy, &c->grid, &c->levels, w == ARGMAX, dx, sums, masks);
+        return;
+    }
+    srq_gate_curves curves = {.rows = malloc(srq_gate_curves_size(c->levels.min_bits, 8) * sizeof(float))};
+    ck_assert(srq_gate_curves_fit(&c->grid, &c->levels, &curves));
+    v->dropbits->curves_backward(n, x, dy, &curves, dx, sums, masks);
+    free(curves.rows);
+}
+
+static void check_gradients(const srq_vector *v, const drop_case *c, way w, const float *x, const float *dy,
                             const int8_t *codes)
 {
+    const bool argmax = w == ARGMAX;
     float dx[N];
     double largest = 1e-300, steepest = 0, all = 0, error = 0, masks[SRQ_LEVELS_MAX], mask[SRQ_LEVELS_MAX] = {0},
            mask_size[SRQ_LEVELS_MAX] = {0};
     double alpha = 0, sigma = 0, alpha_size = 0, sigma_size = 0;
     srq_grid_gradient sums;
-    v->dropbits->backward(N, x, dy, &c->grid, &c->levels, argmax, dx, &sums, masks);
+    run_backward(v, c, w, N, x, dy, dx, &sums, masks);
     for (int i = 0; i < N; i++) {
         const double g = (double)dy[i];
         const slopes s = expected_slopes(&c->d, within_sight((double)x[i], &c->grid), argmax, codes[i]);
@@ -378,28 +403,30 @@ static void check_gradients(const srq_vector *v, const drop_case *c, bool argmax
         for (int k = 0; k < c->levels.count; k++) mask[k] += g * s.mask[k], mask_size[k] += fabs(g * s.mask[k]);
     }
     char which[128];
-    snprintf(which, sizeof which, "bits %d from %d, masks to %g, sigma/alpha %g, argmax %d",
+    snprintf(which, sizeof which, "bits %d from %d, masks to %g, sigma/alpha %g, way %d",
              c->levels.min_bits + c->levels.count, c->levels.min_bits, (double)c->levels.mask[c->levels.count - 1],
-             c->d.sigma / c->d.alpha, argmax);
+             c->d.sigma / c->d.alpha, (int)w);
     /* float32 rounds an argument of S, and the sums and products over the codes nearby, by some 1e-7; where gates close
      * what is left moves little, dE/dx far below 1, and dx is that share of dy. As far in gates: m dL/dm is a
      * difference of positions, in steps. sigma has the distance from an edge in it, up to 128 steps where sigma is ten
-     * of them. */
-    ck_assert_msg(error <= 5e-6 * largest + 2e-7 * steepest, "%s: dx off by %g of %g", which, error, largest);
+     * of them. The polynomials of curves are off by up to 1e-5 where sigma is smallest, and see x / alpha rounded to
+     * 6e-8 of itself, which slopes, of D by x / alpha at most alpha / sigma times D, take up. */
+    const double fit = w == CURVES ? 1e-5 + 1.2e-7 * (double)c->grid.max * c->d.alpha / c->d.sigma : 0;
+    ck_assert_msg(error <= (5e-6 + fit) * largest + 2e-7 * steepest, "%s: dx off by %g of %g", which, error, largest);
     ck_assert_msg(fabs(sums.alpha - alpha) <= 5e-6 * alpha_size, "%s: alpha %g, not %g of %g", which, sums.alpha, alpha,
                   alpha_size);
     ck_assert_msg(fabs(sums.sigma - sigma) <= 1e-4 * sigma_size + 1e-9, "%s: sigma %g, not %g of %g", which, sums.sigma,
                   sigma, sigma_size);
     for (int k = 0; k < c->levels.count; k++) {
         const double rounding = 5e-7 * c->d.alpha * all / c->d.mask[k + 1];
-        ck_assert_msg(fabs(masks[k] - mask[k]) <= 5e-6 * mask_size[k] + rounding, "%s: mask %d: %g, not %g of %g",
-                      which, k, masks[k], mask[k], mask_size[k]);
+        ck_assert_msg(fabs(masks[k] - mask[k]) <= (5e-6 + fit) * mask_size[k] + rounding,
+                      "%s: mask %d: %g, not %g of %g", which, k, masks[k], mask[k], mask_size[k]);
     }
 }
 
 START_TEST(quantizer_under_gates)
 {
-    static const float ratios[] = {0.01f, 0.1f, 1.0f / 3, 1, 10};
+    static const float ratios[] = {0.01f, 0.1f, 0.2382f, 1.0f / 3, 0.4f, 0.5f, 1, 10};
     const srq_vector *v = srq_vector_best(NULL);
     for (int bits = 2; bits <= 8; bits++)
         for (int min_bits = 1; min_bits<bits; min_bits += bits> 4 ? 3 : 1)
@@ -410,7 +437,8 @@ START_TEST(quantizer_under_gates)
                     const drop_case c = make_case(bits, min_bits, ratios[r], kind);
                     make_inputs(&c.grid, x, dy);
                     check_codes(v, &c, x, codes);
-                    for (int argmax = 0; argmax < 2; argmax++) check_gradients(v, &c, argmax, x, dy, codes);
+                    for (way w = 0; w < WAYS; w++)
+                        if (has_way(w, &c)) check_gradients(v, &c, w, x, dy, codes);
                 }
     ck_assert_int_le(nearness, inputs / 1000);
 }
@@ -428,14 +456,14 @@ START_TEST(bad_numbers_and_places)
     srq_grid_gradient sums;
     make_inputs(&c.grid, x, dy);
     ck_assert(v->dropbits->quantize(N, x, &c.grid, &c.levels, codes));
-    for (int argmax = 0; argmax < 2; argmax++) {
-        v->dropbits->backward(N, x, dy, &c.grid, &c.levels, argmax, dx, &sums, masks);
+    for (way w = 0; w < WAYS; w++) {
+        run_backward(v, &c, w, N, x, dy, dx, &sums, masks);
         memcpy(other, dy, sizeof dy);
-        v->dropbits->backward(N, x, other, &c.grid, &c.levels, argmax, other, &sums, masks);
+        run_backward(v, &c, w, N, x, other, other, &sums, masks);
         ck_assert_mem_eq(other, dx, sizeof dx);
         for (int place = 0; place < N; place += 11) {
             float one;
-            v->dropbits->backward(1, x + place, dy + place, &c.grid, &c.levels, argmax, &one, &sums, masks);
+            run_backward(v, &c, w, 1, x + place, dy + place, &one, &sums, masks);
             ck_assert_mem_eq(&one, dx + place, sizeof one);
             const float kept = x[place];
             for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
@@ -443,7 +471,7 @@ START_TEST(bad_numbers_and_places)
                 ck_assert(!v->dropbits->quantize(N, x, &c.grid, &c.levels, again));
                 again[place] = codes[place];
                 ck_assert_mem_eq(again, codes, sizeof codes);
-                v->dropbits->backward(N, x, dy, &c.grid, &c.levels, argmax, other, &sums, masks);
+                run_backward(v, &c, w, N, x, dy, other, &sums, masks);
                 other[place] = dx[place];
                 ck_assert_mem_eq(other, dx, sizeof dx);
             }
@@ -463,21 +491,22 @@ START_TEST(instruction_sets_agree)
         if (!v) continue; /* not on this CPU */
         for (int bits = 2; bits <= 8; bits++)
             for (int n = N - 3; n <= N; n++)
-                for (int argmax = 0; argmax < 2; argmax++) {
+                for (way w = 0; w < WAYS; w++) {
                     const drop_case c = make_case(bits, 1, 0.4f, bits % 3);
                     float x[N], dy[N], a[N], b[N];
                     int8_t i[N], j[N];
-                    double m[SRQ_LEVELS_MAX] = {0}, w[SRQ_LEVELS_MAX] = {0};
+                    double m[SRQ_LEVELS_MAX] = {0}, others[SRQ_LEVELS_MAX] = {0};
                     srq_grid_gradient s, t;
+                    if (!has_way(w, &c)) continue;
                     make_inputs(&c.grid, x, dy);
                     base->dropbits->quantize((size_t)n, x, &c.grid, &c.levels, i);
                     v->dropbits->quantize((size_t)n, x, &c.grid, &c.levels, j);
                     ck_assert_mem_eq(i, j, (size_t)n);
-                    base->dropbits->backward((size_t)n, x, dy, &c.grid, &c.levels, argmax, a, &s, m);
-                    v->dropbits->backward((size_t)n, x, dy, &c.grid, &c.levels, argmax, b, &t, w);
+                    run_backward(base, &c, w, (size_t)n, x, dy, a, &s, m);
+                    run_backward(v, &c, w, (size_t)n, x, dy, b, &t, others);
                     ck_assert_mem_eq(a, b, (size_t)n * sizeof *a);
                     ck_assert_mem_eq(&s, &t, sizeof s);
-                    ck_assert_mem_eq(m, w, sizeof m);
+                    ck_assert_mem_eq(m, others, sizeof m);
                 }
     }
 }
@@ -575,6 +604,65 @@ START_TEST(gradients_reach_the_logits)
 }
 END_TEST
 
+/* Curves are not fitted where they would be off, and a quantizer takes them for a tensor that is worth it. */
+START_TEST(curves_where_they_do)
+{
+    enum { MANY = 1 << 14 };
+    const srq_vector *v = srq_vector_best(NULL);
+    srq_gate_curves curves = {.rows = malloc(srq_gate_curves_size(1, 8) * sizeof(float))};
+    drop_case c = make_case(4, 2, 0.51f, 0);
+    ck_assert(!srq_gate_curves_fit(&c.grid, &c.levels, &curves) && !curves.fitted);
+    c = make_case(4, 2, 0.23f, 0);
+    ck_assert(!srq_gate_curves_fit(&c.grid, &c.levels, &curves));
+    c = make_case(8, 2, 1.0f / 3, 2); /* masks below 1e-3 */
+    ck_assert(!srq_gate_curves_fit(&c.grid, &c.levels, &curves));
+    for (int bits = 2; bits <= 8; bits++) { /* the widest rows that the size allows for */
+        c = make_case(bits, 1, 0.4999f, 0);
+        for (int i = 0; i < c.levels.count; i++) c.levels.mask[i] = 1e-3f;
+        ck_assert(srq_gate_curves_fit(&c.grid, &c.levels, &curves));
+        ck_assert_uint_le((size_t)curves.bins * (size_t)curves.powers, srq_gate_curves_size(1, bits));
+    }
+
+    float *x = malloc(MANY * sizeof *x), *dy = malloc(MANY * sizeof *dy), *dx = malloc(MANY * sizeof *dx);
+    float *other = malloc(MANY * sizeof *other);
+    const float alpha[] = {0.05f}, sigma[] = {0.017f};
+    float by_alpha[2], by_sigma[2], gates[2][2];
+    srq_random_normal(8, SRQ_RANDOM_TEST, 1, MANY, 0.2f, x);
+    srq_random_normal(8, SRQ_RANDOM_TEST, 2, MANY, 1, dy);
+    srq_quantizer q = make_quantizer(SRQ_DROPBITS_REGULARIZE, 4, 2, 1, SRQ_ESTIMATOR_FULL);
+    q.alpha = alpha, q.sigma = sigma, q.training = true;
+    srq_gates_set(&q.gates, (const double[]){0.7, 0.4});
+    q.gates.slope[0] = q.gates.slope[1] = 1;
+    for (int i = 0; i < 2; i++) {
+        q.gate_curves.rows = i ? curves.rows : NULL;
+        q.elements = MANY;
+        srq_quantizer_begin(&q);
+        ck_assert_int_eq(q.gate_curves.fitted, i);
+        srq_quantizer_backward(&q, v, MANY, MANY, x, dy, i ? dx : other, &by_alpha[i], &by_sigma[i], gates[i]);
+    }
+    ck_assert(memcmp(dx, other, MANY * sizeof *dx) != 0); /* two ways */
+    double error = 0, size = 0;
+    for (int i = 0; i < MANY; i++) {
+        error = fmax(error, fabs((double)dx[i] - (double)other[i]));
+        size += fabs((double)dy[i]);
+    }
+    /* As above; alpha / sigma is 2.9. */
+    ck_assert_double_le(error, 1e-5 * 4);
+    ck_assert_double_le(fabs((double)by_alpha[0] - (double)by_alpha[1]), 1e-5 * size);
+    ck_assert_double_le(fabs((double)by_sigma[0] - (double)by_sigma[1]), 1e-5 * size);
+    for (int i = 0; i < 2; i++)
+        ck_assert_double_le(fabs((double)gates[0][i] - (double)gates[1][i]), 1e-5 * size * (double)alpha[0] * 8);
+    q.elements = 100; /* fitting would take longer than it saves */
+    srq_quantizer_begin(&q);
+    ck_assert(!q.gate_curves.fitted);
+    srq_gates_set(&q.gates, (const double[]){1, 0}); /* an ordinary grid */
+    q.elements = MANY;
+    srq_quantizer_begin(&q);
+    ck_assert(!q.gate_curves.fitted && q.curves.fitted);
+    free(x), free(dy), free(dx), free(other), free(curves.rows);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dropbits");
@@ -589,6 +677,7 @@ int main(void)
     tcase_add_test(tests, quantizer_under_gates);
     tcase_add_test(tests, bad_numbers_and_places);
     tcase_add_test(tests, instruction_sets_agree);
+    tcase_add_test(tests, curves_where_they_do);
     tcase_add_test(tests, gates_act_in_training);
     tcase_add_test(tests, gradients_reach_the_logits);
     suite_add_tcase(suite, tests);

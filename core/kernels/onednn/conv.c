@@ -188,6 +188,34 @@ static bool is_slow(const_dnnl_primitive_desc_t pd)
            strncmp(name, "ref", 3) == 0;
 }
 
+/* oneDNN's kernels for 1 x 1 windows gather the pixels of a larger stride in a buffer first, by whole blocks of
+ * channels: with fewer than a block they write past its end (uxlfoundation/oneDNN issue 6035; 2.6 on AVX2 gives wrong
+ * sums). */
+static bool overruns(const srq_conv_shape *s)
+{
+    const int block = 16; /* the largest: AVX-512's */
+    return s->kernel[0] == 1 && s->kernel[1] == 1 && (s->stride[0] > 1 || s->stride[1] > 1) &&
+           s->in / s->groups < block;
+}
+
+/* The first kernel that oneDNN has for `op`, but for those that would overrun. */
+static dnnl_status_t choose(const srq_conv_plan *plan, const_dnnl_op_desc_t op, const_dnnl_primitive_attr_t attr,
+                            const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd)
+{
+    dnnl_primitive_desc_iterator_t kernels;
+    dnnl_status_t status = dnnl_primitive_desc_iterator_create(&kernels, op, attr, plan->engine, hint);
+    while (status == dnnl_success) {
+        const char *name = NULL;
+        *pd = dnnl_primitive_desc_iterator_fetch(kernels);
+        const bool named = dnnl_primitive_desc_query(*pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success && name;
+        if (!overruns(&plan->shape) || (named && !strstr(name, "1x1"))) break;
+        dnnl_primitive_desc_destroy(*pd);
+        status = dnnl_primitive_desc_iterator_next(kernels);
+    }
+    dnnl_primitive_desc_iterator_destroy(kernels);
+    return status == dnnl_iterator_ends ? dnnl_unimplemented : status;
+}
+
 typedef enum direction { FORWARD, BY_DATA, BY_WEIGHTS } direction;
 
 /* `hint` is the forward pass's, of the same types; NULL for that itself. */
@@ -222,7 +250,7 @@ static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_
     if (d == BY_DATA) status = dnnl_convolution_backward_data_desc_init(&op, direct, &x, &w, &y, stride, before, after);
     if (d == BY_WEIGHTS)
         status = dnnl_convolution_backward_weights_desc_init(&op, direct, &x, &w, NULL, &y, stride, before, after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(pd, &op, attr, plan->engine, hint) : status;
+    return status == dnnl_success ? choose(plan, &op, attr, hint, pd) : status;
 }
 
 static const int forward_names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
