@@ -58,6 +58,11 @@ static const double *input_of(const net *n, const srq_layer *l, int k, double *i
     return l->producers[k] < 0 ? images : n->out[l->producers[k]];
 }
 
+static size_t pixel_at(const srq_tensor *t, int i, int y, int z)
+{
+    return ((size_t)(i * t->height + y) * (size_t)t->width + (size_t)z) * (size_t)t->channels;
+}
+
 static double at(const double *x, const srq_tensor *t, int i, int y, int z, int c)
 {
     if (y < 0 || z < 0 || y >= t->height || z >= t->width) return 0;
@@ -95,14 +100,16 @@ static void run_weighted(net *n, const srq_layer *l, const double *x, double *y)
                 for (int o = 0; o < out->channels; o++) {
                     double sum = b ? b[o] : 0;
                     const int first = o / (out->channels / groups) * each;
-                    for (int c = 0; c < each; c++)
-                        for (int ky = 0; ky < kh; ky++)
-                            for (int kx = 0; kx < kw; kx++) {
-                                size_t at_w = (size_t)((o * each + c) * kh + ky) * (size_t)kw + (size_t)kx;
-                                int sy = dense ? ky : oy * stride[0] - padding[0] + ky;
-                                int sx = dense ? kx : ox * stride[1] - padding[1] + kx;
-                                sum += (w[at_w] + (residual ? residual[at_w] : 0)) * at(x, in, i, sy, sx, first + c);
-                            }
+                    for (int ky = 0; ky < kh; ky++)
+                        for (int kx = 0; kx < kw; kx++) {
+                            const int sy = dense ? ky : oy * stride[0] - padding[0] + ky;
+                            const int sx = dense ? kx : ox * stride[1] - padding[1] + kx;
+                            if (sy < 0 || sx < 0 || sy >= in->height || sx >= in->width) continue;
+                            const double *pixel = x + pixel_at(in, i, sy, sx) + first;
+                            size_t at_w = (size_t)(o * each * kh + ky) * (size_t)kw + (size_t)kx;
+                            for (int c = 0; c < each; c++, at_w += (size_t)(kh * kw))
+                                sum += (w[at_w] + (residual ? residual[at_w] : 0)) * pixel[c];
+                        }
                     *y++ = sum;
                 }
 }
