@@ -210,6 +210,7 @@ srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step)
     graph->pass.training = true;
     graph->pass.seed = step->seed;
     graph->pass.step = step->number;
+    graph->pass.gates_held = step->gates_held;
     if (step->sigma_ratio > 0) set_sigma(graph, step->sigma_ratio);
     return prepare(graph);
 }

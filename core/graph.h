@@ -29,6 +29,7 @@ typedef struct srq_step {
     uint64_t seed;
     long number;
     float sigma_ratio; /* above 0: every sigma is set to this times its alpha (annealing) */
+    bool gates_held;   /* gates leave the grid that evaluation has, and get no gradient */
 } srq_step;
 
 typedef struct srq_metrics {

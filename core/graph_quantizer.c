@@ -26,6 +26,14 @@ static float *parameter_in(const srq_graph *graph, float *vector, int index)
     return index < 0 ? NULL : vector + graph->parameters[index].offset;
 }
 
+/* The grid of evaluation: gates are open up to its bit-length and shut above. */
+static void hold_gates(srq_quantizer *q)
+{
+    double z[SRQ_LEVELS_MAX];
+    for (int i = 0; i < q->gates.count; i++) z[i] = q->spec.min_bits + i < q->bits;
+    srq_gates_set(&q->gates, z);
+}
+
 void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass)
 {
     srq_quantizer *q = &layer->quantizer;
@@ -41,7 +49,8 @@ void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const sr
     if (phi && q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
         srq_quantizer_set_bits(q, q->trained_bits, srq_gates_bits(q->spec.min_bits, q->gates.count, phi));
     if (!q->training) return;
-    if (phi) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
+    if (phi && pass->gates_held) hold_gates(q);
+    if (phi && !pass->gates_held) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
     srq_quantizer_begin(q);
 }
 

@@ -57,6 +57,11 @@ void srq_optimizer_destroy(srq_optimizer **optimizer)
     *optimizer = NULL;
 }
 
+void srq_optimizer_hold_gates(srq_optimizer *o)
+{
+    o->options.gate_learning_rate = 0;
+}
+
 static double base_rate(const srq_optimizer_options *options, srq_parameter_kind kind)
 {
     if (kind == SRQ_PARAMETER_ALPHA) return options->alpha_learning_rate;

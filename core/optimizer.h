@@ -37,6 +37,8 @@ typedef struct srq_optimizer srq_optimizer;
 /* State for the graph's parameters, all zeros. The caller destroys *optimizer. */
 srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_options *options,
                                 srq_optimizer **optimizer);
+/* From now on gates' logits stay as they are, whatever their gradient and momentum. */
+void srq_optimizer_hold_gates(srq_optimizer *optimizer);
 void srq_optimizer_destroy(srq_optimizer **optimizer);
 
 /* One step: changes the graph's values by `gradient` with every rate times `factor`. alpha and sigma move as

@@ -478,13 +478,24 @@ static float sigma_ratio(const srq_trainer *t)
     return (float)(s->quantizer.sigma_ratio * pow(s->quantizer.sigma_final / s->quantizer.sigma_ratio, progress));
 }
 
+/* After dropbits.until. */
+static bool gates_are_held(const srq_trainer *t)
+{
+    const long until = srq_span_steps(t->settings->dropbits.until, t->batches.steps_per_epoch);
+    return until > 0 && t->point.step >= until;
+}
+
 static srq_status begin_step(srq_trainer *t)
 {
     bool changed;
+    const bool held = gates_are_held(t);
     srq_comm_mark(t->comm, t->point.step);
     SRQ_TRY(change_bits(t, &changed));
-    const srq_step step = {
-        .seed = (uint64_t)t->settings->train.seed, .number = t->point.step, .sigma_ratio = sigma_ratio(t)};
+    const srq_step step = {.seed = (uint64_t)t->settings->train.seed,
+                           .number = t->point.step,
+                           .sigma_ratio = sigma_ratio(t),
+                           .gates_held = held};
+    if (held) srq_optimizer_hold_gates(t->optimizer);
     SRQ_TRY(srq_graph_begin_step(t->graph, &step));
     /* Learned bit-lengths are noted with evaluations; rank 0 does not stop alone here. */
     if (t->run && (changed || t->history.count == 0) && t->noted == SRQ_OK)
@@ -498,7 +509,7 @@ static void penalize(srq_trainer *t, float *gradient)
 {
     const srq_settings *s = t->settings;
     srq_penalty_weights weights = SRQ_PENALTY_UNIFORM;
-    if (!t->learns_bits) return;
+    if (!t->learns_bits || gates_are_held(t)) return;
     if (strcmp(s->dropbits.weights, "params") == 0) weights = SRQ_PENALTY_PARAMS;
     if (strcmp(s->dropbits.weights, "bops") == 0) weights = SRQ_PENALTY_BOPS;
     srq_graph_penalize(t->graph, weights, t->point.penalty, gradient);

@@ -112,6 +112,7 @@ typedef struct srq_settings {
         char weights[16];        /* "uniform" | "params" | "bops": w_l, learn only */
         double target;           /* 0: none; else lambda is adapted to end there */
         char target_measure[16]; /* "bits" | "bops" */
+        srq_span until;          /* "0it": gates act to the end */
     } dropbits;
     struct {
         int levels;      /* 0: no pruning */

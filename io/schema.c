@@ -164,6 +164,9 @@ const srq_setting srq_schema[] = {
      "learn only: where lambda is to lead, 0 leaves it alone."},
     {"dropbits.target_measure", SRQ_SET_TEXT, AT(dropbits.target_measure), "\"bits\"", 0, 0, "bits|bops", true,
      "learn only: the target is the mean bit-length of weights, or bit operations as a share of those at 8/8."},
+    {"dropbits.until", SRQ_SET_SPAN, AT(dropbits.until), "\"0it\"", 0, 1e12, NULL, true,
+     "Gates act for so long; then training goes on with the bit-lengths that evaluation has, learned ones as they are "
+     "by then. 0 to the end."},
     {"prune.levels", SRQ_SET_INT, AT(prune.levels), "0", 0, 99, NULL, false,
      "`srq ticket` only: how often weights are pruned, each time rewound and trained again; 0 does not prune."},
     {"prune.rate", SRQ_SET_DOUBLE, AT(prune.rate), "0.2", ABOVE_ZERO, BELOW_ONE, NULL, true,

@@ -75,6 +75,7 @@ typedef struct srq_pass {
     bool changing; /* quantizers with next_bits go over to them */
     uint64_t seed; /* noise of this step is a function of these and of the shard */
     long step;
+    bool gates_held; /* see srq_step */
     int shard;
     float share;     /* n / images of the global batch: weight of this shard's batch statistics */
     float *values;   /* the graph's vector */

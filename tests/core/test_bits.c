@@ -190,6 +190,38 @@ START_TEST(range_by_hand)
 END_TEST
 
 /* The history has the start, every change once, and nothing where nothing changed. */
+/* Held gates leave the grid of evaluation and have no gradient; drawn ones, half open, some other or a fractional one.
+ */
+START_TEST(held_gates_leave_the_grid_of_evaluation)
+{
+    net n;
+    int others = 0;
+    build(&n);
+    set_logits(&n, (const float[]){0.5f, 0.3f, 0.2f, -0.1f, -0.2f, -0.3f}, (const float[]){-0.1f, 0.4f});
+    for (long number = 0; number < 10; number++)
+        for (int held = 0; held < 2; held++) {
+            const srq_step step = {.seed = 1, .number = number, .gates_held = held};
+            ck_assert_int_eq(srq_graph_begin_step(n.graph, &step), SRQ_OK);
+            for (int i = 0; i < 2; i++) {
+                const srq_quantizer *q = &srq_graph_layer(n.graph, i ? DENSE : CONV)->quantizer;
+                const srq_grid grid = srq_quantizer_grid(q, 0);
+                const int bits = i ? 3 : 5;
+                ck_assert_int_eq(q->bits, bits);
+                if (!held) {
+                    others += q->gates.levels.count > 0 || grid.max != (1 << (bits - 1)) - 1;
+                    continue;
+                }
+                ck_assert_int_eq(q->gates.levels.count, 0);
+                ck_assert_int_eq(grid.min, -(1 << (bits - 1)));
+                ck_assert_int_eq(grid.max, (1 << (bits - 1)) - 1);
+                for (int c = 0; c < q->gates.count; c++) ck_assert_double_eq(q->gates.slope[c], 0);
+            }
+        }
+    ck_assert_int_gt(others, 10);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
 START_TEST(history_notes_changes)
 {
     net n;
@@ -228,6 +260,7 @@ int main(void)
     tcase_add_test(tests, gradients_of_penalties);
     tcase_add_test(tests, means_by_hand);
     tcase_add_test(tests, range_by_hand);
+    tcase_add_test(tests, held_gates_leave_the_grid_of_evaluation);
     tcase_add_test(tests, history_notes_changes);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

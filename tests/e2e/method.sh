@@ -30,7 +30,15 @@ quantizer = { method = "srq"; weight_bits = 5; activation_bits = 3; sigma = "fix
 dropbits = { mode = "regularize"; };
 EOF
 
-for name in all rq regularize; do
+cat > "$WORK/held.cfg" << EOF
+model = "lenet.cfg"; data = { file = "slice.h5"; };
+train = { batch = 60; shards = 8; epochs = 1; checkpoint_every = "5it"; keep = 20; };
+optimizer = { gate_learning_rate = 0.5; };
+quantizer = { method = "srq"; weight_bits = 6; activation_bits = 3; };
+dropbits = { mode = "learn"; penalty = 0.3; until = "10it"; };
+EOF
+
+for name in all rq regularize held; do
   for ranks in $all_ranks; do
     on_ranks "$ranks" train "$WORK/$name.cfg" --out "$WORK/$name-$ranks" > "$WORK/log" 2>&1 || fail "$name on $ranks ranks: $(tail -3 "$WORK/log")"
     [ "$ranks" = 1 ] || expect 0 "equal: " "$SRQ" diff "$WORK/$name-1" "$WORK/$name-$ranks"
@@ -46,6 +54,22 @@ for name in all rq regularize; do
     [ "${SANITIZED:-OFF}" = ON ] && break
   done
 done
+
+# After dropbits.until gates stay as they are, though weights do not, and before it they do not.
+/usr/bin/python3 - "$WORK/held-1" << 'EOF' || fail "dropbits.until"
+import glob, h5py, sys
+files = sorted(glob.glob(sys.argv[1] + "/checkpoints/*"))
+assert len(files) >= 4, files
+seen = []
+for name in files[:4]:
+    with h5py.File(name) as f:
+        layers = [l for l in f["layers"].values() if "weight_gate_logits" in l]
+        assert layers
+        seen.append(([l["weight_gate_logits"][()].tobytes() for l in layers], [l["weight"][()].tobytes() for l in layers], f.attrs["step"]))
+assert [s[2] for s in seen] == [5, 10, 15, 18], [s[2] for s in seen]
+assert seen[0][0] != seen[1][0] and seen[1][0] == seen[2][0] == seen[3][0]
+assert all(a != b for a, b in zip(seen[1][1], seen[2][1]))
+EOF
 
 # What was in force when, and what the log says of every layer.
 "$SRQ" inspect "$WORK/all-1" --json > "$WORK/inspect.json" || fail "inspect: $(cat "$WORK/inspect.json")"
