@@ -51,6 +51,8 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
     if (again)
         srq_text_append(out, size,
                         "Of runs with the same settings and seed, one counts: the one that has come furthest. ");
+    const size_t length = strlen(out);
+    if (length) out[length - 1] = '\0'; /* the last space */
     return out;
 }
 
