@@ -869,6 +869,7 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_trainer_heed_signals();
     SRQ_TRY(start_trace(t));
     t->started = t->recent_since = srq_seconds();
+    srq_shares_leave_out(t->shares, t->batches.waited); /* by quantizers, for the images that they start from */
     t->started_at = t->point.step;
     t->settles = srq_settles(t->graph);
     t->settled = t->point.step;
