@@ -49,8 +49,10 @@ void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const sr
     if (phi && q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
         srq_quantizer_set_bits(q, q->trained_bits, srq_gates_bits(q->spec.min_bits, q->gates.count, phi));
     if (!q->training) return;
-    if (phi && pass->gates_held) hold_gates(q);
-    if (phi && !pass->gates_held) srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
+    if (phi && pass->gates_held)
+        hold_gates(q);
+    else if (phi)
+        srq_gates_draw(&q->gates, pass->seed, pass->step, layer->index, phi);
     srq_quantizer_begin(q);
 }
 

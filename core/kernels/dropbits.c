@@ -60,13 +60,13 @@ static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
 static inline pack hard_code(const srq_level_ends *ends, pack v)
 {
     const float largest = ends->limit[ends->levels];
-    const pack zero = {0}, magic = zero + 12582912.0f; /* as in round_lane */
+    const pack zero = {0};
     const pack there = v + 0.5f, far = zero + 1e37f, away = pack_if_above(zero, there, -there, there);
     /* v may be infinite where x is not, and an infinite threshold is above whatever is there. */
     const pack at = pack_if_above(away, far, far, away);
     pack nearest = pack_if_above(v, zero - largest, v, zero - largest); /* NaN: the smallest */
     nearest = pack_if_above(nearest, zero + (largest - 1), zero + (largest - 1), nearest);
-    nearest = (nearest + magic) - magic + 0.5f;
+    nearest = pack_round(nearest) + 0.5f;
     pack kappa = pack_if_above(zero, nearest, -nearest, nearest);
     for (int i = ends->levels - 1; i >= 0; i--) {
         const pack end = zero + (ends->limit[i] - 0.5f);
@@ -222,7 +222,7 @@ static inline void find_place(const tables *t, const float *x, place *at)
     at->sign = pack_if_above(zero, there, zero - 1, zero + 1);
     at->p = at->sign * there;
     at->p = pack_if_above(at->p, zero + t->largest, zero + t->largest, at->p);
-    at->p = (at->p + 12582912.0f) - 12582912.0f;
+    at->p = pack_round(at->p);
     const pack own = hard_code(&t->ends, v);
     at->own = pack_if_above(zero, own, -own, own);
     float s[PACK], p[PACK], sign[PACK], gap[PACK];
@@ -256,36 +256,31 @@ static double total(const double *lanes)
     return sum;
 }
 
-/* Elements i.. of a tensor, at most a pack of them. */
-ALWAYS_INLINE void run_pack(const kind k, const tables *t, size_t count, size_t i, const float *x, const float *dy,
-                            float *dx, lane_sums *lanes)
-{
-    const size_t lane = i % LANES;
-    float in[PACK] = {0}, from[PACK] = {0}, to[PACK];
-    memcpy(in, x + i, count * sizeof *x);
-    memcpy(from, dy + i, count * sizeof *dy);
-    place at;
-    moments m;
-    answer a;
-    find_place(t, in, &at);
-    sum_codes(k, t, &m, at.s, at.p, at.own);
-    if (k.argmax)
-        argmax_answer(k, t, &m, &at, &a);
-    else
-        full_answer(k, t, &m, &at, &a);
-    const pack g = pack_load(from);
-    pack_store(to, g * a.dx);
-    memcpy(dx + i, to, count * sizeof *dx);
-    add_pack(lanes->alpha + lane, g * a.alpha);
-    add_pack(lanes->sigma + lane, g * a.sigma);
-#pragma GCC unroll 8
-    for (int c = 0; c < k.levels; c++) add_pack(lanes->gate[c] + lane, g * a.gate[c]);
-}
-
 ALWAYS_INLINE void run(const kind k, const tables *t, size_t n, const float *x, const float *dy, float *dx,
                        lane_sums *lanes)
 {
-    for (size_t i = 0; i < n; i += PACK) run_pack(k, t, n - i < PACK ? n - i : PACK, i, x, dy, dx, lanes);
+    for (size_t i = 0; i < n; i += PACK) {
+        const size_t count = n - i < PACK ? n - i : PACK, lane = i % LANES;
+        float in[PACK] = {0}, from[PACK] = {0}, to[PACK];
+        memcpy(in, x + i, count * sizeof *x);
+        memcpy(from, dy + i, count * sizeof *dy);
+        place at;
+        moments m;
+        answer a;
+        find_place(t, in, &at);
+        sum_codes(k, t, &m, at.s, at.p, at.own);
+        if (k.argmax)
+            argmax_answer(k, t, &m, &at, &a);
+        else
+            full_answer(k, t, &m, &at, &a);
+        const pack g = pack_load(from);
+        pack_store(to, g * a.dx);
+        memcpy(dx + i, to, count * sizeof *dx);
+        add_pack(lanes->alpha + lane, g * a.alpha);
+        add_pack(lanes->sigma + lane, g * a.sigma);
+#pragma GCC unroll 8
+        for (int c = 0; c < k.levels; c++) add_pack(lanes->gate[c] + lane, g * a.gate[c]);
+    }
 }
 
 #define RUN_CASE(levels_)                                                                                              \
@@ -331,7 +326,7 @@ ALWAYS_INLINE void curves_pack(const int levels, const srq_gate_curves *c, size_
     const pack sign = pack_if_above(zero, there, zero - 1, zero + 1), own = hard_code(&c->ends, v) - 0.5f;
     pack t = sign * there;
     t = pack_if_above(zero + beyond, t, t, zero + beyond); /* NaN: beyond */
-    const pack bin = ((t - 0.5f) + 12582912.0f) - 12582912.0f, part = (t - 0.5f) - bin, square = part * part;
+    const pack bin = pack_round(t - 0.5f), part = (t - 0.5f) - bin, square = part * part;
     const row_lookup l = find_rows(c->rows, c->powers, bin);
     const pack flat = polynomial_at(look_up_rows, &l, 0, part, square), slope = 1 - flat;
     const pack turn = polynomial_at(look_up_rows, &l, SRQ_CURVE_DEGREE + 1, part, square);

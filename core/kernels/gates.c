@@ -126,8 +126,7 @@ static void fit_bin(const srq_curve_basis *basis, const codes *c, int bin, int l
 bool srq_gate_curves_fit(const srq_grid *grid, const srq_levels *levels, srq_gate_curves *curves)
 {
     const double rho = (double)grid->alpha / (double)grid->sigma;
-    double least = 1;
-    for (int i = 0; i < levels->count; i++) least = fmin(least, (double)levels->mask[i]);
+    const double least = mask_of(levels, levels->count); /* masks do not rise */
     curves->fitted = rho >= RHO_LEAST && rho <= RHO_MOST && least >= MASK_LEAST;
     if (!curves->fitted) return false;
     curves->grid = *grid;

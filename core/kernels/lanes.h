@@ -60,6 +60,13 @@ static inline pack pack_if_above(pack a, pack b, pack yes, pack no)
 #endif
 }
 
+/* rint(v) for |v| <= 2^22. */
+static inline pack pack_round(pack v)
+{
+    const float magic = 12582912.0f; /* 1.5 * 2^23 */
+    return (v + magic) - magic;
+}
+
 typedef union float_bits {
     float value;
     uint32_t bits;

@@ -78,11 +78,6 @@ static inline pack pack_flip(pack v, pack_bits sign)
 /* Adding it rounds to an integer, ties to even, and leaves that in the low bits. */
 static const float MAGIC = 12582912.0f; /* 1.5 * 2^23 */
 
-static inline pack pack_round(pack v)
-{
-    return (v + MAGIC) - MAGIC;
-}
-
 /* 2^x for -126 <= x <= 127 to 2 units in the last place, exact at integers. The polynomial has the least relative error
  * of its degree, 9e-8. */
 static inline pack pack_exp2(pack x)

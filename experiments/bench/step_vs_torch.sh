@@ -5,7 +5,8 @@
 # its best step). VGG-7 at 4/4 bits with batch 64, LeNet-5 at 2/2 with batch 128. Rounds alternate between the programs;
 # medians, ranges and the median of the ratios of a round are printed. srq's figure of a round is the median of five times
 # some steps, optimizer included (srq bench step). PyTorch's straightforward SRQ takes a minute: once, for VGG-7, and not
-# with FAST=1 in the environment.
+# with FAST=1 in the environment. Where the CPU does not multiply bfloat16, float32 in channels-last takes its place
+# (VGG-7).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=${1:?vgg7 or lenet5}

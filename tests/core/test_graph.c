@@ -66,7 +66,7 @@ static size_t pixel_at(const srq_tensor *t, int i, int y, int z)
 static double at(const double *x, const srq_tensor *t, int i, int y, int z, int c)
 {
     if (y < 0 || z < 0 || y >= t->height || z >= t->width) return 0;
-    return x[((size_t)(i * t->height + y) * (size_t)t->width + (size_t)z) * (size_t)t->channels + (size_t)c];
+    return x[pixel_at(t, i, y, z) + (size_t)c];
 }
 
 static double rounded(const srq_quantizer *q, size_t row, double x)
