@@ -93,6 +93,8 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
     comm->size = 1;
     if (parallel || launched()) {
         int granted;
+        /* One process alone needs no daemon of Open MPI beside it. */
+        if (!launched()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
         if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted) != MPI_SUCCESS) {
             free(comm);
             return srq_fail(SRQ_ERROR_RUN, "MPI could not be started; look at the messages above");

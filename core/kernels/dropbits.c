@@ -113,7 +113,28 @@ typedef struct moments {
     pack level[SRQ_LEVELS_MAX], level_delta[SRQ_LEVELS_MAX]; /* unmasked, of each level's codes; argmax: but own */
 } moments;
 
-/* What the compiler shall know when it makes the loops: each case is compiled apart, with its sums in registers. */
+/* CALL(levels) with a constant, so that each case is compiled apart, with its sums in registers; under the sanitizers
+ * with a variable: the bodies would take minutes to compile. */
+#ifdef __SANITIZE_ADDRESS__
+#define BY_LEVELS(levels_, CALL) CALL(levels_);
+#else
+#define ONE_CASE(level, CALL)                                                                                          \
+    case level:                                                                                                        \
+        CALL(level);                                                                                                   \
+        break
+#define BY_LEVELS(levels_, CALL)                                                                                       \
+    switch (levels_) {                                                                                                 \
+        ONE_CASE(0, CALL);                                                                                             \
+        ONE_CASE(1, CALL);                                                                                             \
+        ONE_CASE(2, CALL);                                                                                             \
+        ONE_CASE(3, CALL);                                                                                             \
+        ONE_CASE(4, CALL);                                                                                             \
+        ONE_CASE(5, CALL);                                                                                             \
+        ONE_CASE(6, CALL);                                                                                             \
+        ONE_CASE(7, CALL);                                                                                             \
+    }
+#endif
+
 typedef struct kind {
     bool argmax;
     int levels;
@@ -283,30 +304,18 @@ ALWAYS_INLINE void run(const kind k, const tables *t, size_t n, const float *x, 
     }
 }
 
-#define RUN_CASE(levels_)                                                                                              \
-    case levels_:                                                                                                      \
-        if (argmax)                                                                                                    \
-            run((kind){true, levels_}, &t, n, x, dy, dx, &lanes);                                                      \
-        else                                                                                                           \
-            run((kind){false, levels_}, &t, n, x, dy, dx, &lanes);                                                     \
-        break
-
 static void backward(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
                      bool argmax, float *dx, srq_grid_gradient *sums, double *gates)
 {
     tables t;
     lane_sums lanes = {0};
     fill(&t, grid, levels);
-    switch (t.ends.levels) {
-        RUN_CASE(0);
-        RUN_CASE(1);
-        RUN_CASE(2);
-        RUN_CASE(3);
-        RUN_CASE(4);
-        RUN_CASE(5);
-        RUN_CASE(6);
-        RUN_CASE(7);
-    }
+#define RUN_ARGMAX(levels_) run((kind){true, levels_}, &t, n, x, dy, dx, &lanes)
+#define RUN_FULL(levels_) run((kind){false, levels_}, &t, n, x, dy, dx, &lanes)
+    if (argmax)
+        BY_LEVELS(t.ends.levels, RUN_ARGMAX)
+    else
+        BY_LEVELS(t.ends.levels, RUN_FULL)
     sums->alpha = total(lanes.alpha);
     sums->sigma = total(lanes.sigma);
     for (int k = 0; k < t.ends.levels; k++) gates[k] = total(lanes.gate[k]);
@@ -352,25 +361,12 @@ ALWAYS_INLINE void run_curves(const int levels, const srq_gate_curves *c, size_t
     if (i < n) curves_pack(levels, c, n - i, i, x, dy, dx, lanes);
 }
 
-#define RUN_CURVES_CASE(levels_)                                                                                       \
-    case levels_:                                                                                                      \
-        run_curves(levels_, curves, n, x, dy, dx, &lanes);                                                             \
-        break
-
 static void curves_backward(size_t n, const float *x, const float *dy, const srq_gate_curves *curves, float *dx,
                             srq_grid_gradient *sums, double *gates)
 {
     lane_sums lanes = {0};
-    switch (curves->ends.levels) {
-        RUN_CURVES_CASE(0);
-        RUN_CURVES_CASE(1);
-        RUN_CURVES_CASE(2);
-        RUN_CURVES_CASE(3);
-        RUN_CURVES_CASE(4);
-        RUN_CURVES_CASE(5);
-        RUN_CURVES_CASE(6);
-        RUN_CURVES_CASE(7);
-    }
+#define RUN_CURVES(levels_) run_curves(levels_, curves, n, x, dy, dx, &lanes)
+    BY_LEVELS(curves->ends.levels, RUN_CURVES)
     sums->alpha = total(lanes.alpha);
     sums->sigma = -(double)curves->grid.alpha / (double)curves->grid.sigma * total(lanes.sigma);
     for (int k = 0; k < curves->ends.levels; k++) gates[k] = (double)curves->grid.alpha * total(lanes.gate[k]);
