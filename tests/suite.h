@@ -5,6 +5,13 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* Slow: repetition that tells nothing about memory is left out. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SRQ_SANITIZED = 1 };
+#else
+enum { SRQ_SANITIZED = 0 };
+#endif
+
 /* Check notes the place of every assertion that holds, by a system call: most of the time of a test that looks at every
  * element of a tensor. */
 #undef ck_assert_msg
