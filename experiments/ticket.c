@@ -4,6 +4,7 @@
 #include "experiments/ticket/compare.h"
 #include "experiments/trainer.h"
 #include "io/file.h"
+#include "io/log.h"
 #include "io/masks.h"
 
 #include <stdlib.h>
@@ -190,6 +191,18 @@ static srq_status make_masks(const ticket *t, int seed, const srq_stage *stage)
 /* What is to be done for a stage of a seed. */
 typedef enum task { TRAIN, FINISHED, LEFT_OUT } task;
 
+/* A stage that was killed between its last checkpoint and the last line of its log goes on, to end at once: for whoever
+ * reads the log it would be under way for ever. */
+static bool has_ended_log(const char *dir)
+{
+    char path[PATH_SIZE + 16];
+    srq_log *log = NULL;
+    snprintf(path, sizeof path, "%s/log.jsonl", dir);
+    const bool ended = srq_log_create(path, &log) == SRQ_OK && log->state == SRQ_LOG_FINISHED;
+    srq_log_destroy(&log);
+    return ended;
+}
+
 /* Whether the stage is there to its end, as this configuration has it. */
 static srq_status look(const char *dir, const srq_config *config, task *what, bool *begun)
 {
@@ -208,7 +221,7 @@ static srq_status look(const char *dir, const srq_config *config, task *what, bo
                         "%s: the stage there is one of another configuration (%s); choose another --out, or remove it",
                         dir, difference);
     /* A checkpoint that cannot be read is the trainer's to pass over. */
-    if (srq_found_load(dir, &found) == SRQ_OK && srq_found_is_finished(&found)) *what = FINISHED;
+    if (srq_found_load(dir, &found) == SRQ_OK && srq_found_is_finished(&found) && has_ended_log(dir)) *what = FINISHED;
     srq_found_free(&found);
     return SRQ_OK;
 }
