@@ -29,12 +29,10 @@ typedef struct run_state {
 /* A folder that is not one of a run is found out when its checkpoint is opened. */
 static void read_run(const char *word, run_state *state)
 {
-    char path[4400];
     struct stat info;
     *state = (run_state){0};
     if (stat(word, &info) != 0 || !S_ISDIR(info.st_mode)) return;
-    snprintf(path, sizeof path, "%s/log.jsonl", word);
-    if (srq_log_create(path, &state->log) != SRQ_OK) state->log = NULL;
+    if (srq_log_create_of(word, &state->log) != SRQ_OK) state->log = NULL;
     if (srq_run_list_steps(word, &state->steps, &state->count) != SRQ_OK) state->count = 0;
 }
 

@@ -255,13 +255,11 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
 
 static srq_status look_into(const plan *p, item *it, const char *dir)
 {
-    char path[PATH_SIZE + 32];
     srq_log *log = NULL;
     it->state = BEGUN;
     SRQ_TRY(check_settings(p, it, dir));
-    snprintf(path, sizeof path, "%s/log.jsonl", dir);
     if (!is_there(dir, "log.jsonl")) return SRQ_OK;
-    SRQ_TRY(srq_log_create(path, &log));
+    SRQ_TRY(srq_log_create_of(dir, &log));
     it->step = log->last_step;
     it->total = log->total_steps;
     const bool finished = log->state == SRQ_LOG_FINISHED && log->eval_count > 0 && is_there(dir, "last.h5");

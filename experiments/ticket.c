@@ -195,10 +195,8 @@ typedef enum task { TRAIN, FINISHED, LEFT_OUT } task;
  * reads the log it would be under way for ever. */
 static bool has_ended_log(const char *dir)
 {
-    char path[PATH_SIZE + 16];
     srq_log *log = NULL;
-    snprintf(path, sizeof path, "%s/log.jsonl", dir);
-    const bool ended = srq_log_create(path, &log) == SRQ_OK && log->state == SRQ_LOG_FINISHED;
+    const bool ended = srq_log_create_of(dir, &log) == SRQ_OK && log->state == SRQ_LOG_FINISHED;
     srq_log_destroy(&log);
     return ended;
 }

@@ -376,6 +376,13 @@ srq_status srq_log_create(const char *path, srq_log **out)
     return status;
 }
 
+srq_status srq_log_create_of(const char *run, srq_log **log)
+{
+    char path[4400];
+    snprintf(path, sizeof path, "%s/log.jsonl", run);
+    return srq_log_create(path, log);
+}
+
 void srq_log_destroy(srq_log **log)
 {
     if (!*log) return;

@@ -69,6 +69,8 @@ typedef struct srq_log {
 /* Reads what is there. SRQ_ERROR_DATA if the file is missing or none that can be read; an empty one is fine. The caller
  * destroys *log. */
 srq_status srq_log_create(const char *path, srq_log **log);
+/* The same of the log of a run directory. */
+srq_status srq_log_create_of(const char *run, srq_log **log);
 /* Reads what has been added since; *changed (not NULL) whether anything has. */
 srq_status srq_log_update(srq_log *log, bool *changed);
 void srq_log_destroy(srq_log **log);

@@ -18,8 +18,7 @@ static srq_status open_run(srq_report_run *run)
     snprintf(path, sizeof path, "%s/config.cfg", run->path);
     SRQ_TRY(srq_config_load(path, 0, NULL, &run->config));
     run->seed = (long long)srq_config_settings(run->config)->train.seed;
-    snprintf(path, sizeof path, "%s/log.jsonl", run->path);
-    return srq_log_create(path, &run->log);
+    return srq_log_create_of(run->path, &run->log);
 }
 
 /* A run that is under way writes a line now and then: after ten times as long as between lines so far, and a quarter of
