@@ -159,11 +159,11 @@ const float *srq_graph_logits(const srq_graph *graph)
 
 /* --- Running it */
 
-void srq_graph_initialize(srq_graph *graph, uint64_t seed)
+void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain)
 {
     memset(graph->values, 0, graph->size * sizeof *graph->values);
     for (int i = 0; i < graph->layer_count; i++)
-        if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(graph, &graph->layers[i], seed);
+        if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(graph, &graph->layers[i], seed, gain);
     srq_graph_apply_masks(graph);
     /* Until srq_graph_start has seen data: a step size that is at least valid. */
     for (int i = 0; i < graph->parameter_count; i++) {

@@ -62,8 +62,11 @@ typedef struct srq_graph_memory {
 } srq_graph_memory;
 srq_graph_memory srq_graph_count_memory(const srq_graph *graph);
 
-/* Sets every parameter to its start: weights drawn for `seed`; alpha and sigma 1 until srq_graph_start. */
-void srq_graph_initialize(srq_graph *graph, uint64_t seed);
+/* That of He et al., arXiv 1502.01852, for what a ReLU follows: sqrt(2). */
+#define SRQ_GAIN_HE 1.4142135623730951
+/* Sets every parameter to its start: weights drawn for `seed`, normal with standard deviation gain / sqrt(fan-in), where
+ * fan-in is how many weights one output has; biases 0; alpha and sigma 1 until srq_graph_start. */
+void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain);
 /* Sets alpha and sigma of weights from the weights, and of activations from the first n images in the input, layer
  * after layer. SRQ_ERROR_RUN if an infinity or NaN is met. */
 srq_status srq_graph_start(srq_graph *graph, int n);

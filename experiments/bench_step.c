@@ -118,7 +118,7 @@ static srq_status start(bench *b)
     b->images = calloc(count * features, sizeof *b->images);
     b->labels = calloc(count, sizeof *b->labels);
     if (!b->images || !b->labels) return srq_fail_memory(count * features * sizeof *b->images, "the images of a step");
-    srq_graph_initialize(b->graph, 1);
+    srq_graph_initialize(b->graph, 1, SRQ_GAIN_HE);
     /* Step sizes from the same images on every rank. */
     const int n = shard_start(o, 1);
     draw(b, 0, n, features);

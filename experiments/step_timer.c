@@ -200,7 +200,7 @@ static srq_status build(srq_step_timer *t)
     if (!t->images || !t->labels || !t->gradient || !t->shard || !t->slots)
         return srq_fail_memory(batch * features * sizeof *t->images, "the images of a step");
     draw(t, features);
-    srq_graph_initialize(t->graph, (uint64_t)s->train.seed);
+    srq_graph_initialize(t->graph, (uint64_t)s->train.seed, s->train.init_gain);
     SRQ_TRY(srq_graph_start(t->graph, load_shard(t, 0)));
     return SRQ_OK;
 }

@@ -33,7 +33,8 @@ static srq_status read_init(srq_trainer *t, FILE *notes)
 static srq_status start_fresh(srq_trainer *t)
 {
     const uint64_t draw = (uint64_t)t->settings->train.init_draw;
-    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed + draw * 0x9E3779B97F4A7C15u);
+    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed + draw * 0x9E3779B97F4A7C15u,
+                         t->settings->train.init_gain);
     SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     SRQ_TRY(srq_batches_status(&t->batches));

@@ -55,6 +55,7 @@ typedef struct srq_settings {
         srq_span max_steps;        /* "0it": no limit besides epochs */
         int64_t seed;              /* 1: any integer >= 0 */
         char init[4096];           /* "random", or the path of a checkpoint or of an HDF5 file of tensors */
+        double init_gain;          /* sqrt(2): deviation of random weights times sqrt(fan-in) */
         int init_draw;             /* 0: which of the random initial weights that belong to the seed */
         char masks[4096];          /* "none", or the path of a checkpoint or of a file of masks */
         char init_match[16];       /* "all" | "partial": whether every tensor must fit */

@@ -55,6 +55,10 @@ const srq_setting srq_schema[] = {
     {"train.init_match", SRQ_SET_TEXT, AT(train.init_match), "\"all\"", 0, 0, "all|partial", true,
      "train.init: every tensor of the network and of the file must fit, or those that fit are taken and the others "
      "listed."},
+    {"train.init_gain", SRQ_SET_DOUBLE, AT(train.init_gain), "1.4142135623730951", 1e-6, 1e6, NULL, true,
+     "Random weights of convolutions and dense layers are normal, with this over the root of their fan-in as standard "
+     "deviation; biases start at 0. The default is that of He et al. for ReLU; PyTorch's layers start with "
+     "0.5773502691896258 (1 over the root of 3)."},
     {"train.init_draw", SRQ_SET_INT, AT(train.init_draw), "0", 0, 1000000, NULL, true,
      "Which of the random initial weights that belong to a seed: another number gives other weights, which see the "
      "same "

@@ -53,9 +53,9 @@ static void destroy(srq_layer *layer)
     layer->state = NULL;
 }
 
-static void initialize(srq_graph *graph, srq_layer *layer, uint64_t seed)
+static void initialize(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain)
 {
-    (void)seed;
+    (void)seed, (void)gain;
     const batch_norm *b = layer->state;
     float *values = srq_graph_values(graph);
     for (size_t c = 0; c < (size_t)layer->output.channels; c++) {

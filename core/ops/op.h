@@ -97,8 +97,8 @@ typedef struct srq_op {
     /* Infers output shape from spec and inputs, adds parameters and buffers. Errors name what does not fit. */
     srq_status (*create)(srq_graph *graph, srq_layer *layer);
     void (*destroy)(srq_layer *layer);
-    /* Starting values of the parameters. Draws are keyed by the layer's index. Optional. */
-    void (*initialize)(srq_graph *graph, srq_layer *layer, uint64_t seed);
+    /* Starting values of the parameters (srq_graph_initialize). Draws are keyed by the layer's index. Optional. */
+    void (*initialize)(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain);
     /* Once after the values have changed: quantize and pack weights. Optional. */
     void (*prepare)(srq_layer *layer, srq_pass *pass);
     void (*forward)(srq_layer *layer, srq_pass *pass);

@@ -96,12 +96,13 @@ void srq_weighted_destroy(srq_layer *layer)
     layer->state = NULL;
 }
 
-void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed)
+void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain)
 {
     const srq_parameter *weight = srq_graph_parameter(graph, layer->weight);
     float *values = srq_graph_values(graph), *w = values + weight->offset;
-    size_t fan_in = weight->count / weight->shape[0];
-    srq_random_normal(seed, SRQ_RANDOM_WEIGHTS, (uint64_t)layer->index, weight->count, sqrtf(2.0f / (float)fan_in), w);
+    const size_t fan_in = weight->count / weight->shape[0];
+    const float deviation = sqrtf((float)(gain * gain) / (float)fan_in);
+    srq_random_normal(seed, SRQ_RANDOM_WEIGHTS, (uint64_t)layer->index, weight->count, deviation, w);
     if (layer->gates < 0) return;
     const srq_parameter *gates = srq_graph_parameter(graph, layer->gates);
     const double open = (double)layer->quantizer.spec.open;

@@ -8,8 +8,7 @@
 srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_conv_shape *shape, int rank,
                                const size_t *dimensions);
 void srq_weighted_destroy(srq_layer *layer);
-/* He et al., arXiv 1502.01852: normal with variance 2 / fan-in; biases 0. */
-void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed);
+void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain);
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass);
 void srq_weighted_forward(srq_layer *layer, srq_pass *pass);
 void srq_weighted_backward(srq_layer *layer, srq_pass *pass);

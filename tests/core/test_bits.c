@@ -58,7 +58,7 @@ static void build(net *n)
     quantize(&n->layers[FIXED], 3, 0);
     const srq_graph_options options = {.capacity = 1};
     ck_assert_msg(srq_graph_create(&n->spec, &options, &n->graph) == SRQ_OK, "%s", srq_message());
-    srq_graph_initialize(n->graph, 1);
+    srq_graph_initialize(n->graph, 1, SRQ_GAIN_HE);
 }
 
 static float *logits_of(net *n, int layer, int count)

@@ -230,7 +230,7 @@ static void build(net *n)
     const srq_graph_options options = {.capacity = IMAGES + 1, .engine = current->engine, .plain = current->plain};
     srq_status status = srq_graph_create(&n->spec, &options, &n->graph);
     ck_assert_msg(status == SRQ_OK, "%s", srq_message());
-    srq_graph_initialize(n->graph, 42);
+    srq_graph_initialize(n->graph, 42, SRQ_GAIN_HE);
     srq_random_normal(1, SRQ_RANDOM_TEST, 0, IMAGES * (size_t)(n->spec.height * n->spec.width * n->spec.channels), 1,
                       srq_graph_input(n->graph));
     /* Biases, scales and shifts away from their trivial starts. */
@@ -639,6 +639,40 @@ START_TEST(batch_norm_statistics_anew)
 }
 END_TEST
 
+/* Weights have the mean 0 and the deviation gain / sqrt(fan-in). Of N of them the mean of squares has the relative
+ * deviation sqrt(2 / N), the mean that of one over sqrt(N): five of these are allowed. */
+START_TEST(initial_weights)
+{
+    net n;
+    start(&n, 8, 8, 4);
+    with_window(add(&n, "c", "conv", "input"), 32, 3, 3, 1, 1, 0, 0);
+    add(&n, "d", "dense", "c")->out = 8;
+    build(&n);
+    const double gains[] = {SRQ_GAIN_HE, 0.577, 3};
+    const struct {
+        const char *weight, *bias;
+        double fan_in;
+    } layers[] = {{"c/weight", "c/bias", 4 * 3 * 3}, {"d/weight", "d/bias", 32 * 6 * 6}};
+    for (int g = 0; g < 3; g++) {
+        srq_graph_initialize(n.graph, 42, gains[g]);
+        const float *values = srq_graph_values(n.graph);
+        for (int l = 0; l < 2; l++) {
+            const srq_parameter *weight = named(&n, layers[l].weight), *bias = named(&n, layers[l].bias);
+            double sum = 0, squares = 0;
+            for (size_t i = 0; i < weight->count; i++) {
+                const double w = (double)values[weight->offset + i] * sqrt(layers[l].fan_in) / gains[g];
+                sum += w, squares += w * w;
+            }
+            const double count = (double)weight->count;
+            ck_assert_double_eq_tol(squares / count, 1, 5 * sqrt(2 / count));
+            ck_assert_double_eq_tol(sum / count, 0, 5 / sqrt(count));
+            for (size_t i = 0; i < bias->count; i++) ck_assert_float_eq(values[bias->offset + i], 0);
+        }
+    }
+    finish(&n);
+}
+END_TEST
+
 START_TEST(no_images_give_no_gradient)
 {
     net n;
@@ -837,6 +871,7 @@ int main(void)
     tcase_add_loop_test(tests, codes_give_exact_sums, 0, 3 * WAYS);
     tcase_add_loop_test(tests, batch_norm_statistics, 0, WAYS);
     tcase_add_loop_test(tests, batch_norm_statistics_anew, 0, WAYS);
+    tcase_add_test(tests, initial_weights);
     tcase_add_test(tests, no_images_give_no_gradient);
     tcase_add_loop_test(tests, bad_numbers_name_the_layer, 0, WAYS);
     tcase_add_test(tests, misfits_are_refused);

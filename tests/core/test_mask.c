@@ -87,7 +87,7 @@ static void build(net *n, int way, srq_optimizer_method method, const char *engi
     ck_assert_int_eq(srq_finish_create(n->graph, SIZE_MAX, &n->finish), SRQ_OK);
     n->gradient = calloc(srq_graph_size(n->graph), sizeof *n->gradient);
     n->slots = calloc(srq_finish_slot_count(n->finish) + 1, sizeof *n->slots);
-    srq_graph_initialize(n->graph, 7);
+    srq_graph_initialize(n->graph, 7, SRQ_GAIN_HE);
     srq_random_normal(1, SRQ_RANDOM_TEST, 0, IMAGES * 72, 1, srq_graph_input(n->graph));
     for (int i = 0; i < IMAGES; i++) n->labels[i] = i % 5;
 }

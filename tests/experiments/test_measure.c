@@ -19,7 +19,7 @@ static void build(net *n, srq_status status)
     const srq_graph_options options = {.capacity = 1};
     ck_assert_msg(status == SRQ_OK, "%s", srq_message());
     ck_assert_int_eq(srq_graph_create(&srq_config_settings(n->config)->model, &options, &n->graph), SRQ_OK);
-    srq_graph_initialize(n->graph, 1);
+    srq_graph_initialize(n->graph, 1, SRQ_GAIN_HE);
     ck_assert_int_eq(srq_graph_prepare(n->graph), SRQ_OK);
     ck_assert_int_eq(srq_measures_create(n->graph, &n->measures), SRQ_OK);
 }

@@ -29,7 +29,7 @@ static void build(net *n)
     }
     const srq_graph_options options = {.capacity = 1, .engine = "reference"};
     ck_assert_msg(srq_graph_create(&n->spec, &options, &n->graph) == SRQ_OK, "%s", srq_message());
-    srq_graph_initialize(n->graph, 1);
+    srq_graph_initialize(n->graph, 1, SRQ_GAIN_HE);
 }
 
 static const uint8_t good[BYTES] = {0x5A, 0x0C};

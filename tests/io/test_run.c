@@ -49,7 +49,7 @@ static void setup(void)
     EXPECT(SRQ_OK, srq_config_load(scratch("c.cfg"), 0, NULL, &config));
     EXPECT(SRQ_OK, srq_graph_create(&srq_config_settings(config)->model, &options, &graph));
     EXPECT(SRQ_OK, srq_optimizer_create(graph, &adam, &optimizer));
-    srq_graph_initialize(graph, 1);
+    srq_graph_initialize(graph, 1, SRQ_GAIN_HE);
     EXPECT(SRQ_OK, srq_snapshot_create(config, graph, optimizer, "srq of a test", &snapshot));
     notes = fmemopen(notes_text, sizeof notes_text, "w");
     setvbuf(notes, NULL, _IONBF, 0);
