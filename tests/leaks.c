@@ -1,5 +1,5 @@
-/* In the sanitizer build only: where leaks are looked for. Each leak that is left to a suppression of tests/lsan.supp has
- * its stack looked up first, which took most of a short process's time. */
+/* In the sanitizer build only: where leaks are looked for. Each leak that is left to a suppression of tests/lsan.supp
+ * has its stack looked up first, which took most of a short process's time. */
 #include <sanitizer/lsan_interface.h>
 #include <stdlib.h>
 
@@ -7,16 +7,16 @@ extern int dlclose(void *handle);
 extern int MPI_Init_thread(int *argc, char ***argv, int required, int *provided);
 extern int PMPI_Init_thread(int *argc, char ***argv, int required, int *provided) __attribute__((weak));
 
-/* Libraries stay loaded, so that a leak inside a plugin of MPI is reported under the plugin's name, which tests/lsan.supp
- * knows, and not as one of an unknown module. */
+/* Libraries stay loaded, so that a leak inside a plugin of MPI is reported under the plugin's name, which
+ * tests/lsan.supp knows, and not as one of an unknown module. */
 int dlclose(void *handle)
 {
     (void)handle;
     return 0;
 }
 
-/* What Open MPI allocates while it starts is its own to free. (PMPI is the standard's way to put a function before one of
- * MPI's; it is not there in programs without MPI.) */
+/* What Open MPI allocates while it starts is its own to free. (PMPI is the standard's way to put a function before one
+ * of MPI's; it is not there in programs without MPI.) */
 int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
 {
     __lsan_disable();
