@@ -82,6 +82,11 @@ void srq_graph_set_bits(srq_graph *graph, int layer, int bits);
  * the first n images in the input (srq_quantizer_rescale). */
 srq_status srq_graph_change_bits(srq_graph *graph, int n, const int *bits);
 
+/* After a step has changed the values: where gates have come to stand for another bit-length (srq_quantizer_spec's
+ * follow), alpha and sigma of these weights go over to its grid, so that at any time they are those of the bit-length
+ * that evaluation has. */
+void srq_graph_follow_gates(srq_graph *graph);
+
 /* Once after values have changed, before evaluation or before a step of training. SRQ_ERROR_RUN names the layer whose
  * weights hold an infinity or NaN. */
 srq_status srq_graph_prepare(srq_graph *graph);

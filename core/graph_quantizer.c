@@ -34,6 +34,13 @@ static void hold_gates(srq_quantizer *q)
     srq_gates_set(&q->gates, z);
 }
 
+/* With the gates' logits at `phi`, or without gates. */
+static int evaluated_bits(const srq_quantizer *q, const float *phi)
+{
+    if (!phi || q->spec.dropbits != SRQ_DROPBITS_LEARN || !q->gates.count) return q->trained_bits;
+    return srq_gates_bits(q->spec.min_bits, q->gates.count, phi);
+}
+
 void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const srq_pass *pass)
 {
     srq_quantizer *q = &layer->quantizer;
@@ -46,8 +53,7 @@ void srq_layer_load_quantizer(const srq_graph *graph, srq_layer *layer, const sr
     q->step = pass->step;
     q->stream = (uint64_t)layer->index * SRQ_SHARDS_MAX;
     const float *phi = parameter_in(graph, graph->values, layer->gates);
-    if (phi && q->spec.dropbits == SRQ_DROPBITS_LEARN && q->gates.count)
-        srq_quantizer_set_bits(q, q->trained_bits, srq_gates_bits(q->spec.min_bits, q->gates.count, phi));
+    srq_quantizer_set_bits(q, q->trained_bits, evaluated_bits(q, phi));
     if (!q->training) return;
     if (phi && pass->gates_held)
         hold_gates(q);
@@ -60,9 +66,29 @@ void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const s
 {
     float *alpha = parameter_in(graph, graph->values, layer->alpha);
     float *sigma = parameter_in(graph, graph->values, layer->sigma);
-    if (pass->starting) srq_quantizer_start(&layer->quantizer, pass->vector, n, x, alpha, sigma);
-    if (pass->changing && layer->next_bits)
-        srq_quantizer_rescale(&layer->quantizer, pass->vector, layer->next_bits, n, x, alpha, sigma);
+    srq_quantizer *q = &layer->quantizer;
+    if (pass->starting) srq_quantizer_start(q, pass->vector, n, x, alpha, sigma);
+    if (!pass->changing || !layer->next_bits) return;
+    const float *phi = q->spec.follow ? parameter_in(graph, graph->values, layer->gates) : NULL;
+    const int from = evaluated_bits(q, phi), next = layer->next_bits;
+    srq_quantizer_set_bits(q, next, next);
+    srq_quantizer_rescale(q, pass->vector, from, evaluated_bits(q, phi), n, x, alpha, sigma);
+}
+
+void srq_graph_follow_gates(srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        srq_layer *layer = &graph->layers[i];
+        srq_quantizer *q = &layer->quantizer;
+        if (layer->gates < 0 || !q->spec.follow) continue;
+        const int bits = evaluated_bits(q, parameter_in(graph, graph->values, layer->gates));
+        if (bits == q->bits) continue;
+        srq_quantizer_rescale(q, graph->pass.vector, q->bits, bits, graph->parameters[layer->weight].count,
+                              parameter_in(graph, graph->values, layer->weight),
+                              parameter_in(graph, graph->values, layer->alpha),
+                              parameter_in(graph, graph->values, layer->sigma));
+        srq_quantizer_set_bits(q, q->trained_bits, bits);
+    }
 }
 
 void srq_layer_quantizer_backward(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass, size_t n,

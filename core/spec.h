@@ -47,6 +47,7 @@ typedef struct srq_quantizer_spec {
     srq_dropbits dropbits;   /* weights, srq only */
     int min_bits;            /* DropBits: c0, below which nothing is dropped */
     float open;              /* DropBits: S(phi) at the start */
+    bool follow;             /* SRQ_DROPBITS_LEARN: alpha and sigma go over to each bit-length that gates stand for */
 } srq_quantizer_spec;
 
 /* One layer. A setting that the layer's type does not have is left at its default by the reader, which rejects it

@@ -64,7 +64,8 @@ static srq_quantizer_spec base_quantizer(const srq_settings *s, bool activation)
         .temperature = (float)s->quantizer.temperature,
         .reach = (float)s->quantizer.local_grid,
         .min_bits = s->dropbits.min_bits,
-        .open = (float)s->dropbits.open};
+        .open = (float)s->dropbits.open,
+        .follow = s->dropbits.follow};
     snprintf(spec.method, sizeof spec.method, "%s", s->quantizer.method);
     for (int i = 0; !activation && i < 3; i++)
         if (strcmp(s->dropbits.mode, modes[i]) == 0) spec.dropbits = (srq_dropbits)i;

@@ -206,19 +206,17 @@ void srq_quantizer_start(const srq_quantizer *q, const srq_vector *vector, size_
     }
 }
 
-void srq_quantizer_rescale(srq_quantizer *q, const srq_vector *vector, int bits, size_t n, const float *x, float *alpha,
-                           float *sigma)
+void srq_quantizer_rescale(const srq_quantizer *q, const srq_vector *vector, int from, int to, size_t n, const float *x,
+                           float *alpha, float *sigma)
 {
     const size_t rows = (size_t)q->channels, length = n / rows;
-    const int before = q->trained_bits;
     for (size_t row = 0; row < rows; row++) {
-        const float *from = x + row * length;
-        const float old = srq_quantizer_best_step(vector, smallest_code(q->is_signed, before),
-                                                  largest_code(q->is_signed, before), length, from);
-        const float new = srq_quantizer_best_step(vector, smallest_code(q->is_signed, bits),
-                                                  largest_code(q->is_signed, bits), length, from);
+        const float *values = x + row * length;
+        const float old = srq_quantizer_best_step(vector, smallest_code(q->is_signed, from),
+                                                  largest_code(q->is_signed, from), length, values);
+        const float new = srq_quantizer_best_step(vector, smallest_code(q->is_signed, to),
+                                                  largest_code(q->is_signed, to), length, values);
         alpha[row] *= new / old;
         if (sigma) sigma[row] *= new / old;
     }
-    srq_quantizer_set_bits(q, bits, bits);
 }

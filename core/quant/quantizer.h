@@ -101,9 +101,9 @@ float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t
 /* Each row's best step size into alpha[channels], and sigma_ratio times that into sigma[channels] unless NULL. */
 void srq_quantizer_start(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
                          float *alpha, float *sigma);
-/* Goes over to a grid of `bits`: each row's alpha and sigma change by the ratio of the best step sizes on x[n] of the
- * two grids, so that what training has made of them is kept. */
-void srq_quantizer_rescale(srq_quantizer *quantizer, const srq_vector *vector, int bits, size_t n, const float *x,
-                           float *alpha, float *sigma);
+/* From a grid of `from` bits to one of `to`: each row's alpha and sigma change by the ratio of the best step sizes on
+ * x[n] of the two, so that what training has made of them is kept. The quantizer's own grid stays as it is. */
+void srq_quantizer_rescale(const srq_quantizer *quantizer, const srq_vector *vector, int from, int to, size_t n,
+                           const float *x, float *alpha, float *sigma);
 
 #endif

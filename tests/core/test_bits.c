@@ -189,7 +189,6 @@ START_TEST(range_by_hand)
 }
 END_TEST
 
-/* The history has the start, every change once, and nothing where nothing changed. */
 /* Held gates leave the grid of evaluation and have no gradient; drawn ones, half open, some other or a fractional one.
  */
 START_TEST(held_gates_leave_the_grid_of_evaluation)
@@ -222,6 +221,68 @@ START_TEST(held_gates_leave_the_grid_of_evaluation)
 }
 END_TEST
 
+static float value_of(const net *n, int parameter)
+{
+    return srq_graph_values(n->graph)[srq_graph_parameter(n->graph, parameter)->offset];
+}
+
+/* The best step size for the weights of CONV on a grid of `bits`. */
+static double best_step(const net *n, int bits)
+{
+    const srq_parameter *weight = srq_graph_parameter(n->graph, srq_graph_layer(n->graph, CONV)->weight);
+    return (double)srq_quantizer_best_step(srq_graph_vector(n->graph), -(1 << (bits - 1)), (1 << (bits - 1)) - 1,
+                                           weight->count, srq_graph_values(n->graph) + weight->offset);
+}
+
+/* Where gates come to stand for another bit-length, alpha and sigma change by the ratio of the best step sizes, each
+ * rounded a few times to float32; where they do not, in another layer or without `follow`, by nothing. */
+START_TEST(alpha_follows_gates)
+{
+    static const float open[] = {9, 9, 9, 9, 9, 9}, some[] = {9, 9, 9, -1, -9, 9}, wide[] = {9, 9};
+    const srq_step step = {.seed = 1};
+    const bool follow = _i;
+    net n;
+    build(&n);
+    srq_graph_destroy(&n.graph);
+    for (int i = 0; i < LAYERS; i++) n.layers[i].quantizer.follow = follow;
+    const srq_graph_options options = {.capacity = 1};
+    ck_assert_int_eq(srq_graph_create(&n.spec, &options, &n.graph), SRQ_OK);
+    srq_graph_initialize(n.graph, 1, SRQ_GAIN_HE);
+    const srq_layer *conv = srq_graph_layer(n.graph, CONV), *dense = srq_graph_layer(n.graph, DENSE);
+    set_logits(&n, open, wide);
+    for (int i = 0; i < 16; i++) srq_graph_input(n.graph)[i] = (float)i;
+    ck_assert_int_eq(srq_graph_start(n.graph, 1), SRQ_OK);
+    ck_assert_int_eq(srq_graph_begin_step(n.graph, &step), SRQ_OK);
+    const double alpha = (double)value_of(&n, conv->alpha), sigma = (double)value_of(&n, conv->sigma);
+    const float other = value_of(&n, dense->alpha);
+    ck_assert_double_eq_tol(alpha, best_step(&n, 8), 1e-7 * alpha);
+
+    set_logits(&n, some, wide); /* 8 bits, then 5 */
+    srq_graph_follow_gates(n.graph);
+    const double ratio = follow ? best_step(&n, 5) / best_step(&n, 8) : 1;
+    if (follow) ck_assert_double_gt(ratio, 4);
+    ck_assert_double_eq_tol((double)value_of(&n, conv->alpha) / alpha, ratio, 1e-6 * ratio);
+    ck_assert_double_eq_tol((double)value_of(&n, conv->sigma) / sigma, ratio, 1e-6 * ratio);
+    ck_assert_float_eq(value_of(&n, dense->alpha), other);
+    for (int twice = 0; twice < 2; twice++) { /* once is enough, whoever looks at the gates in between */
+        ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
+        ck_assert_int_eq(conv->quantizer.bits, 5);
+        srq_graph_follow_gates(n.graph);
+        ck_assert_double_eq_tol((double)value_of(&n, conv->alpha) / alpha, ratio, 1e-6 * ratio);
+    }
+
+    /* A schedule's 4 bits are what the gates leave, too: alpha comes from the grid of 5 bits that it followed to, or
+     * from that of 8 where it stayed. */
+    const int bits[LAYERS] = {[CONV] = 4};
+    ck_assert_int_eq(srq_graph_change_bits(n.graph, 1, bits), SRQ_OK);
+    const double now = best_step(&n, 4) / best_step(&n, 8);
+    ck_assert_double_eq_tol((double)value_of(&n, conv->alpha) / alpha, now, 1e-6 * now);
+    ck_assert_float_eq(value_of(&n, dense->alpha), other);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+/* The history has the start, every change once, and nothing where nothing changed. */
 START_TEST(history_notes_changes)
 {
     net n;
@@ -261,6 +322,7 @@ int main(void)
     tcase_add_test(tests, means_by_hand);
     tcase_add_test(tests, range_by_hand);
     tcase_add_test(tests, held_gates_leave_the_grid_of_evaluation);
+    tcase_add_loop_test(tests, alpha_follows_gates, 0, 2);
     tcase_add_test(tests, history_notes_changes);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
