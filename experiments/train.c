@@ -136,6 +136,10 @@ static void say_start(const srq_trainer *t, const char *dir)
     srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
                       srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
+    if (t->learns_bits && !s->dropbits.follow)
+        srq_progress_line(t->progress,
+                          "dropbits.follow is false: as bit-lengths fall, step sizes are left to their gradients, "
+                          "and may not keep up");
     if (t->point.step > 0 && t->point.step < t->point.total_steps)
         srq_progress_line(t->progress, "going on from step %ld", t->point.step);
 }

@@ -113,7 +113,7 @@ typedef struct srq_settings {
         char weights[16];        /* "uniform" | "params" | "bops": w_l, learn only */
         double target;           /* 0: none; else lambda is adapted to end there */
         char target_measure[16]; /* "bits" | "bops" */
-        bool follow;             /* true: alpha and sigma follow learned bit-lengths */
+        bool follow;             /* false: alpha and sigma follow learned bit-lengths */
         srq_span until;          /* "0it": gates act to the end */
     } dropbits;
     struct {

@@ -16,7 +16,7 @@ quantizer = {
   granularity = "channel"; sigma = "annealed";
   layers = ( { name = "fc1"; bits = 8; granularity = "tensor"; estimator = "argmax"; }, { name = "act1"; method = "rq_st"; bits = 4; } );
 };
-dropbits = { mode = "learn"; penalty = 0.3; weights = "params"; target = 4.0; };
+dropbits = { mode = "learn"; penalty = 0.3; weights = "params"; target = 4.0; follow = true; };
 EOF
 cat > "$WORK/rq.cfg" << EOF
 model = "lenet.cfg"; data = { file = "slice.h5"; };

@@ -9,7 +9,7 @@ model = "lenet.cfg"; data = { file = "slice.h5"; };
 train = { batch = 60; shards = 8; epochs = "50it"; checkpoint_every = "7it"; eval_every = 0; log_every = "20it"; keep = 2; };
 optimizer = { gate_learning_rate = 0.3; };
 quantizer = { method = "srq"; weight_bits = 6; activation_bits = 3; layers = ( { name = "conv1"; bits = 4; }, { name = "fc2"; bits = 8; } ); };
-dropbits = { mode = "learn"; penalty = 0.1; weights = "params"; };
+dropbits = { mode = "learn"; penalty = 0.1; weights = "params"; follow = true; };
 prune = { levels = 2; rate = 0.3; rewind = "5it"; };
 EOF
 stages="learn rewind scratch uniform-below uniform-above shuffled prune-01 reinit-01 prune-02 reinit-02"
