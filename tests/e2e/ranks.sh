@@ -21,7 +21,7 @@ done
 compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05
 compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
 compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel
-compare learned "$WORK/residual-run.cfg" --set quantizer.weight_bits=6 --set dropbits.mode=learn --set optimizer.gate_learning_rate=0.1
+compare learned "$WORK/residual-run.cfg" --set quantizer.weight_bits=6 --set dropbits.mode=learn --set dropbits.follow=true --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.3
 compare shards "$WORK/lenet-run.cfg" --set train.shards=11
 compare wire "$WORK/residual-run.cfg" --set train.wire=bfloat16 --set train.bucket_mb=0 --set train.epochs=1
 

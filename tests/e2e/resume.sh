@@ -57,7 +57,7 @@ on_ranks 4 train "$config" --out "$WORK/stopped" --resume auto $long > "$WORK/lo
 expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/stopped"
 
 # Batch-norm's statistics, which are taken anew where gates are learned, depend on no checkpoint and no resume.
-learn="--set train.epochs=3 --set dropbits.mode=learn --set quantizer.weight_bits=6 --set optimizer.gate_learning_rate=0.1"
+learn="--set train.epochs=3 --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.1"
 on_ranks 2 train "$config" --out "$WORK/often" $learn --set train.checkpoint_every=7it --set train.keep=100 > "$WORK/log" 2>&1 || fail "often: $(tail -3 "$WORK/log")"
 on_ranks 1 train "$config" --out "$WORK/once" $learn > "$WORK/log" 2>&1 || fail "once: $(tail -3 "$WORK/log")"
 on_ranks 3 train "$config" --out "$WORK/second" --resume "$WORK/often/checkpoints/00000014.h5" $learn > "$WORK/log" 2>&1 || fail "second: $(tail -3 "$WORK/log")"
