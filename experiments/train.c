@@ -84,12 +84,26 @@ static srq_status parse(int argc, char **argv, train_options *options)
     return SRQ_OK;
 }
 
+/* What was said on the command line in vain: a sweep over it would repeat one run. */
+static void say_idle(const train_options *options, const srq_config *config)
+{
+    char why[400];
+    for (int i = 0; i < options->set_count; i++) {
+        const char *set = options->sets[i];
+        if (strncmp(set, "prune.", 6) == 0)
+            fprintf(stderr, "srq: note: --set %.200s changes nothing: `srq ticket` reads it\n", set);
+        else if (srq_config_is_idle(config, set, why, sizeof why))
+            fprintf(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
+    }
+}
+
 /* Rank 0 reads files; the others get the resolved text, so that all work on the same settings. */
 static srq_status read_config(srq_comm *comm, int argc, char **argv, train_options *options, srq_config **config)
 {
     srq_status status = parse(argc, argv, options);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         status = srq_config_load(options->config, options->set_count, options->sets, config);
+    if (*config) say_idle(options, *config);
     return srq_share_config(comm, status, config);
 }
 

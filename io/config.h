@@ -159,6 +159,10 @@ const char *srq_config_text(const srq_config *config);
  * otherwise true and writes into `what` e.g. `train.batch is 128 here and 64 there`. */
 bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size);
 
+/* Whether `set` ("path=value", as srq_config_load took it) says what other settings of `config` leave without effect; then
+ * writes why into `why`: `it acts where dropbits.mode is "learn", and it is "off"`. Not all of them are known. */
+bool srq_config_is_idle(const srq_config *config, const char *set, char *why, size_t size);
+
 /* Calls `visit` for every setting that decides a run's results, in the order of the schema, with its value as libconfig
  * text; at the end for "quantizer.layers" and "model", whose values may be long. SRQ_ERROR_RUN without memory. */
 typedef void srq_choice_visitor(void *context, const char *path, const char *value);

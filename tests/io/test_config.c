@@ -16,6 +16,7 @@ static const char good[] =
     "then 4 until step 500, then 2\";\n  layers = ( { name = \"d\"; bits = \"6 until 1it, then 5\"; "
     "granularity = \"channel\"; }, { name = \"q\"; method = \"rq_st\"; bits = 7; } ); };\n"
     "dropbits = { mode = \"learn\"; };\n";
+static const char plain[] = "model = \"model.cfg\";\ndata = { file = \"d.h5\"; };\n";
 static const char model[] = "name = \"net\";\n"
                             "input = { height = 8; width = 6; channels = 2; };\n"
                             "layers = (\n"
@@ -580,6 +581,66 @@ END_TEST
 
 /* Random changes of bytes: read or refused, never a crash. */
 /* Augmentation that goes together, and that does not. */
+/* What is said in vain, and what is not, one of each rule. */
+START_TEST(settings_without_effect)
+{
+    static const struct {
+        const char *set, *with, *why;
+    } cases[] = {
+        {"data.ratio_max=2", "data.crop=plain", "it acts where data.crop is \"resized\", and it is \"plain\""},
+        {"train.init_gain=1", "train.init=/x.h5", "it acts where train.init is \"random\", and it is \"/x.h5\""},
+        {"optimizer.momentum=0.5", "optimizer.method=adam",
+         "it acts where optimizer.method is \"sgd\", and it is \"adam\""},
+        {"optimizer.beta2=0.5", "optimizer.method=sgd",
+         "it acts where optimizer.method is \"adam\", and it is \"sgd\""},
+        {"optimizer.sigma_learning_rate=1", "quantizer.sigma=fixed",
+         "it acts where quantizer.sigma is \"learned\", and it is \"fixed\""},
+        {"optimizer.gate_learning_rate=1", "dropbits.mode=off",
+         "it acts where dropbits.mode is \"learn\" or \"regularize\", and it is \"off\""},
+        {"schedule.factor=0.5", "schedule.method=cosine",
+         "it acts where schedule.method is \"step\", and it is \"cosine\""},
+        {"schedule.final=0.5", "schedule.method=constant",
+         "it acts where schedule.method is \"linear\" or \"cosine\", and it is \"constant\""},
+        {"quantizer.sigma_final=0.5", "quantizer.sigma=fixed",
+         "it acts where quantizer.sigma is \"annealed\", and it is \"fixed\""},
+        {"dropbits.until=3ep", "dropbits.mode=off",
+         "it acts where dropbits.mode is \"learn\" or \"regularize\", and it is \"off\""},
+        {"dropbits.penalty=1", "dropbits.mode=regularize",
+         "it acts where dropbits.mode is \"learn\", and it is \"regularize\""},
+        {"dropbits.penalty=1", "dropbits.mode=learn", NULL},
+        {"optimizer.momentum=0.5", "optimizer.method=sgd", NULL},
+        {"train.epochs=4", "train.batch=8", NULL},
+        /* Layer "q" has another method than the rest. */
+        {"quantizer.temperature=2", "dropbits.mode=off", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const sets[] = {cases[i].set, cases[i].with};
+        char why[300] = "";
+        srq_config *c = NULL;
+        ck_assert_msg(srq_config_load(scratch("c.cfg"), 2, sets, &c) == SRQ_OK, "%s", srq_message());
+        ck_assert_msg(srq_config_is_idle(c, sets[0], why, sizeof why) == (cases[i].why != NULL), "%s with %s: %s",
+                      sets[0], sets[1], why);
+        if (cases[i].why) ck_assert_str_eq(why, cases[i].why);
+        ck_assert(!srq_config_is_idle(c, sets[1], why, sizeof why));
+        srq_config_destroy(&c);
+    }
+    /* Without a list of layers the method is that of all. */
+    static const char *const methods[][2] = {
+        {"quantizer.estimator=argmax", "lsq"},  {"quantizer.sigma_ratio=0.5", "ste"}, {"quantizer.local_grid=0", "srq"},
+        {"quantizer.weight_bits=3", "float32"}, {"quantizer.weight_bits=3", "rq_st"}, {"quantizer.local_grid=0", "rq"}};
+    scratch_write("plain.cfg", plain, strlen(plain));
+    for (int i = 0; i < 6; i++) {
+        char method[64], why[300];
+        snprintf(method, sizeof method, "quantizer.method=%s", methods[i][1]);
+        const char *const sets[] = {methods[i][0], method};
+        srq_config *c = NULL;
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 2, sets, &c) == SRQ_OK, "%s", srq_message());
+        ck_assert_int_eq(srq_config_is_idle(c, sets[0], why, sizeof why), i < 4);
+        srq_config_destroy(&c);
+    }
+}
+END_TEST
+
 START_TEST(data_settings)
 {
     static const struct {
@@ -698,6 +759,7 @@ int main(void)
     tcase_add_test(tests, blocks_are_taken_in);
     tcase_add_test(tests, mistakes_in_blocks);
     tcase_add_test(tests, overrides);
+    tcase_add_test(tests, settings_without_effect);
     tcase_add_test(tests, data_settings);
     tcase_add_test(tests, damaged_files_do_not_crash);
     tcase_add_test(tests, the_reference_is_current);
