@@ -251,13 +251,6 @@ static srq_status parse_text(config_t *tree, const char *text, const char *name)
 
 /* --- From the tree to the settings */
 
-static const srq_setting *find_setting(const char *path)
-{
-    for (int s = 0; s < srq_schema_count; s++)
-        if (strcmp(srq_schema[s].path, path) == 0) return &srq_schema[s];
-    return NULL;
-}
-
 /* Settings that the schema does not have. */
 static srq_status check_known(const config_setting_t *group, const char *prefix, const char *file)
 {
@@ -266,7 +259,7 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
         char path[256], where[512];
         snprintf(path, sizeof path, "%s%s", prefix, config_setting_name(member));
         if (strcmp(path, "model") == 0 || strcmp(path, "quantizer.layers") == 0) continue;
-        const bool is_setting = find_setting(path) != NULL;
+        const bool is_setting = srq_setting_find(path) != NULL;
         bool is_group = false;
         const size_t length = strlen(path);
         for (int s = 0; s < srq_schema_count; s++) {
@@ -388,7 +381,7 @@ static srq_status apply_set(const char *set, srq_settings *settings)
     if (strcmp(path, "model") == 0) return SRQ_OK; /* taken by read_set_model */
     if (strcmp(path, "quantizer.layers") == 0)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: quantizer.layers is a list, which only a file can hold", set);
-    const srq_setting *setting = find_setting(path);
+    const srq_setting *setting = srq_setting_find(path);
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
                         srq_setting_closest(path));

@@ -29,17 +29,10 @@ static void add_line(collector *c, const char *path, const char *value)
     if (line) c->lines[c->count++] = line;
 }
 
-static const srq_setting *find_setting(const char *path)
-{
-    for (int i = 0; i < srq_schema_count; i++)
-        if (strcmp(srq_schema[i].path, path) == 0) return &srq_schema[i];
-    return NULL;
-}
-
 /* Whether `value` is what the setting has without being given: printed as it is. */
 static bool is_default(collector *c, const char *path, const char *value)
 {
-    const srq_setting *setting = find_setting(path);
+    const srq_setting *setting = srq_setting_find(path);
     char room[64], *text = NULL;
     size_t size;
     if (!setting) return value[0] == '\0'; /* no quantizer.layers */

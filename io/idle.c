@@ -32,13 +32,6 @@ static const condition conditions[] = {
      {"learn"}},
 };
 
-static const char *text_of(const srq_settings *settings, const char *path)
-{
-    for (int i = 0; i < srq_schema_count; i++)
-        if (strcmp(srq_schema[i].path, path) == 0) return (const char *)settings + srq_schema[i].offset;
-    return "";
-}
-
 /* Whether the setting `path`, of `length` characters, is among those of `c`. */
 static bool is_of(const condition *c, const char *path, size_t length)
 {
@@ -56,7 +49,7 @@ bool srq_config_is_idle(const srq_config *config, const char *set, char *why, si
         if (!is_of(c, set, length)) continue;
         /* A single layer may have the method that the others do not. */
         if (strcmp(c->on, "quantizer.method") == 0 && s->quantizer.override_count > 0) return false;
-        const char *found = text_of(s, c->on);
+        const char *found = (const char *)s + srq_setting_find(c->on)->offset;
         size_t n = (size_t)snprintf(why, size, "it acts where %s is ", c->on);
         for (int k = 0; k < 6 && c->values[k]; k++) {
             if (strcmp(found, c->values[k]) == 0) return false;

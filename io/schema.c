@@ -188,6 +188,13 @@ const srq_setting srq_schema[] = {
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
+const srq_setting *srq_setting_find(const char *path)
+{
+    for (int i = 0; i < srq_schema_count; i++)
+        if (strcmp(srq_schema[i].path, path) == 0) return &srq_schema[i];
+    return NULL;
+}
+
 /* --- Values */
 
 void srq_source(const config_t *tree, const char *file, const char *name, char *path, size_t size)

@@ -41,6 +41,8 @@ typedef struct srq_setting {
 
 extern const srq_setting srq_schema[];
 extern const int srq_schema_count;
+/* The setting called `path`, or NULL. */
+const srq_setting *srq_setting_find(const char *path);
 
 /* Checks `value` against the setting and stores it in the srq_settings (or srq_layer_override) that it belongs to. */
 srq_status srq_setting_assign(const srq_setting *setting, const srq_value *value, void *settings);
