@@ -236,10 +236,11 @@ static void build(net *n)
     /* Biases, scales and shifts away from their trivial starts. */
     for (int p = 0; p < srq_graph_parameter_count(n->graph); p++) {
         const srq_parameter *q = srq_graph_parameter(n->graph, p);
-        float noise[4096];
+        float noise[64];
+        if (q->kind != SRQ_PARAMETER_BIAS) continue;
+        ck_assert_uint_le(q->count, 64);
         srq_random_normal(2, SRQ_RANDOM_TEST, (uint64_t)p, q->count, 0.1f, noise);
-        for (size_t i = 0; q->kind == SRQ_PARAMETER_BIAS && i < q->count; i++)
-            srq_graph_values(n->graph)[q->offset + i] += noise[i];
+        for (size_t i = 0; i < q->count; i++) srq_graph_values(n->graph)[q->offset + i] += noise[i];
     }
     for (int i = 0; i < IMAGES; i++) n->labels[i] = i % srq_graph_classes(n->graph);
     for (int i = 0; i < n->spec.layer_count; i++) {
