@@ -115,6 +115,11 @@ static srq_status scan_include(const srq_scan *scan, const char *at)
 {
     char path[2 * PATH_SIZE], *text = NULL;
     size_t length = 0;
+    if (*at == '/') /* libconfig puts the folder before it */
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s:%d: @include of \"%.*s\", but its path must start at the folder of the configuration that "
+                        "is read, such as \"../base.cfg\"",
+                        scan->path, scan->line, (int)strcspn(at, "\"\n"), at);
     if (strcmp(scan->folder, ".") != 0) length = (size_t)snprintf(path, sizeof path, "%s/", scan->folder);
     for (; *at && *at != '"' && length < sizeof path - 1; at++) {
         if (*at == '\\' && at[1]) at++;

@@ -309,6 +309,9 @@ START_TEST(mistakes_in_included_files)
         scratch_write("c.cfg", text, strlen(text));
         expect_message("c.cfg", rest);
     }
+    static const char absolute[] = "\n@include \"/etc/base.cfg\"\n";
+    scratch_write("c.cfg", absolute, strlen(absolute));
+    expect_message("c.cfg", ":2: @include of \"/etc/base.cfg\", but its path must start at the folder");
     scratch_write("c.cfg", comment, strlen(comment));
     expect_message("c.cfg", ":3: train must be a group");
 }
