@@ -67,12 +67,17 @@ void srq_layer_start_quantizer(const srq_graph *graph, srq_layer *layer, const s
     float *alpha = parameter_in(graph, graph->values, layer->alpha);
     float *sigma = parameter_in(graph, graph->values, layer->sigma);
     srq_quantizer *q = &layer->quantizer;
-    if (pass->starting) srq_quantizer_start(q, pass->vector, n, x, alpha, sigma);
-    if (!pass->changing || !layer->next_bits) return;
     const float *phi = q->spec.follow ? parameter_in(graph, graph->values, layer->gates) : NULL;
-    const int from = evaluated_bits(q, phi), next = layer->next_bits;
-    srq_quantizer_set_bits(q, next, next);
-    srq_quantizer_rescale(q, pass->vector, from, evaluated_bits(q, phi), n, x, alpha, sigma);
+    int from = q->trained_bits; /* of the grid that alpha is of */
+    if (pass->starting)
+        srq_quantizer_start(q, pass->vector, n, x, alpha, sigma);
+    else if (pass->changing && layer->next_bits) {
+        from = evaluated_bits(q, phi);
+        srq_quantizer_set_bits(q, layer->next_bits, layer->next_bits);
+    } else
+        return;
+    const int to = evaluated_bits(q, phi); /* at the start, too: gates may begin closed */
+    if (to != from) srq_quantizer_rescale(q, pass->vector, from, to, n, x, alpha, sigma);
 }
 
 void srq_graph_follow_gates(srq_graph *graph)

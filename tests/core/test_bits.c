@@ -279,6 +279,16 @@ START_TEST(alpha_follows_gates)
     ck_assert_double_eq_tol((double)value_of(&n, conv->alpha) / alpha, now, 1e-6 * now);
     ck_assert_float_eq(value_of(&n, dense->alpha), other);
     srq_graph_destroy(&n.graph);
+
+    /* Gates that begin closed: alpha begins with their 2 bits, or with all 8. */
+    ck_assert_int_eq(srq_graph_create(&n.spec, &options, &n.graph), SRQ_OK);
+    srq_graph_initialize(n.graph, 1, SRQ_GAIN_HE);
+    set_logits(&n, (const float[]){-1, 9, 9, 9, 9, 9}, wide);
+    for (int i = 0; i < 16; i++) srq_graph_input(n.graph)[i] = (float)i;
+    ck_assert_int_eq(srq_graph_start(n.graph, 1), SRQ_OK);
+    const double begun = best_step(&n, follow ? 2 : 8);
+    ck_assert_double_eq_tol((double)value_of(&n, srq_graph_layer(n.graph, CONV)->alpha), begun, 1e-6 * begun);
+    srq_graph_destroy(&n.graph);
 }
 END_TEST
 
