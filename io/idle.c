@@ -47,8 +47,9 @@ bool srq_config_is_idle(const srq_config *config, const char *set, char *why, si
     for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
         const condition *c = &conditions[i];
         if (!is_of(c, set, length)) continue;
-        /* A single layer may have the method that the others do not. */
+        /* A single layer may have the method that the others do not, or random weights that the file does not have. */
         if (strcmp(c->on, "quantizer.method") == 0 && s->quantizer.override_count > 0) return false;
+        if (strcmp(c->on, "train.init") == 0 && strcmp(s->train.init_match, "partial") == 0) return false;
         const char *found = (const char *)s + srq_setting_find(c->on)->offset;
         size_t n = (size_t)snprintf(why, size, "it acts where %s is ", c->on);
         for (int k = 0; k < 6 && c->values[k]; k++) {

@@ -171,8 +171,7 @@ const srq_setting srq_schema[] = {
     {"dropbits.follow", SRQ_SET_BOOL, AT(dropbits.follow), "false", 0, 0, NULL, true,
      "learn only: where the gates of a layer come to stand for another bit-length, alpha and sigma of its weights go "
      "over to that grid, as in a schedule. false leaves them to their gradients, as published, which from 8 bits down "
-     "do "
-     "not keep up (docs/bit-lengths.md)."},
+     "do not keep up (docs/bit-lengths.md)."},
     {"dropbits.until", SRQ_SET_SPAN, AT(dropbits.until), "\"0it\"", 0, 1e12, NULL, true,
      "Gates act for so long; then training goes on with the bit-lengths that evaluation has, learned ones as they are "
      "by then. 0 to the end."},

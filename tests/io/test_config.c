@@ -1,4 +1,5 @@
 /* Configurations: every kind of mistake with its place and its message; what is read is what is written. */
+#include "core/graph.h"
 #include "core/random.h"
 #include "io/config.h"
 #include "tests/io/scratch.h"
@@ -59,6 +60,7 @@ START_TEST(values_and_defaults)
     const srq_settings *s = srq_config_settings(c);
     ck_assert_str_eq(s->data.file, scratch("d.h5"));
     ck_assert_int_eq(s->train.batch, 64);
+    ck_assert_double_eq(s->train.init_gain, SRQ_GAIN_HE);
     ck_assert_int_eq(s->train.shards, 8);
     ck_assert_double_eq(s->optimizer.learning_rate, 1.0);
     ck_assert_int_eq(srq_span_steps(s->train.checkpoint_every, 100), 200);
@@ -582,8 +584,6 @@ START_TEST(overrides)
 }
 END_TEST
 
-/* Random changes of bytes: read or refused, never a crash. */
-/* Augmentation that goes together, and that does not. */
 /* What is said in vain, and what is not, one of each rule. */
 START_TEST(settings_without_effect)
 {
@@ -641,9 +641,17 @@ START_TEST(settings_without_effect)
         ck_assert_int_eq(srq_config_is_idle(c, sets[0], why, sizeof why), i < 4);
         srq_config_destroy(&c);
     }
+    /* What a file of weights does not have is random. */
+    const char *const partial[] = {"train.init_gain=1", "train.init=/x.h5", "train.init_match=partial"};
+    srq_config *c = NULL;
+    char why[300];
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 3, partial, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert(!srq_config_is_idle(c, partial[0], why, sizeof why));
+    srq_config_destroy(&c);
 }
 END_TEST
 
+/* Augmentation that goes together, and that does not. */
 START_TEST(data_settings)
 {
     static const struct {
@@ -674,6 +682,7 @@ START_TEST(data_settings)
 }
 END_TEST
 
+/* Random changes of bytes: read or refused, never a crash. */
 START_TEST(damaged_files_do_not_crash)
 {
     for (uint64_t i = 0; i < 600; i++) {
