@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-srq=build/release/experiments/srq
+srq=build/release/bin/srq
 log=build/quickstart.log
 mkdir -p build
 

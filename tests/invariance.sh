@@ -7,7 +7,7 @@
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 steps=${1:-5}
-srq=${SRQ:-$root/build/release/experiments/srq}
+srq=${SRQ:-$root/build/release/bin/srq}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -4,10 +4,10 @@
 # launcher; and resumes each time on a random number of ranks from 1 to 4. After each kill nothing is in the run directory
 # but whole checkpoints, known files, and at most temporary files, which the next start sweeps. What comes to its end
 # equals, bit for bit, a run that was never stopped; then another begins, until all kills are done.
-# SRQ names the program (build/release/experiments/srq); everything is written to a folder in TMPDIR and removed.
+# SRQ names the program (build/release/bin/srq); everything is written to a folder in TMPDIR and removed.
 set -u
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
-SRQ=${SRQ:-$SOURCE/build/release/experiments/srq}
+SRQ=${SRQ:-$SOURCE/build/release/bin/srq}
 kills=${1:-100} seed=${2:-$((RANDOM + 1))}
 RANDOM=$seed
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/srq-torture-XXXXXX")

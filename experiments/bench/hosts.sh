@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ -z "${IN_LAB:-}" ]; then IN_LAB=1 exec "$root/tests/lab/alone.sh" bash "$0" "$@"; fi
 rounds=${1:-3} hosts=4
-srq=${SRQ:-$root/build/release/experiments/srq}
+srq=${SRQ:-$root/build/release/bin/srq}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

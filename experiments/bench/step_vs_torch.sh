@@ -12,7 +12,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 model=${1:?vgg7 or lenet5}
 torch=${2:?the PyTorch script}
 rounds=${3:-5}
-srq=${SRQ:-$root/build/release/experiments/srq}
+srq=${SRQ:-$root/build/release/bin/srq}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

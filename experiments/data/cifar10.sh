@@ -8,7 +8,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 [ $# = 1 ] || [ $# = 2 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 source=$1 dest=${2:-$root/data/cifar10.h5}
-srq=${SRQ:-$root/build/release/experiments/srq}
+srq=${SRQ:-$root/build/release/bin/srq}
 [ -x "$srq" ] || srq=$(command -v srq) || { echo "srq is not built: run experiments/quickstart.sh, or set SRQ to the program" >&2; exit 2; }
 
 check() {

@@ -15,10 +15,10 @@ experiments mpi\.h|H5|\.\./
 EOF
   # HDF5 and libconfig behind io/ (and in `srq version`).
   grep -rlE '#[[:space:]]*include[[:space:]]*[<"](hdf5|libconfig)' --include='*.[ch]' "$root/experiments" |
-    grep -v '/experiments/version\.c$' | sed 's/$/ includes hdf5.h or libconfig.h/'
+    grep -v '/experiments/srq/version\.c$' | sed 's/$/ includes hdf5.h or libconfig.h/'
   # oneDNN only behind the kernel table (and in `srq version`).
   grep -rlE '#[[:space:]]*include[[:space:]]*[<"]dnnl' --include='*.[ch]' "$root/core" "$root/dist" "$root/io" "$root/experiments" |
-    grep -vE '/core/kernels/onednn/|/experiments/version\.c$' | sed 's/$/ includes dnnl.h/'
+    grep -vE '/core/kernels/onednn/|/experiments/srq/version\.c$' | sed 's/$/ includes dnnl.h/'
   # Operators never name a method, quantizers never an operator, and the graph neither.
   grep -lE '"(srq|lsq|ste|rq)"' "$root"/core/ops/*.c "$root"/core/graph.c | sed 's/$/ names a quantizer/'
   grep -nE '"(conv|dense|relu|add|quantize|batch_norm|max_pool|avg_pool)"' "$root"/core/graph.c | sed 's/^/core\/graph.c names an operator: /'
@@ -33,7 +33,7 @@ echo '#include <mpi.h>' >> "$WORK/tree/io/run.c"
 echo '# include "io/run.h"' >> "$WORK/tree/core/graph.c"
 echo '#include <dnnl.h>' >> "$WORK/tree/core/random.c"
 echo '#include "../io/run.h"' >> "$WORK/tree/dist/tree.c"
-echo '#include <mpi.h>' >> "$WORK/tree/experiments/train.c"
-echo '#include <hdf5.h>' >> "$WORK/tree/experiments/eval.c"
+echo '#include <mpi.h>' >> "$WORK/tree/experiments/srq/train/train.c"
+echo '#include <hdf5.h>' >> "$WORK/tree/experiments/srq/train/eval.c"
 [ "$(check "$WORK/tree" | wc -l)" = 6 ] || fail "six violations were planted, found: $(check "$WORK/tree")"
 finish

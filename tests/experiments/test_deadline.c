@@ -1,5 +1,5 @@
 /* Time spans as people and SLURM write them, and when a run has to end. */
-#include "experiments/deadline.h"
+#include "experiments/srq/train/deadline.h"
 #include "tests/suite.h"
 
 #include <math.h>

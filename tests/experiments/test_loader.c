@@ -1,6 +1,6 @@
 /* The thread that makes items ahead: every item in its order, whatever is begun, dropped or fails. */
 #include "core/random.h"
-#include "experiments/loader.h"
+#include "experiments/srq/train/loader.h"
 #include "tests/suite.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The measures of networks against numbers worked out by hand. */
 #include "core/mask.h"
-#include "experiments/measure.h"
+#include "experiments/srq/inspect/measure.h"
 #include "io/config.h"
 #include "tests/suite.h"
 

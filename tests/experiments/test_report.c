@@ -1,9 +1,9 @@
 /* What a report computes: means, the Pareto front, which runs are seeds of one configuration and what it is called,
  * texts in every format, and histograms of weights. */
-#include "experiments/report/escape.h"
-#include "experiments/report/runs.h"
-#include "experiments/report/table.h"
-#include "experiments/report/weights.h"
+#include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/runs.h"
+#include "experiments/srq/report/table.h"
+#include "experiments/srq/report/weights.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 

@@ -1,6 +1,6 @@
 /* Tickets in a report: which runs are stages of which, their names, differences and levels of pruning, and what is said
  * of a ticket.json that is missing, broken or old. */
-#include "experiments/report/pages.h"
+#include "experiments/srq/report/pages.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 

@@ -1,5 +1,5 @@
 /* The process that watches over a rank: what it says, and how a rank's end becomes its own. */
-#include "experiments/supervisor.h"
+#include "experiments/srq/train/supervisor.h"
 #include "tests/suite.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* Tickets without training: intervals against tables of Student's t, stages, and their configurations. */
-#include "experiments/ticket/paired.h"
-#include "experiments/ticket/plan.h"
+#include "experiments/srq/study/paired.h"
+#include "experiments/srq/study/plan.h"
 #include "tests/suite.h"
 
 #include <math.h>

@@ -1,0 +1,551 @@
+/* srq bench step: whole training steps on random images, over all ranks, and where their time and memory go. */
+#include "core/ops/op.h"
+#include "core/ops/weighted.h"
+#include "core/random.h"
+#include "experiments/srq/commands.h"
+#include "experiments/srq/numbers.h"
+#include "experiments/srq/train/stepper.h"
+#include "io/progress.h"
+#include "io/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { ROUNDS = 5 };
+
+typedef struct step_options {
+    bool json, layers, late, coarse;
+    const char *model, *engine, *method, *estimator;
+    int batch, shards, bits;
+    double seconds, bucket_mb;
+} step_options;
+
+typedef struct bench {
+    srq_comm *comm;
+    const step_options *options;
+    srq_config *config;
+    srq_graph *graph;
+    srq_optimizer *optimizer;
+    srq_stepper stepper;
+    float *images; /* of this rank's shards, one after another */
+    int32_t *labels;
+    long steps;
+    double since;                 /* when the last layer was done, less what the stepper did since */
+    double stepper_inside;        /* what it had done in backward passes by then */
+    double (*phases)[SRQ_PHASES]; /* [layers]: seconds on this rank since the first round */
+    double rounds[ROUNDS];        /* seconds of a step */
+    double parts[SRQ_STEP_PARTS]; /* seconds of a step on this rank */
+    double resident;              /* bytes, all ranks together */
+} bench;
+
+/* --- Building */
+
+static srq_status read_config(const step_options *o, srq_config **config)
+{
+    char quoted[4200], text[8400];
+    snprintf(text, sizeof text,
+             "model = %s; data = { file = \"none\"; }; train = { batch = %d; shards = %d; engine = \"%s\"; };"
+             "quantizer = { method = \"%s\"; estimator = \"%s\"; weight_bits = %d; activation_bits = %d; };",
+             o->model ? srq_json_quote(o->model, quoted, sizeof quoted) : srq_lenet5, o->batch, o->shards, o->engine,
+             o->method, o->estimator, o->bits, o->bits);
+    return srq_config_parse(text, o->model ? "bench step" : "the built-in model", config);
+}
+
+static int shard_start(const step_options *o, long shard)
+{
+    return (int)((long)o->batch * shard / o->shards);
+}
+
+/* Uniform pixels and labels, functions of the image. */
+static void draw(bench *b, int first, int last, size_t features)
+{
+    const uint32_t classes = (uint32_t)srq_graph_classes(b->graph);
+    uint32_t r[4];
+    for (int image = first; image < last; image++) {
+        float *x = b->images + (size_t)(image - first) * features;
+        for (size_t i = 0; i < features; i++) {
+            if (i % 4 == 0) srq_random(1, SRQ_RANDOM_TEST, (uint32_t)image, i / 4, r);
+            x[i] = (float)(r[i % 4] >> 8) * 0x1p-23f - 1;
+        }
+        srq_random(2, SRQ_RANDOM_TEST, 0, (uint64_t)image, r);
+        b->labels[image - first] = (int32_t)(r[0] % classes);
+    }
+}
+
+static void layer_done(void *context, const srq_layer *layer, srq_phase phase)
+{
+    bench *b = context;
+    const double now = srq_seconds();
+    const double inside = b->stepper.seconds[SRQ_STEP_SUM] + b->stepper.seconds[SRQ_STEP_UNPACK];
+    b->phases[layer->index][phase] += now - b->since - (inside - b->stepper_inside);
+    b->since = now;
+    b->stepper_inside = inside;
+}
+
+static srq_status build(bench *b)
+{
+    const step_options *o = b->options;
+    SRQ_TRY(read_config(o, &b->config));
+    const srq_settings *s = srq_config_settings(b->config);
+    const srq_graph_options options = {.capacity = (o->batch + o->shards - 1) / o->shards,
+                                       .engine = o->engine,
+                                       .observer = {.done = layer_done, .context = b}};
+    const srq_optimizer_options rates = {.method = SRQ_SGD,
+                                         .learning_rate = 1e-9,
+                                         .alpha_learning_rate = 1e-9,
+                                         .sigma_learning_rate = 1e-9,
+                                         .gate_learning_rate = 1e-9,
+                                         .momentum = 0.9,
+                                         .weight_decay = 1e-4};
+    b->phases = calloc((size_t)s->model.layer_count, sizeof *b->phases);
+    if (!b->phases) return srq_fail_memory(0, "the times of layers");
+    SRQ_TRY(srq_graph_create(&s->model, &options, &b->graph));
+    return srq_optimizer_create(b->graph, &rates, &b->optimizer);
+}
+
+static srq_status start(bench *b)
+{
+    const step_options *o = b->options;
+    const srq_model_spec *m = srq_graph_spec(b->graph);
+    const size_t features = (size_t)m->height * (size_t)m->width * (size_t)m->channels;
+    long first, last;
+    srq_stepper_range(&b->stepper, &first, &last);
+    const int begin = shard_start(o, first), end = shard_start(o, last), capacity = srq_graph_capacity(b->graph);
+    const size_t count = (size_t)(end - begin > capacity ? end - begin : capacity);
+    b->images = calloc(count * features, sizeof *b->images);
+    b->labels = calloc(count, sizeof *b->labels);
+    if (!b->images || !b->labels) return srq_fail_memory(count * features * sizeof *b->images, "the images of a step");
+    srq_graph_initialize(b->graph, 1, SRQ_GAIN_HE);
+    /* Step sizes from the same images on every rank. */
+    const int n = shard_start(o, 1);
+    draw(b, 0, n, features);
+    memcpy(srq_graph_input(b->graph), b->images, (size_t)n * features * sizeof *b->images);
+    SRQ_TRY(srq_graph_start(b->graph, n));
+    draw(b, begin, end, features);
+    return SRQ_OK;
+}
+
+static void destroy(bench *b)
+{
+    srq_stepper_destroy(&b->stepper);
+    srq_optimizer_destroy(&b->optimizer);
+    srq_graph_destroy(&b->graph);
+    srq_config_destroy(&b->config);
+    free(b->images);
+    free(b->labels);
+    free(b->phases);
+}
+
+/* --- Running */
+
+static srq_status one_step(bench *b)
+{
+    const step_options *o = b->options;
+    const srq_step step = {.seed = 1, .number = b->steps++};
+    const srq_model_spec *m = srq_graph_spec(b->graph);
+    const size_t features = (size_t)m->height * (size_t)m->width * (size_t)m->channels;
+    long first, last;
+    int bad;
+    b->since = srq_seconds();
+    SRQ_TRY(srq_graph_begin_step(b->graph, &step));
+    srq_stepper_range(&b->stepper, &first, &last);
+    for (long shard = first; shard < last; shard++) {
+        const int at = shard_start(o, shard) - shard_start(o, first),
+                  n = shard_start(o, shard + 1) - shard_start(o, shard);
+        memcpy(srq_graph_input(b->graph), b->images + (size_t)at * features, (size_t)n * features * sizeof *b->images);
+        b->since = srq_seconds();
+        srq_stepper_run(&b->stepper, shard, n, b->labels + at, o->batch, false);
+    }
+    srq_stepper_sum(&b->stepper, &bad);
+    if (bad >= 0)
+        return srq_fail(SRQ_ERROR_RUN,
+                        "the gradient of %s holds an infinity or NaN on random images; try another model",
+                        srq_graph_parameter(b->graph, bad)->name);
+    srq_stepper_update(&b->stepper, 1);
+    return SRQ_OK;
+}
+
+static srq_status run(bench *b)
+{
+    for (int i = 0; i < 2; i++) SRQ_TRY(one_step(b)); /* to touch memory and caches */
+    double since = srq_seconds();
+    SRQ_TRY(one_step(b));
+    double once = srq_seconds() - since;
+    srq_comm_share(b->comm, &once, sizeof once); /* the same number of steps on every rank */
+    const long steps = (long)fmax(1, b->options->seconds / ROUNDS / once);
+    memset(b->phases, 0, (size_t)srq_graph_layer_count(b->graph) * sizeof *b->phases);
+    memset(b->stepper.seconds, 0, sizeof b->stepper.seconds);
+    b->stepper_inside = 0;
+    for (int r = 0; r < ROUNDS; r++) {
+        since = srq_seconds();
+        for (long i = 0; i < steps; i++) SRQ_TRY(one_step(b));
+        b->rounds[r] = (srq_seconds() - since) / (double)steps;
+    }
+    const double all = (double)(steps * ROUNDS);
+    for (int i = 0; i < srq_graph_layer_count(b->graph); i++)
+        for (int p = 0; p < SRQ_PHASES; p++) b->phases[i][p] /= all;
+    for (int p = 0; p < SRQ_STEP_PARTS; p++) b->parts[p] = b->stepper.seconds[p] / all;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    b->resident = 1024.0 * (double)usage.ru_maxrss;
+    srq_comm_sum(b->comm, &b->resident, 1);
+    return SRQ_OK;
+}
+
+/* --- What convolutions could reach: a large one by the same back end */
+
+typedef struct peak {
+    double forward, backward; /* operations a second, two for a multiply-accumulate */
+} peak;
+
+static double time_call(const srq_kernels *k, srq_conv_plan *plan, int n, const srq_operand *x, void *dy, void *out,
+                        void *scratch, bool backward)
+{
+    double best = INFINITY;
+    for (int i = 0; i < 6; i++) {
+        const double since = srq_seconds();
+        if (backward)
+            k->conv_backward_data(plan, n, dy, out, scratch);
+        else
+            k->conv_forward(plan, n, x, out, scratch);
+        best = fmin(best, srq_seconds() - since);
+    }
+    return best;
+}
+
+static srq_status measure_peak(const srq_graph *graph, bool codes, peak *p)
+{
+    enum { N = 8, SIDE = 16, CHANNELS = 256, FLOATS = N * SIDE * SIDE * CHANNELS, WEIGHTS = CHANNELS * CHANNELS * 9 };
+    const srq_conv_shape shape = {.capacity = N,
+                                  .height = SIDE,
+                                  .width = SIDE,
+                                  .in = CHANNELS,
+                                  .out_height = SIDE,
+                                  .out_width = SIDE,
+                                  .out = CHANNELS,
+                                  .kernel = {3, 3},
+                                  .stride = {1, 1},
+                                  .padding = {1, 1},
+                                  .groups = 1,
+                                  .input_gradient = true,
+                                  .input = codes ? SRQ_UINT8 : SRQ_FLOAT32,
+                                  .weight_codes = codes,
+                                  .input_most = 15,
+                                  .weights_most = 8};
+    const srq_kernels *k = srq_graph_kernels(graph);
+    srq_conv_plan *plan = NULL;
+    SRQ_TRY(k->conv_create(&shape, srq_graph_vector(graph), &plan));
+    const size_t scratch_size = (k->conv_info(plan).scratch + 127) / 64 * 64;
+    char *memory = aligned_alloc(64, 3 * FLOATS * sizeof(float) + WEIGHTS * sizeof(float) + scratch_size);
+    if (!memory) {
+        k->conv_destroy(&plan);
+        return srq_fail_memory(scratch_size, "a convolution");
+    }
+    memset(memory, 0, 3 * FLOATS * sizeof(float) + WEIGHTS * sizeof(float));
+    float *x = (float *)memory, *dy = x + FLOATS, *out = dy + FLOATS, *weights = out + FLOATS;
+    void *scratch = weights + WEIGHTS;
+    const srq_operand input = {.data = x, .dtype = shape.input, .scale = 1};
+    const srq_operand w = {.data = weights, .dtype = codes ? SRQ_INT8 : SRQ_FLOAT32, .scale = 1};
+    k->conv_pack(plan, &w, true, scratch);
+    const double operations = 2.0 * WEIGHTS * N * SIDE * SIDE;
+    p->forward = operations / time_call(k, plan, N, &input, dy, out, scratch, false);
+    p->backward = operations / time_call(k, plan, N, &input, dy, out, scratch, true);
+    k->conv_destroy(&plan);
+    free(memory);
+    return SRQ_OK;
+}
+
+/* --- Printing */
+
+/* The layers that a chain runs for, as one name: "bn1 relu1 act1". */
+static void describe_layer(const bench *b, int index, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (int i = 0; i <= index; i++) {
+        const srq_layer *l = srq_graph_layer(b->graph, i), *last = l;
+        while (last && last->in_chain) { /* its only user */
+            const srq_layer *next = NULL;
+            for (int k = last->index + 1; k < srq_graph_layer_count(b->graph) && !next; k++)
+                if (srq_graph_layer(b->graph, k)->producers[0] == last->index) next = srq_graph_layer(b->graph, k);
+            last = next;
+        }
+        if (!last || last->index != index) continue;
+        const size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%s", used ? " " : "", l->spec->name);
+    }
+}
+
+static const char *kind_of(const srq_layer *l)
+{
+    return l->chain ? "chain" : l->spec->type;
+}
+
+/* Operations of the layer in a step of this rank, in one direction. */
+static double operations_of(const bench *b, const srq_layer *l)
+{
+    long first, last;
+    srq_stepper_range(&b->stepper, &first, &last);
+    return 2.0 * (double)l->macs * (shard_start(b->options, last) - shard_start(b->options, first));
+}
+
+static void print_phases(const char *name, const double *p, double step)
+{
+    double all = 0;
+    for (int i = 0; i < SRQ_PHASES; i++) all += p[i];
+    printf("  %-28.28s %9.3f %9.3f %9.3f %9.3f %9.3f  %5.1f %%\n", name, 1e3 * p[SRQ_PHASE_PREPARE],
+           1e3 * p[SRQ_PHASE_FORWARD], 1e3 * (p[SRQ_PHASE_BACKWARD] + p[SRQ_PHASE_BACKWARD_DATA]),
+           1e3 * p[SRQ_PHASE_BACKWARD_WEIGHTS], 1e3 * all, 100 * all / step);
+}
+
+static void print_times(const bench *b, double step)
+{
+    static const char *const kinds[] = {"conv",     "dense",    "chain", "batch_norm", "relu",
+                                        "max_pool", "avg_pool", "add",   "quantize"};
+    static const char *const parts[] = {"sum over own shards",   "unpack gradients", "sum over ranks",
+                                        "quantizers of weights", "optimizer",        "gather weights"};
+    printf("\n  ms of a step on rank 0         prepare   forward  backward  of weights      all  share\n");
+    double known = 0;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        double sums[SRQ_PHASES] = {0}, all = 0;
+        for (int i = 0; i < srq_graph_layer_count(b->graph); i++)
+            for (int p = 0; p < SRQ_PHASES; p++)
+                if (strcmp(kind_of(srq_graph_layer(b->graph, i)), kinds[k]) == 0) sums[p] += b->phases[i][p];
+        for (int p = 0; p < SRQ_PHASES; p++) all += sums[p];
+        if (all > 0) print_phases(kinds[k], sums, step);
+        known += all;
+    }
+    for (int p = SRQ_STEP_SUM; p < SRQ_STEP_PARTS; p++) {
+        printf("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
+        known += b->parts[p];
+    }
+    printf("  %-28s %49.3f  %5.1f %%\n", "loss, other", 1e3 * (step - known), 100 * (step - known) / step);
+    if (!b->options->layers) return;
+    printf("\n");
+    for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
+        char name[256];
+        const srq_layer *l = srq_graph_layer(b->graph, i);
+        if (l->in_chain) continue;
+        describe_layer(b, i, name, sizeof name);
+        print_phases(name, b->phases[i], step);
+    }
+}
+
+/* One direction of all layers with weights whose kernels compute alike. */
+static void print_speed(const bench *b, bool backward, const char *type, double reachable)
+{
+    double seconds = 0, operations = 0;
+    for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
+        const srq_layer *l = srq_graph_layer(b->graph, i);
+        const srq_conv_info *info = srq_weighted_info(l);
+        if (!info || strcmp(backward ? info->backward : info->forward, type) != 0) continue;
+        if (backward) {
+            seconds += b->phases[i][SRQ_PHASE_BACKWARD_DATA] + b->phases[i][SRQ_PHASE_BACKWARD_WEIGHTS];
+            operations += operations_of(b, l) * (l->producers[0] >= 0 ? 2 : 1);
+        } else {
+            seconds += b->phases[i][SRQ_PHASE_FORWARD];
+            operations += operations_of(b, l);
+        }
+    }
+    if (seconds <= 0) return;
+    printf("  %-8s in %-5s %7.0f Gop/s, %3.0f %% of a large 3 x 3 convolution's %.0f\n",
+           backward ? "backward" : "forward", type, operations / seconds * 1e-9, 100 * operations / seconds / reachable,
+           reachable * 1e-9);
+}
+
+static srq_status print_speeds(const bench *b)
+{
+    peak codes, floats;
+    SRQ_TRY(measure_peak(b->graph, true, &codes));
+    SRQ_TRY(measure_peak(b->graph, false, &floats));
+    printf("\nLayers with weights, one core\n");
+    print_speed(b, false, "u8s8", codes.forward);
+    print_speed(b, false, "s8s8", codes.forward);
+    print_speed(b, false, "f32", floats.forward);
+    print_speed(b, true, "bf16", codes.backward);
+    print_speed(b, true, "f32", floats.backward);
+    return SRQ_OK;
+}
+
+static void print_memory_line(const char *what, double bytes)
+{
+    char text[32];
+    printf("  %-44s %10s\n", what, srq_size(bytes, text, sizeof text));
+}
+
+static void print_memory(const bench *b)
+{
+    const srq_graph_memory m = srq_graph_count_memory(b->graph);
+    const double vector = (double)srq_graph_size(b->graph) * sizeof(float);
+    printf("\nMemory of a rank\n");
+    print_memory_line("weights and other parameters, float32", (double)m.parameters);
+    print_memory_line("weights as codes and as kernels want them", (double)m.packed);
+    print_memory_line("gradients and their sums", (double)srq_reduce_memory(b->stepper.reduce));
+    print_memory_line("optimizer", vector * srq_optimizer_state_count(b->optimizer));
+    print_memory_line("activations and their gradients", (double)m.passes);
+    print_memory_line("scratch", (double)m.scratch);
+    print_memory_line("resident at most, all ranks together", b->resident);
+    if (srq_comm_size(b->comm) == 1) return;
+    char sent[32];
+    printf("\nRank 0 sends %s a step to the others, in %d buckets.\n",
+           srq_size((double)srq_stepper_traffic(&b->stepper), sent, sizeof sent),
+           srq_reduce_bucket_count(b->stepper.reduce));
+}
+
+static void print_json(const bench *b, const double *rounds)
+{
+    const step_options *o = b->options;
+    const srq_graph_memory m = srq_graph_count_memory(b->graph);
+    static const char *const parts[] = {"compute", "sum", "unpack", "exchange", "finish", "optimize", "join"};
+    static const char *const phases[] = {"prepare", "forward", "backward", "backward_data", "backward_weights"};
+    char name[256], quoted[600];
+    printf(
+        "{\"model\": %s, \"engine\": \"%s\", \"isa\": \"%s\", \"method\": \"%s\", \"estimator\": \"%s\", \"bits\": %d, "
+        "\"batch\": %d, \"shards\": %d, \"ranks\": %d,\n \"images_per_second\": %.6g, \"seconds\": %.6g, "
+        "\"least\": %.6g, \"most\": %.6g,\n \"parts\": {",
+        srq_json_quote(srq_graph_spec(b->graph)->name, quoted, sizeof quoted), srq_graph_kernels(b->graph)->name,
+        srq_graph_vector(b->graph)->isa, o->method, o->estimator, o->bits, o->batch, o->shards, srq_comm_size(b->comm),
+        o->batch / rounds[ROUNDS / 2], rounds[ROUNDS / 2], rounds[0], rounds[ROUNDS - 1]);
+    for (int p = 0; p < SRQ_STEP_PARTS; p++) printf("%s\"%s\": %.6g", p ? ", " : "", parts[p], b->parts[p]);
+    printf("},\n \"layers\": [");
+    const char *separator = "";
+    for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
+        const srq_layer *l = srq_graph_layer(b->graph, i);
+        if (l->in_chain) continue;
+        describe_layer(b, i, name, sizeof name);
+        printf("%s\n  {\"name\": %s, \"type\": \"%s\", \"macs\": %zu", separator,
+               srq_json_quote(name, quoted, sizeof quoted), kind_of(l), l->macs);
+        if (l->weight >= 0)
+            printf(", \"weights\": %zu, \"forward_in\": \"%s\", \"backward_in\": \"%s\"",
+                   srq_graph_parameter(b->graph, l->weight)->count, srq_weighted_info(l)->forward,
+                   srq_weighted_info(l)->backward);
+        for (int p = 0; p < SRQ_PHASES; p++) printf(", \"%s\": %.6g", phases[p], b->phases[i][p]);
+        printf("}");
+        separator = ",";
+    }
+    printf("],\n \"memory\": {\"parameters\": %zu, \"packed\": %zu, \"gradients\": %zu, \"optimizer\": %zu, "
+           "\"passes\": %zu, \"scratch\": %zu, \"resident_all_ranks\": %.0f},\n \"bytes_sent\": %zu, \"buckets\": "
+           "%d}\n",
+           m.parameters, m.packed, srq_reduce_memory(b->stepper.reduce),
+           srq_graph_size(b->graph) * sizeof(float) * (size_t)srq_optimizer_state_count(b->optimizer), m.passes,
+           m.scratch, b->resident, srq_stepper_traffic(&b->stepper), srq_reduce_bucket_count(b->stepper.reduce));
+}
+
+static srq_status print(const bench *b)
+{
+    const step_options *o = b->options;
+    double rounds[ROUNDS];
+    memcpy(rounds, b->rounds, sizeof rounds);
+    qsort(rounds, ROUNDS, sizeof *rounds, srq_ascending);
+    if (o->json) {
+        print_json(b, rounds);
+        return SRQ_OK;
+    }
+    const double step = rounds[ROUNDS / 2];
+    printf("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards, %d rank%s x 1 thread, %s (%s)\n\n",
+           srq_graph_spec(b->graph)->name, o->method, strcmp(o->method, "srq") == 0 ? " " : "",
+           strcmp(o->method, "srq") == 0 ? o->estimator : "", o->bits, o->bits, o->batch, o->shards,
+           srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s", srq_graph_kernels(b->graph)->name,
+           srq_graph_vector(b->graph)->isa);
+    printf("%.1f images/s, %.4g ms a step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
+           1e3 * rounds[ROUNDS - 1]);
+    print_times(b, step);
+    SRQ_TRY(print_speeds(b));
+    print_memory(b);
+    return SRQ_OK;
+}
+
+/* --- The command */
+
+static srq_status usage(const char *what, const char *word)
+{
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "bench: %s%s; usage: srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] "
+                    "[--method M] [--estimator full|argmax] [--bits B] [--bucket-mb B] [--wire float32|bfloat16] "
+                    "[--no-overlap] [--seconds S] [--layers]",
+                    what, word);
+}
+
+static srq_status parse_value(const char *word, const char *value, step_options *o)
+{
+    long number;
+    if (strcmp(word, "--model") == 0) {
+        o->model = value;
+    } else if (strcmp(word, "--engine") == 0) {
+        o->engine = value;
+    } else if (strcmp(word, "--method") == 0) {
+        o->method = value;
+    } else if (strcmp(word, "--estimator") == 0) {
+        o->estimator = value;
+    } else if (strcmp(word, "--batch") == 0) {
+        if (!srq_parse_whole(value, 1, 1000000, &number)) return usage("--batch must be 1 to 1000000, but is ", value);
+        o->batch = (int)number;
+    } else if (strcmp(word, "--shards") == 0) {
+        if (!srq_parse_whole(value, 1, SRQ_SHARDS_MAX, &number))
+            return usage("--shards must be 1 to 4096, but is ", value);
+        o->shards = (int)number;
+    } else if (strcmp(word, "--bits") == 0) {
+        if (!srq_parse_whole(value, 1, 8, &number)) return usage("--bits must be 1 to 8, but is ", value);
+        o->bits = (int)number;
+    } else if (strcmp(word, "--wire") == 0) {
+        o->coarse = strcmp(value, "bfloat16") == 0;
+        if (!o->coarse && strcmp(value, "float32") != 0)
+            return usage("--wire must be float32 or bfloat16, but is ", value);
+    } else if (strcmp(word, "--bucket-mb") == 0) {
+        if (!srq_parse_number(value, 0, 1e6, &o->bucket_mb))
+            return usage("--bucket-mb must be a number from 0 to 1000000, but is ", value);
+    } else if (strcmp(word, "--seconds") == 0) {
+        if (!srq_parse_number(value, 0, 3600, &o->seconds))
+            return usage("--seconds must be a number from 0 to 3600, but is ", value);
+    } else {
+        return usage("no option is called ", word);
+    }
+    return SRQ_OK;
+}
+
+static srq_status parse(int argc, char **argv, step_options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            o->json = true;
+        } else if (strcmp(argv[i], "--layers") == 0) {
+            o->layers = true;
+        } else if (strcmp(argv[i], "--no-overlap") == 0) {
+            o->late = true;
+        } else if (argv[i][0] != '-') {
+            return usage("this is not expected: ", argv[i]);
+        } else if (i + 1 == argc) {
+            return usage("a value is missing after ", argv[i]);
+        } else {
+            SRQ_TRY(parse_value(argv[i], argv[i + 1], o));
+            i++;
+        }
+    }
+    return SRQ_OK;
+}
+
+srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
+{
+    step_options o = {.engine = "auto",
+                      .method = "srq",
+                      .estimator = "full",
+                      .batch = 128,
+                      .shards = 8,
+                      .bits = 4,
+                      .seconds = 5,
+                      .bucket_mb = 4};
+    SRQ_TRY(parse(argc, argv, &o));
+    bench b = {.comm = comm, .options = &o};
+    srq_status status = srq_comm_agree(comm, build(&b));
+    const srq_stepper_options stepping = {
+        .shards = o.shards, .bucket_bytes = (size_t)(o.bucket_mb * 1e6), .late = o.late, .coarse = o.coarse};
+    if (status == SRQ_OK)
+        status = srq_comm_agree(comm, srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper));
+    if (status == SRQ_OK) status = srq_comm_agree(comm, start(&b));
+    if (status == SRQ_OK) status = srq_comm_agree(comm, run(&b));
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0) status = print(&b);
+    destroy(&b);
+    return status;
+}

@@ -1,0 +1,408 @@
+/* srq inspect: what is in a checkpoint. */
+#include "experiments/srq/commands.h"
+#include "experiments/srq/inspect/inspect_tensor.h"
+#include "experiments/srq/inspect/measure.h"
+#include "experiments/srq/inspect/tensors.h"
+#include "io/checkpoint.h"
+#include "io/log.h"
+#include "io/progress.h"
+#include "io/run.h"
+#include "io/run_list.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* --- Where the run stands */
+
+enum { CHECKPOINTS_SHOWN = 6 };
+
+/* What a run directory tells beside its newest checkpoint. */
+typedef struct run_state {
+    long *steps; /* of its checkpoints, oldest first */
+    int count;
+    srq_log *log; /* NULL: none that can be read */
+} run_state;
+
+/* A folder that is not one of a run is found out when its checkpoint is opened. */
+static void read_run(const char *word, run_state *state)
+{
+    struct stat info;
+    *state = (run_state){0};
+    if (stat(word, &info) != 0 || !S_ISDIR(info.st_mode)) return;
+    if (srq_log_create_of(word, &state->log) != SRQ_OK) state->log = NULL;
+    if (srq_run_list_steps(word, &state->steps, &state->count) != SRQ_OK) state->count = 0;
+}
+
+static void free_run(run_state *state)
+{
+    srq_log_destroy(&state->log);
+    free(state->steps);
+    state->steps = NULL;
+}
+
+/* The newest checkpoints that are shown begin here. */
+static int first_shown(const run_state *state)
+{
+    return state->count > CHECKPOINTS_SHOWN ? state->count - CHECKPOINTS_SHOWN : 0;
+}
+
+static const char *state_name(const srq_log *log)
+{
+    static const char *const names[] = {"empty", "open", "finished", "stopped", "failed"};
+    return names[log->state];
+}
+
+/* What is inspected. */
+typedef struct source {
+    char path[4200]; /* of the checkpoint */
+    run_state run;
+} source;
+
+/* What stands in a file does not move the terminal's cursor. */
+static void print_reason(const char *reason)
+{
+    printf(" (");
+    for (int i = 0; reason[i] && i < 200; i++) putchar(iscntrl((unsigned char)reason[i]) ? '?' : reason[i]);
+    printf(")");
+}
+
+static void print_run(const run_state *state, const srq_progress_point *point)
+{
+    const srq_log *log = state->log;
+    if (log) {
+        printf("run    %s", log->state == SRQ_LOG_OPEN ? "under way, or killed" : state_name(log));
+        if (log->state != SRQ_LOG_FINISHED && log->reason) print_reason(log->reason);
+        if (point->total_steps > 0)
+            printf("; checkpoint at %.1f %%", 100 * (double)point->step / (double)point->total_steps);
+        if (log->last_step > point->step) printf(", log at step %ld", log->last_step);
+        printf("\n");
+    }
+    if (!state->count) return;
+    printf("kept   checkpoints of step%s%s", state->count == 1 ? "" : "s", first_shown(state) ? " ..." : "");
+    for (int i = first_shown(state); i < state->count; i++)
+        printf("%s %ld", i > first_shown(state) ? "," : "", state->steps[i]);
+    printf("\n");
+}
+
+/* --- The tables: as wide as their longest cells */
+
+enum { COLUMNS_MAX = 8, CELL_SIZE = 72 };
+typedef struct line {
+    char cell[COLUMNS_MAX][CELL_SIZE];
+} line;
+
+typedef struct table {
+    int columns, texts; /* the first `texts` columns stand to the left */
+    const char *titles[COLUMNS_MAX];
+    bool (*fill)(const srq_graph *graph, const srq_layer_measures *m, line *row); /* false: not in this table */
+} table;
+
+static void print_range(const srq_range *range, char *out)
+{
+    if (range->count > 1)
+        snprintf(out, CELL_SIZE, "%.2g..%.2g", (double)range->min, (double)range->max);
+    else if (range->count == 1)
+        snprintf(out, CELL_SIZE, "%.4g", (double)range->min);
+}
+
+/* 460800 as "460.8 k" */
+static char *print_count(double value, char *out, size_t size)
+{
+    static const char *const units[] = {"", " k", " M", " G", " T"};
+    int unit = 0;
+    for (; value >= 1000 && unit < 4; unit++) value /= 1000;
+    snprintf(out, size, unit ? "%.4g%s" : "%.0f%s", value, units[unit]);
+    return out;
+}
+
+static bool fill_layer(const srq_graph *graph, const srq_layer_measures *m, line *row)
+{
+    const srq_quantizer *q = &m->layer->quantizer;
+    snprintf(row->cell[1], CELL_SIZE, "%s", m->layer->spec->type);
+    srq_measures_shape(m, graph, row->cell[2], CELL_SIZE);
+    if (m->weights)
+        snprintf(row->cell[3], CELL_SIZE, "%d/%d", m->weight_bits, m->input_bits);
+    else if (q->method)
+        snprintf(row->cell[3], CELL_SIZE, "-/%d", q->bits);
+    srq_size(m->bytes, row->cell[4], CELL_SIZE);
+    if (m->weights) print_count((double)m->macs, row->cell[5], CELL_SIZE);
+    if (m->weights) print_count(m->bops, row->cell[6], CELL_SIZE);
+    return true;
+}
+
+static bool fill_quantizer(const srq_graph *graph, const srq_layer_measures *m, line *row)
+{
+    (void)graph;
+    if (!m->layer->quantizer.method) return false;
+    snprintf(row->cell[1], CELL_SIZE, "%s", m->layer->quantizer.method->name);
+    print_range(&m->alpha, row->cell[2]);
+    print_range(&m->sigma, row->cell[3]);
+    if (m->codes) snprintf(row->cell[4], CELL_SIZE, "%d/%d", m->codes_used, m->codes);
+    if (m->codes) snprintf(row->cell[5], CELL_SIZE, "%.1f %%", 100 * m->zeros);
+    if (m->codes) snprintf(row->cell[6], CELL_SIZE, "%.3g", m->error);
+    return true;
+}
+
+/* core/mask.h */
+static bool fill_mask(const srq_graph *graph, const srq_layer_measures *m, line *row)
+{
+    (void)graph;
+    if (!m->layer->mask) return false;
+    srq_grouped((long)m->weights, row->cell[1], CELL_SIZE);
+    srq_grouped((long)m->kept, row->cell[2], CELL_SIZE);
+    snprintf(row->cell[3], CELL_SIZE, "%.2f %%", 100 * (1 - (double)m->kept / (double)m->weights));
+    return true;
+}
+
+static const table layers_table = {7, 3, {"layer", "type", "shape", "W/A", "size", "MACs", "BOPs"}, fill_layer};
+static const table quantizers_table = {
+    7, 2, {"quantizer", "method", "alpha", "sigma", "codes", "zeros", "error"}, fill_quantizer};
+
+static const table masks_table = {4, 1, {"mask", "weights", "kept", "masked"}, fill_mask};
+
+static void print_line(const table *t, const line *row, const int *widths)
+{
+    for (int c = 0; c < t->columns; c++)
+        printf(c < t->texts ? "%-*s%s" : "%*s%s", widths[c], row->cell[c], c + 1 < t->columns ? "  " : "\n");
+}
+
+static srq_status print_rows(const table *t, const srq_graph *graph, const srq_measures *m)
+{
+    int widths[COLUMNS_MAX] = {0}, count = 1;
+    line *rows = calloc((size_t)m->count + 1, sizeof *rows);
+    if (!rows) return srq_fail_memory((size_t)m->count * sizeof *rows, "the table");
+    for (int c = 0; c < t->columns; c++) snprintf(rows[0].cell[c], CELL_SIZE, "%s", t->titles[c]);
+    for (int i = 0; i < m->count; i++) {
+        line *row = &rows[count];
+        for (int c = 1; c < t->columns; c++) snprintf(row->cell[c], CELL_SIZE, "-");
+        snprintf(row->cell[0], CELL_SIZE, "%s", m->layers[i].layer->spec->name);
+        count += t->fill(graph, &m->layers[i], row);
+    }
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < t->columns; c++)
+            if ((int)strlen(rows[i].cell[c]) > widths[c]) widths[c] = (int)strlen(rows[i].cell[c]);
+    if (count > 1) printf("\n");
+    for (int i = 0; count > 1 && i < count; i++) print_line(t, &rows[i], widths);
+    free(rows);
+    return SRQ_OK;
+}
+
+static void print_totals(const srq_measures *m)
+{
+    char text[32], full[32];
+    printf("\nsize   %s", srq_size(m->bytes, text, sizeof text));
+    if (m->bytes < m->float32_bytes)
+        printf(", %.1f times smaller than float32 (%s)", m->float32_bytes / m->bytes,
+               srq_size(m->float32_bytes, full, sizeof full));
+    printf("\nmean   %s weights of %.3g bits, %.1f %% of them zero\n", srq_grouped((long)m->weights, text, sizeof text),
+           m->mean_bits, 100 * m->zeros);
+    if (m->masked)
+        printf("masks  keep %s weights, %.4g %%\n", srq_grouped((long)m->kept, text, sizeof text),
+               100 * (double)m->kept / (double)m->weights);
+    printf("BOPs   %s an image", print_count(m->bops, text, sizeof text));
+    if (m->bops < m->float32_bops)
+        printf(", %.3g %% of float32, %.3g %% of 8/8 bits", 100 * m->bops / m->float32_bops,
+               100 * m->bops / m->w8a8_bops);
+    printf("\nMACs   %s an image\n", print_count((double)m->macs, text, sizeof text));
+}
+
+static int longest_name(const srq_graph *graph)
+{
+    size_t longest = 0;
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const size_t length = strlen(srq_graph_layer(graph, i)->spec->name);
+        if (length > longest) longest = length;
+    }
+    return (int)longest;
+}
+
+/* The probability of each level, under DropBits. */
+static void print_gates(const srq_graph *graph, const srq_measures *m)
+{
+    const char *title = "\ngates  probability that each level is open (bits count those above one half)\n";
+    for (int i = 0; i < m->count; i++) {
+        const srq_layer_measures *layer = &m->layers[i];
+        if (!layer->gates) continue;
+        printf("%s       %-*s", title, longest_name(graph), layer->layer->spec->name);
+        title = "";
+        for (int c = 0; c < layer->gates; c++)
+            printf("  %d: %.3f", layer->layer->quantizer.spec.min_bits + 1 + c, layer->open[c]);
+        printf("\n");
+    }
+}
+
+/* The changes of one layer; gates that waver would fill the screen: the last ones tell where they are. */
+static void print_changes(const srq_bits_history *history, int layer, int changes, int indent)
+{
+    enum { SHOWN = 12, SCREEN = 79 };
+    int column = indent, seen = 0;
+    for (int k = 0; k < history->count; k++) {
+        char text[48];
+        if (history->changes[k].layer != layer || seen++ < changes - SHOWN) continue;
+        const int length =
+            snprintf(text, sizeof text, "  %d from step %ld", history->changes[k].bits, history->changes[k].step);
+        if (column + length > SCREEN) printf("\n%*s", indent, "");
+        column = column + length > SCREEN ? indent + length : column + length;
+        printf("%s", text);
+    }
+    printf("\n");
+}
+
+/* Bit-lengths over training, of layers that have had more than one. */
+static void print_history(const srq_graph *graph, const srq_bits_history *history)
+{
+    const char *title = "\nbits   over training\n";
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        int changes = 0;
+        for (int k = 0; k < history->count; k++) changes += history->changes[k].layer == i;
+        if (changes < 2) continue;
+        printf("%s       %-*s", title, longest_name(graph), srq_graph_layer(graph, i)->spec->name);
+        title = "";
+        print_changes(history, i, changes, 7 + longest_name(graph));
+    }
+}
+
+static void print_head(const source *from, const srq_config *config, const srq_progress_point *point)
+{
+    const srq_settings *s = srq_config_settings(config);
+    char size[32];
+    struct stat info;
+    printf("%s, %s, step %ld of %ld", s->model.name, s->quantizer.method, point->step, point->total_steps);
+    if (point->evaluated) printf(", test error %.2f %%", 100 * point->test_error);
+    printf("\n\nfile   %s", from->path);
+    if (stat(from->path, &info) == 0) printf(", %s", srq_size((double)info.st_size, size, sizeof size));
+    printf("\n");
+    if (point->evaluated)
+        printf("test   error %.2f %%, loss %.4g nats over %ld images\n", 100 * point->test_error, point->test_loss,
+               point->test_count);
+    print_run(&from->run, point);
+}
+
+static srq_status print_table(const source *from, const srq_config *config, const srq_progress_point *point,
+                              const srq_graph *graph, const srq_measures *m, const srq_bits_history *history)
+{
+    print_head(from, config, point);
+    SRQ_TRY(print_rows(&layers_table, graph, m));
+    SRQ_TRY(print_rows(&quantizers_table, graph, m));
+    SRQ_TRY(print_rows(&masks_table, graph, m));
+    print_gates(graph, m);
+    print_totals(m);
+    print_history(graph, history);
+    return SRQ_OK;
+}
+
+/* --- JSON */
+
+static void print_run_json(const run_state *state)
+{
+    char reason[1200];
+    if (!state->log) return;
+    printf(
+        " \"run\": {\"state\": \"%s\", \"reason\": %s, \"last_step\": %ld, \"checkpoints\": [", state_name(state->log),
+        state->log->reason ? srq_json_quote(state->log->reason, reason, sizeof reason) : "null", state->log->last_step);
+    for (int i = 0; i < state->count; i++) printf("%s%ld", i ? ", " : "", state->steps[i]);
+    printf("]},\n");
+}
+
+static void print_json(const source *from, const srq_config *config, const srq_progress_point *point,
+                       const srq_graph *graph, const srq_measures *m, const srq_bits_history *history)
+{
+    const srq_settings *s = srq_config_settings(config);
+    char name[160], path[4600], error[SRQ_JSON_NUMBER], loss[SRQ_JSON_NUMBER];
+    printf("{\"file\": %s,\n \"model\": %s, \"method\": \"%s\", \"step\": %ld, \"total_steps\": %ld,\n",
+           srq_json_quote(from->path, path, sizeof path), srq_json_quote(s->model.name, name, sizeof name),
+           s->quantizer.method, point->step, point->total_steps);
+    if (point->evaluated)
+        printf(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
+               srq_json_float(point->test_error, error), srq_json_float(point->test_loss, loss), point->test_count);
+    printf(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
+    if (strcmp(s->dropbits.mode, "learn") == 0) printf(" \"penalty\": %s,\n", srq_json_number(point->penalty, loss));
+    print_run_json(&from->run);
+    printf(" ");
+    srq_measures_print_json(m, "\n    ", stdout);
+    printf(",\n \"bits_history\": [");
+    for (int i = 0; i < history->count; i++)
+        printf("%s{\"step\": %ld, \"layer\": %s, \"bits\": %d}", i ? ", " : "", history->changes[i].step,
+               srq_json_quote(srq_graph_layer(graph, history->changes[i].layer)->spec->name, name, sizeof name),
+               history->changes[i].bits);
+    printf("]}\n");
+}
+
+static srq_status show(const source *from, const srq_config *config, const srq_progress_point *point,
+                       const srq_graph *graph, const srq_bits_history *history, bool json)
+{
+    srq_measures *m = NULL;
+    SRQ_TRY(srq_measures_create(graph, &m));
+    srq_status status = SRQ_OK;
+    if (json)
+        print_json(from, config, point, graph, m, history);
+    else
+        status = print_table(from, config, point, graph, m, history);
+    srq_measures_destroy(&m);
+    return status;
+}
+
+static srq_status inspect(const source *from, bool json)
+{
+    srq_config *config = NULL;
+    srq_graph *graph = NULL;
+    srq_progress_point point;
+    srq_bits_history history = {0};
+    SRQ_TRY(srq_checkpoint_read_config(from->path, &config));
+    const srq_graph_options options = {.capacity = 1};
+    srq_status status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
+    if (status == SRQ_OK) status = srq_checkpoint_read(from->path, graph, NULL, &point, &history);
+    if (status == SRQ_OK) status = srq_graph_prepare(graph);
+    if (status == SRQ_OK) status = show(from, config, &point, graph, &history, json);
+    srq_bits_history_free(&history);
+    srq_graph_destroy(&graph);
+    srq_config_destroy(&config);
+    return status;
+}
+
+/* --- The command */
+
+typedef struct request {
+    const char *checkpoint, *tensor;
+    bool tensors, json;
+} request;
+
+static srq_status parse(int argc, char **argv, request *r)
+{
+    static const char usage[] = "usage: srq inspect CHECKPOINT [TENSOR | --tensors] [--json]";
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            r->json = true;
+        else if (strcmp(argv[i], "--tensors") == 0)
+            r->tensors = true;
+        else if (argv[i][0] == '-' || r->tensor)
+            return srq_fail(SRQ_ERROR_USAGE, "inspect: \"%s\" is not expected; %s", argv[i], usage);
+        else if (r->checkpoint)
+            r->tensor = argv[i];
+        else
+            r->checkpoint = argv[i];
+    }
+    if (!r->checkpoint) return srq_fail(SRQ_ERROR_USAGE, "inspect: no checkpoint is named; %s", usage);
+    if (r->tensor && !*r->tensor) return srq_fail(SRQ_ERROR_USAGE, "inspect: the name of a tensor is empty; %s", usage);
+    if (r->tensor && r->tensors)
+        return srq_fail(SRQ_ERROR_USAGE, "inspect: --tensors lists all, so no \"%s\" is expected; %s", r->tensor,
+                        usage);
+    return SRQ_OK;
+}
+
+srq_status srq_command_inspect(int argc, char **argv)
+{
+    request r = {0};
+    source from;
+    SRQ_TRY(parse(argc, argv, &r));
+    srq_checkpoint_path(r.checkpoint, from.path, sizeof from.path);
+    if (r.tensor) return srq_inspect_tensor(from.path, r.tensor, r.json);
+    if (r.tensors) return srq_inspect_tensors(from.path, r.json);
+    read_run(r.checkpoint, &from.run);
+    const srq_status status = inspect(&from, r.json);
+    free_run(&from.run);
+    return status;
+}

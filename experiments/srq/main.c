@@ -1,0 +1,72 @@
+/* srq: the program. Finds the command, starts MPI if it is needed, reports one message and ends with the status that
+ * the command returned: the only place that does. */
+#include "experiments/srq/commands.h"
+#include "experiments/srq/train/node_checks.h"
+#include "experiments/srq/train/supervisor.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct command {
+    const char *name;
+    srq_status (*parallel)(srq_comm *comm, int argc, char **argv);
+    srq_status (*serial)(int argc, char **argv);
+    bool alone; /* parallel, but without a launcher one process does it and needs no MPI */
+} command;
+
+static const command commands[] = {
+    {.name = "train", .parallel = srq_command_train},   {.name = "ticket", .parallel = srq_command_ticket},
+    {.name = "sweep", .parallel = srq_command_sweep},   {.name = "eval", .parallel = srq_command_eval},
+    {.name = "inspect", .serial = srq_command_inspect}, {.name = "diff", .serial = srq_command_diff},
+    {.name = "report", .serial = srq_command_report},   {.name = "data", .parallel = srq_command_data, .alone = true},
+    {.name = "check", .serial = srq_command_check},     {.name = "bench", .parallel = srq_command_bench},
+    {.name = "help", .serial = srq_command_help},       {.name = "version", .serial = srq_command_version},
+};
+
+static const command *find(const char *name)
+{
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0) name = "version";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static srq_status run(const command *chosen, srq_comm *comm, int argc, char **argv)
+{
+    if (chosen->parallel) {
+        SRQ_TRY(srq_nodes_check(comm, argc, argv));
+        return srq_comm_agree(comm, chosen->parallel(comm, argc, argv));
+    }
+    return srq_comm_agree(comm, srq_comm_rank(comm) == 0 ? chosen->serial(argc, argv) : SRQ_OK);
+}
+
+int main(int argc, char **argv)
+{
+    const command *chosen = argc < 2 ? find("help") : find(argv[1]);
+    if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) {
+        /* `srq train --help` is `srq help train`. */
+        char *words[] = {"help", argv[1], NULL};
+        return (int)srq_command_help(2, words);
+    }
+    if (chosen && chosen->parallel) srq_supervise(argc, argv);
+    srq_comm *comm = NULL;
+    srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
+    if (status == SRQ_OK && !chosen)
+        status = srq_fail(SRQ_ERROR_USAGE, "no command is called \"%s\"; `srq help` lists them", argv[1]);
+    if (status == SRQ_OK) status = run(chosen, comm, argc < 2 ? 0 : argc - 1, argv + 1);
+    bool speaks = !comm || srq_comm_rank(comm) == 0;
+    if (speaks && status != SRQ_OK && status != SRQ_NO && status != SRQ_STOPPED)
+        fprintf(stderr, "srq: %s\n", srq_message());
+    fflush(NULL);
+    srq_comm_destroy(&comm);
+    return (int)status;
+}

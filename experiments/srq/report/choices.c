@@ -1,0 +1,196 @@
+/* What a run has chosen: its settings that decide results, and their digest. */
+#include "experiments/srq/report/tickets.h"
+#include "io/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { INITS_MAX = 4 }; /* runs that start from weights of runs that start from ... */
+
+typedef struct collector {
+    srq_report_group *group;
+    const srq_settings *settings;
+    const char *folder;     /* of the run */
+    const srq_stage *stage; /* that it is of a ticket, behind stage learn; else NULL */
+    int room, depth;
+    bool failed;
+} collector;
+
+static srq_status describe(const srq_config *config, const char *folder, int depth, srq_report_group *group);
+
+static void add_choice(collector *c, const char *path, char *value, char *shown)
+{
+    srq_report_group *group = c->group;
+    if (group->choice_count == c->room) {
+        const int room = c->room ? 2 * c->room : 64;
+        srq_choice *larger = realloc(group->choices, (size_t)room * sizeof *larger);
+        if (larger) group->choices = larger;
+        if (larger) c->room = room;
+    }
+    if (!value || !shown || group->choice_count == c->room) {
+        c->failed = true;
+        free(value);
+        free(shown);
+        return;
+    }
+    group->choices[group->choice_count++] = (srq_choice){path, value, shown};
+}
+
+/* A list in a name: a few digits of its digest. */
+static char *short_digest(const char *value)
+{
+    char text[SRQ_DIGEST_SIZE], *shown = NULL;
+    srq_digest *digest = NULL;
+    if (!value[0]) return strdup("none");
+    if (srq_digest_create(&digest) != SRQ_OK) return NULL;
+    srq_digest_add(digest, value, strlen(value));
+    srq_digest_finish(&digest, text);
+    return asprintf(&shown, "#%.6s", text) < 0 ? NULL : shown;
+}
+
+/* Texts without their quotes, numbers without digits that say nothing. */
+static char *plain(const char *value)
+{
+    const size_t length = strlen(value);
+    char *end, *shown = NULL;
+    const double number = strtod(value, &end);
+    if (length > 8 && *end == '\0') return asprintf(&shown, "%.6g", number) < 0 ? NULL : shown;
+    const bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
+    return quoted ? strndup(value + 1, length - 2) : strdup(value);
+}
+
+/* --- Where weights start from: seeds may each start from the same seed of another configuration */
+
+/* The run directory that a path of weights is in, and what is named in it ("" for its last checkpoint). */
+static void split_init(const char *init, char *folder, size_t size, const char **within)
+{
+    static const char *const parts[] = {"/last.h5", "/checkpoints/"};
+    snprintf(folder, size, "%s", init);
+    *within = "";
+    for (int i = 0; i < 2; i++) {
+        char *found = strstr(folder, parts[i]);
+        if (!found) continue;
+        *within = i == 1 ? init + (found - folder) : "";
+        *found = '\0';
+    }
+    for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--) folder[n - 1] = '\0';
+}
+
+/* The configuration of that run, where it was or, if all runs have been moved, beside this one; NULL if it is not there
+ * or no run. */
+static srq_config *load_init(const char *folder, const char *beside)
+{
+    char path[4500];
+    srq_config *config = NULL;
+    const char *name = strrchr(folder, '/'), *end = strrchr(beside, '/');
+    snprintf(path, sizeof path, "%s/config.cfg", folder);
+    if (access(path, R_OK) != 0)
+        snprintf(path, sizeof path, "%.*s%s/config.cfg", end ? (int)(end - beside + 1) : 0, beside,
+                 name ? name + 1 : folder);
+    if (access(path, R_OK) != 0 || srq_config_load(path, 0, NULL, &config) != SRQ_OK) return NULL;
+    return config;
+}
+
+/* A run as the start of another is known by its settings but for the seed, like the runs of a report. */
+static void add_init(collector *c, const char *path)
+{
+    char folder[4200], shown[200] = "run of ", *value = NULL;
+    const char *within, *init = c->settings->train.init;
+    split_init(init, folder, sizeof folder, &within);
+    const bool random = strcmp(init, "random") == 0;
+    srq_config *config = random || c->depth >= INITS_MAX ? NULL : load_init(folder, c->folder);
+    if (!config) {
+        add_choice(c, path, strdup(init), strdup(init));
+        return;
+    }
+    srq_report_group start = {0};
+    if (describe(config, folder, c->depth + 1, &start) != SRQ_OK || asprintf(&value, "%s%s", start.digest, within) < 0)
+        value = NULL;
+    srq_report_describe(srq_config_settings(config), shown, sizeof shown);
+    add_choice(c, path, value, strdup(shown));
+    srq_report_free_choices(&start);
+    srq_config_destroy(&config);
+}
+
+/* What stage learn of the same seed has left to a later one is the same for all seeds by what it is. */
+static bool is_left_by_learn(const srq_stage *stage, const char *path)
+{
+    if (strcmp(path, "train.masks") == 0) return stage->level > 0;
+    return strcmp(path, "train.init") == 0 || strcmp(path, "quantizer.layers") == 0;
+}
+
+static void add_of_stage(collector *c, const char *path)
+{
+    char *value = NULL;
+    if (asprintf(&value, "of stage %s", c->stage->name) < 0) value = NULL;
+    add_choice(c, path, value, value ? strdup(value) : NULL);
+}
+
+static void collect(void *context, const char *path, const char *value)
+{
+    collector *c = context;
+    if (strcmp(path, "train.seed") == 0 || c->failed) return;
+    if (c->stage && is_left_by_learn(c->stage, path))
+        add_of_stage(c, path);
+    else if (strcmp(path, "train.init") == 0)
+        add_init(c, path);
+    else if (strcmp(path, "model") == 0)
+        add_choice(c, path, strdup(value), strdup(c->settings->model.name));
+    else if (strcmp(path, "quantizer.layers") == 0)
+        add_choice(c, path, strdup(value), short_digest(value));
+    else
+        add_choice(c, path, strdup(value), plain(value));
+}
+
+/* The data set's file may stand elsewhere, or be another one of that name: the log knows its digest. */
+static srq_status add_data(const srq_report_run *run, srq_report_group *group)
+{
+    const srq_settings *s = srq_config_settings(run->config);
+    collector c = {.group = group, .settings = s, .room = group->choice_count};
+    const char *slash = strrchr(s->data.file, '/'), *name = slash ? slash + 1 : s->data.file;
+    add_choice(&c, "data", strdup(run->log->data_sha256[0] ? run->log->data_sha256 : name), strdup(name));
+    return c.failed ? srq_fail_memory(0, "the settings of a run") : SRQ_OK;
+}
+
+static srq_status digest_choices(srq_report_group *group)
+{
+    srq_digest *digest = NULL;
+    SRQ_TRY(srq_digest_create(&digest));
+    for (int i = 0; i < group->choice_count; i++) {
+        srq_digest_add(digest, group->choices[i].path, strlen(group->choices[i].path) + 1);
+        srq_digest_add(digest, group->choices[i].value, strlen(group->choices[i].value) + 1);
+    }
+    srq_digest_finish(&digest, group->digest);
+    return SRQ_OK;
+}
+
+static srq_status describe(const srq_config *config, const char *folder, int depth, srq_report_group *group)
+{
+    *group = (srq_report_group){.config = config};
+    collector c = {.group = group, .settings = srq_config_settings(config), .folder = folder, .depth = depth};
+    char *ticket = NULL;
+    srq_stage stage;
+    const bool staged = srq_report_find_stage(folder, c.settings, &stage, &ticket);
+    free(ticket);
+    if (staged && stage.kind != SRQ_STAGE_LEARN) c.stage = &stage;
+    SRQ_TRY(srq_config_visit_choices(config, collect, &c));
+    return c.failed ? srq_fail_memory(0, "the settings of a run") : digest_choices(group);
+}
+
+srq_status srq_report_read_choices(const srq_report_run *run, srq_report_group *group)
+{
+    SRQ_TRY(describe(run->config, run->path, 0, group));
+    SRQ_TRY(add_data(run, group));
+    return digest_choices(group);
+}
+
+void srq_report_free_choices(srq_report_group *group)
+{
+    for (int i = 0; i < group->choice_count; i++) {
+        free(group->choices[i].value);
+        free(group->choices[i].shown);
+    }
+    free(group->choices);
+}

@@ -1,0 +1,356 @@
+#include "experiments/srq/report/gnuplot.h"
+
+#include "experiments/srq/report/escape.h"
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { PATH_SIZE = 4600, SECONDS_MAX = 120, PICTURE_MAX = 64 << 20 };
+
+/* --- The child process */
+
+/* Waits for it, but not for ever. Its exit status, or -1. */
+static int wait_for(pid_t child)
+{
+    int status = 0;
+    for (int i = 0; i < SECONDS_MAX * 100; i++) {
+        const pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        if (ended < 0 && errno != EINTR) return -1;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    return -1;
+}
+
+/* Runs gnuplot in a folder, what it prints to the file "messages" there. Its exit status, -1 if it could not be run. */
+static int run_gnuplot(const char *folder, const char *word)
+{
+    char *const words[] = {"gnuplot", "--default-settings", (char *)(uintptr_t)word, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    if (posix_spawn_file_actions_init(&actions) != 0) return -1;
+    posix_spawn_file_actions_addchdir_np(&actions, folder);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "messages", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    const int failed = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed ? -1 : wait_for(child);
+}
+
+/* --- The temporary folder */
+
+static const char *const leftovers[] = {"messages", "svg", "png", "picture"};
+
+static bool make_folder(char *folder, size_t size)
+{
+    const char *base = getenv("TMPDIR");
+    const int n = snprintf(folder, size, "%s/srq-report-XXXXXX", base && base[0] ? base : "/tmp");
+    return n > 0 && (size_t)n < size && mkdtemp(folder) != NULL;
+}
+
+static void remove_folder(const char *folder)
+{
+    char path[PATH_SIZE];
+    for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, leftovers[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+/* A whole file, ended by a zero; NULL if there is none. The caller frees. */
+static char *read_whole(const char *folder, const char *name, size_t *size)
+{
+    char path[PATH_SIZE], *bytes = NULL;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rbe");
+    if (!file) return NULL;
+    long length = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    if (length > 0 && length < PICTURE_MAX) bytes = malloc((size_t)length + 1);
+    rewind(file);
+    *size = bytes ? fread(bytes, 1, (size_t)length, file) : 0;
+    if (bytes) bytes[*size] = '\0';
+    fclose(file);
+    return bytes;
+}
+
+/* --- Pictures */
+
+void srq_pictures_start(const char *folder, srq_pictures *pictures)
+{
+    char work[PATH_SIZE];
+    *pictures = (srq_pictures){0};
+    snprintf(pictures->folder, sizeof pictures->folder, "%s", folder);
+    const bool made = make_folder(work, sizeof work);
+    pictures->none = !made || run_gnuplot(work, "--version") != 0;
+    if (made) remove_folder(work);
+    if (pictures->none)
+        snprintf(
+            pictures->note, sizeof pictures->note,
+            "There are no plots: gnuplot is not there. `apt-get install gnuplot-nox`, then make the report again.");
+}
+
+void srq_pictures_free(srq_pictures *pictures)
+{
+    for (int i = 0; i < pictures->count; i++) free(pictures->items[i].svg);
+    free(pictures->items);
+    *pictures = (srq_pictures){0};
+}
+
+/* Copies an element's text, `prefix` before each id and before what refers to one; gnuplot's own titles, which browsers
+ * show beside the mouse, are left out. */
+static void print_with_ids(const char *svg, const char *prefix, FILE *out)
+{
+    static const char *const marks[] = {" id=\"", " id='", "href='#", "href=\"#", "url(#"};
+    while (*svg) {
+        if (strncmp(svg, "<title>", 7) == 0) {
+            const char *end = strstr(svg, "</title>");
+            if (end) svg = end + 8;
+        }
+        size_t length = 0;
+        for (size_t i = 0; i < sizeof marks / sizeof *marks && length == 0; i++)
+            if (strncmp(svg, marks[i], strlen(marks[i])) == 0) length = strlen(marks[i]);
+        if (length)
+            fprintf(out, "%.*s%s-", (int)length, svg, prefix);
+        else if (*svg)
+            fputc(*svg, out);
+        svg += length ? length : *svg != '\0';
+    }
+}
+
+/* The root element alone, for a page. The caller frees; NULL without memory. */
+static char *inline_svg(const char *file, const char *prefix)
+{
+    char *text = NULL;
+    size_t size;
+    const char *root = strstr(file, "<svg");
+    FILE *out = root ? open_memstream(&text, &size) : NULL;
+    if (!out) return NULL;
+    print_with_ids(root, prefix, out);
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+static srq_status keep_file(const srq_pictures *pictures, const char *name, const char *ending, const char *bytes,
+                            size_t size)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/plots", pictures->folder);
+    SRQ_TRY(srq_folder_create(path));
+    snprintf(path, sizeof path, "%s/plots/%s.%s", pictures->folder, name, ending);
+    return srq_file_write_atomic(path, bytes, size);
+}
+
+static srq_status add_picture(srq_pictures *pictures, const srq_picture *picture)
+{
+    if (pictures->count == pictures->room) {
+        const int room = pictures->room ? 2 * pictures->room : 16;
+        srq_picture *larger = realloc(pictures->items, (size_t)room * sizeof *larger);
+        if (!larger) return srq_fail_memory((size_t)room * sizeof *larger, "the pictures");
+        pictures->items = larger;
+        pictures->room = room;
+    }
+    pictures->items[pictures->count++] = *picture;
+    return SRQ_OK;
+}
+
+static void note_failure(srq_pictures *pictures, const char *folder, const char *name)
+{
+    size_t size = 0;
+    char *said = read_whole(folder, "messages", &size);
+    if (said) said[strcspn(said, "\n")] = '\0';
+    snprintf(pictures->note, sizeof pictures->note, "gnuplot could not draw the picture %s%s%.300s", name,
+             said && said[0] ? ": " : ".", said ? said : "");
+    free(said);
+}
+
+/* Draws the plot in one file format; its bytes, which the caller frees, or NULL. */
+static char *draw_format(const srq_plot *plot, const char *folder, const char *format, size_t *size)
+{
+    char path[PATH_SIZE];
+    const bool svg = strcmp(format, "svg") == 0;
+    snprintf(path, sizeof path, "%s/%s", folder, format);
+    FILE *file = fopen(path, "wbe");
+    if (!file) return NULL;
+    fprintf(file,
+            "set encoding utf8\nset terminal %s size %d,%d %s font 'sans-serif,%d' background rgb 'white'\n"
+            "set output 'picture'\n%s%s\nset output\n",
+            svg ? "svg" : "pngcairo", plot->width, plot->height, svg ? "dynamic" : "", svg ? 13 : 11, plot->texts[0],
+            plot->texts[1]);
+    const bool written = fclose(file) == 0;
+    return written && run_gnuplot(folder, format) == 0 ? read_whole(folder, "picture", size) : NULL;
+}
+
+/* SVG first, and that is enough: a gnuplot without cairo makes no PNG. */
+static srq_status draw_picture(const srq_plot *plot, const char *folder, srq_pictures *pictures, srq_picture *picture)
+{
+    size_t size = 0;
+    char *svg = draw_format(plot, folder, "svg", &size);
+    if (svg) picture->svg = inline_svg(svg, picture->name);
+    srq_status status = picture->svg ? keep_file(pictures, picture->name, "svg", svg, size) : SRQ_OK;
+    free(svg);
+    char *png = picture->svg && status == SRQ_OK ? draw_format(plot, folder, "png", &size) : NULL;
+    if (status == SRQ_OK && !png) note_failure(pictures, folder, picture->name);
+    if (png) status = keep_file(pictures, picture->name, "png", png, size);
+    free(png);
+    if (status == SRQ_OK && picture->svg) status = add_picture(pictures, picture);
+    if (status != SRQ_OK) free(picture->svg);
+    return status;
+}
+
+/* --- Plots */
+
+srq_status srq_plot_start(int width, int height, srq_plot *plot)
+{
+    *plot = (srq_plot){.width = width, .height = height};
+    plot->data = open_memstream(&plot->texts[0], &plot->sizes[0]);
+    plot->body = open_memstream(&plot->texts[1], &plot->sizes[1]);
+    if (plot->data && plot->body) return SRQ_OK;
+    if (plot->data) fclose(plot->data);
+    if (plot->body) fclose(plot->body);
+    free(plot->texts[0]);
+    free(plot->texts[1]);
+    return srq_fail_memory(0, "a plot");
+}
+
+static srq_status draw(srq_plot *plot, srq_pictures *pictures, srq_picture *picture)
+{
+    char folder[PATH_SIZE];
+    const bool closed = fclose(plot->data) == 0;
+    if (fclose(plot->body) != 0 || !closed) return srq_fail_memory(0, "a plot");
+    if (!make_folder(folder, sizeof folder)) {
+        snprintf(pictures->note, sizeof pictures->note, "There are plots missing: no temporary folder can be made: %s",
+                 strerror(errno));
+        return SRQ_OK;
+    }
+    const srq_status status = draw_picture(plot, folder, pictures, picture);
+    remove_folder(folder);
+    return status;
+}
+
+srq_status srq_plot_finish(srq_plot *plot, srq_pictures *pictures, const char *name, const char *title,
+                           const char *caption)
+{
+    srq_picture picture = {.width = plot->width};
+    snprintf(picture.name, sizeof picture.name, "%s", name);
+    snprintf(picture.title, sizeof picture.title, "%s", title);
+    snprintf(picture.caption, sizeof picture.caption, "%s", caption);
+    const srq_status status = draw(plot, pictures, &picture);
+    free(plot->texts[0]);
+    free(plot->texts[1]);
+    return status;
+}
+
+void srq_plot_place(srq_plot *plot, int left, int bottom, int right, int top)
+{
+    const double width = plot->width, height = plot->height;
+    fprintf(plot->body,
+            "set lmargin at screen %.5f\nset rmargin at screen %.5f\nset bmargin at screen %.5f\n"
+            "set tmargin at screen %.5f\n",
+            left / width, right / width, bottom / height, top / height);
+}
+
+/* 1e-4 takes less room than 0.0001. */
+static void print_tic(const char *comma, double value, FILE *out)
+{
+    const int exponent = (int)floor(log10(value) + 1e-9);
+    if (exponent < -2)
+        fprintf(out, "%s'%.3ge%d' %.9g", comma, value / pow(10, exponent), exponent, value);
+    else
+        fprintf(out, "%s'%.6g' %.9g", comma, value, value);
+}
+
+double srq_plot_step(double range, int parts)
+{
+    const double decade = pow(10, floor(log10(range / parts))), rest = range / parts / decade;
+    return decade * (rest >= 5 ? 5 : rest >= 2 ? 2 : 1);
+}
+
+/* Where logarithms are nearly linear. */
+static void print_even_tics(double least, double most, FILE *out)
+{
+    const double step = srq_plot_step(most - least, 4);
+    const char *comma = "";
+    for (double value = ceil(least / step) * step; value <= most && step > 0; value += step) {
+        print_tic(comma, value, out);
+        comma = ", ";
+    }
+}
+
+static void print_log_tics(double least, double most, FILE *out)
+{
+    static const double some[] = {1, 2, 5}, more[] = {1, 1.5, 2, 3, 4, 5, 7};
+    const double decades = log10(most / least);
+    const double *marks = decades < 1.3 ? more : some;
+    const int count = decades < 1.3 ? 7 : decades < 3.2 ? 3 : 1;
+    const char *comma = "";
+    for (int e = (int)floor(log10(least)); e <= (int)ceil(log10(most)); e++)
+        for (int i = 0; i < count; i++) {
+            const double value = marks[i] * pow(10, e);
+            if (value < least * 0.999 || value > most * 1.001) continue;
+            print_tic(comma, value, out);
+            comma = ", ";
+        }
+}
+
+void srq_plot_log_axis(srq_plot *plot, char axis, double least, double most)
+{
+    fprintf(plot->body, "set logscale %c\nset %crange [%.9g:%.9g]\nset %ctics (", axis, axis, least, most, axis);
+    if (most / least < 2.5)
+        print_even_tics(least, most, plot->body);
+    else
+        print_log_tics(least, most, plot->body);
+    fputs(")\n", plot->body);
+}
+
+void srq_plot_key(srq_plot *plot, int left, int bottom, const char *line, const char *marker, const char *text)
+{
+    const double width = plot->width, height = plot->height, y = bottom / height;
+    fprintf(plot->body, "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead lw 2 %s\n", left / width, y,
+            (left + 34) / width, y, line);
+    fprintf(plot->body, "set label '' at screen %.5f,%.5f point ps 0.8 %s\n", (left + 17) / width, y, marker);
+    fputs("set label ", plot->body);
+    srq_print_escaped(text, SRQ_ESCAPE_GNUPLOT, plot->body);
+    fprintf(plot->body, " at screen %.5f,%.5f left noenhanced\n", (left + 42) / width, y);
+}
+
+/* --- Styles */
+
+static const char *const colours[SRQ_STYLES] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                                "#E69F00", "#56B4E9", "#000000"};
+
+const char *srq_plot_colour(int n)
+{
+    return colours[n % SRQ_STYLES];
+}
+
+const char *srq_plot_line(int n)
+{
+    static char line[64];
+    static const char *const dashes[SRQ_STYLES] = {"1", "(12,4)", "(6,4)", "(12,4,3,4)", "(3,3)", "(18,5)", "1"};
+    snprintf(line, sizeof line, "lc rgb '%s' dt %s", colours[n % SRQ_STYLES], dashes[n % SRQ_STYLES]);
+    return line;
+}
+
+const char *srq_plot_marker(int n)
+{
+    static char marker[48];
+    static const int points[SRQ_STYLES] = {7, 5, 9, 13, 11, 6, 4};
+    snprintf(marker, sizeof marker, "pt %d lc rgb '%s'", points[n % SRQ_STYLES], colours[n % SRQ_STYLES]);
+    return marker;
+}

@@ -1,0 +1,158 @@
+/* Runs that are seeds of one configuration, and their figures. */
+#include "experiments/srq/report/runs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Grouping */
+
+static srq_status add_member(srq_report_group *group, int run)
+{
+    int *larger = realloc(group->members, (size_t)(group->member_count + 1) * sizeof *larger);
+    if (!larger) return srq_fail_memory((size_t)(group->member_count + 1) * sizeof *larger, "the runs");
+    group->members = larger;
+    group->members[group->member_count++] = run;
+    return SRQ_OK;
+}
+
+static srq_status place_run(srq_report *report, int index)
+{
+    srq_report_run *run = &report->runs[index];
+    srq_report_group *made = &report->groups[report->group_count];
+    srq_status status = srq_report_read_choices(run, made);
+    if (status != SRQ_OK) {
+        srq_report_free_choices(made);
+        return status;
+    }
+    made->ticket = run->ticket;
+    made->stage = run->stage;
+    int at = 0;
+    while (strcmp(report->groups[at].digest, made->digest) != 0 || report->groups[at].ticket != made->ticket) at++;
+    if (at < report->group_count)
+        srq_report_free_choices(made);
+    else
+        report->group_count++;
+    run->group = at;
+    report->groups[at].number = at + 1;
+    return add_member(&report->groups[at], index);
+}
+
+/* Groups of no ticket first, as their runs were found; those of a ticket in the order of its stages. */
+static int by_ticket(const void *a, const void *b)
+{
+    const srq_report_group *one = a, *other = b;
+    if (one->ticket != other->ticket) return one->ticket < other->ticket ? -1 : 1;
+    const int x = one->ticket < 0 ? 0 : srq_stage_place(&one->stage),
+              y = one->ticket < 0 ? 0 : srq_stage_place(&other->stage);
+    return x != y ? (x > y) - (x < y) : one->number - other->number;
+}
+
+static void sort_groups(srq_report *report)
+{
+    if (report->group_count > 0) qsort(report->groups, (size_t)report->group_count, sizeof *report->groups, by_ticket);
+    for (int i = 0; i < report->group_count; i++) {
+        report->groups[i].number = i + 1;
+        for (int k = 0; k < report->groups[i].member_count; k++) report->runs[report->groups[i].members[k]].group = i;
+    }
+}
+
+/* --- Of runs with one seed the furthest counts: they are one run, begun twice */
+
+static long steps_done(const srq_report_run *run)
+{
+    const srq_log_eval *eval = srq_report_last_eval(run);
+    return eval ? eval->step : -1;
+}
+
+static bool further(const srq_report_run *a, const srq_report_run *b)
+{
+    if (srq_report_is_finished(a) != srq_report_is_finished(b)) return srq_report_is_finished(a);
+    return steps_done(a) > steps_done(b);
+}
+
+static void sort_members(const srq_report *report, srq_report_group *group)
+{
+    for (int i = 1; i < group->member_count; i++)
+        for (int k = i; k > 0; k--) {
+            int *a = &group->members[k - 1], *b = &group->members[k];
+            const srq_report_run *one = &report->runs[*a], *other = &report->runs[*b];
+            if (one->seed < other->seed || (one->seed == other->seed && !further(other, one))) break;
+            const int kept = *a;
+            *a = *b;
+            *b = kept;
+        }
+}
+
+static void count_members(srq_report *report, srq_report_group *group)
+{
+    group->finished = 0;
+    for (int i = 0; i < group->member_count; i++) {
+        srq_report_run *run = &report->runs[group->members[i]];
+        run->counted = i == 0 || report->runs[group->members[i - 1]].seed != run->seed;
+        group->finished += run->counted && srq_report_is_finished(run);
+    }
+    group->partial = group->finished == 0;
+}
+
+/* --- Figures */
+
+enum { ERROR, LOSS, BITS, ZEROS, BYTES, BOPS, RELATIVE, RATE, KEPT, FIGURES };
+
+static void read_figures(const srq_report_run *run, double figures[FIGURES])
+{
+    const srq_log_eval *e = srq_report_last_eval(run);
+    const srq_log *log = run->log;
+    double rate = 0;
+    int rates = 0;
+    for (int i = 0; i < log->step_count; i++) {
+        if (!isfinite(log->steps[i].rate)) continue;
+        rate += log->steps[i].rate;
+        rates++;
+    }
+    figures[ERROR] = e->error;
+    figures[LOSS] = e->loss;
+    figures[BITS] = e->mean_bits;
+    figures[ZEROS] = e->zeros;
+    figures[BYTES] = e->bytes;
+    figures[BOPS] = e->bops;
+    figures[RELATIVE] = e->w8a8_bops > 0 ? e->bops / e->w8a8_bops : NAN;
+    figures[RATE] = rates ? rate / rates : NAN;
+    figures[KEPT] = e->kept;
+}
+
+static srq_status compute(const srq_report *report, srq_report_group *group)
+{
+    const size_t members = (size_t)group->member_count;
+    double *values = calloc(FIGURES * members, sizeof *values), one[FIGURES];
+    if (!values) return srq_fail_memory(FIGURES * members * sizeof *values, "the figures");
+    int count = 0;
+    for (int i = 0; i < group->member_count; i++) {
+        const srq_report_run *run = &report->runs[group->members[i]];
+        if (!run->counted || !srq_report_last_eval(run)) continue;
+        if (!group->partial && !srq_report_is_finished(run)) continue;
+        read_figures(run, one);
+        for (size_t f = 0; f < FIGURES; f++) values[f * members + (size_t)count] = one[f];
+        count++;
+    }
+    srq_statistic *figures[FIGURES] = {&group->error, &group->loss,          &group->bits, &group->zeros, &group->bytes,
+                                       &group->bops,  &group->relative_bops, &group->rate, &group->kept};
+    for (size_t f = 0; f < FIGURES; f++) *figures[f] = srq_statistic_of(count, values + f * members);
+    free(values);
+    return SRQ_OK;
+}
+
+srq_status srq_report_group_runs(srq_report *report)
+{
+    report->groups = calloc((size_t)report->run_count + 1, sizeof *report->groups);
+    if (!report->groups) return srq_fail_memory((size_t)report->run_count * sizeof *report->groups, "the report");
+    for (int i = 0; i < report->run_count; i++)
+        if (!report->runs[i].problem) SRQ_TRY(place_run(report, i));
+    sort_groups(report);
+    for (int i = 0; i < report->group_count; i++) {
+        sort_members(report, &report->groups[i]);
+        count_members(report, &report->groups[i]);
+        SRQ_TRY(compute(report, &report->groups[i]));
+    }
+    return SRQ_OK;
+}

@@ -1,0 +1,161 @@
+/* Test error against the share of weights that pruning leaves: rewound weights and new ones, of several tickets. */
+#include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/tickets.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    TOGETHER = 3,
+    TICKETS_MAX = 12,
+    LINES = 2 * TOGETHER,
+    LEFT = 90,
+    RIGHT = 870,
+    WIDTH = 900,
+    HEIGHT = 340,
+    ROW = 24
+};
+
+static const double error_floor = 0.005; /* %: the axis is logarithmic */
+
+typedef struct point {
+    double kept, error, low, high; /* % */
+} point;
+
+typedef struct line {
+    int count;
+    point points[SRQ_TICKET_LEVELS];
+} line;
+
+typedef struct drawing {
+    srq_plot plot;
+    int count; /* lines: of each ticket the rewound ones, then the new ones */
+    line lines[LINES];
+    double least[2], most[2]; /* of weights and error */
+} drawing;
+
+/* --- Data */
+
+static void add_point(drawing *d, line *to, double kept, const srq_statistic *error)
+{
+    if (!(kept > 0) || error->count == 0) return;
+    const double deviation = error->count > 1 ? 100 * error->deviation : 0,
+                 value = fmax(100 * error->mean, error_floor);
+    /* An error bar may reach below 0, where the axis does not. */
+    const point p = {.kept = 100 * kept,
+                     .error = value,
+                     .low = fmax(value - deviation, fmax(value / 2, error_floor)),
+                     .high = value + deviation};
+    to->points[to->count++] = p;
+    d->least[0] = fmin(d->least[0], p.kept);
+    d->most[0] = fmax(d->most[0], p.kept);
+    d->least[1] = fmin(d->least[1], p.low);
+    d->most[1] = fmax(d->most[1], p.high);
+}
+
+static void fill(const srq_report *report, int count, const int *tickets, drawing *d)
+{
+    d->count = 2 * count;
+    for (int i = 0; i < 2; i++) {
+        d->least[i] = INFINITY;
+        d->most[i] = 0;
+    }
+    for (int i = 0; i < count; i++) {
+        srq_ticket_level levels[SRQ_TICKET_LEVELS];
+        const int levels_there = srq_report_ticket_levels(&report->tickets[tickets[i]], levels);
+        for (int k = 0; k < levels_there; k++) {
+            add_point(d, &d->lines[2 * i], levels[k].kept, &levels[k].rewound.error);
+            add_point(d, &d->lines[2 * i + 1], levels[k].kept, &levels[k].random.error);
+        }
+    }
+}
+
+/* Lines stand a little beside each other, so that none of their bars hides another. */
+static void print_line(const drawing *d, int i)
+{
+    const double reach = d->most[0] > d->least[0] ? log(d->most[0] / d->least[0]) : 0.1;
+    const double shift = exp(0.006 * reach * (i - (d->count - 1) / 2.0));
+    fprintf(d->plot.data, "$l%d << EOD\n", i);
+    for (int k = 0; k < d->lines[i].count; k++) {
+        const point *p = &d->lines[i].points[k];
+        fprintf(d->plot.data, "%.6g %.6g %.6g %.6g\n", p->kept / shift, p->error, p->low, p->high);
+    }
+    fputs("EOD\n", d->plot.data);
+}
+
+/* --- Drawing */
+
+static void draw_key(const srq_report *report, const int *tickets, drawing *d)
+{
+    for (int i = 0; i < d->count; i++) {
+        char style[64], marker[64], text[400], cut[300];
+        const srq_report_ticket *ticket = &report->tickets[tickets[i / 2]];
+        snprintf(style, sizeof style, "%s", srq_plot_line(i));
+        snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
+        snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 72, cut, sizeof cut),
+                 i % 2 ? "new weights (reinit)" : "rewound (prune)");
+        srq_plot_key(&d->plot, 50, ROW * (d->count - i), style, marker, text);
+    }
+}
+
+static void draw_lines(drawing *d)
+{
+    const char *comma = "plot ";
+    for (int i = 0; i < d->count; i++) {
+        if (d->lines[i].count == 0) continue;
+        print_line(d, i);
+        fprintf(d->plot.body, "%s$l%d using 1:2 with lines lw 1.8 %s notitle", comma, i, srq_plot_line(i));
+        comma = ", \\\n  ";
+        fprintf(d->plot.body, "%s$l%d using 1:2:3:4 with yerrorbars ps 0.9 lw 1.2 %s notitle", comma, i,
+                srq_plot_marker(i));
+    }
+    fputc('\n', d->plot.body);
+}
+
+static void draw_all(const srq_report *report, const int *tickets, drawing *d)
+{
+    const int bottom = ROW * d->count + 76;
+    const double space = d->most[0] > d->least[0] ? pow(d->most[0] / d->least[0], 0.04) : 1.1;
+    fputs("set grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n"
+          "set xlabel 'weights left, % of all'\nset ylabel 'test error, %'\n",
+          d->plot.body);
+    draw_key(report, tickets, d);
+    srq_plot_place(&d->plot, LEFT, bottom, RIGHT, bottom + HEIGHT);
+    srq_plot_log_axis(&d->plot, 'x', d->least[0] / space, d->most[0] * space);
+    /* From all weights down, as they are pruned. */
+    fprintf(d->plot.body, "set xrange [%.9g:%.9g]\n", d->most[0] * space, d->least[0] / space);
+    srq_plot_log_axis(&d->plot, 'y', d->least[1] / 1.1, d->most[1] * 1.1);
+    draw_lines(d);
+}
+
+static srq_status draw(const srq_report *report, int number, int count, const int *tickets, srq_pictures *pictures)
+{
+    char name[32];
+    drawing *d = calloc(1, sizeof *d);
+    if (!d) return srq_fail_memory(sizeof *d, "a plot");
+    fill(report, count, tickets, d);
+    srq_status status = d->most[0] > 0 ? srq_plot_start(WIDTH, ROW * 2 * count + 76 + HEIGHT + 18, &d->plot) : SRQ_OK;
+    if (status == SRQ_OK && d->most[0] > 0) {
+        draw_all(report, tickets, d);
+        snprintf(name, sizeof name, "pruning-%d", number);
+        status = srq_plot_finish(
+            &d->plot, pictures, name, "Error against weights left by pruning",
+            "Mean over seeds; bars are one standard deviation. The points at the left are the networks before pruning: "
+            "rewind and scratch, or learn where there are none. Both axes are logarithmic; lines stand a little beside "
+            "each other.");
+    }
+    free(d);
+    return status;
+}
+
+srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures)
+{
+    int pruned[TICKETS_MAX], count = 0;
+    srq_ticket_level levels[SRQ_TICKET_LEVELS];
+    for (int i = 0; i < report->ticket_count && count < TICKETS_MAX; i++)
+        if (srq_report_ticket_levels(&report->tickets[i], levels)) pruned[count++] = i;
+    for (int i = 0; i < count; i += TOGETHER)
+        SRQ_TRY(draw(report, i / TOGETHER + 1, count - i < TOGETHER ? count - i : TOGETHER, pruned + i, pictures));
+    return SRQ_OK;
+}

@@ -1,0 +1,298 @@
+/* srq report: tables and pictures of runs. */
+#include "experiments/srq/commands.h"
+#include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/follow.h"
+#include "experiments/srq/report/pages.h"
+#include "io/file.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4400 };
+
+typedef struct report_options {
+    const char *out, *table;
+    bool follow;
+    int count;
+    char **folders;
+} report_options;
+
+static srq_status usage(const char *what, const char *word)
+{
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "report: %s%s; usage: srq report DIR... [--out FOLDER], srq report --table TABLE [DIR...] [--out "
+                    "FOLDER], or srq "
+                    "report --follow DIR",
+                    what, word);
+}
+
+static srq_status parse(int argc, char **argv, report_options *options)
+{
+    options->folders = calloc((size_t)argc, sizeof *options->folders);
+    if (!options->folders) return srq_fail_memory((size_t)argc * sizeof *options->folders, "the command line");
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--follow") == 0)
+            options->follow = true;
+        else if (strcmp(argv[i], "--out") == 0 && i + 1 < argc)
+            options->out = argv[++i];
+        else if (strcmp(argv[i], "--out") == 0)
+            return usage("a folder is missing after --out", "");
+        else if (strcmp(argv[i], "--table") == 0 && i + 1 < argc)
+            options->table = argv[++i];
+        else if (strcmp(argv[i], "--table") == 0)
+            return usage("a file is missing after --table", "");
+        else if (argv[i][0] == '-')
+            return usage("no option is called ", argv[i]);
+        else
+            options->folders[options->count++] = argv[i];
+    }
+    if (!options->count && !options->table) return usage("no run directory is named", "");
+    if (options->follow && options->count > 1)
+        return usage("--follow takes one run directory, not also ", options->folders[1]);
+    if (options->follow && options->table) return usage("--follow shows one run, and takes no --table", "");
+    if (options->follow && options->out) return usage("--follow writes no files, and takes no --out", "");
+    return SRQ_OK;
+}
+
+/* --- The folder of the report */
+
+static void path_of(const char *folder, const char *name, char path[PATH_SIZE])
+{
+    snprintf(path, PATH_SIZE, "%s/%s", folder, name);
+}
+
+static bool is_ours(const char *path)
+{
+    char start[128] = "";
+    FILE *file = fopen(path, "rbe");
+    if (!file) return false;
+    start[fread(start, 1, sizeof start - 1, file)] = '\0';
+    fclose(file);
+    return strstr(start, SRQ_REPORT_MARK) != NULL;
+}
+
+/* A page of somebody else's is not written over. */
+static srq_status check_folder(const char *folder)
+{
+    static const char *const names[] = {"report.html", "report.md",   "report.csv", "runs.csv",
+                                        "tickets.csv", "pruning.csv", "plots"};
+    char path[PATH_SIZE];
+    struct stat info;
+    if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
+        return srq_fail(SRQ_ERROR_USAGE, "--out %s: it is a file; choose a folder", folder);
+    path_of(folder, "report.html", path);
+    if (is_ours(path)) return SRQ_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        path_of(folder, names[i], path);
+        if (lstat(path, &info) == 0)
+            return srq_fail(SRQ_ERROR_USAGE,
+                            "%s is there already, and not from `srq report`; choose another folder with --out", path);
+    }
+    return SRQ_OK;
+}
+
+/* Whether a file is a picture of a report: of an earlier one, which may have had more of them. */
+static bool is_picture(const char *name)
+{
+    static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const size_t length = strlen(kinds[i]);
+        if (strncmp(name, kinds[i], length) != 0) continue;
+        const char *rest = name + length + strspn(name + length, "0123456789");
+        return strcmp(rest, ".svg") == 0 || strcmp(rest, ".png") == 0;
+    }
+    return false;
+}
+
+static void remove_old_pictures(const char *folder)
+{
+    char plots[PATH_SIZE], path[2 * PATH_SIZE];
+    path_of(folder, "plots", plots);
+    DIR *stream = opendir(plots);
+    if (!stream) return;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        if (!is_picture(entry->d_name)) continue;
+        snprintf(path, sizeof path, "%s/%s", plots, entry->d_name);
+        unlink(path);
+    }
+    closedir(stream);
+}
+
+/* --- Writing */
+
+typedef srq_status page_printer(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out);
+
+static srq_status print_groups(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    (void)pictures, (void)made;
+    return srq_report_print_groups_csv(report, out);
+}
+
+static srq_status print_runs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    (void)pictures, (void)made;
+    return srq_report_print_runs_csv(report, out);
+}
+
+static srq_status print_pairs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    (void)pictures, (void)made;
+    return srq_report_print_pairs_csv(report, out);
+}
+
+static srq_status print_levels(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+{
+    (void)pictures, (void)made;
+    return srq_report_print_levels_csv(report, out);
+}
+
+static srq_status write_page(const srq_report *report, const srq_pictures *pictures, const char *made, const char *name,
+                             page_printer *print)
+{
+    char *text = NULL, path[PATH_SIZE];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return srq_fail_memory(0, name);
+    srq_status status = print(report, pictures, made, out);
+    if (fclose(out) != 0 && status == SRQ_OK) status = srq_fail_memory(size, name);
+    path_of(pictures->folder, name, path);
+    if (status == SRQ_OK) status = srq_file_write_atomic(path, text, size);
+    free(text);
+    return status;
+}
+
+static srq_status draw(const srq_report *report, srq_pictures *pictures)
+{
+    if (pictures->none) return SRQ_OK;
+    SRQ_TRY(srq_draw_pairs(report, pictures));
+    SRQ_TRY(srq_draw_pruning(report, pictures));
+    SRQ_TRY(srq_draw_cost(report, pictures));
+    SRQ_TRY(srq_draw_curves(report, pictures));
+    SRQ_TRY(srq_draw_bits(report, pictures));
+    return srq_draw_weights(report, pictures);
+}
+
+/* Where there are tickets; of an earlier report they are not left. */
+static srq_status write_ticket_files(const srq_report *report, const srq_pictures *pictures, const char *made)
+{
+    static const char *const names[] = {"tickets.csv", "pruning.csv"};
+    static page_printer *const printers[] = {print_pairs, print_levels};
+    for (int i = 0; i < 2; i++) {
+        char path[PATH_SIZE];
+        path_of(pictures->folder, names[i], path);
+        if (report->ticket_count)
+            SRQ_TRY(write_page(report, pictures, made, names[i], printers[i]));
+        else
+            unlink(path);
+    }
+    return SRQ_OK;
+}
+
+static srq_status write_report(const srq_report *report, srq_pictures *pictures)
+{
+    char made[640], versions[512], when[32];
+    const time_t now = (time_t)report->now;
+    struct tm utc;
+    srq_versions(versions, sizeof versions);
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &utc));
+    snprintf(made, sizeof made, "Made %s by %.*s.", when, (int)strcspn(versions, ";"), versions);
+    /* First without pictures: what an interruption leaves is known as a report then, and may be replaced. */
+    SRQ_TRY(write_page(report, pictures, made, "report.html", srq_report_print_html));
+    SRQ_TRY(draw(report, pictures));
+    SRQ_TRY(write_page(report, pictures, made, "report.html", srq_report_print_html));
+    SRQ_TRY(write_page(report, pictures, made, "report.md", srq_report_print_markdown));
+    SRQ_TRY(write_page(report, pictures, made, "report.csv", print_groups));
+    SRQ_TRY(write_page(report, pictures, made, "runs.csv", print_runs));
+    return write_ticket_files(report, pictures, made);
+}
+
+/* --- What is said */
+
+static void show_tickets(const srq_report *report)
+{
+    char text[600];
+    for (int i = 0; i < report->ticket_count; i++) {
+        const srq_report_ticket *ticket = &report->tickets[i];
+        const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
+        fputs("\nTicket ", stdout);
+        srq_print_escaped(ticket->name, SRQ_ESCAPE_NONE, stdout);
+        printf(": %s\n", says[0] ? says : "nothing to compare yet.");
+        if (!ticket->note[0]) continue;
+        fputs("  ", stdout);
+        srq_print_escaped(ticket->note, SRQ_ESCAPE_NONE, stdout);
+        fputc('\n', stdout);
+    }
+}
+
+static srq_status show(const srq_report *report, const srq_pictures *pictures)
+{
+    char text[2400];
+    printf("%s\n\n", srq_report_summary(report, text, sizeof text));
+    SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_TEXT, stdout));
+    if (srq_report_remarks(report, text, sizeof text)[0]) printf("\n%s\n", text);
+    const char *title = "\nNot finished:\n";
+    int shown = 0;
+    for (int i = 0; i < report->run_count; i++) {
+        const srq_report_run *run = &report->runs[i];
+        if (srq_report_is_finished(run) || ++shown > 20) continue;
+        printf("%s  %s: %s\n", title, run->name, srq_report_standing(report, run, text, sizeof text));
+        title = "";
+    }
+    if (shown > 20) printf("  and %d more\n", shown - 20);
+    show_tickets(report);
+    if (pictures->note[0]) printf("\n%s\n", pictures->note);
+    printf("\n%s/report.html (report.md, report.csv, runs.csv, %splots/)\n", pictures->folder,
+           report->ticket_count ? "tickets.csv, pruning.csv, " : "");
+    return SRQ_OK;
+}
+
+static srq_status make(const report_options *options, const srq_sweep *sweep)
+{
+    srq_report report;
+    srq_pictures pictures;
+    char folder[PATH_SIZE];
+    if (options->out)
+        snprintf(folder, sizeof folder, "%s", options->out);
+    else
+        path_of(options->folders[0], "report", folder);
+    SRQ_TRY(srq_report_create(options->count, options->folders, (double)time(NULL), &report));
+    srq_pictures_start(folder, &pictures);
+    srq_status status = sweep ? srq_report_arrange(&report, sweep) : SRQ_OK;
+    if (status == SRQ_OK) status = check_folder(folder);
+    if (status == SRQ_OK) status = srq_folder_create(folder);
+    if (status == SRQ_OK) remove_old_pictures(folder);
+    if (status == SRQ_OK) status = write_report(&report, &pictures);
+    if (status == SRQ_OK) status = show(&report, &pictures);
+    srq_pictures_free(&pictures);
+    srq_report_destroy(&report);
+    return status;
+}
+
+/* Of the runs that `srq sweep` makes, if no others are named. */
+static srq_status make_table(report_options *options)
+{
+    srq_sweep *sweep = NULL;
+    char folder[SRQ_ROW_SIZE + 8];
+    SRQ_TRY(srq_sweep_load(options->table, &sweep));
+    snprintf(folder, sizeof folder, "runs/%s", sweep->name);
+    if (!options->count) options->folders[options->count++] = folder;
+    const srq_status status = make(options, sweep);
+    srq_sweep_destroy(&sweep);
+    return status;
+}
+
+srq_status srq_command_report(int argc, char **argv)
+{
+    report_options options = {0};
+    srq_status status = parse(argc, argv, &options);
+    if (status == SRQ_OK)
+        status = options.follow  ? srq_report_follow(options.folders[0])
+                 : options.table ? make_table(&options)
+                                 : make(&options, NULL);
+    free(options.folders);
+    return status;
+}

@@ -1,0 +1,146 @@
+#include "experiments/srq/report/table.h"
+
+#include "experiments/srq/report/escape.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { WIDTH_MAX = 72 }; /* of a column on a terminal */
+
+struct srq_table {
+    int columns, count, room; /* count: cells */
+    const srq_column *titles;
+    char **cells;
+    bool failed;
+};
+
+srq_status srq_table_create(int columns, const srq_column *titles, srq_table **table)
+{
+    *table = calloc(1, sizeof **table);
+    if (!*table) return srq_fail_memory(sizeof **table, "a table");
+    **table = (srq_table){.columns = columns, .titles = titles};
+    return SRQ_OK;
+}
+
+void srq_table_destroy(srq_table **table)
+{
+    if (!*table) return;
+    for (int i = 0; i < (*table)->count; i++) free((*table)->cells[i]);
+    free((*table)->cells);
+    free(*table);
+    *table = NULL;
+}
+
+void srq_table_add(srq_table *t, const char *format, ...)
+{
+    if (t->count == t->room) {
+        const int room = t->room ? 2 * t->room : 64;
+        char **larger = realloc(t->cells, (size_t)room * sizeof *larger);
+        t->failed = t->failed || !larger;
+        if (!larger) return;
+        t->cells = larger;
+        t->room = room;
+    }
+    va_list args;
+    char *cell = NULL;
+    va_start(args, format);
+    if (vasprintf(&cell, format, args) < 0) cell = NULL;
+    va_end(args);
+    t->failed = t->failed || !cell;
+    if (cell) t->cells[t->count++] = cell;
+}
+
+void srq_table_add_number(srq_table *table, double value)
+{
+    if (isfinite(value))
+        srq_table_add(table, "%.9g", value);
+    else
+        srq_table_add(table, "%s", "");
+}
+
+static int width_of(const srq_table *t, int column)
+{
+    int width = srq_text_width(t->titles[column].title);
+    for (int i = column; i < t->count; i += t->columns) {
+        const int cell = srq_text_width(t->cells[i]);
+        if (cell > width) width = cell;
+    }
+    return width < WIDTH_MAX ? width : WIDTH_MAX;
+}
+
+static void print_text_cell(const srq_table *t, int column, int width, const char *cell, FILE *out)
+{
+    char kept[4 * WIDTH_MAX + 8];
+    srq_text_cut(cell, width, kept, sizeof kept);
+    const int space = width - srq_text_width(kept), last = column + 1 == t->columns;
+    const bool right = t->titles[column].kind == SRQ_COLUMN_NUMBER;
+    fprintf(out, "%*s%s%*s%s", right ? space : 0, "", kept, right || last ? 0 : space, "", last ? "\n" : "  ");
+}
+
+static srq_status print_text(const srq_table *t, FILE *out)
+{
+    int *widths = calloc((size_t)t->columns, sizeof *widths);
+    if (!widths) return srq_fail_memory((size_t)t->columns * sizeof *widths, "a table");
+    for (int c = 0; c < t->columns; c++) widths[c] = width_of(t, c);
+    for (int c = 0; c < t->columns; c++) print_text_cell(t, c, widths[c], t->titles[c].title, out);
+    for (int i = 0; i < t->count; i++) print_text_cell(t, i % t->columns, widths[i % t->columns], t->cells[i], out);
+    free(widths);
+    return SRQ_OK;
+}
+
+static void print_html_row(const srq_table *t, const char *tag, char *const *cells, FILE *out)
+{
+    fputs("<tr>", out);
+    for (int c = 0; c < t->columns; c++) {
+        fprintf(out, "<%s%s>", tag, t->titles[c].kind == SRQ_COLUMN_NUMBER ? " class=\"n\"" : "");
+        srq_print_escaped(cells ? cells[c] : t->titles[c].title, SRQ_ESCAPE_HTML, out);
+        fprintf(out, "</%s>", tag);
+    }
+    fputs("</tr>\n", out);
+}
+
+static void print_html(const srq_table *t, FILE *out)
+{
+    fputs("<table>\n<thead>\n", out);
+    print_html_row(t, "th", NULL, out);
+    fputs("</thead>\n<tbody>\n", out);
+    for (int i = 0; i + t->columns <= t->count; i += t->columns) print_html_row(t, "td", t->cells + i, out);
+    fputs("</tbody>\n</table>\n", out);
+}
+
+static void print_markdown(const srq_table *t, FILE *out)
+{
+    for (int c = 0; c < t->columns; c++) {
+        fputs(c ? " | " : "| ", out);
+        srq_print_escaped(t->titles[c].title, SRQ_ESCAPE_MARKDOWN, out);
+    }
+    fputs(" |\n", out);
+    for (int c = 0; c < t->columns; c++) fputs(t->titles[c].kind == SRQ_COLUMN_NUMBER ? "|---:" : "|---", out);
+    fputs("|\n", out);
+    for (int i = 0; i < t->count; i++) {
+        fputs(i % t->columns ? " | " : "| ", out);
+        srq_print_escaped(t->cells[i], SRQ_ESCAPE_MARKDOWN, out);
+        if (i % t->columns + 1 == t->columns) fputs(" |\n", out);
+    }
+}
+
+static void print_csv(const srq_table *t, FILE *out)
+{
+    for (int i = -t->columns; i < t->count; i++) {
+        const int column = (i + t->columns) % t->columns;
+        srq_print_escaped(i < 0 ? t->titles[column].title : t->cells[i], SRQ_ESCAPE_CSV, out);
+        fputs(column + 1 == t->columns ? "\r\n" : ",", out);
+    }
+}
+
+srq_status srq_table_print(const srq_table *t, srq_table_format format, FILE *out)
+{
+    if (t->failed) return srq_fail_memory(0, "a table");
+    if (format == SRQ_TABLE_TEXT) return print_text(t, out);
+    if (format == SRQ_TABLE_HTML) print_html(t, out);
+    if (format == SRQ_TABLE_MARKDOWN) print_markdown(t, out);
+    if (format == SRQ_TABLE_CSV) print_csv(t, out);
+    return SRQ_OK;
+}

@@ -1,0 +1,298 @@
+#include "experiments/srq/study/compare.h"
+
+#include "experiments/srq/inspect/measure.h"
+#include "io/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static srq_outcome *outcome_of(const srq_comparison *c, int stage, int seed)
+{
+    return &c->outcomes[(size_t)stage * (size_t)c->seed_count + (size_t)seed];
+}
+
+srq_status srq_comparison_create(int stage_count, const srq_stage *stages, int seed_count, const long long *seeds,
+                                 srq_comparison *c)
+{
+    const size_t count = (size_t)stage_count * (size_t)seed_count;
+    *c = (srq_comparison){.stage_count = stage_count, .stages = stages, .seed_count = seed_count, .seeds = seeds};
+    c->outcomes = calloc(count, sizeof *c->outcomes);
+    return c->outcomes ? SRQ_OK : srq_fail_memory(count * sizeof *c->outcomes, "the comparison");
+}
+
+void srq_comparison_destroy(srq_comparison *comparison)
+{
+    free(comparison->outcomes);
+    *comparison = (srq_comparison){0};
+}
+
+static srq_status check_data(const srq_comparison *c, const char *dir, const char *data_sha256)
+{
+    for (int i = 0; i < c->stage_count * c->seed_count; i++)
+        if (c->outcomes[i].there && strcmp(c->outcomes[i].data_sha256, data_sha256) != 0)
+            return srq_fail(SRQ_ERROR_DATA,
+                            "%s: this stage was trained on another data set than stage %s of seed %lld (source "
+                            "SHA-256 %.12s... and %.12s...): they cannot be compared",
+                            dir, c->stages[i / c->seed_count].name, c->seeds[i % c->seed_count], data_sha256,
+                            c->outcomes[i].data_sha256);
+    return SRQ_OK;
+}
+
+srq_status srq_comparison_set(srq_comparison *c, int stage, int seed, const char *dir, const srq_outcome *outcome)
+{
+    SRQ_TRY(check_data(c, dir, outcome->data_sha256));
+    *outcome_of(c, stage, seed) = *outcome;
+    return SRQ_OK;
+}
+
+srq_status srq_comparison_add(srq_comparison *c, int stage, int seed, const char *dir, const srq_found *found)
+{
+    srq_measures *m = NULL;
+    SRQ_TRY(srq_measures_create(found->graph, &m));
+    srq_outcome o = {.there = true,
+                     .error = found->point.test_error,
+                     .loss = found->point.test_loss,
+                     .mean_bits = m->mean_bits,
+                     .bytes = m->bytes,
+                     .bops = m->bops,
+                     .relative_bops = m->bops / m->w8a8_bops,
+                     .kept = (double)m->kept / (double)m->weights};
+    snprintf(o.data_sha256, sizeof o.data_sha256, "%s", found->point.data_sha256);
+    srq_measures_destroy(&m);
+    return srq_comparison_set(c, stage, seed, dir, &o);
+}
+
+/* --- Differences */
+
+srq_paired srq_comparison_difference(const srq_comparison *c, int a, int b)
+{
+    int count = 0;
+    double *x = calloc(2 * (size_t)c->seed_count, sizeof *x), *y = x ? x + c->seed_count : NULL;
+    for (int s = 0; x && s < c->seed_count; s++) {
+        if (!outcome_of(c, a, s)->there || !outcome_of(c, b, s)->there) continue;
+        x[count] = outcome_of(c, a, s)->error;
+        y[count++] = outcome_of(c, b, s)->error;
+    }
+    const srq_paired p = srq_paired_of(count, x, y);
+    free(x);
+    return p;
+}
+
+/* The kinds that are set against each other. */
+static const srq_stage_kind pairs[][2] = {{SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH},  {SRQ_STAGE_LEARN, SRQ_STAGE_REWIND},
+                                          {SRQ_STAGE_REWIND, SRQ_STAGE_SCRATCH}, {SRQ_STAGE_LEARN, SRQ_STAGE_BELOW},
+                                          {SRQ_STAGE_LEARN, SRQ_STAGE_ABOVE},    {SRQ_STAGE_SCRATCH, SRQ_STAGE_BELOW},
+                                          {SRQ_STAGE_SCRATCH, SRQ_STAGE_ABOVE},  {SRQ_STAGE_SCRATCH, SRQ_STAGE_SHUFFLE},
+                                          {SRQ_STAGE_PRUNE, SRQ_STAGE_REINIT},   {SRQ_STAGE_PRUNE, SRQ_STAGE_LEARN}};
+enum { PAIRS = sizeof pairs / sizeof *pairs };
+
+int srq_comparison_visit(const srq_comparison *c, srq_pair_visitor *visit, void *context)
+{
+    int count = 0;
+    for (int k = 0; k < PAIRS; k++)
+        for (int a = 0; a < c->stage_count; a++)
+            for (int b = 0; b < c->stage_count; b++) {
+                const srq_stage *x = &c->stages[a], *y = &c->stages[b];
+                if (x->kind != pairs[k][0] || y->kind != pairs[k][1]) continue;
+                if (y->level > 0 && x->level != y->level) continue;
+                const srq_paired p = srq_comparison_difference(c, a, b);
+                if (p.count == 0) continue;
+                if (visit) visit(c, a, b, &p, count, context);
+                count++;
+            }
+    return count;
+}
+
+/* --- What it says */
+
+/* The last pair of two kinds that is there, by level. */
+static bool find_pair(const srq_comparison *c, srq_stage_kind first, srq_stage_kind second, int *a, int *b)
+{
+    bool found = false;
+    for (int i = 0; i < c->stage_count; i++)
+        for (int k = 0; k < c->stage_count; k++) {
+            if (c->stages[i].kind != first || c->stages[k].kind != second || c->stages[i].level != c->stages[k].level)
+                continue;
+            if (srq_comparison_difference(c, i, k).count == 0) continue;
+            *a = i;
+            *b = k;
+            found = true;
+        }
+    return found;
+}
+
+/* "1" instead of "1.00", and enough digits of what is small. */
+static void judge(const srq_paired *p, const char *this_one, const char *other, const char *holds, const char *fails,
+                  char *out, size_t size)
+{
+    const double mean = 100 * p->mean, low = 100 * p->low, high = 100 * p->high;
+    if (p->count < 2)
+        snprintf(out, size,
+                 "With one seed, %s has a test error %.3g points %s than %s; how sure that is takes two seeds or more.",
+                 this_one, fabs(mean), mean <= 0 ? "lower" : "higher", other);
+    else if (high < 0 || low > 0)
+        snprintf(out, size,
+                 "Over %d seeds, %s has a %s test error than %s, by %.3g points (95 %% confidence interval %.3g to "
+                 "%.3g): %s.",
+                 p->count, this_one, high < 0 ? "lower" : "higher", other, fabs(mean), fmin(fabs(low), fabs(high)),
+                 fmax(fabs(low), fabs(high)), high < 0 ? holds : fails);
+    else
+        snprintf(out, size,
+                 "Over %d seeds, no difference in test error between %s and %s can be told: %+.3g points, 95 %% "
+                 "confidence interval %+.3g to %+.3g, which holds 0.",
+                 p->count, this_one, other, mean, low, high);
+}
+
+char *srq_comparison_say(const srq_comparison *c, char *out, size_t size)
+{
+    int a, b;
+    out[0] = '\0';
+    if (find_pair(c, SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH, &a, &b)) {
+        const srq_paired p = srq_comparison_difference(c, a, b);
+        judge(&p, "learning weights and bit-lengths together (learn)",
+              "training new weights at the learned bit-lengths (scratch)", "the hypothesis holds here",
+              "the hypothesis does not hold here", out, size);
+    } else if (find_pair(c, SRQ_STAGE_PRUNE, SRQ_STAGE_REINIT, &a, &b)) {
+        char this_one[96], other[96];
+        const srq_paired p = srq_comparison_difference(c, a, b);
+        snprintf(this_one, sizeof this_one, "rewinding pruned weights (%s)", c->stages[a].name);
+        snprintf(other, sizeof other, "new weights under the same masks (%s)", c->stages[b].name);
+        judge(&p, this_one, other, "the weights that are left are a winning ticket",
+              "the weights that are left are no winning ticket", out, size);
+    }
+    return out;
+}
+
+/* --- Over seeds */
+
+static srq_statistic statistic(const srq_comparison *c, int stage, size_t offset)
+{
+    double *values = calloc((size_t)c->seed_count, sizeof *values);
+    int count = 0;
+    for (int s = 0; values && s < c->seed_count; s++) {
+        const srq_outcome *o = outcome_of(c, stage, s);
+        if (o->there) memcpy(&values[count++], (const char *)o + offset, sizeof *values);
+    }
+    const srq_statistic result = srq_statistic_of(count, values);
+    free(values);
+    return result;
+}
+
+#define STATISTIC(member) statistic(c, stage, offsetof(srq_outcome, member))
+
+srq_stage_figures srq_comparison_figures(const srq_comparison *c, int stage)
+{
+    return (srq_stage_figures){.error = STATISTIC(error),
+                               .loss = STATISTIC(loss),
+                               .bits = STATISTIC(mean_bits),
+                               .bytes = STATISTIC(bytes),
+                               .bops = STATISTIC(bops),
+                               .relative = STATISTIC(relative_bops),
+                               .kept = STATISTIC(kept)};
+}
+
+/* --- As text */
+
+static void print_stage(const srq_comparison *c, int stage, bool masked, FILE *out)
+{
+    const srq_stage_figures v = srq_comparison_figures(c, stage);
+    char size[32], deviation[32] = "";
+    if (v.error.count == 0) {
+        fprintf(out, "%-14s %5s   not finished\n", c->stages[stage].name, "-");
+        return;
+    }
+    if (v.error.count > 1) snprintf(deviation, sizeof deviation, "± %.3f", 100 * v.error.deviation);
+    fprintf(out, "%-14s %5d %9.3f %-8s %9.3g %10s %10.3g %%", c->stages[stage].name, v.error.count, 100 * v.error.mean,
+            deviation, v.bits.mean, srq_size(v.bytes.mean, size, sizeof size), 100 * v.relative.mean);
+    if (masked) fprintf(out, " %10.4g %%", 100 * v.kept.mean);
+    fputc('\n', out);
+}
+
+static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *p, int place, void *context)
+{
+    FILE *out = context;
+    char name[80], interval[64] = "one seed: no interval";
+    if (place == 0)
+        fputs("\npaired differences in test error, percentage points; mean and 95 % confidence interval over seeds\n",
+              out);
+    if (p->count > 1) snprintf(interval, sizeof interval, "[%+.3f, %+.3f]", 100 * p->low, 100 * p->high);
+    snprintf(name, sizeof name, "%s - %s", c->stages[a].name, c->stages[b].name);
+    fprintf(out, "%-29s %5d %+9.3f  %s\n", name, p->count, 100 * p->mean, interval);
+}
+
+void srq_comparison_print(const srq_comparison *c, FILE *out)
+{
+    char text[600];
+    bool masked = false;
+    for (int i = 0; i < c->stage_count; i++) masked = masked || c->stages[i].level > 0;
+    /* ± is two bytes and one column: its padding is counted in bytes. */
+    fprintf(out, "%-14s %5s %9s %-7s %9s %10s %12s%s\n", "stage", "seeds", "error, %", "", "bits", "size",
+            "BOPs of 8/8", masked ? "      weights" : "");
+    for (int i = 0; i < c->stage_count; i++) print_stage(c, i, masked, out);
+    srq_comparison_visit(c, print_pair, out);
+    srq_comparison_say(c, text, sizeof text);
+    if (text[0]) fprintf(out, "\n%s\n", text);
+}
+
+/* --- JSON, where NaN is null */
+
+static void print_number(const char *name, double value, FILE *out)
+{
+    if (isfinite(value))
+        fprintf(out, ", \"%s\": %.9g", name, value);
+    else
+        fprintf(out, ", \"%s\": null", name);
+}
+
+static void print_runs(const srq_comparison *c, int stage, FILE *out)
+{
+    const char *comma = "";
+    for (int s = 0; s < c->seed_count; s++) {
+        const srq_outcome *o = outcome_of(c, stage, s);
+        if (!o->there) continue;
+        fprintf(out, "%s\n      {\"seed\": %lld, \"run\": \"seed-%lld/%s\"", comma, c->seeds[s], c->seeds[s],
+                c->stages[stage].name);
+        print_number("test_error", o->error, out);
+        print_number("test_loss", o->loss, out);
+        print_number("mean_weight_bits", o->mean_bits, out);
+        fprintf(out, ", \"bytes\": %.0f, \"bops\": %.0f", o->bytes, o->bops);
+        print_number("relative_bops", o->relative_bops, out);
+        print_number("kept", o->kept, out);
+        fputc('}', out);
+        comma = ",";
+    }
+}
+
+static void print_json_pair(const srq_comparison *c, int a, int b, const srq_paired *p, int place, void *context)
+{
+    FILE *out = context;
+    fprintf(out, "%s\n    {\"stage\": \"%s\", \"against\": \"%s\", \"seeds\": %d", place ? "," : "", c->stages[a].name,
+            c->stages[b].name, p->count);
+    print_number("mean", p->mean, out);
+    print_number("low", p->low, out);
+    print_number("high", p->high, out);
+    fputc('}', out);
+}
+
+void srq_comparison_print_json(const srq_comparison *c, FILE *out)
+{
+    char text[600];
+    fputs("{\"seeds\": [", out);
+    for (int s = 0; s < c->seed_count; s++) fprintf(out, "%s%lld", s ? ", " : "", c->seeds[s]);
+    fputs("],\n \"stages\": [", out);
+    for (int i = 0; i < c->stage_count; i++) {
+        const srq_statistic error = statistic(c, i, offsetof(srq_outcome, error));
+        fprintf(out, "%s\n    {\"stage\": \"%s\", \"level\": %d, \"count\": %d", i ? "," : "", c->stages[i].name,
+                c->stages[i].level, error.count);
+        print_number("mean_error", error.mean, out);
+        print_number("deviation", error.deviation, out);
+        fputs(", \"runs\": [", out);
+        print_runs(c, i, out);
+        fputs("]}", out);
+    }
+    fputs("],\n \"differences\": [", out);
+    srq_comparison_visit(c, print_json_pair, out);
+    /* The sentence has neither quotes nor control characters. */
+    fprintf(out, "],\n \"confidence\": 0.95,\n \"says\": \"%s\"}\n", srq_comparison_say(c, text, sizeof text));
+}

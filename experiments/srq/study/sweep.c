@@ -1,0 +1,480 @@
+/* srq sweep: the runs of a table of experiments, one after another; what is finished stays as it is. */
+#include "io/sweep.h"
+#include "experiments/srq/commands.h"
+#include "experiments/srq/train/trainer.h"
+#include "io/dataset.h"
+#include "io/log.h"
+#include "io/run_list.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4400 };
+
+typedef struct sweep_options {
+    const char *table, *out, *seeds;
+    bool list, dry_run;
+    long index; /* -1: all */
+    int only_count;
+    const char **only;
+} sweep_options;
+
+typedef enum outcome_of { NOT_TRIED, WAS_FINISHED, DONE, LEFT, FAILED } outcome_of;
+
+/* One run of the table, and what has become of it. */
+typedef struct item {
+    int row;
+    long long seed;
+    enum { MISSING, BEGUN, FINISHED, BUSY, UNUSABLE } state; /* as it was found */
+    long step, total;                                        /* of a run that has begun */
+    double error;                                            /* of a finished one, or NaN */
+    outcome_of outcome;
+    char *message; /* why it is unusable, was left or failed; NULL else */
+} item;
+
+/* On rank 0. */
+typedef struct plan {
+    srq_sweep *sweep;
+    char folder[PATH_SIZE - 200];
+    int count;
+    item *items;
+} plan;
+
+/* --- The command line */
+
+static srq_status usage(const char *what, const char *word)
+{
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "sweep: %s%s; usage: srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I] [--list | "
+        "--dry-run]",
+        what, word);
+}
+
+static srq_status parse_index(const char *word, long *index)
+{
+    char *end;
+    errno = 0;
+    *index = strtol(word, &end, 10);
+    if (end != word && *end == '\0' && errno == 0 && *index >= 0) return SRQ_OK;
+    return usage("--index takes a number from 0 on, but is ", word);
+}
+
+static srq_status parse_word(const char *word, const char *value, sweep_options *options, bool *takes_value)
+{
+    *takes_value = strcmp(word, "--out") == 0 || strcmp(word, "--only") == 0 || strcmp(word, "--seeds") == 0 ||
+                   strcmp(word, "--index") == 0;
+    if (*takes_value && !value) return usage("a value is missing after ", word);
+    if (strcmp(word, "--index") == 0) return parse_index(value, &options->index);
+    if (strcmp(word, "--out") == 0)
+        options->out = value;
+    else if (strcmp(word, "--only") == 0)
+        options->only[options->only_count++] = value;
+    else if (strcmp(word, "--seeds") == 0)
+        options->seeds = value;
+    else if (strcmp(word, "--list") == 0)
+        options->list = true;
+    else if (strcmp(word, "--dry-run") == 0)
+        options->dry_run = true;
+    else if (word[0] == '-')
+        return usage("no option is called ", word);
+    else if (options->table)
+        return usage("one table is expected, and here is another: ", word);
+    else
+        options->table = word;
+    return SRQ_OK;
+}
+
+static srq_status parse(int argc, char **argv, sweep_options *options)
+{
+    options->only = calloc((size_t)argc, sizeof *options->only);
+    if (!options->only) return srq_fail_memory((size_t)argc * sizeof *options->only, "the command line");
+    for (int i = 1; i < argc; i++) {
+        bool takes_value;
+        SRQ_TRY(parse_word(argv[i], i + 1 < argc ? argv[i + 1] : NULL, options, &takes_value));
+        i += takes_value;
+    }
+    if (!options->table) return usage("no table is named", "");
+    if (options->list && options->dry_run) return usage("--list and --dry-run do not go together", "");
+    return SRQ_OK;
+}
+
+/* --- Which runs */
+
+/* "1,2,3". The caller frees *seeds. */
+static srq_status parse_seeds(const char *text, long long **seeds, int *count)
+{
+    *count = 0;
+    *seeds = calloc(strlen(text) + 1, sizeof **seeds);
+    if (!*seeds) return srq_fail_memory(strlen(text) * sizeof **seeds, "the seeds");
+    for (const char *at = text;; at++) {
+        char *end;
+        errno = 0;
+        const long long seed = strtoll(at, &end, 10);
+        if (end == at || errno != 0 || seed < 0 || (*end && *end != ','))
+            return usage("--seeds takes integers of 0 or more, such as 1,2,3, but is ", text);
+        for (int i = 0; i < *count; i++)
+            if ((*seeds)[i] == seed) return usage("--seeds names a seed twice: ", text);
+        (*seeds)[(*count)++] = seed;
+        if (!*end) return SRQ_OK;
+        at = end;
+    }
+}
+
+static srq_status check_only(const sweep_options *options, const srq_sweep *sweep)
+{
+    for (int i = 0; i < options->only_count; i++)
+        if (srq_sweep_row_called(sweep, options->only[i]) < 0)
+            return srq_fail(SRQ_ERROR_USAGE, "--only %s: no row of %s is called so; did you mean %s?", options->only[i],
+                            options->table, srq_sweep_row_closest(sweep, options->only[i]));
+    return SRQ_OK;
+}
+
+static bool is_wanted(const sweep_options *options, const char *row)
+{
+    bool wanted = options->only_count == 0;
+    for (int i = 0; i < options->only_count; i++) wanted = wanted || strcmp(options->only[i], row) == 0;
+    return wanted;
+}
+
+/* Seed after seed, so that a table is whole with one seed before the next begins. */
+static srq_status list_items(const sweep_options *options, plan *p, int seed_count, const long long *seeds)
+{
+    const size_t most = (size_t)seed_count * (size_t)p->sweep->row_count;
+    p->items = calloc(most, sizeof *p->items);
+    if (!p->items) return srq_fail_memory(most * sizeof *p->items, "the runs");
+    for (int s = 0; s < seed_count; s++)
+        for (int r = 0; r < p->sweep->row_count; r++)
+            if (is_wanted(options, p->sweep->rows[r].name)) p->items[p->count++] = (item){.row = r, .seed = seeds[s]};
+    return SRQ_OK;
+}
+
+static srq_status pick_index(const sweep_options *options, plan *p)
+{
+    if (options->index < 0) return SRQ_OK;
+    if (options->index >= p->count)
+        return srq_fail(SRQ_ERROR_USAGE, "--index %ld: there are %d runs, 0 to %d (`--list` shows them)",
+                        options->index, p->count, p->count - 1);
+    p->items[0] = p->items[options->index];
+    p->count = 1;
+    return SRQ_OK;
+}
+
+static srq_status make_plan(const sweep_options *options, plan *p)
+{
+    SRQ_TRY(srq_sweep_load(options->table, &p->sweep));
+    const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
+                                    : snprintf(p->folder, sizeof p->folder, "runs/%s", p->sweep->name);
+    if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is empty or too long", "");
+    for (size_t n = strlen(p->folder); n > 1 && p->folder[n - 1] == '/'; n--) p->folder[n - 1] = '\0';
+    SRQ_TRY(check_only(options, p->sweep));
+    long long *seeds = NULL;
+    int count = 0;
+    srq_status status = options->seeds ? parse_seeds(options->seeds, &seeds, &count) : SRQ_OK;
+    if (status == SRQ_OK)
+        status = list_items(options, p, seeds ? count : p->sweep->seed_count, seeds ? seeds : p->sweep->seeds);
+    free(seeds);
+    return status == SRQ_OK ? pick_index(options, p) : status;
+}
+
+static void free_plan(plan *p)
+{
+    for (int i = 0; i < p->count; i++) free(p->items[i].message);
+    free(p->items);
+    srq_sweep_destroy(&p->sweep);
+}
+
+static const char *name_of(const plan *p, const item *it)
+{
+    static char name[SRQ_RUN_NAME_SIZE];
+    return srq_sweep_run_name(p->sweep, it->row, it->seed, name);
+}
+
+static void folder_of(const plan *p, int row, long long seed, char path[PATH_SIZE])
+{
+    char name[SRQ_RUN_NAME_SIZE];
+    snprintf(path, PATH_SIZE, "%s/%s", p->folder, srq_sweep_run_name(p->sweep, row, seed, name));
+}
+
+/* --- What is there */
+
+static bool is_there(const char *dir, const char *name)
+{
+    char path[PATH_SIZE + 32];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* The directory's name says whose run it is; its configuration must say the same. A folder of runs may have been moved:
+ * the run that this one starts from is known by its name. */
+static srq_status check_settings(const plan *p, const item *it, const char *dir)
+{
+    char path[PATH_SIZE + 32], what[512], init[PATH_SIZE + 32];
+    srq_config *wanted = NULL, *found = NULL;
+    const char *sets[] = {init};
+    SRQ_TRY(srq_sweep_config(p->sweep, it->row, it->seed, p->folder, &wanted));
+    snprintf(path, sizeof path, "%s/config.cfg", dir);
+    srq_status status = srq_config_load(path, 0, NULL, &found);
+    if (status == SRQ_OK && p->sweep->rows[it->row].init >= 0) {
+        const char *here = srq_config_settings(wanted)->train.init, *there = srq_config_settings(found)->train.init;
+        const char *name = strrchr(here, '/'), *other = strrchr(there, '/');
+        snprintf(init, sizeof init, "train.init=%s", here);
+        const bool moved = name && other && strcmp(name, other) == 0 && strcmp(here, there) != 0;
+        if (moved) srq_config_destroy(&found);
+        if (moved) status = srq_config_load(path, 1, sets, &found);
+    }
+    if (status == SRQ_OK && srq_config_differs(wanted, found, what, sizeof what))
+        status = srq_fail(SRQ_ERROR_USAGE, "%s holds a run of other settings than its name says (%s); move it away",
+                          dir, what);
+    srq_config_destroy(&wanted);
+    srq_config_destroy(&found);
+    return status;
+}
+
+/* Figures of one row are of one data set, where it can be seen. */
+static srq_status check_data(const plan *p, const item *it, const char *dir, const srq_log *log)
+{
+    srq_config *config = NULL;
+    srq_dataset *dataset = NULL;
+    SRQ_TRY(srq_sweep_config(p->sweep, it->row, it->seed, p->folder, &config));
+    const char *file = srq_config_settings(config)->data.file;
+    srq_status status = SRQ_OK;
+    if (log->data_sha256[0] && access(file, F_OK) == 0) status = srq_dataset_load(file, 0, &dataset);
+    if (status == SRQ_OK && dataset && strcmp(dataset->checksum, log->data_sha256) != 0)
+        status = srq_fail(SRQ_ERROR_DATA,
+                          "%s was trained on another data set than %s now holds (source SHA-256 %.12s..., now "
+                          "%.12s...); use that one, or another --out",
+                          dir, file, log->data_sha256, dataset->checksum);
+    srq_dataset_destroy(&dataset);
+    srq_config_destroy(&config);
+    return status;
+}
+
+static srq_status look_into(const plan *p, item *it, const char *dir)
+{
+    srq_log *log = NULL;
+    it->state = BEGUN;
+    SRQ_TRY(check_settings(p, it, dir));
+    if (!is_there(dir, "log.jsonl")) return SRQ_OK;
+    SRQ_TRY(srq_log_create_of(dir, &log));
+    it->step = log->last_step;
+    it->total = log->total_steps;
+    const bool finished = log->state == SRQ_LOG_FINISHED && log->eval_count > 0 && is_there(dir, "last.h5");
+    if (finished) {
+        it->state = FINISHED;
+        it->error = log->evals[log->eval_count - 1].error;
+    } else if (srq_run_is_busy(dir)) {
+        it->state = BUSY;
+    }
+    const srq_status status = check_data(p, it, dir, log);
+    srq_log_destroy(&log);
+    return status;
+}
+
+static void note(item *it, outcome_of outcome)
+{
+    it->outcome = outcome;
+    free(it->message);
+    it->message = strdup(srq_message());
+}
+
+/* Finds out where a run stands. */
+static void look(const plan *p, item *it)
+{
+    char dir[PATH_SIZE];
+    folder_of(p, it->row, it->seed, dir);
+    it->state = MISSING;
+    if (!is_there(dir, "config.cfg") || look_into(p, it, dir) == SRQ_OK) return;
+    it->state = UNUSABLE;
+    note(it, NOT_TRIED);
+}
+
+/* --- --list and --dry-run */
+
+/* CONFIG NAME OPTIONS: what `srq train` needs, for job scripts that know nothing of tables. */
+static srq_status print_line(const plan *p, const item *it)
+{
+    const srq_sweep_row *row = &p->sweep->rows[it->row];
+    char **sets = NULL;
+    int count = 0;
+    SRQ_TRY(srq_sweep_sets(p->sweep, it->row, it->seed, p->folder, &sets, &count));
+    printf("%s %s", row->config, name_of(p, it));
+    srq_status status = SRQ_OK;
+    for (int i = 0; i < count && status == SRQ_OK; i++) {
+        if (strpbrk(sets[i], " \t\n"))
+            status = srq_fail(SRQ_ERROR_USAGE,
+                              "%s: row %s sets \"%s\", whose blanks a line of --list cannot hold; write it into the "
+                              "row's configuration file, or use --index",
+                              row->where, row->name, sets[i]);
+        else
+            printf(" --set %s", sets[i]);
+    }
+    putchar('\n');
+    srq_sweep_free_sets(sets, count);
+    return status;
+}
+
+static srq_status print_list(const plan *p)
+{
+    for (int i = 0; i < p->count; i++) SRQ_TRY(print_line(p, &p->items[i]));
+    return SRQ_OK;
+}
+
+static void print_dry_run(plan *p)
+{
+    int counts[UNUSABLE + 1] = {0};
+    for (int i = 0; i < p->count; i++) {
+        item *it = &p->items[i];
+        look(p, it);
+        counts[it->state]++;
+        printf("%3d  %s  ", i, name_of(p, it));
+        if (it->state == MISSING) puts("missing");
+        if (it->state == BEGUN) printf("begun, step %ld of %ld\n", it->step, it->total);
+        if (it->state == FINISHED) printf("finished, test error %.2f %%\n", 100 * it->error);
+        if (it->state == BUSY) printf("running, step %ld of %ld\n", it->step, it->total);
+        if (it->state == UNUSABLE) printf("cannot be used: %s\n", it->message ? it->message : "");
+    }
+    printf("\n%d runs in %s: %d finished, %d running, %d begun, %d missing", p->count, p->folder, counts[FINISHED],
+           counts[BUSY], counts[BEGUN], counts[MISSING]);
+    if (counts[UNUSABLE]) printf(", %d cannot be used", counts[UNUSABLE]);
+    putchar('\n');
+}
+
+/* --- Running */
+
+/* The run that this one starts from must be finished. */
+static srq_status check_start(const plan *p, const item *it, outcome_of *outcome)
+{
+    item start = {.row = p->sweep->rows[it->row].init, .seed = it->seed};
+    char name[SRQ_RUN_NAME_SIZE];
+    if (start.row < 0) return SRQ_OK;
+    look(p, &start);
+    srq_status status = SRQ_OK;
+    srq_sweep_run_name(p->sweep, start.row, start.seed, name);
+    if (start.state == BUSY) *outcome = LEFT;
+    if (start.state == BUSY)
+        status = srq_fail(SRQ_ERROR_DATA, "it starts from %s, which another job is working on", name);
+    else if (start.state == UNUSABLE)
+        status = srq_fail(SRQ_ERROR_DATA, "it starts from %s, which cannot be used: %s", name,
+                          start.message ? start.message : "");
+    else if (start.state != FINISHED)
+        status =
+            srq_fail(SRQ_ERROR_DATA, "it starts from %s, which is not finished; run that first: --only %s --seeds %lld",
+                     name, p->sweep->rows[start.row].name, it->seed);
+    free(start.message);
+    return status;
+}
+
+/* Rank 0: whether the run is to be worked on now, and its configuration. */
+static bool prepare(const plan *p, item *it, srq_config **config)
+{
+    outcome_of outcome = FAILED;
+    look(p, it);
+    if (it->state == FINISHED || it->state == UNUSABLE) {
+        it->outcome = it->state == FINISHED ? WAS_FINISHED : FAILED;
+        return false;
+    }
+    srq_status status = check_start(p, it, &outcome);
+    if (status == SRQ_OK && it->state == BUSY) {
+        status = srq_fail(SRQ_ERROR_RUN, "another job is working on it");
+        outcome = LEFT;
+    }
+    if (status == SRQ_OK) status = srq_sweep_config(p->sweep, it->row, it->seed, p->folder, config);
+    if (status != SRQ_OK) note(it, outcome);
+    return status == SRQ_OK;
+}
+
+/* Collective. SRQ_STOPPED ends the sweep; what goes wrong in one run is its outcome. `it` is NULL on other ranks. */
+static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
+{
+    static const srq_trainer_options how = {.max_time = NULL};
+    srq_config *config = NULL;
+    char dir[PATH_SIZE] = "";
+    bool runs = it && prepare(p, it, &config);
+    srq_comm_share(comm, &runs, sizeof runs);
+    if (it && !runs && it->outcome != WAS_FINISHED)
+        printf("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "left" : "failed",
+               it->message ? it->message : "");
+    if (!runs) return SRQ_OK;
+    if (it) {
+        folder_of(p, it->row, it->seed, dir);
+        printf("[%d of %d] %s\n", number, p->count, name_of(p, it));
+        fflush(stdout);
+    }
+    srq_status status = srq_share_config(comm, SRQ_OK, &config);
+    if (status == SRQ_OK) status = srq_train(comm, config, &how, dir, SRQ_RESUME_AUTO, NULL);
+    srq_config_destroy(&config);
+    if (status == SRQ_STOPPED || !it) return status == SRQ_STOPPED ? status : SRQ_OK;
+    /* Two sweeps may have begun it at the same moment: one of them has it. */
+    if (status != SRQ_OK) {
+        note(it, srq_run_is_busy(dir) ? LEFT : FAILED);
+        printf("%s: %s\n", it->outcome == LEFT ? "left" : "failed", it->message ? it->message : "");
+    } else {
+        it->outcome = DONE;
+    }
+    fflush(stdout);
+    return SRQ_OK;
+}
+
+/* Rank 0: says what has been done, and fails if a run has. */
+static srq_status sum_up(const plan *p)
+{
+    int counts[FAILED + 1] = {0};
+    const item *failed = NULL;
+    for (int i = 0; i < p->count; i++) {
+        counts[p->items[i].outcome]++;
+        if (p->items[i].outcome == FAILED && !failed) failed = &p->items[i];
+    }
+    printf("%d run%s in %s: %d done, %d finished before, %d failed, %d left to other jobs", p->count,
+           p->count == 1 ? "" : "s", p->folder, counts[DONE], counts[WAS_FINISHED], counts[FAILED], counts[LEFT]);
+    if (counts[NOT_TRIED]) printf(", %d not yet", counts[NOT_TRIED]);
+    putchar('\n');
+    for (int i = 0; i < p->count && counts[FAILED] > 1; i++)
+        if (p->items[i].outcome == FAILED)
+            printf("  failed: %s: %s\n", name_of(p, &p->items[i]), p->items[i].message ? p->items[i].message : "");
+    fflush(stdout);
+    if (!failed) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN, "%d of %d runs failed%s%s: %s", counts[FAILED], p->count,
+                    counts[FAILED] > 1 ? ", the first of them " : ": ", name_of(p, failed),
+                    failed->message ? failed->message : "no memory for its message");
+}
+
+static srq_status run_all(srq_comm *comm, plan *p)
+{
+    const bool root = srq_comm_rank(comm) == 0;
+    int count = p->count;
+    srq_status status = SRQ_OK;
+    srq_comm_share(comm, &count, sizeof count);
+    srq_trainer_heed_signals();
+    for (int i = 0; i < count && status == SRQ_OK; i++) {
+        if (srq_trainer_is_to_stop(comm))
+            status = SRQ_STOPPED;
+        else
+            status = run_item(comm, p, root ? &p->items[i] : NULL, i + 1);
+    }
+    const srq_status summed = root ? sum_up(p) : SRQ_OK;
+    if (root && status == SRQ_STOPPED) puts("stopped, saved; the same command goes on");
+    return status == SRQ_STOPPED ? status : summed;
+}
+
+srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv)
+{
+    sweep_options options = {.index = -1};
+    plan p = {.count = 0};
+    const bool root = srq_comm_rank(comm) == 0;
+    srq_status status = parse(argc, argv, &options);
+    if (status == SRQ_OK && root) status = make_plan(&options, &p);
+    status = srq_comm_agree(comm, status);
+    if (status == SRQ_OK && options.list)
+        status = root ? print_list(&p) : SRQ_OK;
+    else if (status == SRQ_OK && options.dry_run && root)
+        print_dry_run(&p);
+    else if (status == SRQ_OK && !options.dry_run)
+        status = run_all(comm, &p);
+    free_plan(&p);
+    free(options.only);
+    return status;
+}

@@ -1,0 +1,197 @@
+#include "experiments/srq/train/batches.h"
+
+#include "core/random.h"
+#include "io/progress.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Kinds of sequences. Item k of training is shard k % own of step k / own, counted from the rank's first shard; of a
+ * split, its k-th group. */
+enum { NOTHING, TRAINING, TRAIN_GROUPS, TEST_GROUPS };
+
+/* Micro-batches that are ready or in work. */
+enum { SLOTS = 4 };
+
+srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *settings, int batch, int shards,
+                              srq_batches *b)
+{
+    *b = (srq_batches){.dataset = dataset,
+                       .seed = (uint64_t)settings->train.seed,
+                       .count = (long)dataset->splits[SRQ_TRAIN].count,
+                       .batch = batch,
+                       .shards = shards};
+    b->steps_per_epoch = (b->count + batch - 1) / batch;
+    SRQ_TRY(srq_view_create(dataset, settings, &b->view));
+    return srq_view_bench_create(&b->view, &b->bench);
+}
+
+void srq_batches_destroy(srq_batches *b)
+{
+    srq_loader_destroy(&b->loader);
+    srq_view_bench_destroy(&b->bench);
+    srq_view_bench_destroy(&b->ahead_bench);
+    srq_view_destroy(&b->view);
+}
+
+int srq_batches_capacity(const srq_batches *b)
+{
+    return (b->batch + b->shards - 1) / b->shards;
+}
+
+int srq_batches_size(const srq_batches *b, long step)
+{
+    long left = b->count - step % b->steps_per_epoch * b->batch;
+    return left < b->batch ? (int)left : b->batch;
+}
+
+srq_status srq_batches_status(const srq_batches *b)
+{
+    return b->status == SRQ_OK ? SRQ_OK : srq_fail(b->status, "%s", b->message);
+}
+
+static void fail(srq_batches *b, srq_status status, const char *message)
+{
+    if (status == SRQ_OK || b->status != SRQ_OK) return;
+    b->status = status;
+    snprintf(b->message, sizeof b->message, "%s", message);
+}
+
+/* --- Making micro-batches: of the arguments and what never changes alone */
+
+static size_t features(const srq_batches *b)
+{
+    return (size_t)b->view.height * (size_t)b->view.width * (size_t)b->view.channels;
+}
+
+static srq_status make_shard(const srq_batches *b, srq_view_bench *bench, long step, long shard, float *images,
+                             int32_t *labels, int *n)
+{
+    const srq_split *split = &b->dataset->splits[SRQ_TRAIN];
+    const long size = srq_batches_size(b, step), epoch = step / b->steps_per_epoch;
+    const long first = size * shard / b->shards, last = size * (shard + 1) / b->shards;
+    const long begin = step % b->steps_per_epoch * b->batch;
+    for (long i = first; i < last; i++, images += features(b)) {
+        uint64_t sample = srq_random_order(b->seed, (uint64_t)epoch, (uint64_t)b->count, (uint64_t)(begin + i));
+        SRQ_TRY(srq_view_make(&b->view, bench, SRQ_TRAIN, sample, epoch, images));
+        labels[i - first] = split->labels[sample];
+    }
+    *n = (int)(last - first);
+    return SRQ_OK;
+}
+
+static srq_status make_range(const srq_batches *b, srq_view_bench *bench, srq_split_name name, long first, int n,
+                             float *images, int32_t *labels)
+{
+    for (int i = 0; i < n; i++, images += features(b)) {
+        SRQ_TRY(srq_view_make(&b->view, bench, name, (size_t)(first + i), SRQ_VIEW_TEST, images));
+        labels[i] = b->dataset->splits[name].labels[first + i];
+    }
+    return SRQ_OK;
+}
+
+static int group_size(const srq_batches *b, srq_split_name name, long first, int size)
+{
+    const long left = (long)b->dataset->splits[name].count - first;
+    return left < size ? (int)left : size;
+}
+
+static srq_status make_any(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+{
+    srq_batches *b = context;
+    slot->n = 0;
+    if (sequence->kind == TRAINING) {
+        const long own = b->last_shard - b->first_shard;
+        return make_shard(b, &b->ahead_bench, item / own, b->first_shard + item % own, slot->images, slot->labels,
+                          &slot->n);
+    }
+    const srq_split_name name = sequence->kind == TEST_GROUPS ? SRQ_TEST : SRQ_TRAIN;
+    const long first = item * sequence->size;
+    const int n = group_size(b, name, first, sequence->size);
+    SRQ_TRY(make_range(b, &b->ahead_bench, name, first, n, slot->images, slot->labels));
+    slot->n = n;
+    return SRQ_OK;
+}
+
+/* In the thread. */
+static srq_status make_item(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+{
+    srq_batches *b = context;
+    const int64_t begin = srq_trace_now(b->trace);
+    const srq_status status = make_any(context, sequence, item, slot);
+    srq_trace_add(b->trace, SRQ_LANE_LOADER, SRQ_EVENT_LOAD, item, begin);
+    return status;
+}
+
+/* --- Reading ahead */
+
+srq_status srq_batches_start(srq_batches *b, long first_shard, long last_shard)
+{
+    const size_t capacity = (size_t)srq_batches_capacity(b);
+    b->first_shard = first_shard;
+    b->last_shard = last_shard;
+    SRQ_TRY(srq_view_bench_create(&b->view, &b->ahead_bench));
+    return srq_loader_create(SLOTS, capacity * features(b), capacity, make_item, b, &b->loader);
+}
+
+static void begin(srq_batches *b, srq_sequence sequence)
+{
+    if (!b->loader) return;
+    b->sequence = sequence;
+    b->next = sequence.first;
+    srq_loader_start(b->loader, &sequence);
+}
+
+void srq_batches_expect(srq_batches *b, srq_split_name split, int size, long first, long stride)
+{
+    const long groups = ((long)b->dataset->splits[split].count + size - 1) / size;
+    const int kind = split == SRQ_TEST ? TEST_GROUPS : TRAIN_GROUPS;
+    if (size > srq_batches_capacity(b)) return; /* the slots are smaller: groups are made when they are asked for */
+    begin(b, (srq_sequence){.kind = kind, .first = first, .stride = stride, .end = groups, .size = size});
+}
+
+/* Takes item `item`, which is next, from the loader. */
+static int take(srq_batches *b, srq_graph *graph, int32_t *labels)
+{
+    const srq_slot *slot = srq_loader_take(b->loader, &b->waited);
+    const int n = slot->status == SRQ_OK ? slot->n : 0;
+    fail(b, slot->status, slot->message);
+    memcpy(srq_graph_input(graph), slot->images, (size_t)n * features(b) * sizeof(float));
+    memcpy(labels, slot->labels, (size_t)n * sizeof *labels);
+    srq_loader_release(b->loader);
+    b->next += b->sequence.stride;
+    return n;
+}
+
+int srq_batches_fill(srq_batches *b, long step, long shard, srq_graph *graph, int32_t *labels)
+{
+    const long own = b->last_shard - b->first_shard, item = step * own + shard - b->first_shard;
+    int n = 0;
+    if (b->loader && shard >= b->first_shard && shard < b->last_shard) {
+        if (b->sequence.kind != TRAINING || b->next != item)
+            begin(b, (srq_sequence){.kind = TRAINING, .first = item, .stride = 1, .end = LONG_MAX});
+        return take(b, graph, labels);
+    }
+    /* Another rank's: such as the first, from which all take step sizes. */
+    const double since = srq_seconds();
+    srq_status status = make_shard(b, &b->bench, step, shard, srq_graph_input(graph), labels, &n);
+    if (status != SRQ_OK) fail(b, status, srq_message());
+    b->waited += srq_seconds() - since;
+    return status == SRQ_OK ? n : 0;
+}
+
+void srq_batches_fill_range(srq_batches *b, srq_split_name split, long first, int n, srq_graph *graph, int32_t *labels)
+{
+    const srq_sequence *s = &b->sequence;
+    const int kind = split == SRQ_TEST ? TEST_GROUPS : TRAIN_GROUPS;
+    if (b->loader && s->kind == kind && b->next < s->end && first == b->next * s->size &&
+        n == group_size(b, split, first, s->size)) {
+        take(b, graph, labels);
+        return;
+    }
+    const double since = srq_seconds();
+    srq_status status = make_range(b, &b->bench, split, first, n, srq_graph_input(graph), labels);
+    if (status != SRQ_OK) fail(b, status, srq_message());
+    b->waited += srq_seconds() - since;
+}

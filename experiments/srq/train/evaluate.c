@@ -1,0 +1,72 @@
+#include "experiments/srq/train/evaluate.h"
+
+#include <stdlib.h>
+
+enum { LOSS, CORRECT, BAD, WIDTH };
+
+static void run_group(srq_graph *graph, srq_batches *batches, srq_split_name split, long first, int n, int32_t *labels,
+                      double *sums)
+{
+    srq_metrics metrics;
+    srq_batches_fill_range(batches, split, first, n, graph, labels);
+    int bad = srq_graph_evaluate(graph, n, labels, &metrics);
+    sums[LOSS] = metrics.loss;
+    sums[CORRECT] = (double)metrics.correct;
+    sums[BAD] = bad + 1;
+}
+
+srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_split_name split,
+                        srq_metrics *metrics)
+{
+    const long count = (long)batches->dataset->splits[split].count;
+    const int capacity = srq_graph_capacity(graph), ranks = srq_comm_size(comm);
+    const long groups = (count + capacity - 1) / capacity;
+    double *sums = calloc((size_t)groups * WIDTH, sizeof *sums);
+    int32_t *labels = calloc((size_t)capacity, sizeof *labels);
+    srq_status status = sums && labels ? SRQ_OK : srq_fail_memory((size_t)groups * WIDTH * sizeof *sums, "evaluation");
+    status = srq_comm_agree(comm, status);
+    if (status == SRQ_OK) srq_batches_expect(batches, split, capacity, srq_comm_rank(comm), ranks);
+    for (long g = srq_comm_rank(comm); status == SRQ_OK && g < groups; g += ranks) {
+        long first = g * capacity;
+        int n = count - first < capacity ? (int)(count - first) : capacity;
+        run_group(graph, batches, split, first, n, labels, sums + g * WIDTH);
+    }
+    if (status == SRQ_OK) status = srq_comm_agree(comm, srq_batches_status(batches));
+    if (status == SRQ_OK) srq_comm_sum(comm, sums, (int)(groups * WIDTH));
+    *metrics = (srq_metrics){.count = count};
+    for (long g = 0; status == SRQ_OK && g < groups; g++) {
+        metrics->loss += sums[g * WIDTH + LOSS];
+        metrics->correct += (long)sums[g * WIDTH + CORRECT];
+        if (sums[g * WIDTH + BAD] > 0)
+            status = srq_fail(SRQ_ERROR_RUN,
+                              "layer \"%s\" meets an infinity or NaN in evaluation; train with a lower "
+                              "optimizer.learning_rate",
+                              srq_graph_layer(graph, (int)sums[g * WIDTH + BAD] - 1)->spec->name);
+    }
+    free(sums);
+    free(labels);
+    return status;
+}
+
+srq_status srq_check_data_fits(const srq_graph *graph, const srq_dataset *d, const char *path)
+{
+    const srq_model_spec *m = srq_graph_spec(graph);
+    if (d->encoded && d->channels != m->channels)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: its images have %d channels (RGB), but the model \"%s\" takes %d; choose "
+                        "another data set or model",
+                        path, d->channels, m->name, m->channels);
+    if (!d->encoded && (d->height != m->height || d->width != m->width || d->channels != m->channels))
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: its images are %d x %d x %d (height x width x channels), but the model \"%s\" takes %d x %d x %d; "
+            "choose another data set or model",
+            path, d->height, d->width, d->channels, m->name, m->height, m->width, m->channels);
+    if (d->classes != srq_graph_classes(graph))
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: it has %d classes, but the model \"%s\" gives %d logits; set data.classes to %d (where "
+                        "the last layer of "
+                        "the model file has out = \"classes\"), or that layer's out",
+                        path, d->classes, m->name, srq_graph_classes(graph), d->classes);
+    return SRQ_OK;
+}

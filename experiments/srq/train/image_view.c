@@ -1,0 +1,285 @@
+#include "experiments/srq/train/image_view.h"
+
+#include "core/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Building */
+
+static srq_status make_tables(srq_view *v, bool normalize)
+{
+    const size_t length = (size_t)v->width * (size_t)v->channels;
+    v->multiply = malloc(length * sizeof *v->multiply);
+    v->add = malloc(length * sizeof *v->add);
+    if (!v->multiply || !v->add) return srq_fail_memory(2 * length * sizeof *v->add, "normalisation");
+    for (size_t i = 0; i < length; i++) {
+        const size_t c = i % (size_t)v->channels;
+        v->multiply[i] = normalize ? 1 / (255 * v->dataset->std[c]) : 1.0f / 255;
+        v->add[i] = normalize ? -v->dataset->mean[c] / v->dataset->std[c] : 0;
+    }
+    return SRQ_OK;
+}
+
+srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *s, srq_view *v)
+{
+    const int height = dataset->encoded ? s->model.height : dataset->height;
+    const int width = dataset->encoded ? s->model.width : dataset->width, side = height < width ? height : width;
+    *v = (srq_view){.dataset = dataset,
+                    .seed = (uint64_t)s->train.seed,
+                    .height = height,
+                    .width = width,
+                    .channels = dataset->channels,
+                    .resized = strcmp(s->data.crop, "resized") == 0,
+                    .flip = s->data.flip,
+                    .pad = s->data.pad,
+                    .side = s->data.resize ? s->data.resize : (side * 8 + 3) / 7,
+                    .scale = {s->data.scale_min, s->data.scale_max},
+                    .ratio = {s->data.ratio_min, s->data.ratio_max}};
+    return make_tables(v, strcmp(s->data.normalize, "dataset") == 0);
+}
+
+void srq_view_destroy(srq_view *view)
+{
+    free(view->multiply);
+    free(view->add);
+    view->multiply = view->add = NULL;
+}
+
+/* One side of an image when it is resized for plain crops: the short side as asked for, and no side below what the
+ * network takes. */
+static void base_size(const srq_view *v, int height, int width, int *base_height, int *base_width)
+{
+    double factor = (double)v->side / (height < width ? height : width);
+    factor = fmax(factor, fmax((double)v->height / height, (double)v->width / width));
+    *base_height = (int)lround(height * factor);
+    *base_width = (int)lround(width * factor);
+    if (*base_height < v->height) *base_height = v->height;
+    if (*base_width < v->width) *base_width = v->width;
+}
+
+/* What the largest image needs, over the loaded splits. */
+static void find_room(const srq_view *v, size_t *base, size_t *resize)
+{
+    *base = *resize = 0;
+    for (int s = 0; s < 2; s++) {
+        const srq_split *split = &v->dataset->splits[s];
+        for (size_t i = 0; split->sizes && i < split->count; i++) {
+            int height, width;
+            base_size(v, split->sizes[i][0], split->sizes[i][1], &height, &width);
+            const size_t bytes = (size_t)height * (size_t)width * SRQ_IMAGE_CHANNELS;
+            const size_t whole = srq_image_resize_room(split->sizes[i][0], split->sizes[i][1], height, width);
+            const size_t part = srq_image_resize_room(split->sizes[i][0], split->sizes[i][1], v->height, v->width);
+            if (bytes > *base) *base = bytes;
+            if (whole > *resize) *resize = whole;
+            if (part > *resize) *resize = part;
+        }
+    }
+    const srq_dataset *d = v->dataset;
+    if (!d->encoded && v->resized) *resize = srq_image_resize_room(d->height, d->width, v->height, v->width);
+}
+
+srq_status srq_view_bench_create(const srq_view *v, srq_view_bench *bench)
+{
+    size_t base, resize;
+    const srq_dataset *d = v->dataset;
+    const size_t window = (size_t)v->height * (size_t)v->width * (size_t)v->channels;
+    find_room(v, &base, &resize);
+    *bench = (srq_view_bench){.window = malloc(window),
+                              .file = malloc(d->largest_bytes + 1),
+                              .base = malloc(base + 1),
+                              .resize = malloc((resize + 1) * sizeof(float))};
+    if (!bench->window || !bench->file || !bench->base || !bench->resize)
+        return srq_fail_memory(window + d->largest_bytes + base + resize * sizeof(float), "the views of images");
+    if (!d->encoded || !base) return SRQ_OK;
+    /* Not the largest of all heights by the largest of all widths: no image may be as large as that. */
+    size_t most = 0, at[2] = {0, 0};
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; d->splits[s].sizes && i < d->splits[s].count; i++) {
+            const size_t pixels = (size_t)d->splits[s].sizes[i][0] * (size_t)d->splits[s].sizes[i][1];
+            if (pixels <= most) continue;
+            most = pixels;
+            at[0] = s;
+            at[1] = i;
+        }
+    const int32_t *largest = d->splits[at[0]].sizes[at[1]];
+    srq_status status = srq_image_reserve(&bench->decoded, largest[0], largest[1]);
+    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "%s: %zu", d->path, at[1]);
+}
+
+void srq_view_bench_destroy(srq_view_bench *bench)
+{
+    srq_image_free(&bench->decoded);
+    free(bench->file);
+    free(bench->base);
+    free(bench->window);
+    free(bench->resize);
+    *bench = (srq_view_bench){0};
+}
+
+/* --- Chance */
+
+static void draw(const srq_view *v, size_t index, long epoch, uint64_t block, uint32_t bits[4])
+{
+    srq_random(v->seed, SRQ_RANDOM_AUGMENT, (uint64_t)epoch, (uint64_t)index | block << 48, bits);
+}
+
+/* One of 0 .. n - 1. */
+static int pick(uint32_t bits, int n)
+{
+    return (int)((uint64_t)bits * (uint64_t)n >> 32);
+}
+
+static double between(const double range[2], uint32_t bits)
+{
+    return range[0] + (range[1] - range[0]) * ((double)bits + 0.5) / 4294967296.0;
+}
+
+srq_box srq_view_random_box(const srq_view *v, int height, int width, size_t index, long epoch)
+{
+    const double logs[2] = {log(v->ratio[0]), log(v->ratio[1])}, ratio = (double)width / height;
+    for (uint64_t attempt = 1; attempt <= 10; attempt++) {
+        uint32_t bits[4];
+        draw(v, index, epoch, attempt, bits);
+        const double area = (double)height * width * between(v->scale, bits[0]), aspect = exp(between(logs, bits[1]));
+        const double w = round(sqrt(area * aspect)), h = round(sqrt(area / aspect));
+        if (w < 1 || w > width || h < 1 || h > height) continue;
+        return (srq_box){pick(bits[2], height - (int)h + 1), pick(bits[3], width - (int)w + 1), (int)h, (int)w};
+    }
+    /* As much of the middle as the range of ratios lets. */
+    srq_box box = {0, 0, height, width};
+    if (ratio < v->ratio[0]) box.height = (int)fmax(1, fmin(height, round(width / v->ratio[0])));
+    if (ratio > v->ratio[1]) box.width = (int)fmax(1, fmin(width, round(height * v->ratio[1])));
+    box.top = (height - box.height) / 2;
+    box.left = (width - box.width) / 2;
+    return box;
+}
+
+/* --- From image to window */
+
+/* height x width bytes of `from`, a window of which begins at (top, left); what is outside is black. */
+static void cut(const srq_view *v, const uint8_t *from, int height, int width, int top, int left, uint8_t *to)
+{
+    const size_t channels = (size_t)v->channels, row = (size_t)v->width * channels;
+    const int first = left < 0 ? -left : 0, last = width - left < v->width ? width - left : v->width;
+    for (int y = 0; y < v->height; y++, to += row) {
+        const bool inside = top + y >= 0 && top + y < height && first < last;
+        if (!inside || first > 0 || last < v->width) memset(to, 0, row);
+        if (!inside) continue;
+        const size_t at = (size_t)(top + y) * (size_t)width + (size_t)(left + first);
+        memcpy(to + (size_t)first * channels, from + at * channels, (size_t)(last - first) * channels);
+    }
+}
+
+static void mirror(const srq_view *v, uint8_t *window)
+{
+    const size_t channels = (size_t)v->channels, row = (size_t)v->width * channels;
+    for (int y = 0; y < v->height; y++, window += row)
+        for (uint8_t *a = window, *b = window + row - channels; a < b; a += channels, b -= channels)
+            for (size_t c = 0; c < channels; c++) {
+                const uint8_t kept = a[c];
+                a[c] = b[c];
+                b[c] = kept;
+            }
+}
+
+static void normalize(const srq_view *v, const uint8_t *from, float *to)
+{
+    const size_t row = (size_t)v->width * (size_t)v->channels;
+    for (int y = 0; y < v->height; y++, from += row, to += row)
+        for (size_t i = 0; i < row; i++) to[i] = (float)from[i] * v->multiply[i] + v->add[i];
+}
+
+static void place(const srq_view *v, int height, int width, size_t index, long epoch, int *top, int *left)
+{
+    uint32_t bits[4];
+    *top = (height - v->height) / 2;
+    *left = (width - v->width) / 2;
+    if (epoch == SRQ_VIEW_TEST || v->pad == 0) return;
+    draw(v, index, epoch, 0, bits);
+    *top = pick(bits[1], height + 2 * v->pad - v->height + 1) - v->pad;
+    *left = pick(bits[2], width + 2 * v->pad - v->width + 1) - v->pad;
+}
+
+/* A part of the image, resized to the window. */
+static void resize(const srq_view *v, srq_view_bench *bench, const srq_image *image, size_t index, long epoch)
+{
+    const srq_box box = srq_view_random_box(v, image->height, image->width, index, epoch);
+    srq_image_resize(image, box, v->height, v->width, bench->window, bench->resize);
+}
+
+static srq_status decode(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index)
+{
+    size_t size;
+    const int32_t *said = v->dataset->splits[split].sizes[index];
+    SRQ_TRY(srq_dataset_read(v->dataset, split, index, bench->file, &size));
+    srq_status status = srq_image_decode(bench->file, size, &bench->decoded);
+    if (status == SRQ_OK && (bench->decoded.height != said[0] || bench->decoded.width != said[1]))
+        status = srq_fail(SRQ_ERROR_DATA, "%d x %d pixels, but its size is said to be %d x %d", bench->decoded.height,
+                          bench->decoded.width, said[0], said[1]);
+    if (status == SRQ_OK) return SRQ_OK;
+    return srq_fail_in(status, "%s: %s image %zu", v->dataset->path, split == SRQ_TRAIN ? "train" : "test", index);
+}
+
+static srq_status window_of_encoded(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index,
+                                    long epoch)
+{
+    int height, width, top, left;
+    const srq_image *image = &bench->decoded;
+    SRQ_TRY(decode(v, bench, split, index));
+    const uint8_t *base = image->pixels;
+    if (v->resized && epoch != SRQ_VIEW_TEST) {
+        resize(v, bench, image, index, epoch);
+        return SRQ_OK;
+    }
+    base_size(v, image->height, image->width, &height, &width);
+    if (height != image->height || width != image->width) {
+        const srq_box whole = {0, 0, image->height, image->width};
+        srq_image_resize(image, whole, height, width, bench->base, bench->resize);
+        base = bench->base;
+    }
+    place(v, height, width, index, epoch, &top, &left);
+    cut(v, base, height, width, top, left, bench->window);
+    return SRQ_OK;
+}
+
+/* Of pixels; the pixels themselves where nothing is to be changed. */
+static const uint8_t *window_of_pixels(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index,
+                                       long epoch)
+{
+    const srq_dataset *d = v->dataset;
+    const size_t bytes = (size_t)d->height * (size_t)d->width * (size_t)d->channels;
+    uint8_t *pixels = d->splits[split].images + index * bytes;
+    const bool training = epoch != SRQ_VIEW_TEST;
+    int top, left;
+    if (training && v->resized) {
+        const srq_image image = {.height = d->height, .width = d->width, .pixels = pixels};
+        resize(v, bench, &image, index, epoch);
+    } else if (training && v->pad) {
+        place(v, d->height, d->width, index, epoch, &top, &left);
+        cut(v, pixels, d->height, d->width, top, left, bench->window);
+    } else if (training && v->flip) {
+        memcpy(bench->window, pixels, bytes);
+    } else {
+        return pixels;
+    }
+    return bench->window;
+}
+
+srq_status srq_view_make(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index, long epoch,
+                         float *to)
+{
+    const uint8_t *window = bench->window;
+    if (v->dataset->encoded)
+        SRQ_TRY(window_of_encoded(v, bench, split, index, epoch));
+    else
+        window = window_of_pixels(v, bench, split, index, epoch);
+    if (epoch != SRQ_VIEW_TEST && v->flip) {
+        uint32_t bits[4];
+        draw(v, index, epoch, 0, bits);
+        if (bits[0] >> 31) mirror(v, bench->window);
+    }
+    normalize(v, window, to);
+    return SRQ_OK;
+}

@@ -1,0 +1,46 @@
+/* A thread that makes items ahead of their use, one after another, into a ring of slots.
+ *
+ * What an item is, is the caller's: item k is a function of k and of the sequence it belongs to, so that it does not
+ * matter who makes it or when. The thread calls neither MPI nor HDF5. */
+#ifndef SRQ_EXPERIMENTS_TRAIN_LOADER_H
+#define SRQ_EXPERIMENTS_TRAIN_LOADER_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A micro-batch, or why there is none. */
+typedef struct srq_slot {
+    float *images;
+    int32_t *labels;
+    int n;
+    srq_status status;
+    char message[SRQ_MESSAGE_SIZE];
+} srq_slot;
+
+/* Items first, first + stride, ... below end. */
+typedef struct srq_sequence {
+    int kind; /* the caller's */
+    long first, stride, end;
+    int size; /* the caller's */
+} srq_sequence;
+
+/* Makes item `item` of a sequence; runs in the thread. A failure leaves its message in srq_message(). */
+typedef srq_status (*srq_slot_fill)(void *context, const srq_sequence *sequence, long item, srq_slot *slot);
+
+typedef struct srq_loader srq_loader;
+
+/* Slots of so many floats and labels each, and the thread, which waits for a sequence. SRQ_ERROR_RUN. */
+srq_status srq_loader_create(int slots, size_t floats, size_t labels, srq_slot_fill fill, void *context,
+                             srq_loader **loader);
+/* Ends the thread. */
+void srq_loader_destroy(srq_loader **loader);
+
+/* Begins a sequence; what was made of another is dropped. */
+void srq_loader_start(srq_loader *loader, const srq_sequence *sequence);
+/* The next item of the sequence; waits for it, and adds the seconds to *waited. Valid until srq_loader_release. */
+const srq_slot *srq_loader_take(srq_loader *loader, double *waited);
+void srq_loader_release(srq_loader *loader);
+
+#endif

@@ -1,0 +1,277 @@
+#include "experiments/srq/train/stepper.h"
+
+#include "dist/tree.h"
+#include "io/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_weight(const srq_parameter *p)
+{
+    return p->kind == SRQ_PARAMETER_WEIGHT;
+}
+
+static int group_count(const srq_stepper *s)
+{
+    return srq_finish_group_count(s->finish);
+}
+
+/* --- The small message: rows of shards, slots, and gradients of what is no weight */
+
+typedef enum direction { COUNT, PACK, UNPACK } direction;
+
+/* `n` doubles, or as many as floats where `floats` is there. */
+static size_t move(direction d, double *at, double *numbers, float *floats, size_t n)
+{
+    for (size_t i = 0; d != COUNT && i < n; i++) {
+        if (d == PACK) at[i] = floats ? (double)floats[i] : numbers[i];
+        if (d == UNPACK && floats) floats[i] = (float)at[i];
+        if (d == UNPACK && numbers) numbers[i] = at[i];
+    }
+    return n;
+}
+
+/* Parameters that are no weights in [begin, end) of the vector. */
+static size_t move_others(const srq_stepper *s, direction d, size_t begin, size_t end, double *at)
+{
+    size_t count = 0;
+    for (int i = 0; i < srq_graph_parameter_count(s->graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(s->graph, i);
+        if (is_weight(p)) continue;
+        const size_t first = p->offset > begin ? p->offset : begin;
+        const size_t last = p->offset + p->count < end ? p->offset + p->count : end;
+        if (first >= last) continue;
+        count += move(d, d == COUNT ? NULL : at + count, NULL, s->gradient ? s->gradient + first : NULL, last - first);
+    }
+    return count;
+}
+
+/* Between the message of one rank and where its numbers belong. */
+static size_t move_small(const srq_stepper *s, direction d, int rank)
+{
+    const int ranks = srq_comm_size(s->comm);
+    long first, last;
+    srq_tree_range(s->shards, ranks, rank, &first, &last);
+    double *at = d == COUNT ? NULL : s->small + s->small_at[rank];
+    size_t n = move(d, at, s->gathered + first * SRQ_SHARD_VALUES, NULL, (size_t)(last - first) * SRQ_SHARD_VALUES);
+    for (int g = 0; g < group_count(s); g++) {
+        const size_t slot = srq_finish_slots(s->finish, g, rank, ranks);
+        n += move(d, d == COUNT ? NULL : at + n, s->slots + slot, NULL,
+                  srq_finish_slots(s->finish, g, rank + 1, ranks) - slot);
+        n += move_others(s, d, srq_finish_slice(s->finish, g, rank, ranks),
+                         srq_finish_slice(s->finish, g, rank + 1, ranks), d == COUNT ? NULL : at + n);
+    }
+    return n;
+}
+
+/* --- Building */
+
+static srq_status allocate(srq_stepper *s)
+{
+    const int ranks = srq_comm_size(s->comm);
+    s->small_at = calloc((size_t)ranks + 1, sizeof *s->small_at);
+    s->gathered = calloc((size_t)s->shards * SRQ_SHARD_VALUES, sizeof *s->gathered);
+    s->slots = calloc(srq_finish_slot_count(s->finish) + 1, sizeof *s->slots);
+    if (!s->small_at || !s->gathered || !s->slots) return srq_fail_memory(0, "a step");
+    for (int r = 0; r < ranks; r++) s->small_at[r + 1] = s->small_at[r] + move_small(s, COUNT, r);
+    s->small = calloc(s->small_at[ranks], sizeof *s->small);
+    return s->small ? SRQ_OK : srq_fail_memory(s->small_at[ranks] * sizeof *s->small, "a step");
+}
+
+/* Books the time since *since, and sets that to now. */
+static void book(srq_stepper *s, srq_step_part part, double *since)
+{
+    const double now = srq_seconds();
+    s->seconds[part] += now - *since;
+    *since = now;
+}
+
+/* The same of what is an event of the trace by itself. */
+static void book_event(srq_stepper *s, srq_step_part part, double *since)
+{
+    static const srq_event events[SRQ_STEP_PARTS] = {[SRQ_STEP_UNPACK] = SRQ_EVENT_UNPACK,
+                                                     [SRQ_STEP_EXCHANGE] = SRQ_EVENT_EXCHANGE,
+                                                     [SRQ_STEP_FINISH] = SRQ_EVENT_FINISH,
+                                                     [SRQ_STEP_OPTIMIZE] = SRQ_EVENT_OPTIMIZE,
+                                                     [SRQ_STEP_JOIN] = SRQ_EVENT_JOIN};
+    const bool communicates = part == SRQ_STEP_EXCHANGE || part == SRQ_STEP_JOIN;
+    const double begin = *since;
+    book(s, part, since);
+    srq_trace_add_span(s->trace, communicates ? SRQ_LANE_COMMUNICATION : SRQ_LANE_COMPUTE, events[part], begin, *since);
+}
+
+static void unpack(void *context, int group, float *vector)
+{
+    srq_stepper *s = context;
+    double since = srq_seconds();
+    srq_finish_unpack(s->finish, group, vector);
+    book_event(s, SRQ_STEP_UNPACK, &since);
+}
+
+/* In the backward pass. */
+static void ready(void *context, size_t offset)
+{
+    srq_stepper *s = context;
+    const double unpacking = s->seconds[SRQ_STEP_UNPACK];
+    double since = srq_seconds();
+    const double begin = since;
+    srq_reduce_ready(s->reduce, offset);
+    since += s->seconds[SRQ_STEP_UNPACK] - unpacking;
+    book(s, SRQ_STEP_SUM, &since);
+    srq_trace_add_span(s->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_ADD, begin, since);
+    srq_trace_mark(s->trace);
+}
+
+static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options, size_t *ends, size_t *slices,
+                              srq_reduce_range *coarse)
+{
+    const int ranks = srq_comm_size(s->comm), groups = group_count(s);
+    int coarse_count = 0;
+    ends[0] = srq_graph_size(s->graph);
+    for (int g = 0; g < groups; g++) {
+        ends[g + 1] = srq_finish_begin(s->finish, g);
+        for (int r = 0; r <= ranks; r++) slices[g * (ranks + 1) + r] = srq_finish_slice(s->finish, g, r, ranks);
+    }
+    for (int i = 0; options->coarse && i < srq_graph_parameter_count(s->graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(s->graph, i);
+        if (is_weight(p)) coarse[coarse_count++] = (srq_reduce_range){p->offset, p->offset + p->count};
+    }
+    const srq_reduce_plan plan = {.shards = s->shards,
+                                  .size = srq_graph_size(s->graph),
+                                  .bucket_count = groups,
+                                  .ends = ends,
+                                  .slices = slices,
+                                  .add = srq_graph_vector(s->graph)->add,
+                                  .convert = unpack,
+                                  .context = s,
+                                  .late = options->late,
+                                  .coarse_count = coarse_count,
+                                  .coarse = coarse};
+    return srq_reduce_create(s->comm, &plan, &s->reduce);
+}
+
+srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *optimizer,
+                              const srq_stepper_options *options, srq_stepper *s)
+{
+    *s = (srq_stepper){.comm = comm, .graph = graph, .optimizer = optimizer, .shards = options->shards};
+    /* No more buckets than there are tags for. */
+    const size_t least = srq_graph_size(graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
+    SRQ_TRY(srq_finish_create(graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
+    SRQ_TRY(allocate(s));
+    const size_t groups = (size_t)group_count(s), ranks = (size_t)srq_comm_size(comm);
+    size_t *ends = calloc(groups + 1, sizeof *ends), *slices = calloc(groups * (ranks + 1), sizeof *slices);
+    srq_reduce_range *coarse = calloc((size_t)srq_graph_parameter_count(graph) + 1, sizeof *coarse);
+    srq_status status = ends && slices && coarse ? make_reduce(s, options, ends, slices, coarse)
+                                                 : srq_fail_memory(groups * (ranks + 1) * sizeof *slices, "a step");
+    free(ends);
+    free(slices);
+    free(coarse);
+    if (status == SRQ_OK) srq_graph_on_ready(graph, ready, s);
+    return status;
+}
+
+void srq_stepper_destroy(srq_stepper *s)
+{
+    srq_reduce_destroy(&s->reduce);
+    srq_finish_destroy(&s->finish);
+    free(s->gathered);
+    free(s->slots);
+    free(s->small);
+    free(s->small_at);
+    *s = (srq_stepper){0};
+}
+
+/* --- A step */
+
+void srq_stepper_range(const srq_stepper *s, long *first, long *last)
+{
+    srq_reduce_shards(s->reduce, first, last);
+}
+
+static double inside(const srq_stepper *s)
+{
+    return s->seconds[SRQ_STEP_SUM] + s->seconds[SRQ_STEP_UNPACK];
+}
+
+void srq_stepper_run(srq_stepper *s, long shard, int n, const int32_t *labels, int batch, bool stop)
+{
+    srq_metrics metrics;
+    const double before = inside(s);
+    double since = srq_seconds();
+    const int bad = srq_graph_train(s->graph, (int)shard, n, labels, batch, srq_reduce_leaf(s->reduce), &metrics);
+    since += inside(s) - before;
+    book(s, SRQ_STEP_COMPUTE, &since);
+    ready(s, 0);
+    srq_reduce_push(s->reduce);
+    double *row = s->gathered + shard * SRQ_SHARD_VALUES;
+    row[SRQ_SHARD_LOSS] = metrics.loss;
+    row[SRQ_SHARD_CORRECT] = (double)metrics.correct;
+    row[SRQ_SHARD_COUNT] = n;
+    row[SRQ_SHARD_BAD_LAYER] = bad + 1;
+    row[SRQ_SHARD_STOP] = stop;
+}
+
+static void exchange_small(srq_stepper *s)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    if (ranks == 1) return;
+    move_small(s, PACK, rank);
+    srq_comm_gather(s->comm, s->small, s->small_at, sizeof *s->small);
+    for (int r = 0; r < ranks; r++)
+        if (r != rank) move_small(s, UNPACK, r);
+}
+
+void srq_stepper_sum(srq_stepper *s, int *bad)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    double since = srq_seconds();
+    for (int g = 0; g < group_count(s); g++) {
+        s->gradient = srq_reduce_finish(s->reduce, g);
+        book_event(s, SRQ_STEP_EXCHANGE, &since);
+        srq_finish_run(s->finish, s->gradient, g, rank, ranks, s->slots);
+        book_event(s, SRQ_STEP_FINISH, &since);
+    }
+    exchange_small(s);
+    book_event(s, SRQ_STEP_EXCHANGE, &since);
+    *bad = srq_finish_collect(s->finish, s->slots, s->gradient);
+    book_event(s, SRQ_STEP_FINISH, &since);
+}
+
+void srq_stepper_update(srq_stepper *s, double factor)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    float *values = srq_graph_values(s->graph);
+    double since = srq_seconds();
+    for (int g = 0; g < group_count(s); g++) {
+        srq_optimizer_step_weights(s->optimizer, s->graph, s->gradient, srq_finish_slice(s->finish, g, rank, ranks),
+                                   srq_finish_slice(s->finish, g, rank + 1, ranks), factor);
+        book_event(s, SRQ_STEP_OPTIMIZE, &since);
+        srq_reduce_join_start(s->reduce, g, values);
+        book_event(s, SRQ_STEP_JOIN, &since);
+    }
+    /* What is no weight is sent with the slices around it, but only to be overwritten by the same. */
+    srq_reduce_join_wait(s->reduce);
+    book_event(s, SRQ_STEP_JOIN, &since);
+    srq_optimizer_step_others(s->optimizer, s->graph, s->gradient, factor);
+    book_event(s, SRQ_STEP_OPTIMIZE, &since);
+}
+
+double srq_stepper_total(const srq_stepper *s, int value)
+{
+    double sum = 0;
+    for (long i = 0; i < s->shards; i++) sum += s->gathered[i * SRQ_SHARD_VALUES + value];
+    return sum;
+}
+
+size_t srq_stepper_traffic(const srq_stepper *s)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    const size_t small = (s->small_at[rank + 1] - s->small_at[rank]) * sizeof *s->small * (size_t)(ranks - 1);
+    return srq_reduce_sum_traffic(s->reduce) + srq_reduce_join_traffic(s->reduce) + small;
+}
+
+void srq_stepper_join_state(srq_stepper *s)
+{
+    for (int i = 0; i < srq_optimizer_state_count(s->optimizer); i++)
+        srq_reduce_join(s->reduce, srq_optimizer_state(s->optimizer, i));
+}

@@ -1,0 +1,204 @@
+/* srq train: trains a network of a configuration. */
+#include "experiments/srq/commands.h"
+#include "experiments/srq/train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct train_options {
+    const char *config;
+    const char *out;
+    srq_resume resume;
+    const char *resume_file;
+    int set_count;
+    const char **sets;
+    srq_trainer_options trainer;
+} train_options;
+
+static srq_status usage(const char *what, const char *word)
+{
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE] "
+                    "[--max-time SPAN] [--trace DIR [--trace-steps A:B]]",
+                    what, word);
+}
+
+static void set_resume(train_options *options, const char *word)
+{
+    options->resume = strcmp(word, "never") == 0  ? SRQ_RESUME_NEVER
+                      : strcmp(word, "auto") == 0 ? SRQ_RESUME_AUTO
+                                                  : SRQ_RESUME_FILE;
+    options->resume_file = word;
+}
+
+/* "A:B" */
+static srq_status set_trace_steps(srq_trainer_options *options, const char *word)
+{
+    int used = 0;
+    const bool read = sscanf(word, "%9ld:%9ld%n", &options->trace_first, &options->trace_last, &used) == 2;
+    if (read && !word[used] && options->trace_first >= 1 && options->trace_first <= options->trace_last) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "train: --trace-steps is \"%.64s\", but must be the first and the last step, such as 100:119",
+                    word);
+}
+
+static bool takes_value(const char *word)
+{
+    static const char *const options[] = {"--out", "--set", "--resume", "--max-time", "--trace", "--trace-steps"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (strcmp(word, options[i]) == 0) return true;
+    return false;
+}
+
+static srq_status parse(int argc, char **argv, train_options *options)
+{
+    options->sets = calloc((size_t)argc, sizeof *options->sets);
+    if (!options->sets) return srq_fail_memory((size_t)argc * sizeof *options->sets, "the command line");
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (takes_value(word) && !value) return usage("a value is missing after ", word);
+        if (strcmp(word, "--out") == 0)
+            options->out = value;
+        else if (strcmp(word, "--set") == 0)
+            options->sets[options->set_count++] = value;
+        else if (strcmp(word, "--resume") == 0)
+            set_resume(options, value);
+        else if (strcmp(word, "--max-time") == 0)
+            options->trainer.max_time = value;
+        else if (strcmp(word, "--trace") == 0)
+            options->trainer.trace = value;
+        else if (strcmp(word, "--trace-steps") == 0)
+            SRQ_TRY(set_trace_steps(&options->trainer, value));
+        else if (word[0] == '-')
+            return usage("no option is called ", word);
+        else if (options->config)
+            return usage("one configuration is expected, and here is another: ", word);
+        else
+            options->config = word;
+        i += takes_value(word);
+    }
+    if (!options->config) return usage("no configuration is named", "");
+    if (options->trainer.trace_first && !options->trainer.trace)
+        return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
+    if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    return SRQ_OK;
+}
+
+/* What was said on the command line in vain: a sweep over it would repeat one run. */
+static void say_idle(const train_options *options, const srq_config *config)
+{
+    char why[400];
+    for (int i = 0; i < options->set_count; i++) {
+        const char *set = options->sets[i];
+        if (strncmp(set, "prune.", 6) == 0)
+            fprintf(stderr, "srq: note: --set %.200s changes nothing: `srq ticket` reads it\n", set);
+        else if (srq_config_is_idle(config, set, why, sizeof why))
+            fprintf(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
+    }
+}
+
+/* Rank 0 reads files; the others get the resolved text, so that all work on the same settings. */
+static srq_status read_config(srq_comm *comm, int argc, char **argv, train_options *options, srq_config **config)
+{
+    srq_status status = parse(argc, argv, options);
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        status = srq_config_load(options->config, options->set_count, options->sets, config);
+    if (*config) say_idle(options, *config);
+    return srq_share_config(comm, status, config);
+}
+
+/* "3", or "8, then 4" of a schedule. */
+static const char *print_stages(const srq_bits_schedule *bits, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < bits->count && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%d", i ? ", then " : "", bits->bits[i]);
+    return out;
+}
+
+static void describe_quantizer(const srq_settings *s, char *out, size_t size)
+{
+    char weights[128], activations[128];
+    if (strcmp(s->quantizer.method, "float32") == 0) {
+        snprintf(out, size, "float32");
+        return;
+    }
+    snprintf(out, size, "%s%s, %s-bit weights, %s-bit activations%s", s->quantizer.method,
+             strcmp(s->quantizer.method, "srq") == 0 && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "",
+             print_stages(&s->quantizer.weight_bits, weights, sizeof weights),
+             print_stages(&s->quantizer.activation_bits, activations, sizeof activations),
+             strcmp(s->dropbits.mode, "learn") == 0 ? " at the start, bit-lengths learned"
+             : strcmp(s->dropbits.mode, "off") == 0 ? ""
+                                                    : ", DropBits");
+}
+
+static void say_start(const srq_trainer *t, const char *dir)
+{
+    const srq_settings *s = t->settings;
+    char parameters[32], images[32];
+    long count = 0;
+    for (int i = 0; i < srq_graph_parameter_count(t->graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(t->graph, i);
+        if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS) count += (long)p->count;
+    }
+    char bits[400];
+    describe_quantizer(s, bits, sizeof bits);
+    srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
+                      srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
+                      srq_grouped(t->batches.count, images, sizeof images));
+    srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
+                      srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
+                      srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
+    if (t->learns_bits && !s->dropbits.follow)
+        srq_progress_line(t->progress,
+                          "dropbits.follow is false: as bit-lengths fall, step sizes are left to their gradients, "
+                          "and may not keep up");
+    if (t->point.step > 0 && t->point.step < t->point.total_steps)
+        srq_progress_line(t->progress, "going on from step %ld", t->point.step);
+}
+
+static void say_end(const srq_trainer *t, const char *dir, srq_status status, bool was_done)
+{
+    if (status == SRQ_STOPPED) {
+        srq_progress_line(t->progress, "stopped after step %ld of %ld (%s), saved; continue with `--resume auto`",
+                          t->point.step, t->point.total_steps, t->stop_reason);
+        return;
+    }
+    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
+                      was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
+                      dir);
+    if (t->learns_bits)
+        srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
+                          dir);
+}
+
+srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer_options *how, const char *dir,
+                     srq_resume resume, const char *file)
+{
+    char versions[512];
+    srq_trainer trainer;
+    srq_versions(versions, sizeof versions);
+    srq_status status = srq_trainer_create(comm, config, versions, how, &trainer);
+    if (status == SRQ_OK) status = srq_trainer_open(&trainer, dir, resume, file);
+    if (status == SRQ_OK) {
+        const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
+        say_start(&trainer, dir);
+        status = srq_trainer_run(&trainer); /* of a run that is done, too: its log ends with a line that says so */
+        if (status == SRQ_OK || status == SRQ_STOPPED) say_end(&trainer, dir, status, was_done);
+    }
+    srq_trainer_destroy(&trainer);
+    return status;
+}
+
+srq_status srq_command_train(srq_comm *comm, int argc, char **argv)
+{
+    train_options options = {0};
+    srq_config *config = NULL;
+    srq_status status = read_config(comm, argc, argv, &options, &config);
+    if (status == SRQ_OK)
+        status = srq_train(comm, config, &options.trainer, options.out, options.resume, options.resume_file);
+    srq_config_destroy(&config);
+    free(options.sets);
+    return status;
+}

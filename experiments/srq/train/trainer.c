@@ -1,0 +1,333 @@
+#include "experiments/srq/train/trainer.h"
+
+#include "experiments/srq/train/batchnorm_statistics.h"
+#include "experiments/srq/train/trainer_step.h"
+#include "io/weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of this rank, since training began. */
+static srq_times times_of(const srq_trainer *t)
+{
+    const double *s = t->stepper.seconds;
+    return (srq_times){.compute = t->prepared + s[SRQ_STEP_COMPUTE] + s[SRQ_STEP_SUM] + s[SRQ_STEP_UNPACK] +
+                                  s[SRQ_STEP_FINISH] + s[SRQ_STEP_OPTIMIZE],
+                       .exchange = s[SRQ_STEP_EXCHANGE] + s[SRQ_STEP_JOIN],
+                       .data = t->batches.waited,
+                       .passes = s[SRQ_STEP_COMPUTE]};
+}
+
+static void show_progress(srq_trainer *t)
+{
+    if (!t->progress || t->recent.count == 0) return;
+    const double now = srq_seconds();
+    const long done = t->point.step - t->started_at, left = t->point.total_steps - t->point.step;
+    const srq_times times = times_of(t), shares = srq_shares_now(t->shares, &times, now - t->recent_since);
+    char rate[32], time_left[32], skipped[48] = "";
+    if (t->point.skipped) snprintf(skipped, sizeof skipped, "  skipped %ld", t->point.skipped);
+    srq_grouped((long)((double)t->recent.count / fmax(1e-9, now - t->recent_since)), rate, sizeof rate);
+    srq_duration((now - t->started) / (double)(done ? done : 1) * (double)left, time_left, sizeof time_left);
+    srq_progress_update(t->progress,
+                        "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%  %s images/s  comm %.0f %%  data %.0f "
+                        "%%%s  %s left",
+                        (t->point.step - 1) / t->batches.steps_per_epoch + 1,
+                        (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step,
+                        t->point.total_steps, t->recent.loss / (double)t->recent.count,
+                        100 - 100.0 * (double)t->recent.correct / (double)t->recent.count, rate, 100 * shares.exchange,
+                        100 * shares.data, skipped, time_left);
+}
+
+static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
+{
+    if (!t->run || w->slow_rank < 0) return SRQ_OK;
+    const char *host = srq_comm_host(t->comm, w->slow_rank);
+    char quoted[160];
+    srq_progress_line(t->progress,
+                      "slow: rank %d on %s computes %.1f times as long as the middle rank, so all wait for it; look at "
+                      "what else runs there, at its clock and its binding to cores",
+                      w->slow_rank, host, w->slow_factor);
+    return srq_run_log(t->run, "slow", "\"step\": %ld, \"rank\": %d, \"host\": %s, \"factor\": %.2f", t->point.step,
+                       w->slow_rank, srq_json_quote(host, quoted, sizeof quoted), w->slow_factor);
+}
+
+/* A line of the log; collective, but only rank 0's status says whether it could be written. */
+static srq_status log_step(srq_trainer *t)
+{
+    const double now = srq_seconds(), count = (double)t->recent.count;
+    const srq_times times = times_of(t);
+    const srq_window w = srq_shares_end_window(t->shares, &times, now - t->recent_since);
+    srq_status status = t->noted_skip;
+    if (t->run && status == SRQ_OK && t->recent.count > 0)
+        status =
+            srq_run_log(t->run, "step",
+                        "\"step\": %ld, \"epoch\": %.4f, \"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
+                        "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
+                        "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
+                        t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
+                        t->recent.loss / count, 1 - (double)t->recent.correct / count,
+                        t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
+                        count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data,
+                        w.slowest_rank, w.slowest.compute, w.slowest.exchange, w.slowest.data);
+    if (status == SRQ_OK) status = name_slow_rank(t, &w);
+    t->recent = (srq_metrics){0};
+    t->recent_since = now;
+    return status;
+}
+
+/* With the measures of every layer. */
+static srq_status log_evaluation(srq_trainer *t)
+{
+    char *layers = NULL;
+    size_t size;
+    if (!t->measures) SRQ_TRY(srq_measures_create(t->graph, &t->measures));
+    srq_measures_update(t->measures);
+    FILE *out = open_memstream(&layers, &size);
+    if (!out) return srq_fail_memory(0, "the measures of the network");
+    if (t->learns_bits)
+        fprintf(out, "\"penalty\": %.9g, \"mean_gated_bits\": %.9g, ", t->point.penalty, srq_graph_mean_bits(t->graph));
+    srq_measures_print_json(t->measures, "", out);
+    srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
+    if (status == SRQ_OK)
+        status = srq_run_log(t->run, "eval",
+                             "\"step\": %ld, \"epoch\": %.4f, \"test_loss\": %.9g, \"test_error\": %.9g, "
+                             "\"test_count\": %ld, %s",
+                             t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
+                             t->point.test_loss, t->point.test_error, t->point.test_count, layers);
+    free(layers);
+    return status;
+}
+
+/* Time that is no part of the rate of training. */
+static void leave_out(srq_trainer *t, double seconds)
+{
+    t->recent_since += seconds;
+    t->started += seconds;
+}
+
+/* Before statistics are evaluated or kept. What is kept is then a function of weights and step alone, however often a
+ * run is stopped. */
+static srq_status settle(srq_trainer *t)
+{
+    if (!t->settles || t->settled == t->point.step) return SRQ_OK;
+    const double since = srq_seconds(), waited = t->batches.waited;
+    const srq_status status = srq_settle(t->graph, &t->batches, t->point.step, t->labels, t->stepper.gradient);
+    t->settled = t->point.step;
+    srq_shares_leave_out(t->shares, t->batches.waited - waited);
+    leave_out(t, srq_seconds() - since);
+    return srq_comm_agree(t->comm, status);
+}
+
+static srq_status evaluate(srq_trainer *t)
+{
+    srq_metrics m;
+    const double since = srq_seconds(), waited = t->batches.waited;
+    const int64_t begin = srq_trace_now(t->trace);
+    SRQ_TRY(srq_graph_prepare(t->graph));
+    if (t->run && t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
+    SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_TEST, &m));
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_EVALUATE, t->point.step, begin);
+    srq_shares_leave_out(t->shares, t->batches.waited - waited);
+    t->point.evaluated = true;
+    t->point.test_count = m.count;
+    t->point.test_loss = m.loss / (double)m.count;
+    t->point.test_error = 1 - (double)m.correct / (double)m.count;
+    if (t->point.test_error < t->test_best) t->test_best = t->point.test_error;
+    const double took = srq_seconds() - since;
+    leave_out(t, took);
+    srq_deadline_note(&t->deadline.evaluation, took);
+    if (!t->run) return SRQ_OK;
+    char elapsed[32], learned[96] = "";
+    if (t->learns_bits)
+        snprintf(learned, sizeof learned, "  %.2f-bit weights under their gates", srq_graph_mean_bits(t->graph));
+    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
+                      (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
+                      t->point.test_loss, learned, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
+    return log_evaluation(t);
+}
+
+static srq_status checkpoint(srq_trainer *t)
+{
+    srq_stepper_join_state(&t->stepper);
+    if (!t->run) return SRQ_OK;
+    SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths as the gates now are */
+    if (t->noted != SRQ_OK) return srq_fail_memory(0, "the history of bit-lengths");
+    return srq_saver_save(t->saver, &t->point, &t->history);
+}
+
+static srq_status checkpoint_timed(srq_trainer *t)
+{
+    const double since = srq_seconds();
+    const int64_t begin = srq_trace_now(t->trace);
+    const srq_status status = checkpoint(t);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_CHECKPOINT, t->point.step, begin);
+    srq_deadline_note(&t->deadline.checkpoint, srq_seconds() - since);
+    return status;
+}
+
+static bool due(const srq_trainer *t, srq_span every)
+{
+    long steps = srq_span_steps(every, t->batches.steps_per_epoch);
+    return steps > 0 && t->point.step % steps == 0;
+}
+
+/* What the watch over ranks says; other ranks than 0 have no log. */
+static void tell(void *context, const char *text, bool final)
+{
+    srq_trainer *t = context;
+    if (t->progress)
+        srq_progress_line(t->progress, "srq: %s", text);
+    else
+        fprintf(stderr, "srq: %s\n", text);
+    if (!final || !t->run) return;
+    char quoted[SRQ_MESSAGE_SIZE + 64];
+    (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                      srq_json_quote(text, quoted, sizeof quoted), SRQ_ERROR_RUN);
+}
+
+/* `factor` times the patience of the settings with ranks that have not arrived. */
+static void watch_ranks(srq_trainer *t, double factor)
+{
+    srq_comm_watch(t->comm, t->settings->train.stall_warn, factor * t->settings->train.stall_end, tell, t);
+}
+
+/* After a step: log, evaluation and checkpoint where they are due; the last step has all of them. */
+static srq_status after_step(srq_trainer *t, bool stopping)
+{
+    const srq_settings *s = t->settings;
+    const bool last = t->point.step == t->point.total_steps;
+    srq_status status = SRQ_OK;
+    show_progress(t);
+    if (due(t, s->train.log_every) || last || stopping) status = log_step(t);
+    const bool evaluates = last || due(t, s->train.eval_every);
+    const bool saves = last || stopping || due(t, s->train.checkpoint_every);
+    if (evaluates || saves) {
+        SRQ_TRY(srq_comm_agree(t->comm, status));
+        SRQ_TRY(settle(t));
+    }
+    if (evaluates) status = evaluate(t);
+    if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
+    if (saves) status = checkpoint_timed(t);
+    /* A full disk is met by rank 0 alone, perhaps while it writes a checkpoint in the background: the others hear of it
+     * here, where all of them are. At the end the checkpoint must be there. */
+    if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
+        due(t, s->train.checkpoint_every)) {
+        if (last || stopping) watch_ranks(t, 10); /* a slow file system must not cost the last checkpoint */
+        if (status == SRQ_OK && t->saver)
+            status = last || stopping ? srq_saver_finish(t->saver) : srq_saver_status(t->saver);
+        status = srq_comm_agree(t->comm, status);
+    }
+    return status;
+}
+
+/* The trace, where its window is over. One that cannot be written ends nothing. */
+static void end_traced_step(srq_trainer *t, bool end)
+{
+    const char *path;
+    const double since = srq_seconds();
+    if (!t->trace) return;
+    const srq_status status = srq_trace_end_step(t->trace, t->point.step, end, &path);
+    if (status != SRQ_OK) srq_progress_line(t->progress, "no trace: %s", srq_message());
+    if (status == SRQ_OK && path) srq_progress_line(t->progress, "trace of all ranks: %s (ui.perfetto.dev)", path);
+    leave_out(t, srq_seconds() - since);
+}
+
+/* A checkpoint that has been written behind since the last look. */
+static void note_written(srq_trainer *t)
+{
+    double begin, end;
+    if (!t->saver || !srq_saver_last(t->saver, &begin, &end) || end == t->written) return;
+    t->written = end;
+    srq_deadline_note(&t->deadline.checkpoint, end - begin);
+    srq_trace_add_span(t->trace, SRQ_LANE_WRITER, SRQ_EVENT_WRITE, begin, end);
+}
+
+/* What later runs rewind to. */
+static srq_status keep_weights(srq_trainer *t)
+{
+    char path[4352];
+    srq_status status = SRQ_OK;
+    if (t->point.step != t->keep_at) return SRQ_OK;
+    SRQ_TRY(settle(t));
+    if (t->saver) status = srq_saver_finish(t->saver); /* HDF5 is its thread's until then */
+    if (t->run && status == SRQ_OK) {
+        snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
+        status = srq_weights_write(path, t->graph, t->point.step);
+    }
+    return srq_comm_agree(t->comm, status);
+}
+
+static srq_status train_to_end(srq_trainer *t)
+{
+    bool stopping = false;
+    while (t->point.step < t->point.total_steps && !stopping) {
+        SRQ_TRY(keep_weights(t));
+        const double since = srq_seconds();
+        srq_trace_begin_step(t->trace, t->point.step + 1);
+        const int64_t begin = srq_trace_now(t->trace);
+        SRQ_TRY(srq_trainer_step(t));
+        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_STEP, t->point.step, begin);
+        srq_deadline_note(&t->deadline.step, srq_seconds() - since);
+        stopping = srq_stepper_total(&t->stepper, SRQ_SHARD_STOP) > 0 && t->point.step < t->point.total_steps;
+        SRQ_TRY(after_step(t, stopping));
+        note_written(t);
+        end_traced_step(t, stopping || t->point.step == t->point.total_steps);
+    }
+    return stopping ? SRQ_STOPPED : SRQ_OK;
+}
+
+/* --trace-steps, or the 20 steps after the first, which warms caches up. */
+static srq_status start_trace(srq_trainer *t)
+{
+    if (!t->trace) return SRQ_OK;
+    long first, last, from = t->options->trace_first, to = t->options->trace_last;
+    const long next = t->point.step + 1, end = t->point.total_steps;
+    if (from == 0) from = next + 1, to = next + 20;
+    if (from < next) from = next;
+    if (to > end) to = end;
+    if (from > to) {
+        srq_progress_line(t->progress, "no trace: its steps are not among those that are left, %ld to %ld", next, end);
+        return SRQ_OK;
+    }
+    srq_stepper_range(&t->stepper, &first, &last);
+    return srq_trace_start(t->trace, t->graph, from, to, last - first);
+}
+
+static srq_status start_saving(srq_trainer *t)
+{
+    const srq_saver_options options = {.keep = t->settings->train.keep, .learns_bits = t->learns_bits};
+    srq_status status = SRQ_OK;
+    if (t->run) status = srq_saver_create(t->run, t->config, t->graph, t->optimizer, t->versions, &options, &t->saver);
+    return srq_comm_agree(t->comm, status);
+}
+
+srq_status srq_trainer_run(srq_trainer *t)
+{
+    srq_trainer_heed_signals();
+    SRQ_TRY(start_trace(t));
+    t->started = t->recent_since = srq_seconds();
+    srq_shares_leave_out(t->shares, t->batches.waited); /* by quantizers, for the images that they start from */
+    t->started_at = t->point.step;
+    t->settles = srq_settles(t->graph);
+    t->settled = t->point.step;
+    watch_ranks(t, 1);
+    srq_status status = start_saving(t);
+    if (status == SRQ_OK) status = train_to_end(t);
+    srq_comm_watch(t->comm, 0, 0, NULL, NULL);
+    srq_saver_destroy(&t->saver); /* whatever ended training: what is being written becomes whole */
+    if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
+        srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
+                                        t->point.step, status == SRQ_OK ? "done" : t->stop_reason, (int)status);
+        if (logged != SRQ_OK) status = logged;
+    }
+    if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {
+        char message[SRQ_MESSAGE_SIZE], quoted[SRQ_MESSAGE_SIZE + 64];
+        snprintf(message, sizeof message, "%s", srq_message());
+        /* Best effort: the first message is the one that counts. */
+        (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                          srq_json_quote(message, quoted, sizeof quoted), (int)status);
+        (void)srq_fail(status, "%s", message);
+    }
+    return srq_comm_agree(t->comm, status);
+}

@@ -1,0 +1,145 @@
+#include "dist/same.h"
+#include "experiments/srq/commands.h"
+#include "experiments/srq/train/node_checks.h"
+#include "experiments/srq/train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static srq_optimizer_options optimizer_options(const srq_settings *s)
+{
+    return (srq_optimizer_options){
+        .method = strcmp(s->optimizer.method, "sgd") == 0 ? SRQ_SGD : SRQ_ADAM,
+        .learning_rate = s->optimizer.learning_rate,
+        .alpha_learning_rate = s->optimizer.alpha_learning_rate,
+        .sigma_learning_rate = strcmp(s->quantizer.sigma, "learned") == 0 ? s->optimizer.sigma_learning_rate : 0,
+        .gate_learning_rate = s->optimizer.gate_learning_rate,
+        .momentum = s->optimizer.momentum,
+        .beta1 = s->optimizer.beta1,
+        .beta2 = s->optimizer.beta2,
+        .epsilon = s->optimizer.epsilon,
+        .weight_decay = s->optimizer.weight_decay,
+    };
+}
+
+static srq_schedule make_schedule(const srq_settings *s, long total, long steps_per_epoch)
+{
+    static const char *const names[] = {"constant", "step", "linear", "cosine"};
+    srq_schedule schedule = {.total = total,
+                             .warmup = srq_span_steps(s->schedule.warmup, steps_per_epoch),
+                             .step_every = srq_span_steps(s->schedule.step_every, steps_per_epoch),
+                             .factor = s->schedule.factor,
+                             .final = s->schedule.final};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(names[i], s->schedule.method) == 0) schedule.method = (srq_schedule_method)i;
+    return schedule;
+}
+
+/* A target that no gates can reach would move lambda for ever. */
+static srq_status check_target(const srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    if (!t->learns_bits || s->dropbits.target <= 0) return SRQ_OK;
+    const bool bops = strcmp(s->dropbits.target_measure, "bops") == 0;
+    double least, most;
+    srq_graph_bits_range(t->graph, bops, &least, &most);
+    if (s->dropbits.target >= least && s->dropbits.target <= most) return SRQ_OK;
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "dropbits.target is %g, but %s of this network can be from %.4g (every gate shut) to %.4g (every gate "
+        "open); use a target between",
+        s->dropbits.target, bops ? "bit operations as a share of those at 8/8" : "the mean bit-length of the weights",
+        least, most);
+}
+
+/* Everything a rank builds by itself. */
+static srq_status build(srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
+    SRQ_TRY(srq_batches_create(t->dataset, s, s->train.batch, s->train.shards, &t->batches));
+    if (t->options->trace) SRQ_TRY(srq_trace_create(t->comm, t->options->trace, &t->trace));
+    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches),
+                                       .engine = s->train.engine,
+                                       .isa = &t->isa,
+                                       .observer = srq_trace_observer(t->trace)};
+    SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
+    SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
+    const srq_optimizer_options optimizer = optimizer_options(s);
+    SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
+    const srq_stepper_options stepping = {.shards = s->train.shards,
+                                          .bucket_bytes = (size_t)(s->train.bucket_mb * 1e6),
+                                          .late = !s->train.overlap,
+                                          .coarse = strcmp(s->train.wire, "bfloat16") == 0};
+    SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
+    long first_shard, last_shard;
+    srq_stepper_range(&t->stepper, &first_shard, &last_shard);
+    t->batches.trace = t->stepper.trace = t->trace;
+    SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard));
+    t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
+    t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
+    if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
+    t->learns_bits = strcmp(s->dropbits.mode, "learn") == 0;
+    SRQ_TRY(check_target(t));
+    SRQ_TRY(srq_bits_check(&s->model, t->batches.steps_per_epoch));
+    t->point.penalty = s->dropbits.penalty;
+    const long limit = srq_span_steps(s->train.max_steps, t->batches.steps_per_epoch);
+    long total = srq_span_steps(s->train.epochs, t->batches.steps_per_epoch);
+    if (limit > 0 && limit < total) total = limit;
+    t->point.total_steps = total;
+    memcpy(t->point.data_sha256, t->dataset->checksum, sizeof t->point.data_sha256);
+    t->schedule = make_schedule(s, total, t->batches.steps_per_epoch);
+    return SRQ_OK;
+}
+
+/* What each rank has read and found by itself. */
+static srq_status check_nodes(srq_trainer *t)
+{
+    char data[128];
+    const char *engine = srq_graph_kernels(t->graph)->name;
+    snprintf(data, sizeof data, "%s, source SHA-256 %.16s", t->dataset->name, t->dataset->checksum);
+    SRQ_TRY(srq_comm_same(t->comm, SRQ_ERROR_DATA, "data sets", data,
+                          "put the same file at data.file on all nodes, or use one that all of them reach"));
+    SRQ_TRY(srq_nodes_check_arithmetic(t->comm, engine));
+    srq_nodes_arithmetic(engine, t->isa, t->point.arithmetic, sizeof t->point.arithmetic);
+    return SRQ_OK;
+}
+
+srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions,
+                              const srq_trainer_options *options, srq_trainer *t)
+{
+    *t = (srq_trainer){.comm = comm,
+                       .config = config,
+                       .settings = srq_config_settings(config),
+                       .versions = versions,
+                       .options = options,
+                       .stop_reason = "signal",
+                       .test_best = 2,
+                       .keep_at = -1};
+    /* First of all: time runs from here. */
+    SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
+    SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
+    SRQ_TRY(srq_comm_agree(comm, build(t)));
+    SRQ_TRY(check_nodes(t));
+    long first, last;
+    srq_stepper_range(&t->stepper, &first, &last);
+    return srq_shares_create(comm, last - first, &t->shares);
+}
+
+void srq_trainer_destroy(srq_trainer *t)
+{
+    srq_progress_destroy(&t->progress);
+    srq_measures_destroy(&t->measures);
+    srq_saver_destroy(&t->saver);
+    srq_run_close(&t->run);
+    srq_stepper_destroy(&t->stepper);
+    srq_optimizer_destroy(&t->optimizer);
+    srq_graph_destroy(&t->graph);
+    srq_batches_destroy(&t->batches);
+    srq_trace_destroy(&t->trace); /* after the thread that reads ahead */
+    srq_shares_destroy(&t->shares);
+    srq_dataset_destroy(&t->dataset);
+    free(t->labels);
+    free(t->next_bits);
+    srq_bits_history_free(&t->history);
+}

@@ -1,0 +1,191 @@
+#include "experiments/srq/commands.h"
+#include "experiments/srq/train/trainer.h"
+#include "io/masks.h"
+#include "io/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static srq_status read_masks(srq_trainer *t)
+{
+    char path[4200];
+    if (strcmp(t->settings->train.masks, "none") == 0) return SRQ_OK;
+    srq_checkpoint_path(t->settings->train.masks, path, sizeof path);
+    srq_status status = srq_masks_load(path, t->graph);
+    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
+}
+
+/* `notes` gets what was found, NULL for silence. */
+static srq_status read_init(srq_trainer *t, FILE *notes)
+{
+    const char *init = t->settings->train.init;
+    char path[4200];
+    if (strcmp(init, "random") == 0) return read_masks(t);
+    srq_checkpoint_path(init, path, sizeof path);
+    const bool partial = strcmp(t->settings->train.init_match, "partial") == 0;
+    srq_status status = srq_weights_read(path, partial, t->graph, notes);
+    return status == SRQ_OK ? read_masks(t) : srq_fail_in(status, "train.init");
+}
+
+/* Every rank starts from the same numbers without a message: weights are functions of the seed or read from one file,
+ * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
+static srq_status start_fresh(srq_trainer *t)
+{
+    const uint64_t draw = (uint64_t)t->settings->train.init_draw;
+    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed + draw * 0x9E3779B97F4A7C15u,
+                         t->settings->train.init_gain);
+    SRQ_TRY(read_init(t, NULL));
+    int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
+    SRQ_TRY(srq_batches_status(&t->batches));
+    if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
+    return srq_graph_start(t->graph, n);
+}
+
+/* A run is continued as it was planned; `--resume FILE` may go on under a longer or shorter plan. */
+static srq_status check_point(const srq_trainer *t, const srq_progress_point *point, bool same_run)
+{
+    if (same_run && point->total_steps != t->point.total_steps)
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "the run is one of %ld steps, but this configuration and data set make %ld: %s has another number of "
+            "images than before; use the data set that the run was started with",
+            point->total_steps, t->point.total_steps, t->settings->data.file);
+    if (same_run && strcmp(point->data_sha256, t->dataset->checksum) != 0)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: it is not the data set that the run was started with (source SHA-256 %.12s..., then "
+                        "%.12s...); use that "
+                        "one, or start a new run",
+                        t->settings->data.file, t->dataset->checksum, point->data_sha256);
+    if (point->step > t->point.total_steps)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "the checkpoint is at step %ld, but this configuration ends at %ld; raise train.epochs or "
+                        "train.max_steps",
+                        point->step, t->point.total_steps);
+    return SRQ_OK;
+}
+
+/* Computed on other hardware or by other libraries up to here: allowed, and never silent. */
+static void note_arithmetic(srq_trainer *t, const char *before)
+{
+    if (!before[0] || strcmp(before, t->point.arithmetic) == 0) return;
+    snprintf(t->arithmetic_before, sizeof t->arithmetic_before, "%s", before);
+    fprintf(stderr,
+            "srq: from here on the bits may differ from those of a run that was never moved: the checkpoint was "
+            "computed by \"%s\", and this job is \"%s\" (docs/reproducibility.md)\n",
+            before, t->point.arithmetic);
+}
+
+/* Rank 0: takes over what a checkpoint holds; everything but the plan of steps. */
+static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same_run)
+{
+    SRQ_TRY(check_point(t, &point, same_run));
+    note_arithmetic(t, point.arithmetic);
+    point.total_steps = t->point.total_steps;
+    memcpy(point.arithmetic, t->point.arithmetic, sizeof point.arithmetic);
+    memcpy(point.data_sha256, t->dataset->checksum, sizeof point.data_sha256);
+    t->point = point;
+    return SRQ_OK;
+}
+
+static void share_state(srq_trainer *t)
+{
+    const size_t bytes = srq_graph_size(t->graph) * sizeof(float);
+    long steps = srq_optimizer_steps(t->optimizer);
+    srq_comm_share(t->comm, srq_graph_values(t->graph), bytes);
+    for (int i = 0; i < srq_optimizer_state_count(t->optimizer); i++)
+        srq_comm_share(t->comm, srq_optimizer_state(t->optimizer, i), bytes);
+    srq_comm_share(t->comm, &steps, sizeof steps);
+    srq_comm_share(t->comm, &t->point, sizeof t->point);
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
+        int bits = srq_graph_layer(t->graph, i)->quantizer.trained_bits;
+        srq_comm_share(t->comm, &bits, sizeof bits);
+        if (bits) srq_graph_set_bits(t->graph, i, bits);
+    }
+    srq_optimizer_set_steps(t->optimizer, steps);
+}
+
+/* The mask of one layer, from rank 0 to all. */
+static srq_status share_mask(srq_trainer *t, int index)
+{
+    const srq_layer *layer = srq_graph_layer(t->graph, index);
+    bool masked = layer->mask;
+    srq_comm_share(t->comm, &masked, sizeof masked);
+    if (!masked) return srq_graph_set_mask(t->graph, index, NULL);
+    const size_t bytes = srq_mask_bytes(srq_graph_parameter(t->graph, layer->weight)->count);
+    uint8_t *mask = malloc(bytes);
+    srq_status status = srq_comm_agree(t->comm, mask ? SRQ_OK : srq_fail_memory(bytes, "a mask of weights"));
+    if (status == SRQ_OK) {
+        if (layer->mask) memcpy(mask, layer->mask, bytes);
+        srq_comm_share(t->comm, mask, bytes);
+        status = srq_comm_agree(t->comm, srq_graph_set_mask(t->graph, index, mask));
+    }
+    free(mask);
+    return status;
+}
+
+static srq_status share_masks(srq_trainer *t)
+{
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++)
+        if (srq_graph_layer(t->graph, i)->weight >= 0) SRQ_TRY(share_mask(t, i));
+    return SRQ_OK;
+}
+
+static srq_status log_start(srq_trainer *t)
+{
+    char file[4200], versions[1024];
+    const srq_settings *s = t->settings;
+    return srq_run_log(t->run, "start",
+                       "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
+                       "\"seed\": %lld, \"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
+                       "\"data_sha256\": \"%s\", \"versions\": %s, \"arithmetic\": \"%s\"",
+                       srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps,
+                       t->batches.steps_per_epoch, (long long)s->train.seed, srq_graph_kernels(t->graph)->name,
+                       srq_isa_name(t->isa), srq_json_quote(s->data.file, file, sizeof file), t->dataset->checksum,
+                       srq_json_quote(t->versions, versions, sizeof versions), t->point.arithmetic);
+}
+
+/* Rank 0: opens the run directory and does what --resume says. A file that cannot be used is met before the directory
+ * is made. */
+static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
+{
+    srq_progress_point point;
+    if (resume == SRQ_RESUME_FILE) {
+        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
+        SRQ_TRY(take_point(t, point, false));
+        *found = true;
+    }
+    char begun[4200];
+    snprintf(begun, sizeof begun, "%s/config.cfg", dir);
+    if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(read_init(t, stderr));
+    SRQ_TRY(srq_run_open(dir, t->config, resume, stderr, &t->run));
+    if (resume == SRQ_RESUME_AUTO) {
+        SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
+        if (*found) SRQ_TRY(take_point(t, point, true));
+    }
+    SRQ_TRY(log_start(t));
+    if (!*found) return SRQ_OK;
+    char before[1024];
+    return srq_run_log(t->run, "resume", "\"step\": %ld, \"ranks\": %d%s%s", t->point.step, srq_comm_size(t->comm),
+                       t->arithmetic_before[0] ? ", \"arithmetic_before\": " : "",
+                       t->arithmetic_before[0] ? srq_json_quote(t->arithmetic_before, before, sizeof before) : "");
+}
+
+srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, const char *file)
+{
+    srq_status status = SRQ_OK;
+    bool found = false;
+    if (srq_comm_rank(t->comm) == 0) {
+        status = open_run(t, dir, resume, file, &found);
+        t->progress = srq_progress_create(stdout);
+    }
+    SRQ_TRY(srq_comm_agree(t->comm, status));
+    srq_comm_share(t->comm, &found, sizeof found);
+    if (found) {
+        share_state(t);
+        SRQ_TRY(share_masks(t));
+    } else {
+        SRQ_TRY(srq_comm_agree(t->comm, start_fresh(t)));
+    }
+    return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
+}

@@ -1,0 +1,234 @@
+#include "experiments/srq/train/trainer_step.h"
+
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+
+/* Steps that are skipped in a row before training ends: what goes on so long does not pass. */
+enum { SKIPS_IN_A_ROW = 100 };
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+void srq_trainer_heed_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+bool srq_trainer_is_to_stop(const srq_comm *comm)
+{
+    double stop = stop_requested;
+    srq_comm_sum(comm, &stop, 1);
+    return stop > 0;
+}
+
+/* Whether this rank asks for an end after this step. Of clocks, rank 0's decides: all hear of it alike. */
+static bool wants_stop(srq_trainer *t)
+{
+    if (stop_requested) return true;
+    if (srq_comm_rank(t->comm) > 0) return false;
+    const char *reason = srq_deadline_passed(&t->deadline, srq_seconds());
+    if (reason) t->stop_reason = reason;
+    return reason != NULL;
+}
+
+/* Forward and backward of this rank's shards. */
+static void run_shards(srq_trainer *t)
+{
+    long first, last;
+    const int batch = srq_batches_size(&t->batches, t->point.step);
+    const bool stop = wants_stop(t);
+    srq_stepper_range(&t->stepper, &first, &last);
+    for (long shard = first; shard < last; shard++) {
+        const int64_t begin = srq_trace_now(t->trace);
+        const int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
+        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_DATA, shard, begin);
+        srq_trace_operators(t->trace, true);
+        srq_stepper_run(&t->stepper, shard, n, t->labels, batch, stop || stop_requested);
+        srq_trace_operators(t->trace, false);
+        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SHARD, shard, begin);
+    }
+}
+
+static void sum_shards(srq_trainer *t, int *bad)
+{
+    const int64_t begin = srq_trace_now(t->trace);
+    srq_stepper_sum(&t->stepper, bad);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SUM, t->point.step, begin);
+}
+
+static void update(srq_trainer *t)
+{
+    const int64_t begin = srq_trace_now(t->trace);
+    srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
+    if (t->learns_bits) srq_graph_follow_gates(t->graph);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UPDATE, t->point.step, begin);
+}
+
+/* Images that could not be read are missing: known to every rank after the gather, no rank goes on alone. */
+static srq_status check_data(const srq_trainer *t)
+{
+    if (srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT) >= srq_batches_size(&t->batches, t->point.step)) return SRQ_OK;
+    return srq_comm_agree(t->comm, srq_batches_status(&t->batches));
+}
+
+/* Writes where the first infinity or NaN of this step was met: in the first layer of the first shard that met one, or
+ * in the sum of gradients, where `bad` is the parameter. The same on every rank. False if there is none. */
+static bool find_nonfinite(const srq_trainer *t, int bad, char *where, size_t size)
+{
+    for (int s = 0; s < t->settings->train.shards; s++) {
+        const int layer = (int)t->stepper.gathered[s * SRQ_SHARD_VALUES + SRQ_SHARD_BAD_LAYER] - 1;
+        if (layer < 0) continue;
+        snprintf(where, size, "layer \"%s\" meets an infinity or NaN in shard %d",
+                 srq_graph_layer(t->graph, layer)->spec->name, s);
+        return true;
+    }
+    if (bad < 0) return false;
+    snprintf(where, size, "the gradient of %s, summed over shards, holds an infinity or NaN",
+             srq_graph_parameter(t->graph, bad)->name);
+    return true;
+}
+
+/* train.nonfinite = "skip": the step leaves weights, statistics, optimizer and lambda as they were, on every rank. */
+static srq_status skip_step(srq_trainer *t, const char *where)
+{
+    char quoted[2 * SRQ_MESSAGE_SIZE];
+    t->point.skipped++;
+    t->point.skipped_in_a_row++;
+    if (t->run && t->noted_skip == SRQ_OK)
+        t->noted_skip = srq_run_log(t->run, "skip", "\"step\": %ld, \"reason\": %s, \"skipped\": %ld", t->point.step,
+                                    srq_json_quote(where, quoted, sizeof quoted), t->point.skipped);
+    if (t->point.skipped_in_a_row < SKIPS_IN_A_ROW) return SRQ_OK;
+    return srq_fail(
+        SRQ_ERROR_RUN,
+        "step %ld: %s, and so did each of %d steps in a row, which were skipped (train.nonfinite); the last "
+        "checkpoint is kept: train with a lower optimizer.learning_rate or a schedule.warmup",
+        t->point.step, where, SKIPS_IN_A_ROW);
+}
+
+/* What train.nonfinite says. *skip: the step is to be left out. */
+static srq_status check_finite(srq_trainer *t, int bad, bool *skip)
+{
+    char where[SRQ_MESSAGE_SIZE / 2];
+    *skip = find_nonfinite(t, bad, where, sizeof where);
+    if (!*skip) {
+        t->point.skipped_in_a_row = 0;
+        return SRQ_OK;
+    }
+    if (strcmp(t->settings->train.nonfinite, "skip") == 0) return skip_step(t, where);
+    return srq_fail(SRQ_ERROR_RUN,
+                    "step %ld: %s; the last checkpoint is kept: train with a lower optimizer.learning_rate or a "
+                    "schedule.warmup, or leave such steps out (train.nonfinite = \"skip\")",
+                    t->point.step, where);
+}
+
+/* Goes over to the bit-lengths that schedules ask for at this step: every rank alike, from the weights and shard 0 of
+ * the batch. */
+static srq_status change_bits(srq_trainer *t, bool *changed)
+{
+    *changed = false;
+    for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
+        const srq_quantizer *q = &srq_graph_layer(t->graph, i)->quantizer;
+        t->next_bits[i] = 0;
+        if (!q->method) continue;
+        const int bits = srq_bits_at(&q->spec.bits, t->point.step, t->batches.steps_per_epoch);
+        if (bits != q->trained_bits) t->next_bits[i] = bits;
+        *changed = *changed || t->next_bits[i];
+    }
+    if (!*changed) return SRQ_OK;
+    const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, t->labels);
+    if (t->batches.status != SRQ_OK) return SRQ_OK; /* all ranks hear of it after their shards */
+    return srq_graph_change_bits(t->graph, n, t->next_bits);
+}
+
+/* quantizer.sigma = "annealed": geometric from the first step to the last. */
+static float sigma_ratio(const srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    if (strcmp(s->quantizer.sigma, "annealed") != 0) return 0;
+    const double progress = t->point.total_steps > 1 ? (double)t->point.step / (double)(t->point.total_steps - 1) : 1;
+    return (float)(s->quantizer.sigma_ratio * pow(s->quantizer.sigma_final / s->quantizer.sigma_ratio, progress));
+}
+
+/* After dropbits.until. */
+static bool gates_are_held(const srq_trainer *t)
+{
+    const long until = srq_span_steps(t->settings->dropbits.until, t->batches.steps_per_epoch);
+    return until > 0 && t->point.step >= until;
+}
+
+static srq_status begin_step(srq_trainer *t)
+{
+    bool changed;
+    const bool held = gates_are_held(t);
+    srq_comm_mark(t->comm, t->point.step);
+    SRQ_TRY(change_bits(t, &changed));
+    const srq_step step = {.seed = (uint64_t)t->settings->train.seed,
+                           .number = t->point.step,
+                           .sigma_ratio = sigma_ratio(t),
+                           .gates_held = held};
+    if (held) srq_optimizer_hold_gates(t->optimizer);
+    SRQ_TRY(srq_graph_begin_step(t->graph, &step));
+    /* Learned bit-lengths are noted with evaluations; rank 0 does not stop alone here. */
+    if (t->run && (changed || t->history.count == 0) && t->noted == SRQ_OK)
+        t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
+    return SRQ_OK;
+}
+
+/* The price of open gates; with a target, lambda rises while the network is above it and falls below: by 1 % a step
+ * where it is twice (or none of) the target, so that it follows the gates and does not lead them. */
+static void penalize(srq_trainer *t, float *gradient)
+{
+    const srq_settings *s = t->settings;
+    srq_penalty_weights weights = SRQ_PENALTY_UNIFORM;
+    if (!t->learns_bits || gates_are_held(t)) return;
+    if (strcmp(s->dropbits.weights, "params") == 0) weights = SRQ_PENALTY_PARAMS;
+    if (strcmp(s->dropbits.weights, "bops") == 0) weights = SRQ_PENALTY_BOPS;
+    srq_graph_penalize(t->graph, weights, t->point.penalty, gradient);
+    if (s->dropbits.target <= 0) return;
+    const bool bops = strcmp(s->dropbits.target_measure, "bops") == 0;
+    const double now = bops ? srq_graph_relative_bops(t->graph) : srq_graph_mean_bits(t->graph);
+    const double above = fmax(-1, fmin(1, now / s->dropbits.target - 1));
+    t->point.penalty = fmax(1e-8, fmin(1e8, t->point.penalty * exp(0.01 * above)));
+}
+
+static srq_status begin_timed(srq_trainer *t)
+{
+    const double since = srq_seconds();
+    const int64_t begin = srq_trace_now(t->trace);
+    srq_trace_operators(t->trace, true);
+    const srq_status status = begin_step(t);
+    srq_trace_operators(t->trace, false);
+    srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_BEGIN, t->point.step, begin);
+    t->prepared += srq_seconds() - since;
+    return status;
+}
+
+srq_status srq_trainer_step(srq_trainer *t)
+{
+    int bad;
+    bool skip;
+    SRQ_TRY(begin_timed(t));
+    run_shards(t);
+    sum_shards(t, &bad);
+    SRQ_TRY(check_data(t));
+    SRQ_TRY(check_finite(t, bad, &skip));
+    if (!skip) {
+        penalize(t, t->stepper.gradient);
+        update(t);
+        t->recent.loss += srq_stepper_total(&t->stepper, SRQ_SHARD_LOSS);
+        t->recent.correct += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_CORRECT);
+        t->recent.count += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT);
+    }
+    t->point.step++;
+    t->point.evaluated = false;
+    return SRQ_OK;
+}

@@ -1,0 +1,165 @@
+/* What training sees of an image: against a second way to say the same, and torchvision's rule for random boxes. */
+#include "core/random.h"
+#include "experiments/srq/train/image_view.h"
+#include "tests/suite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IMAGES = 40, HEIGHT = 6, WIDTH = 5, CHANNELS = 3, BYTES = HEIGHT * WIDTH * CHANNELS };
+
+static uint8_t pixels[IMAGES * BYTES];
+static int32_t labels[IMAGES];
+static float mean[CHANNELS] = {0.5f, 0.25f, 0.125f}, deviation[CHANNELS] = {0.5f, 0.25f, 2};
+static srq_dataset dataset = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .classes = 2, .file = -1};
+
+static srq_settings *make_settings(const char *crop, int pad, bool flip)
+{
+    static srq_settings s;
+    memset(&s, 0, sizeof s);
+    snprintf(s.data.crop, sizeof s.data.crop, "%s", crop);
+    snprintf(s.data.normalize, sizeof s.data.normalize, "dataset");
+    s.data.pad = pad;
+    s.data.flip = flip;
+    s.data.scale_min = 0.08;
+    s.data.scale_max = 1;
+    s.data.ratio_min = 0.75;
+    s.data.ratio_max = 4.0 / 3;
+    s.train.seed = 3;
+    return &s;
+}
+
+static void setup(void)
+{
+    for (int i = 0; i < IMAGES * BYTES; i++) pixels[i] = (uint8_t)(i * 37 + i / 256);
+    dataset.mean = mean;
+    dataset.std = deviation;
+    dataset.splits[SRQ_TRAIN] = (srq_split){.count = IMAGES, .images = pixels, .labels = labels};
+    dataset.splits[SRQ_TEST] = dataset.splits[SRQ_TRAIN];
+}
+
+/* Pixel (y, x) of a padded and maybe mirrored image whose window begins at (top, left). */
+static float expected(size_t image, int top, int left, bool mirrored, int y, int x, int c)
+{
+    const int from_y = top + y, from_x = left + (mirrored ? WIDTH - 1 - x : x);
+    const bool inside = from_y >= 0 && from_y < HEIGHT && from_x >= 0 && from_x < WIDTH;
+    const float value = inside ? pixels[image * BYTES + (size_t)((from_y * WIDTH + from_x) * CHANNELS + c)] : 0;
+    return (value / 255 - mean[c]) / deviation[c];
+}
+
+static bool is_window(const float *found, size_t image, int top, int left, bool mirrored)
+{
+    for (int i = 0; i < BYTES; i++)
+        if (fabsf(found[i] - expected(image, top, left, mirrored, i / CHANNELS / WIDTH, i / CHANNELS % WIDTH,
+                                      i % CHANNELS)) > 1e-5f)
+            return false;
+    return true;
+}
+
+/* Every view is a window of the padded image, mirrored or not; over epochs all windows come up. */
+START_TEST(padded_and_mirrored)
+{
+    enum { PAD = 2, EPOCHS = 60, SIDE = 2 * PAD + 1 };
+    srq_view v;
+    srq_view_bench bench;
+    float to[BYTES], again[BYTES];
+    int seen[2][SIDE][SIDE] = {0}, mirrored_count = 0;
+    ck_assert_int_eq(srq_view_create(&dataset, make_settings("plain", PAD, true), &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    for (long epoch = 0; epoch < EPOCHS; epoch++)
+        for (size_t i = 0; i < IMAGES; i++) {
+            int matches = 0;
+            ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, i, epoch, to), SRQ_OK);
+            for (int m = 0; m < 2; m++)
+                for (int top = -PAD; top <= PAD; top++)
+                    for (int left = -PAD; left <= PAD; left++) {
+                        if (!is_window(to, i, top, left, m)) continue;
+                        matches++;
+                        seen[m][top + PAD][left + PAD]++;
+                        mirrored_count += m;
+                    }
+            ck_assert_int_eq(matches, 1);
+        }
+    ck_assert_int_lt(abs(mirrored_count - EPOCHS * IMAGES / 2), 150);                 /* 6 standard deviations */
+    for (int i = 0; i < 2 * SIDE * SIDE; i++) ck_assert_int_gt(((int *)seen)[i], 15); /* 48 on average */
+    /* The same again, in another order; another in another epoch. Nothing in testing. */
+    ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 7, 3, to), SRQ_OK);
+    ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 8, 3, again), SRQ_OK);
+    ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 7, 3, again), SRQ_OK);
+    ck_assert_int_eq(memcmp(to, again, sizeof to), 0);
+    ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TEST, 7, SRQ_VIEW_TEST, to), SRQ_OK);
+    ck_assert(is_window(to, 7, 0, 0, false));
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
+START_TEST(plain)
+{
+    srq_view v;
+    srq_view_bench bench;
+    float to[BYTES];
+    srq_settings *s = make_settings("plain", 0, false);
+    ck_assert_int_eq(srq_view_create(&dataset, s, &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    for (size_t i = 0; i < IMAGES; i++) {
+        ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, i, 5, to), SRQ_OK);
+        ck_assert(is_window(to, i, 0, 0, false));
+    }
+    srq_view_destroy(&v);
+    snprintf(s->data.normalize, sizeof s->data.normalize, "none");
+    ck_assert_int_eq(srq_view_create(&dataset, s, &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 3, 5, to), SRQ_OK);
+    for (size_t i = 0; i < BYTES; i++) ck_assert_float_eq_tol(to[i], (float)pixels[3 * BYTES + i] / 255, 1e-6f);
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
+/* Boxes lie in the image; area and ratio are in their ranges (but for rounding) and use them up. */
+START_TEST(random_boxes)
+{
+    srq_view v;
+    double least_area = 1, most_area = 0, least_ratio = 9, most_ratio = 0, mean_area = 0;
+    enum { SIZE_Y = 300, SIZE_X = 400, COUNT = 4000 };
+    ck_assert_int_eq(srq_view_create(&dataset, make_settings("resized", 0, false), &v), SRQ_OK);
+    for (size_t i = 0; i < COUNT; i++) {
+        const srq_box b = srq_view_random_box(&v, SIZE_Y, SIZE_X, i, 1);
+        ck_assert(b.top >= 0 && b.left >= 0 && b.height > 0 && b.width > 0);
+        ck_assert(b.top + b.height <= SIZE_Y && b.left + b.width <= SIZE_X);
+        const double area = (double)b.height * b.width / (SIZE_Y * SIZE_X), ratio = (double)b.width / b.height;
+        ck_assert(area > 0.078 && ratio > 0.74 && ratio < 1.345);
+        least_area = fmin(least_area, area);
+        most_area = fmax(most_area, area);
+        least_ratio = fmin(least_ratio, ratio);
+        most_ratio = fmax(most_ratio, ratio);
+        mean_area += area / COUNT;
+    }
+    ck_assert(least_area < 0.085 && most_area > 0.95 && least_ratio < 0.76 && most_ratio > 1.32);
+    /* A box of share s and ratio r fits if 4/3 s <= r <= 4/3 / s: large ones seldom. Integrated over both: 0.4317. */
+    ck_assert_double_eq_tol(mean_area, 0.4317, 0.02);
+    /* Nothing of these ratios fits in: as much of the middle as may be. */
+    v.scale[0] = 0.9;
+    srq_box b = srq_view_random_box(&v, 10, 100, 0, 0);
+    ck_assert(b.top == 0 && b.height == 10 && b.width == 13 && b.left == 43);
+    b = srq_view_random_box(&v, 100, 10, 0, 0);
+    ck_assert(b.left == 0 && b.width == 10 && b.height == 13 && b.top == 43);
+    srq_view_destroy(&v);
+}
+END_TEST
+
+int main(void)
+{
+    setenv("CK_FORK", "no", 1);
+    setup();
+    Suite *suite = suite_create("view");
+    TCase *tests = tcase_create("view");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, padded_and_mirrored);
+    tcase_add_test(tests, plain);
+    tcase_add_test(tests, random_boxes);
+    suite_add_tcase(suite, tests);
+    return srq_suite_run(suite);
+}
