@@ -96,7 +96,7 @@ def plot(a):
             lines += [f"{block} << EOD"] + [f"{p} {s:.6g}" for p, s in speedups(net, a.nodes_max, gbit, us, nodes)] + ["EOD"]
             curves.append(f'{block} with linespoints lw 2 lc "{COLOURS[i]}" pt {4 + i} title "{name}"')
             half = stops(net, a.nodes_max, gbit, us, 0.5)
-            print(f"{title}, {name}: half of the nodes are of use up to {stops(net, a.nodes_max, gbit, us)}, with train.wire = bfloat16 {half}")
+            print(f"{title}, {name}: parallel efficiency of at least one half up to {stops(net, a.nodes_max, gbit, us)} nodes, with train.wire = bfloat16 {half}")
         lines.append("plot " + ", ".join(curves))
     with tempfile.NamedTemporaryFile("w", suffix=".gp") as script:
         script.write("\n".join(lines) + "\nunset multiplot\n")
