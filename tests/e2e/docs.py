@@ -8,7 +8,7 @@ Pages are README.md, docs/*.md, experiments/README.md and experiments/results/*.
 - command lines in code blocks and in backticks that start with srq, mpirun, srun, sbatch or a script of the project: the
   command and the script exist, the script is executable, options are in the help of the command (or in the script),
   and files of the project that are named exist;
-- paths of the project in backticks: they exist, but for those that a page calls a new file `PATH`;
+- paths of the project in backticks: they exist, except a new file whose content follows (`PATH`: and a code block);
 - settings (group.name in backticks or before "=", and names in a group of a configuration): srq knows them.
 
 Prints a line for each mistake, PAGE: MISTAKE, and ends with status 1 if there is one.
@@ -197,8 +197,9 @@ STARTS = re.compile(r"(\w+=\S* )*(srq|mpirun|srun|sbatch|for|\w+=\$\(|(experimen
 
 
 def check_page(page):
-    prose, blocks = split_page(open(page).read())
-    new = re.findall(r"new\s+file\s+`([^`]+)`", prose)
+    text = open(page).read()
+    prose, blocks = split_page(text)
+    new = re.findall(r"`([^`]+)`:\n\n(?:```|    )", text)
     yield from check_links(page, prose)
     for block in blocks:
         for line in re.sub(r"(\\|&&)\n", lambda m: " " if m[1] == "\\" else "&& ", block).split("\n"):
