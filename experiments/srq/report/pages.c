@@ -1,6 +1,9 @@
 #include "experiments/srq/report/pages.h"
 
+#include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/run_tables.h"
+#include "experiments/srq/report/ticket_tables.h"
 
 #include <string.h>
 
@@ -12,14 +15,14 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
     static const char *const words[STATES] = {"finished", "running", "silent",        "stopped",
                                               "failed",   "empty",   "cannot be used"};
     int counts[STATES] = {0};
-    for (int i = 0; i < report->run_count; i++) {
-        const srq_report_run *run = &report->runs[i];
+    for (int i = 0; i < report->runs.count; i++) {
+        const srq_report_run *run = &report->runs.items[i];
         static const int of_log[] = {EMPTY, RUNNING, FINISHED, STOPPED, FAILED};
         counts[run->problem ? UNUSABLE : run->silent ? SILENT : of_log[run->log->state]]++;
     }
     out[0] = '\0';
-    srq_text_append(out, size, "%d run%s of %d configuration%s:", report->run_count, report->run_count == 1 ? "" : "s",
-                    report->group_count, report->group_count == 1 ? "" : "s");
+    srq_text_append(out, size, "%d run%s of %d configuration%s:", report->runs.count,
+                    report->runs.count == 1 ? "" : "s", report->groups.count, report->groups.count == 1 ? "" : "s");
     const char *comma = " ";
     for (int i = 0; i < STATES; i++) {
         if (!counts[i]) continue;
@@ -35,17 +38,18 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
 char *srq_report_remarks(const srq_report *report, char *out, size_t size)
 {
     bool partial = false, again = false, unfinished = false;
-    for (int i = 0; i < report->group_count; i++) {
-        const srq_report_group *g = &report->groups[i];
+    for (int i = 0; i < report->groups.count; i++) {
+        const srq_report_group *g = &report->groups.items[i];
         partial = partial || (g->partial && g->error.count);
         for (int k = 0; k < g->member_count; k++) {
-            const srq_report_run *run = &report->runs[g->members[k]];
+            const srq_report_run *run = &report->runs.items[g->members[k]];
             again = again || !run->counted;
             unfinished = unfinished || (run->counted && !g->partial && !srq_report_is_finished(run));
         }
     }
     out[0] = '\0';
-    if (report->common[0]) srq_text_append(out, size, "Where a row says nothing else: %s. ", report->common);
+    if (report->groups.common[0])
+        srq_text_append(out, size, "Where a row says nothing else: %s. ", report->groups.common);
     if (unfinished) srq_text_append(out, size, "Figures are of finished runs only. ");
     if (partial) srq_text_append(out, size, "* No run of the row is finished: the last evaluations so far. ");
     if (again)
@@ -144,9 +148,9 @@ static srq_status print_html_tickets(const srq_report *report, const srq_picture
 {
     char text[600];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
-    if (report->ticket_count) fputs("<h2>Lottery tickets</h2>\n", out);
-    for (int i = 0; i < report->ticket_count; i++) {
-        const srq_report_ticket *ticket = &report->tickets[i];
+    if (report->tickets.count) fputs("<h2>Lottery tickets</h2>\n", out);
+    for (int i = 0; i < report->tickets.count; i++) {
+        const srq_report_ticket *ticket = &report->tickets.items[i];
         fputs("<h3>", out);
         srq_print_escaped(ticket->name, SRQ_ESCAPE_HTML, out);
         fputs("</h3>\n", out);
@@ -159,7 +163,7 @@ static srq_status print_html_tickets(const srq_report *report, const srq_picture
         if (srq_report_ticket_levels(ticket, levels)) SRQ_TRY(print_scroll(srq_report_print_levels, ticket, out));
     }
     print_ticket_figures(pictures, "pruning", 0, out);
-    if (report->ticket_count) paragraph("small", ticket_explanation, out);
+    if (report->tickets.count) paragraph("small", ticket_explanation, out);
     return SRQ_OK;
 }
 
@@ -209,9 +213,9 @@ static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
 {
     char text[600];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
-    if (report->ticket_count) fputs("## Lottery tickets\n\n", out);
-    for (int i = 0; i < report->ticket_count; i++) {
-        const srq_report_ticket *ticket = &report->tickets[i];
+    if (report->tickets.count) fputs("## Lottery tickets\n\n", out);
+    for (int i = 0; i < report->tickets.count; i++) {
+        const srq_report_ticket *ticket = &report->tickets.items[i];
         fputs("### ", out);
         line(ticket->name, out);
         line(srq_comparison_say(&ticket->comparison, text, sizeof text), out);
@@ -225,7 +229,7 @@ static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
         SRQ_TRY(srq_report_print_levels(ticket, SRQ_TABLE_MARKDOWN, out));
         fputc('\n', out);
     }
-    if (report->ticket_count) line(ticket_explanation, out);
+    if (report->tickets.count) line(ticket_explanation, out);
     return SRQ_OK;
 }
 

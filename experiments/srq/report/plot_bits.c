@@ -1,8 +1,9 @@
 /* Bit-lengths over training, of configurations that learn them or follow a schedule: lines where layers are few, else a
  * map; beside it what that does to the error and to bit operations. */
-#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/pick.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static bool changes(const srq_log *log)
 
 static const srq_report_run *member(const srq_report *report, const srq_report_group *group, int i)
 {
-    const srq_report_run *run = &report->runs[group->members[i]];
+    const srq_report_run *run = &report->runs.items[group->members[i]];
     return run->counted && run->log->eval_count && run->log->layer_count ? run : NULL;
 }
 
@@ -239,12 +240,12 @@ static srq_status draw(const srq_report *report, const srq_report_group *group, 
 
 srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked);
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
     const int count = srq_report_pick(report, has_bits, PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i++)
-        status = draw(report, &report->groups[picked[i]], pictures, i + 1);
+        status = draw(report, &report->groups.items[picked[i]], pictures, i + 1);
     free(picked);
     return status;
 }

@@ -1,5 +1,7 @@
 /* What an error costs: test error against bit operations and against size, with the Pareto front. */
-#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/plots.h"
+
+#include "experiments/srq/report/pick.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -66,7 +68,7 @@ static void fill(const srq_report *report, int count, const int *groups, panel *
 {
     p->count = count;
     for (int i = 0; i < count; i++) {
-        const srq_report_group *g = &report->groups[groups[i]];
+        const srq_report_group *g = &report->groups.items[groups[i]];
         p->points[i] = (point){.cost = (p->size ? g->bytes.mean : g->bops.mean) / p->unit,
                                .error = fmax(100 * g->error.mean, 0.005),
                                .deviation = isfinite(g->error.deviation) ? 100 * g->error.deviation : 0,
@@ -188,7 +190,7 @@ static srq_status draw(const srq_report *report, int count, const int *groups, s
 {
     static panel both[2];
     srq_plot plot;
-    const bool large = report->groups[groups[0]].bytes.mean >= 1e6;
+    const bool large = report->groups.items[groups[0]].bytes.mean >= 1e6;
     both[0] = (panel){.label = "bit operations of one image, 10^9", .unit = 1e9, .left = 80, .right = 570};
     both[1] = (panel){
         .label = large ? "size, MB" : "size, kB", .size = true, .unit = large ? 1e6 : 1e3, .left = 680, .right = 1170};
@@ -210,8 +212,8 @@ static srq_status draw(const srq_report *report, int count, const int *groups, s
 
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked);
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
     const int count = srq_report_pick(report, has_point, POINTS_MAX, picked);
     const srq_status status = count ? draw(report, count, picked, pictures) : SRQ_OK;
     free(picked);

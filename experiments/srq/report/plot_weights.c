@@ -1,7 +1,8 @@
 /* Weights over the grid, by layer and time, from the checkpoints that are kept: how they gather around the codes. */
-#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/pick.h"
 #include "experiments/srq/report/weights.h"
 
 #include <math.h>
@@ -21,7 +22,7 @@ static bool has_weights(const srq_report *report, const srq_report_group *group)
     const srq_settings *s = srq_config_settings(group->config);
     if (strcmp(s->quantizer.method, "float32") == 0) return false;
     for (int i = 0; i < group->member_count; i++)
-        if (report->runs[group->members[i]].log->eval_count) return true;
+        if (report->runs.items[group->members[i]].log->eval_count) return true;
     return false;
 }
 
@@ -29,8 +30,8 @@ static bool has_weights(const srq_report *report, const srq_report_group *group)
 static bool is_best_of_kind(const srq_report *report, const srq_report_group *group)
 {
     const srq_settings *s = srq_config_settings(group->config);
-    for (int i = 0; i < report->group_count; i++) {
-        const srq_report_group *other = &report->groups[i];
+    for (int i = 0; i < report->groups.count; i++) {
+        const srq_report_group *other = &report->groups.items[i];
         const srq_settings *o = srq_config_settings(other->config);
         const bool alike = strcmp(s->model.name, o->model.name) == 0 &&
                            strcmp(s->quantizer.method, o->quantizer.method) == 0 &&
@@ -157,7 +158,7 @@ static srq_status draw_group(const srq_report *report, const srq_report_group *g
     srq_weight_histograms times[TIMES_MAX];
     int count = 0;
     for (int i = 0; i < group->member_count && count == 0; i++) {
-        const srq_report_run *run = &report->runs[group->members[i]];
+        const srq_report_run *run = &report->runs.items[group->members[i]];
         if (!run->counted) continue;
         srq_status status = read_times(run, times, &count);
         if (status == SRQ_OK && count) status = draw(group, run, count, times, pictures, ++*number);
@@ -169,13 +170,13 @@ static srq_status draw_group(const srq_report *report, const srq_report_group *g
 
 srq_status srq_draw_weights(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked), number = 0;
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
-    int count = srq_report_pick(report, has_weights, report->group_count, picked);
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked), number = 0;
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
+    int count = srq_report_pick(report, has_weights, report->groups.count, picked);
     if (count > PICTURES_MAX) count = srq_report_pick(report, is_best_of_kind, PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i++)
-        status = draw_group(report, &report->groups[picked[i]], pictures, &number);
+        status = draw_group(report, &report->groups.items[picked[i]], pictures, &number);
     free(picked);
     return status;
 }
