@@ -12,8 +12,9 @@
 typedef struct srq_picture {
     char name[32];
     char title[160], caption[640];
-    int width; /* pixels */
-    char *svg; /* to be put into a page: the root element, its ids different from those of other pictures */
+    int width;     /* pixels */
+    char *svg;     /* to be put into a page: the root element, its ids different from those of other pictures */
+    bool left_out; /* of the page, which would be too large with it */
 } srq_picture;
 
 typedef struct srq_pictures {

@@ -128,33 +128,33 @@ static void remove_old_pictures(const char *folder)
 
 /* --- Writing */
 
-typedef srq_status page_printer(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out);
+typedef srq_status page_printer(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out);
 
-static srq_status print_groups(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_groups(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_groups_csv(report, out);
 }
 
-static srq_status print_runs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_runs(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_runs_csv(report, out);
 }
 
-static srq_status print_pairs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_pairs(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_pairs_csv(report, out);
 }
 
-static srq_status print_levels(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_levels(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_levels_csv(report, out);
 }
 
-static srq_status write_page(const srq_report *report, const srq_pictures *pictures, const char *made, const char *name,
+static srq_status write_page(const srq_report *report, srq_pictures *pictures, const char *made, const char *name,
                              page_printer *print)
 {
     char *text = NULL, path[PATH_SIZE];
@@ -181,7 +181,7 @@ static srq_status draw(const srq_report *report, srq_pictures *pictures)
 }
 
 /* Where there are tickets; of an earlier report they are not left. */
-static srq_status write_ticket_files(const srq_report *report, const srq_pictures *pictures, const char *made)
+static srq_status write_ticket_files(const srq_report *report, srq_pictures *pictures, const char *made)
 {
     static const char *const names[] = {"tickets.csv", "pruning.csv"};
     static page_printer *const printers[] = {print_pairs, print_levels};
