@@ -91,7 +91,7 @@ typedef struct srq_settings {
         double final;        /* 0: linear and cosine end at this share of the initial rate */
     } schedule;
     struct {
-        char method[16];                   /* "srq" | "lsq" | "ste" | "rq" | "rq_st" | "float32" */
+        char method[16];                   /* a name of core/quant/methods.h, or "float32" */
         char estimator[16];                /* "full" | "argmax": of weights */
         char activation_estimator[16];     /* "full" | "argmax" */
         srq_bits_schedule weight_bits;     /* 2 */
@@ -100,8 +100,8 @@ typedef struct srq_settings {
         char sigma[16];                    /* "learned" | "fixed" | "annealed" */
         double sigma_ratio;                /* 1/3 */
         double sigma_final;                /* 0.1: sigma / alpha at the end, annealed */
-        double temperature;                /* 1: rq, rq_st */
-        double local_grid;                 /* 3: rq, rq_st */
+        double temperature;                /* 1: of the Gumbel softmax */
+        double local_grid;                 /* 3: in standard deviations of the noise */
         int override_count;
         srq_layer_override *overrides; /* `layers`: what single layers do differently */
     } quantizer;
@@ -159,8 +159,8 @@ const char *srq_config_text(const srq_config *config);
  * otherwise true and writes into `what` e.g. `train.batch is 128 here and 64 there`. */
 bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size);
 
-/* Whether `set` ("path=value", as srq_config_load took it) says what other settings of `config` leave without effect; then
- * writes why into `why`: `it acts where dropbits.mode is "learn", and it is "off"`. Not all of them are known. */
+/* Whether `set` ("path=value", as srq_config_load took it) says what other settings of `config` leave without effect;
+ * then writes why into `why`: `it acts where dropbits.mode is "learn", and it is "off"`. Not all of them are known. */
 bool srq_config_is_idle(const srq_config *config, const char *set, char *why, size_t size);
 
 /* Calls `visit` for every setting that decides a run's results, in the order of the schema, with its value as libconfig

@@ -1,5 +1,7 @@
 #include "core/ops/op.h"
 
+#include "core/quant/methods.h"
+
 #include <string.h>
 
 /* The activation quantizer: codes of its input, unsigned where the input cannot be negative. With method "float32" it

@@ -13,8 +13,8 @@ static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, co
     return vector->quantize(n, x, grid, out);
 }
 
-/* Gates that are fractional have kernels of their own. Fitting their curves, which every rank does, takes as long as the
- * backward pass without them for 40 to 75 elements a code on AVX2; AVX-512 has that 2.5 times as fast. */
+/* Gates that are fractional have kernels of their own. Fitting their curves, which every rank does, takes as long as
+ * the backward pass without them for 40 to 75 elements a code on AVX2; AVX-512 has that 2.5 times as fast. */
 static void begin(srq_quantizer *quantizer)
 {
     if (quantizer->spec.estimator == SRQ_ESTIMATOR_ARGMAX) return;
@@ -50,5 +50,12 @@ static void backward(const srq_quantizer *quantizer, const srq_vector *vector, c
 }
 
 extern const srq_quantizer_method srq_quantizer_srq;
-const srq_quantizer_method srq_quantizer_srq = {
-    .name = "srq", .has_sigma = true, .has_gates = true, .begin = begin, .forward = forward, .backward = backward};
+static const char *const settings[] = {"quantizer.estimator", "quantizer.activation_estimator", NULL};
+const srq_quantizer_method srq_quantizer_srq = {.name = "srq",
+                                                .summary = "semi-relaxed quantization (arXiv 1911.12990)",
+                                                .settings = settings,
+                                                .has_sigma = true,
+                                                .has_gates = true,
+                                                .begin = begin,
+                                                .forward = forward,
+                                                .backward = backward};

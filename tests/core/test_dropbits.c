@@ -1,7 +1,7 @@
 /* DropBits: the gates against the closed forms of the hard concrete distribution, the quantizer under fractional gates
  * against the formulas over all 2^b codes in float64, their gradients against central differences. */
 #include "core/kernels/gates.h"
-#include "core/quant/quantizer.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 #include "tests/suite.h"
 
