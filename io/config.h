@@ -9,19 +9,12 @@
 #include "core/spec.h"
 #include "core/status.h"
 #include "io/digest.h"
+#include "io/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* Steps of a span, with `steps_per_epoch` steps in an epoch. */
-long srq_span_steps(srq_span span, long steps_per_epoch);
-/* The bit-length in force at `step` (0 is the first). */
-int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch);
-/* SRQ_ERROR_USAGE if a stage of a layer's bit-lengths ends before the one ahead of it, which schedules in steps and
- * epochs only show when the data set is known. */
-srq_status srq_bits_check(const srq_model_spec *model, long steps_per_epoch);
 
 /* What one layer's quantizer does differently from the quantizer group. */
 typedef struct srq_layer_override {
