@@ -37,7 +37,7 @@ EOF
 
 # The built-in network is that of experiments/models/lenet5.cfg, but for white space.
 bare() { sed 's/#.*//' "$1" | tr -d '"\\ \n'; }
-[[ "$(bare "$SOURCE/experiments/srq/bench/bench.c")" == *"$(bare "$SOURCE/experiments/models/lenet5.cfg")"* ]] || fail "the built-in LeNet-5 is not experiments/models/lenet5.cfg"
+[[ "$(bare "$SOURCE/experiments/srq/bench/lenet5.c")" == *"$(bare "$SOURCE/experiments/models/lenet5.cfg")"* ]] || fail "the built-in LeNet-5 is not experiments/models/lenet5.cfg"
 
 # The network is the built-in one, that of a model file, or none.
 expect 0 "A training step of residual" "$SRQ" "${quick[@]}" --bits 2 --model "$WORK/residual.cfg"
