@@ -37,14 +37,14 @@ typedef enum srq_estimator { SRQ_ESTIMATOR_FULL, SRQ_ESTIMATOR_ARGMAX } srq_esti
 
 /* How one tensor is quantized (method.md, sections 1-3). */
 typedef struct srq_quantizer_spec {
-    char method[16];         /* a name of core/quant/quantizer.h; "float32" leaves the tensor as it is */
-    srq_estimator estimator; /* srq only */
+    char method[16];         /* a name of core/quant/methods.h; "float32" leaves the tensor as it is */
+    srq_estimator estimator; /* of methods that list quantizer.estimator */
     srq_bits_schedule bits;  /* bit-length b, 1..8 */
     bool per_channel;        /* weights: one (alpha, sigma) for each output channel */
-    float sigma_ratio;       /* srq, rq, rq_st: sigma / alpha at the start */
-    float temperature;       /* rq, rq_st: of the Gumbel softmax */
-    float reach;             /* rq, rq_st: the local grid in standard deviations of the noise; 0 takes all codes */
-    srq_dropbits dropbits;   /* weights, srq only */
+    float sigma_ratio;       /* of methods with sigma: sigma / alpha at the start */
+    float temperature;       /* of the Gumbel softmax, of methods that list quantizer.temperature */
+    float reach;             /* of these, too: the local grid in standard deviations of the noise; 0 takes all codes */
+    srq_dropbits dropbits;   /* weights, of methods with gates */
     int min_bits;            /* DropBits: c0, below which nothing is dropped */
     float open;              /* DropBits: S(phi) at the start */
     bool follow;             /* SRQ_DROPBITS_LEARN: alpha and sigma go over to each bit-length that gates stand for */

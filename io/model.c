@@ -1,4 +1,5 @@
 /* Models as they are held: types of layers, their quantizers, printing and comparison (see io/config.h). */
+#include "core/quant/methods.h"
 #include "io/layers.h"
 #include "io/schema.h"
 
@@ -124,11 +125,13 @@ static srq_status check_dropbits(const srq_settings *s, const char *where)
         for (int k = 0; k < q->bits.count; k++)
             if (q->bits.bits[k] > longest) longest = q->bits.bits[k];
     }
+    char names[200];
+    srq_quantizer_names(srq_quantizer_has_gates, " or ", names, sizeof names);
     if (longest == 0)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: dropbits.mode is \"%s\", but no weights are quantized by srq; use quantizer.method = "
-                        "\"srq\" or dropbits.mode = \"off\"",
-                        where, s->dropbits.mode);
+                        "%s: dropbits.mode is \"%s\", but no weights are quantized by %s; use that as quantizer.method "
+                        "or dropbits.mode = \"off\"",
+                        where, s->dropbits.mode, names);
     if (longest > s->dropbits.min_bits) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
                     "%s: dropbits.mode is \"%s\", but there is no bit to drop: weights have at most %d and "
@@ -139,6 +142,7 @@ static srq_status check_dropbits(const srq_settings *s, const char *where)
 /* dropbits = "on" that would change nothing is a mistake. */
 static srq_status check_override(const srq_layer_override *o, const srq_settings *s)
 {
+    char names[200];
     if (strcmp(o->dropbits, "on") != 0) return SRQ_OK;
     if (strcmp(s->dropbits.mode, "off") == 0)
         return srq_fail(
@@ -149,9 +153,9 @@ static srq_status check_override(const srq_layer_override *o, const srq_settings
     for (int i = 0; i < s->model.layer_count; i++) {
         const srq_layer_spec *layer = &s->model.layers[i];
         if (strcmp(layer->name, o->name) == 0 && layer->quantizer.dropbits == SRQ_DROPBITS_OFF)
-            return srq_fail(SRQ_ERROR_USAGE,
-                            "%s: layer \"%s\" has dropbits = \"on\", but only weights of srq have gates", o->where,
-                            o->name);
+            return srq_fail(
+                SRQ_ERROR_USAGE, "%s: layer \"%s\" has dropbits = \"on\", but only weights quantized by %s have gates",
+                o->where, o->name, srq_quantizer_names(srq_quantizer_has_gates, " or ", names, sizeof names));
     }
     return SRQ_OK;
 }
@@ -164,10 +168,10 @@ srq_status srq_model_set_quantizers(srq_settings *settings, const char *where)
             model->layers[i].quantizer = base_quantizer(settings, strcmp(model->layers[i].type, "quantize") == 0);
     for (int i = 0; i < settings->quantizer.override_count; i++)
         SRQ_TRY(apply_override(&settings->quantizer.overrides[i], model));
-    /* Gates belong to srq. */
-    for (int i = 0; i < model->layer_count; i++)
-        if (strcmp(model->layers[i].quantizer.method, "srq") != 0)
-            model->layers[i].quantizer.dropbits = SRQ_DROPBITS_OFF;
+    for (int i = 0; i < model->layer_count; i++) {
+        const srq_quantizer_method *method = srq_quantizer_find(model->layers[i].quantizer.method);
+        if (!method || !method->has_gates) model->layers[i].quantizer.dropbits = SRQ_DROPBITS_OFF;
+    }
     for (int i = 0; i < settings->quantizer.override_count; i++)
         SRQ_TRY(check_override(&settings->quantizer.overrides[i], settings));
     return check_dropbits(settings, where);

@@ -1,5 +1,6 @@
 #include "core/ops/layer_quantizer.h"
 #include "core/ops/op.h"
+#include "core/quant/methods.h"
 
 #include <string.h>
 

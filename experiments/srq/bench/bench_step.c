@@ -1,6 +1,7 @@
 /* srq bench step: whole training steps on random images, over all ranks, and where their time and memory go. */
 #include "core/ops/op.h"
 #include "core/ops/weighted.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
@@ -444,11 +445,11 @@ static srq_status print(const bench *b)
         return SRQ_OK;
     }
     const double step = rounds[ROUNDS / 2];
+    const bool estimates = srq_quantizer_reads(o->method, "quantizer.estimator");
     printf("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards, %d rank%s x 1 thread, %s (%s)\n\n",
-           srq_graph_spec(b->graph)->name, o->method, strcmp(o->method, "srq") == 0 ? " " : "",
-           strcmp(o->method, "srq") == 0 ? o->estimator : "", o->bits, o->bits, o->batch, o->shards,
-           srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s", srq_graph_kernels(b->graph)->name,
-           srq_graph_vector(b->graph)->isa);
+           srq_graph_spec(b->graph)->name, o->method, estimates ? " " : "", estimates ? o->estimator : "", o->bits,
+           o->bits, o->batch, o->shards, srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s",
+           srq_graph_kernels(b->graph)->name, srq_graph_vector(b->graph)->isa);
     printf("%.1f images/s, %.4g ms a step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
            1e3 * rounds[ROUNDS - 1]);
     print_times(b, step);
@@ -529,7 +530,7 @@ static srq_status parse(int argc, char **argv, step_options *o)
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
 {
     step_options o = {.engine = "auto",
-                      .method = "srq",
+                      .method = srq_quantizer_list(0)->name,
                       .estimator = "full",
                       .batch = 128,
                       .shards = 8,
