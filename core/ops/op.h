@@ -7,6 +7,7 @@
 #define SRQ_CORE_OPS_OP_H
 
 #include "core/kernels/kernels.h"
+#include "core/ops/setting.h"
 #include "core/quant/quantizer.h"
 #include "core/spec.h"
 #include "core/status.h"
@@ -88,6 +89,9 @@ typedef struct srq_pass {
     srq_status failed; /* of a pass that starts or changes quantizers, which may need memory for it */
 } srq_pass;
 
+/* What a layer quantizes by the configuration's settings for weights or for activations. */
+typedef enum srq_quantizes { SRQ_QUANTIZES_NOTHING, SRQ_QUANTIZES_WEIGHTS, SRQ_QUANTIZES_OUTPUT } srq_quantizes;
+
 typedef struct srq_op {
     const char *type;
     int min_inputs, max_inputs;
@@ -114,6 +118,11 @@ typedef struct srq_op {
                         double *slots);
     /* The gradients of alpha, sigma and gates into pass->gradient, from the slots of `units` units, `stride` apart. */
     void (*collect)(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
+    const char *meaning;                          /* one line for `srq help layers` and docs/configuration.md */
+    srq_op_setting settings[SRQ_OP_SETTINGS_MAX]; /* in the order of printing; the first without a name ends them */
+    const char *family;                           /* under which `srq bench step` adds up times; NULL: `type` */
+    srq_quantizes quantizes;
+    bool selects; /* every value of the output is one of the input: bit-lengths are looked for through it */
 } srq_op;
 
 struct srq_layer {
@@ -187,5 +196,11 @@ void srq_layer_put_gradient(const srq_graph *graph, const srq_layer *layer, cons
 
 /* The operator called `type`, or NULL. */
 const srq_op *srq_op_find(const char *type);
+/* All of them, in the order of core/ops/operators.def. */
+int srq_op_count(void);
+const srq_op *srq_op_at(int index);
+/* How many settings its table has, and the one called `name`, or NULL. */
+int srq_op_setting_count(const srq_op *op);
+const srq_op_setting *srq_op_setting_find(const srq_op *op, const char *name);
 
 #endif

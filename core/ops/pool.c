@@ -182,6 +182,11 @@ const srq_op srq_op_max_pool = {
     .destroy = destroy,
     .forward = max_forward,
     .backward = max_backward,
+    .meaning = "the largest of each window; padding does not count",
+    .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
+                 {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel"},
+                 {"padding", SRQ_OP_PAIR, SRQ_PLACE(padding), .most = 4095}},
+    .selects = true,
 };
 const srq_op srq_op_avg_pool = {
     .type = "avg_pool",
@@ -191,4 +196,9 @@ const srq_op srq_op_avg_pool = {
     .destroy = destroy,
     .forward = avg_forward,
     .backward = avg_backward,
+    .meaning = "the mean of each window; padding counts as zeros",
+    .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .absent = "the whole image"},
+                 {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel",
+                  .with = "kernel"},
+                 {"padding", SRQ_OP_PAIR, SRQ_PLACE(padding), .most = 4095, .with = "kernel"}},
 };

@@ -76,4 +76,6 @@ const srq_op srq_op_quantize = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .meaning = "quantizes an activation: unsigned where no value can be negative, as after `relu`, else signed",
+    .quantizes = SRQ_QUANTIZES_OUTPUT,
 };

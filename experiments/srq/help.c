@@ -1,5 +1,6 @@
 /* srq help */
 #include "experiments/srq/commands.h"
+#include "io/layer_settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -229,7 +230,8 @@ static const topic topics[] = {
      "  --elements N   floats of the vector; 13000000 by default, the size of VGG-7\n"
      "  --shards V     as many as ranks by default;  --bucket-mb B  4 by default"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
-    {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
+    {"help", "this list, or more on one command",
+     "usage: srq help [COMMAND | configuration [--markdown] | layers [--markdown]]"},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -238,7 +240,8 @@ static void print_overview(void)
     printf("srq trains low-bit neural networks with Semi-Relaxed Quantization on many ranks, exactly.\n\n"
            "usage: srq COMMAND ...\n\n");
     for (int i = 0; i < TOPICS; i++) printf("  %-9s %s\n", topics[i].name, topics[i].summary);
-    printf("\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations.\n\n"
+    printf("\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations,\n"
+           "`srq help layers` the types of layers in model files.\n\n"
            "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
            "4 run-time failure; 75 stopped on request after saving.\n\n"
            "First run:\n"
@@ -252,8 +255,13 @@ srq_status srq_command_help(int argc, char **argv)
         print_overview();
         return SRQ_OK;
     }
+    const bool markdown = argc > 2 && strcmp(argv[2], "--markdown") == 0;
     if (strcmp(argv[1], "configuration") == 0) {
-        srq_config_reference(stdout, argc > 2 && strcmp(argv[2], "--markdown") == 0);
+        srq_config_reference(stdout, markdown);
+        return SRQ_OK;
+    }
+    if (strcmp(argv[1], "layers") == 0) {
+        srq_layer_reference(stdout, markdown);
         return SRQ_OK;
     }
     for (int i = 0; i < TOPICS; i++) {
