@@ -148,7 +148,8 @@ void srq_finish_unpack(const srq_finish *f, int index, float *gradient)
     for (int i = f->groups[index].first; i < f->groups[index].last; i++) {
         const srq_layer *layer = srq_graph_layer(f->graph, i);
         if (layer->weight < 0) continue;
-        layer->op->unpack(layer, gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
+        layer->op->unpack(layer, srq_graph_pass(f->graph),
+                          gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/mask.h"
 #include "core/ops/chain.h"
+#include "core/ops/layer_quantizer.h"
 #include "core/ops/softmax_loss.h"
 #include "core/ops/weighted.h"
 
@@ -9,86 +10,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)
-{
-    srq_isa isa;
-    srq_kernels_pin_threads();
-    if (options->isa)
-        isa = *options->isa;
-    else
-        SRQ_TRY(srq_isa_here(&isa));
-    SRQ_TRY(srq_kernels_limit(isa));
-    srq_graph *graph = calloc(1, sizeof *graph);
-    if (!graph) return srq_fail_memory(sizeof *graph, "the network");
-    graph->spec = spec;
-    graph->options = *options;
-    graph->options.isa = NULL;
-    graph->layer_count = spec->layer_count;
-    graph->kernels = srq_kernels_find(options->engine ? options->engine : "auto");
-    if (!graph->kernels) {
-        free(graph);
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "train.engine is \"%s\", which this CPU or this build does not have; use \"auto\" or "
-                        "\"reference\"",
-                        options->engine);
-    }
-    if (!graph->options.vector) graph->options.vector = srq_vector_of(isa);
-    srq_status status = srq_graph_build(graph);
-    if (status != SRQ_OK) {
-        srq_graph_destroy(&graph);
-        return status;
-    }
-    graph->pass = (srq_pass){.vector = graph->options.vector, .values = graph->values, .observer = options->observer};
-    *out = graph;
-    return SRQ_OK;
-}
-
-void srq_graph_destroy(srq_graph **graph)
-{
-    srq_graph *g = *graph;
-    if (!g) return;
-    for (int i = 0; g->layers && i < g->layer_count; i++) {
-        free(g->layers[i].mask);
-        if (g->layers[i].op && g->layers[i].op->destroy) g->layers[i].op->destroy(&g->layers[i]);
-        srq_chain_destroy(&g->layers[i].chain);
-    }
-    free(g->layers);
-    free(g->widened);
-    free(g->parameters);
-    free(g->requests);
-    free(g->memory);
-    free(g->values);
-    free(g);
-    *graph = NULL;
-}
-
 /* --- Looking into it */
 
 int srq_graph_parameter_count(const srq_graph *graph)
 {
-    return graph->parameter_count;
+    return graph->network.parameter_count;
 }
 
 const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index)
 {
-    return &graph->parameters[index];
+    return &graph->network.parameters[index];
 }
 
 int srq_graph_find_parameter(const srq_graph *graph, const char *name)
 {
-    for (int i = 0; i < graph->parameter_count; i++)
-        if (strcmp(graph->parameters[i].name, name) == 0) return i;
+    for (int i = 0; i < graph->network.parameter_count; i++)
+        if (strcmp(graph->network.parameters[i].name, name) == 0) return i;
     return -1;
 }
 
 size_t srq_graph_size(const srq_graph *graph)
 {
-    return graph->size;
+    return graph->network.size;
 }
 
 float *srq_graph_values(const srq_graph *graph)
 {
-    return graph->values;
+    return graph->network.values;
 }
 
 int srq_graph_layer_count(const srq_graph *graph)
@@ -118,58 +66,69 @@ int srq_graph_classes(const srq_graph *graph)
 
 srq_graph_memory srq_graph_count_memory(const srq_graph *graph)
 {
-    srq_graph_memory m = {.parameters = graph->size * sizeof *graph->values, .scratch = graph->scratch_size};
-    size_t kept = 0; /* from before the first layer to after the last */
-    for (int i = 0; i < graph->request_count; i++) {
-        const srq_buffer *b = &graph->requests[i].buffer;
-        if (b->birth == -1 && b->death == 2 * graph->layer_count + 1) kept += b->bytes;
-    }
-    kept -= graph->scratch_size + (size_t)graph->options.capacity * graph->images.features * sizeof(float);
-    m.packed = kept;
+    const srq_network *network = &graph->network;
+    srq_graph_memory m = {.parameters = network->size * sizeof *network->values,
+                          .packed = network->shared_size,
+                          .passes = network->pass_size,
+                          .scratch = network->scratch_size};
     for (int i = 0; i < graph->layer_count; i++)
         if (graph->layers[i].weight >= 0) m.packed += srq_weighted_info(&graph->layers[i])->weights;
-    m.passes = graph->memory_size - kept - graph->scratch_size;
     return m;
 }
 
 int srq_graph_capacity(const srq_graph *graph)
 {
-    return graph->options.capacity;
+    return graph->network.capacity;
 }
 
 const srq_vector *srq_graph_vector(const srq_graph *graph)
 {
-    return graph->options.vector;
+    return graph->network.vector;
 }
 
 const srq_kernels *srq_graph_kernels(const srq_graph *graph)
 {
-    return graph->kernels;
+    return graph->network.kernels;
+}
+
+srq_pass *srq_graph_pass(srq_graph *graph)
+{
+    return &graph->pass;
 }
 
 float *srq_graph_input(srq_graph *graph)
 {
-    return (float *)graph->images.operand.data;
+    return srq_pass_floats(&graph->pass, graph->images.place);
 }
 
 const float *srq_graph_logits(const srq_graph *graph)
 {
-    return graph->layers[graph->layer_count - 1].output.operand.data;
+    return srq_pass_output(&graph->pass, &graph->layers[graph->layer_count - 1]);
 }
 
 /* --- Running it */
 
+void srq_graph_apply_masks(srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        const srq_layer *layer = &graph->layers[i];
+        if (!layer->mask) continue;
+        const srq_parameter *w = &graph->network.parameters[layer->weight];
+        srq_mask_floats(layer->mask, 0, w->count, graph->network.values + w->offset);
+    }
+}
+
 void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain)
 {
-    memset(graph->values, 0, graph->size * sizeof *graph->values);
+    memset(graph->network.values, 0, graph->network.size * sizeof *graph->network.values);
     for (int i = 0; i < graph->layer_count; i++)
-        if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(graph, &graph->layers[i], seed, gain);
+        if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(&graph->layers[i], seed, gain);
     srq_graph_apply_masks(graph);
     /* Until srq_graph_start has seen data: a step size that is at least valid. */
-    for (int i = 0; i < graph->parameter_count; i++) {
-        const srq_parameter *p = &graph->parameters[i];
+    for (int i = 0; i < graph->network.parameter_count; i++) {
+        const srq_parameter *p = &graph->network.parameters[i];
         bool positive = p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA;
-        for (size_t k = 0; positive && k < p->count; k++) graph->values[p->offset + k] = 1;
+        for (size_t k = 0; positive && k < p->count; k++) graph->network.values[p->offset + k] = 1;
     }
 }
 
@@ -199,9 +158,10 @@ static void set_sigma(srq_graph *graph, float ratio)
     for (int i = 0; i < graph->layer_count; i++) {
         const srq_layer *layer = &graph->layers[i];
         if (layer->sigma < 0) continue;
-        const srq_parameter *alpha = &graph->parameters[layer->alpha], *sigma = &graph->parameters[layer->sigma];
+        const srq_parameter *alpha = &graph->network.parameters[layer->alpha],
+                            *sigma = &graph->network.parameters[layer->sigma];
         for (size_t k = 0; k < sigma->count; k++)
-            graph->values[sigma->offset + k] = ratio * graph->values[alpha->offset + k];
+            graph->network.values[sigma->offset + k] = ratio * graph->network.values[alpha->offset + k];
     }
 }
 
@@ -216,60 +176,62 @@ srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step)
 }
 
 /* The float32 copy of a layer's codes, for operators that do not read codes. */
-static void widen_output(const srq_graph *graph, const srq_layer *layer, int n)
+static void widen_output(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass)
 {
     const srq_tensor *copy = &graph->widened[layer->index];
     if (!copy->features) return;
-    const size_t count = (size_t)n * copy->features;
-    const float alpha = layer->output.operand.scale;
-    float *y = (float *)copy->operand.data;
-    if (layer->output.operand.dtype == SRQ_UINT8)
-        graph->options.vector->widen_u8(count, layer->output.operand.data, y);
+    const size_t count = (size_t)pass->n * copy->features;
+    const float alpha = layer->output.scale;
+    const void *codes = srq_pass_output(pass, layer);
+    float *y = srq_pass_floats(pass, copy->place);
+    if (layer->output.dtype == SRQ_UINT8)
+        pass->vector->widen_u8(count, codes, y);
     else
-        graph->options.vector->widen_s8(count, layer->output.operand.data, y);
+        pass->vector->widen_s8(count, codes, y);
     for (size_t i = 0; i < count; i++) y[i] *= alpha;
 }
 
-static void forward(srq_graph *graph)
+static void run_forward(const srq_graph *graph, const srq_layer *layer, srq_pass *pass)
 {
-    for (int i = 0; i < graph->layer_count; i++) {
-        srq_layer *layer = &graph->layers[i];
-        if (!runs(layer)) continue;
-        if (layer->chain)
-            srq_chain_forward(layer->chain, &graph->pass);
-        else
-            layer->op->forward(layer, &graph->pass);
-        widen_output(graph, layer, graph->pass.n);
-        srq_pass_done(&graph->pass, layer, SRQ_PHASE_FORWARD);
-    }
+    if (layer->chain)
+        srq_chain_forward(layer->chain, pass);
+    else
+        layer->op->forward(layer, pass);
+    widen_output(graph, layer, pass);
+    srq_pass_done(pass, layer, SRQ_PHASE_FORWARD);
+}
+
+static void forward(const srq_graph *graph, srq_pass *pass)
+{
+    for (int i = 0; i < graph->layer_count; i++)
+        if (runs(&graph->layers[i])) run_forward(graph, &graph->layers[i], pass);
 }
 
 /* Adds what every other user found to the gradient kept by the first. */
-static void sum_gradients(const srq_graph *graph, const srq_layer *layer)
+static void sum_gradients(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass)
 {
-    const size_t count = (size_t)graph->pass.n * layer->output.features;
-    float *sum = (float *)layer->output_gradient;
+    const size_t count = (size_t)pass->n * layer->output.features;
+    float *sum = srq_pass_output_gradient(pass, layer);
     for (int i = layer->index + 1; i < graph->layer_count; i++)
         for (int k = 0; k < source_count(&graph->layers[i]); k++) {
-            const float *other = graph->layers[i].input_gradients[k];
-            if (source(&graph->layers[i], k) == layer->index && other != sum)
-                graph->options.vector->add(count, sum, other);
+            const float *other = srq_pass_input_gradient(pass, &graph->layers[i], k);
+            if (source(&graph->layers[i], k) == layer->index && other != sum) pass->vector->add(count, sum, other);
         }
 }
 
-static void backward(srq_graph *graph)
+static void backward(const srq_graph *graph, srq_pass *pass)
 {
     for (int i = graph->layer_count - 1; i >= 0; i--) {
-        srq_layer *layer = &graph->layers[i];
+        const srq_layer *layer = &graph->layers[i];
         if (!runs(layer)) continue;
-        sum_gradients(graph, layer);
+        sum_gradients(graph, layer, pass);
         if (layer->chain)
-            srq_chain_backward(layer->chain, &graph->pass);
+            srq_chain_backward(layer->chain, pass);
         else
-            layer->op->backward(layer, &graph->pass);
-        if (layer->weight < 0) srq_pass_done(&graph->pass, layer, SRQ_PHASE_BACKWARD);
+            layer->op->backward(layer, pass);
+        if (layer->weight < 0) srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD);
         /* Chains run with their last layer, so what layers behind this one have is there as well. */
-        if (graph->pass.ready) graph->pass.ready(graph->pass.ready_context, layer->offset);
+        if (pass->ready) pass->ready(pass->ready_context, layer->offset);
     }
 }
 
@@ -279,21 +241,35 @@ void srq_graph_on_ready(srq_graph *graph, void (*ready)(void *context, size_t of
     graph->pass.ready_context = context;
 }
 
-/* A forward pass of n images in which quantizers take their step sizes from what they see: as in evaluation, but
- * batch-norm by the batch's own statistics. */
+/* A forward pass in which quantizers take their step sizes from what they see, each before it runs. */
+static srq_status start_layers(srq_graph *graph, srq_pass *pass)
+{
+    for (int i = 0; i < graph->layer_count; i++) {
+        srq_layer *layer = &graph->layers[i];
+        if (!runs(layer)) continue;
+        if (layer->chain)
+            SRQ_TRY(srq_chain_start(layer->chain, pass));
+        else if (layer->op->start)
+            SRQ_TRY(layer->op->start(layer, pass));
+        run_forward(graph, layer, pass);
+    }
+    return SRQ_OK;
+}
+
+/* Such a pass of n images: as in evaluation, but batch-norm by the batch's own statistics. */
 static srq_status look(srq_graph *graph, int n)
 {
-    graph->pass.n = n;
-    graph->pass.gradient = NULL;
+    srq_pass *pass = &graph->pass;
+    pass->n = n;
+    pass->gradient = NULL;
     SRQ_TRY(srq_graph_prepare(graph));
-    graph->pass.training = true;
-    graph->pass.failed = SRQ_OK;
-    forward(graph);
-    graph->pass.training = false;
-    SRQ_TRY(graph->pass.failed);
-    if (graph->pass.bad < 0) return SRQ_OK;
+    pass->training = true;
+    srq_status status = start_layers(graph, pass);
+    pass->training = false;
+    SRQ_TRY(status);
+    if (pass->bad < 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
-                    graph->spec->layers[graph->pass.bad].name);
+                    graph->spec->layers[pass->bad].name);
 }
 
 srq_status srq_graph_start(srq_graph *graph, int n)
@@ -312,17 +288,22 @@ int srq_graph_take_statistics(srq_graph *graph, int n, int before, float *scratc
     pass->gradient = scratch;
     pass->training = true;
     pass->bad = -1;
-    forward(graph);
+    forward(graph, pass);
     pass->training = false;
-    for (int i = 0; i < graph->parameter_count; i++) {
-        const srq_parameter *p = &graph->parameters[i];
+    for (int i = 0; i < graph->network.parameter_count; i++) {
+        const srq_parameter *p = &graph->network.parameters[i];
         if (p->kind != SRQ_PARAMETER_STATISTIC) continue;
-        float *mean = graph->values + p->offset;
+        float *mean = graph->network.values + p->offset;
         for (size_t k = 0; k < p->count; k++)
             mean[k] = before == 0 ? scratch[p->offset + k]
                                   : mean[k] + (scratch[p->offset + k] - mean[k]) / (float)(before + 1);
     }
     return pass->bad;
+}
+
+void srq_graph_follow_gates(srq_graph *graph)
+{
+    for (int i = 0; i < graph->layer_count; i++) srq_layer_follow_gates(&graph->layers[i]);
 }
 
 void srq_graph_set_bits(srq_graph *graph, int layer, int bits)
@@ -345,7 +326,7 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
 {
     *metrics = (srq_metrics){.count = n};
     if (n == 0) {
-        memset(gradient, 0, graph->size * sizeof *gradient);
+        memset(gradient, 0, graph->network.size * sizeof *gradient);
         return -1;
     }
     srq_pass *pass = &graph->pass;
@@ -355,11 +336,11 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
     pass->share = (float)n / (float)batch;
     pass->gradient = gradient;
     pass->bad = -1;
-    forward(graph);
+    forward(graph, pass);
     srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 1.0f / (float)batch,
-                     graph->logit_gradient, &metrics->loss, &metrics->correct);
+                     srq_pass_floats(pass, graph->logit_gradient), &metrics->loss, &metrics->correct);
     if (pass->bad < 0 && !isfinite(metrics->loss)) pass->bad = graph->layer_count - 1;
-    backward(graph);
+    backward(graph, pass);
     pass->training = false;
     return pass->bad;
 }
@@ -367,12 +348,13 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
 int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metrics *metrics)
 {
     *metrics = (srq_metrics){.count = n};
-    graph->pass.n = n;
-    graph->pass.training = false;
-    graph->pass.bad = -1;
-    forward(graph);
+    srq_pass *pass = &graph->pass;
+    pass->n = n;
+    pass->training = false;
+    pass->bad = -1;
+    forward(graph, pass);
     srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 0, NULL, &metrics->loss,
                      &metrics->correct);
-    if (graph->pass.bad < 0 && !isfinite(metrics->loss)) graph->pass.bad = graph->layer_count - 1;
-    return graph->pass.bad;
+    if (pass->bad < 0 && !isfinite(metrics->loss)) pass->bad = graph->layer_count - 1;
+    return pass->bad;
 }

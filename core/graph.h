@@ -15,9 +15,11 @@
 
 #include "core/ops/op.h"
 
+typedef struct srq_graph srq_graph;
+
 typedef struct srq_graph_options {
     int capacity;             /* most images of one pass, >= 1 */
-    const char *engine;       /* of core/kernels/kernels.h; NULL: "auto" */
+    const char *engine;       /* of core/kernels/engine.h; NULL: "auto" */
     srq_observer observer;    /* optional */
     bool plain;               /* every operator by itself, no chains (core/ops/chain.h): for tests */
     const srq_isa *isa;       /* what to compute with; NULL: srq_isa_here */
@@ -47,12 +49,20 @@ void srq_graph_destroy(srq_graph **graph);
  * vectors of the same layout. Each parameter starts on a 64-byte boundary; the gaps stay 0. */
 int srq_graph_parameter_count(const srq_graph *graph);
 size_t srq_graph_size(const srq_graph *graph);
+const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index);
+float *srq_graph_values(const srq_graph *graph);
 int srq_graph_find_parameter(const srq_graph *graph, const char *name); /* -1 if there is none */
 
 int srq_graph_layer_count(const srq_graph *graph);
 const srq_layer *srq_graph_layer(const srq_graph *graph, int index);
+srq_layer *srq_graph_layer_at(srq_graph *graph, int index); /* to change it */
 const srq_model_spec *srq_graph_spec(const srq_graph *graph);
-int srq_graph_classes(const srq_graph *graph); /* logits of one image */
+int srq_graph_classes(const srq_graph *graph);  /* logits of one image */
+int srq_graph_capacity(const srq_graph *graph); /* most images of one pass */
+const srq_vector *srq_graph_vector(const srq_graph *graph);
+const srq_kernels *srq_graph_kernels(const srq_graph *graph);
+/* The pass that runs, or ran last. */
+srq_pass *srq_graph_pass(srq_graph *graph);
 /* Bytes that the graph holds, by what they are for. */
 typedef struct srq_graph_memory {
     size_t parameters; /* their values, float32 */
@@ -64,9 +74,11 @@ srq_graph_memory srq_graph_count_memory(const srq_graph *graph);
 
 /* That of He et al., arXiv 1502.01852, for what a ReLU follows: sqrt(2). */
 #define SRQ_GAIN_HE 1.4142135623730951
-/* Sets every parameter to its start: weights drawn for `seed`, normal with standard deviation gain / sqrt(fan-in), where
- * fan-in is how many weights one output has; biases 0; alpha and sigma 1 until srq_graph_start. */
+/* Sets every parameter to its start: weights drawn for `seed`, normal with standard deviation gain / sqrt(fan-in),
+ * where fan-in is how many weights one output has; biases 0; alpha and sigma 1 until srq_graph_start. */
 void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain);
+/* Once more sets the weights that masks do not keep to 0 (core/mask.h), after values were drawn or read. */
+void srq_graph_apply_masks(srq_graph *graph);
 /* Sets alpha and sigma of weights from the weights, and of activations from the first n images in the input, layer
  * after layer. SRQ_ERROR_RUN if an infinity or NaN is met. */
 srq_status srq_graph_start(srq_graph *graph, int n);

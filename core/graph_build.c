@@ -1,80 +1,12 @@
 #include "core/graph_parts.h"
 
-#include "core/memory.h"
+#include "core/kernels/engine.h"
 #include "core/ops/chain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Times of the plan: layer i runs forward at i, the loss is taken at L, layer i runs backward at 2L - i. */
-static int backward_time(const srq_graph *graph, int layer)
-{
-    return 2 * graph->layer_count - layer;
-}
-
-static void *grown(void *array, int count, int *room, size_t size)
-{
-    if (count < *room) return array;
-    int wanted = *room ? 2 * *room : 16;
-    void *larger = realloc(array, (size_t)wanted * size);
-    if (larger) *room = wanted;
-    return larger;
-}
-
-static srq_status add_request(srq_graph *graph, size_t bytes, int birth, int death, void **slot)
-{
-    request *larger = grown(graph->requests, graph->request_count, &graph->request_room, sizeof *larger);
-    if (!larger) return srq_fail_memory(sizeof *larger, "the memory plan");
-    graph->requests = larger;
-    graph->requests[graph->request_count++] =
-        (request){.buffer = {.bytes = bytes, .birth = birth, .death = death}, .slot = slot};
-    return SRQ_OK;
-}
-
-srq_status srq_graph_add_buffer(srq_graph *graph, const srq_layer *layer, size_t bytes, bool whole, void **slot)
-{
-    /* The pass before the first layer (prepare) and after the last (finish) see buffers that are kept. */
-    int birth = whole ? -1 : layer->index;
-    int death = whole ? 2 * graph->layer_count + 1 : backward_time(graph, layer->index);
-    return add_request(graph, bytes, birth, death, slot);
-}
-
-void srq_graph_need_scratch(srq_graph *graph, size_t bytes)
-{
-    if (bytes > graph->scratch_size) graph->scratch_size = bytes;
-}
-
-srq_pass *srq_graph_pass(srq_graph *graph)
-{
-    return &graph->pass;
-}
-
-void *srq_graph_scratch(const srq_graph *graph)
-{
-    return graph->scratch;
-}
-
-srq_status srq_graph_add_parameter(srq_graph *graph, const srq_layer *layer, const char *suffix,
-                                   srq_parameter_kind kind, int rank, const size_t *shape, int *index)
-{
-    srq_parameter *larger = grown(graph->parameters, graph->parameter_count, &graph->parameter_room, sizeof *larger);
-    if (!larger) return srq_fail_memory(sizeof *larger, "the list of parameters");
-    graph->parameters = larger;
-    srq_parameter *p = &graph->parameters[graph->parameter_count];
-    *p = (srq_parameter){
-        .kind = kind, .rank = rank, .count = 1, .offset = graph->size, .momentum = layer->spec->momentum};
-    snprintf(p->name, sizeof p->name, "%s/%s", layer->spec->name, suffix);
-    for (int i = 0; i < rank; i++) {
-        p->shape[i] = shape[i];
-        if (shape[i] > ((size_t)1 << 33) / p->count)
-            return srq_fail(SRQ_ERROR_USAGE, "more than 2^33 weights in one layer; make it smaller");
-        p->count *= shape[i];
-    }
-    graph->size += (p->count + 15) / 16 * 16;
-    *index = graph->parameter_count++;
-    return SRQ_OK;
-}
 /* --- Building */
 
 static int find_layer(const srq_graph *graph, const char *name, int before)
@@ -97,10 +29,11 @@ static srq_status connect_input(srq_graph *graph, srq_layer *layer, int k)
         return SRQ_OK;
     }
     const srq_tensor *output = &graph->layers[producer].output;
-    bool widen = output->operand.dtype != SRQ_FLOAT32 && !layer->op->reads_codes;
+    bool widen = output->dtype != SRQ_FLOAT32 && !layer->op->reads_codes;
     if (widen) {
         graph->widened[producer] = *output;
-        graph->widened[producer].operand = (srq_operand){.dtype = SRQ_FLOAT32, .scale = 1};
+        graph->widened[producer].dtype = SRQ_FLOAT32;
+        graph->widened[producer].scale = 1;
     }
     layer->inputs[k] = widen ? &graph->widened[producer] : output;
     return SRQ_OK;
@@ -111,8 +44,10 @@ static srq_status create_layer(srq_graph *graph, int index)
     srq_layer *layer = &graph->layers[index];
     const srq_layer_spec *spec = &graph->spec->layers[index];
     *layer = (srq_layer){.spec = spec,
+                         .network = &graph->network,
                          .index = index,
-                         .offset = graph->size,
+                         .offset = graph->network.size,
+                         .output_gradient = SRQ_NOWHERE,
                          .input_count = spec->input_count,
                          .alpha = -1,
                          .sigma = -1,
@@ -124,13 +59,14 @@ static srq_status create_layer(srq_graph *graph, int index)
     if (spec->input_count < layer->op->min_inputs || spec->input_count > layer->op->max_inputs)
         return srq_fail(SRQ_ERROR_USAGE, "%d inputs, but a layer of type %s takes %d to %d", spec->input_count,
                         spec->type, layer->op->min_inputs, layer->op->max_inputs);
+    for (int k = 0; k < SRQ_INPUTS_MAX; k++) layer->input_gradients[k] = SRQ_NOWHERE;
     for (int k = 0; k < layer->input_count; k++) SRQ_TRY(connect_input(graph, layer, k));
-    SRQ_TRY(layer->op->create(graph, layer));
+    SRQ_TRY(layer->op->create(layer));
     srq_tensor *out = &layer->output;
     out->features = (size_t)out->height * (size_t)out->width * (size_t)out->channels;
     if (out->features > ((size_t)1 << 33))
         return srq_fail(SRQ_ERROR_USAGE, "an output of more than 2^33 numbers for one image; make the layer smaller");
-    if (out->operand.scale == 0) out->operand.scale = 1;
+    if (out->scale == 0) out->scale = 1;
     return SRQ_OK;
 }
 
@@ -142,7 +78,7 @@ static srq_status create_layers(srq_graph *graph)
         if (status != SRQ_OK) return srq_fail_in(status, "%s: layer \"%s\"", spec->origin, spec->name);
     }
     const srq_tensor *logits = &graph->layers[graph->layer_count - 1].output;
-    if (logits->operand.dtype != SRQ_FLOAT32 || logits->height != 1 || logits->width != 1 || logits->channels < 2) {
+    if (logits->dtype != SRQ_FLOAT32 || logits->height != 1 || logits->width != 1 || logits->channels < 2) {
         const srq_layer_spec *spec = &graph->spec->layers[graph->layer_count - 1];
         return srq_fail(
             SRQ_ERROR_USAGE,
@@ -189,7 +125,7 @@ static srq_status make_chain(srq_graph *graph, srq_layer *const *members, int co
     last->chain_input = first->inputs[0];
     last->chain_producer = first->producers[0];
     producer->deferred = defers;
-    return srq_chain_create(graph, members, count, defers ? producer : NULL, &last->chain);
+    return srq_chain_create(members, count, defers ? producer : NULL, &last->chain);
 }
 
 static srq_status make_chains(srq_graph *graph)
@@ -215,34 +151,37 @@ static int last_use(const srq_graph *graph, int producer, const srq_tensor *tens
     for (int i = 0; i < graph->layer_count; i++)
         for (int k = 0; k < source_count(&graph->layers[i]); k++) {
             if (source_tensor(&graph->layers[i], k) != tensor) continue;
-            int use = keeps_input(&graph->layers[i]) ? backward_time(graph, i) : i;
+            int use = keeps_input(&graph->layers[i]) ? srq_network_backward_time(&graph->network, i) : i;
             if (use > last) last = use;
         }
     return last;
 }
 
-static srq_status request_outputs(srq_graph *graph)
+static srq_status reserve_outputs(srq_graph *graph)
 {
-    const size_t capacity = (size_t)graph->options.capacity;
+    srq_network *network = &graph->network;
+    const size_t capacity = (size_t)network->capacity;
     for (int i = 0; i < graph->layer_count; i++) {
         srq_layer *layer = &graph->layers[i];
         srq_tensor *out = &layer->output, *copy = &graph->widened[i];
         if (!runs(layer)) continue;
         int death = last_use(graph, i, out);
-        if (layer->op->keeps_output && !layer->chain) death = backward_time(graph, i);
-        if (i == graph->layer_count - 1) death = 2 * graph->layer_count + 1; /* the caller may read the logits */
-        SRQ_TRY(add_request(graph, capacity * out->features * srq_dtype_size(out->operand.dtype), i, death,
-                            (void **)&out->operand.data));
+        if (layer->op->keeps_output && !layer->chain) death = srq_network_backward_time(network, i);
+        if (i == graph->layer_count - 1) death = srq_network_end(network); /* the caller may read the logits */
+        SRQ_TRY(srq_network_reserve_for(network, i, death, capacity * out->features * srq_dtype_size(out->dtype),
+                                        &out->place));
         if (copy->features)
-            SRQ_TRY(add_request(graph, capacity * copy->features * sizeof(float), i, last_use(graph, i, copy),
-                                (void **)&copy->operand.data));
+            SRQ_TRY(srq_network_reserve_for(network, i, last_use(graph, i, copy),
+                                            capacity * copy->features * sizeof(float), &copy->place));
     }
-    return SRQ_OK;
+    return srq_network_reserve_for(network, -1, srq_network_end(network),
+                                   capacity * graph->images.features * sizeof(float), &graph->images.place);
 }
 
-static srq_status request_gradients(srq_graph *graph)
+static srq_status reserve_gradients(srq_graph *graph)
 {
-    const size_t capacity = (size_t)graph->options.capacity;
+    srq_network *network = &graph->network;
+    const size_t capacity = (size_t)network->capacity;
     for (int i = 0; i < graph->layer_count; i++) {
         srq_layer *layer = &graph->layers[i];
         for (int k = 0; k < source_count(layer); k++) {
@@ -250,34 +189,15 @@ static srq_status request_gradients(srq_graph *graph)
             if (from < 0) continue;
             const srq_layer *producer = &graph->layers[from];
             const srq_dtype type = producer->deferred ? producer->gradient_type : SRQ_FLOAT32;
-            SRQ_TRY(add_request(graph, capacity * source_tensor(layer, k)->features * srq_dtype_size(type),
-                                backward_time(graph, i), backward_time(graph, from),
-                                (void **)&layer->input_gradients[k]));
+            SRQ_TRY(srq_network_reserve_for(
+                network, srq_network_backward_time(network, i), srq_network_backward_time(network, from),
+                capacity * source_tensor(layer, k)->features * srq_dtype_size(type), &layer->input_gradients[k]));
         }
     }
     const srq_tensor *logits = &graph->layers[graph->layer_count - 1].output;
-    return add_request(graph, capacity * logits->features * sizeof(float), graph->layer_count,
-                       backward_time(graph, graph->layer_count - 1), (void **)&graph->logit_gradient);
-}
-
-static srq_status plan_memory(srq_graph *graph)
-{
-    SRQ_TRY(request_outputs(graph));
-    SRQ_TRY(request_gradients(graph));
-    srq_buffer *buffers = calloc((size_t)graph->request_count, sizeof *buffers);
-    if (!buffers) return srq_fail_memory((size_t)graph->request_count * sizeof *buffers, "the memory plan");
-    for (int i = 0; i < graph->request_count; i++) buffers[i] = graph->requests[i].buffer;
-    srq_status status = srq_plan_buffers(buffers, graph->request_count, &graph->memory_size);
-    if (status == SRQ_OK) {
-        /* One line more than planned: reading a whole vector at the end of a buffer stays inside. */
-        graph->memory = srq_memory(graph->memory_size + 64);
-        if (!graph->memory)
-            status = srq_fail_memory(graph->memory_size, "activations");
-        else
-            for (int i = 0; i < graph->request_count; i++) *graph->requests[i].slot = graph->memory + buffers[i].offset;
-    }
-    free(buffers);
-    return status;
+    return srq_network_reserve_for(network, graph->layer_count,
+                                   srq_network_backward_time(network, graph->layer_count - 1),
+                                   capacity * logits->features * sizeof(float), &graph->logit_gradient);
 }
 
 /* The gradient of a layer's output is that of its first user; the others are added to it before it is needed. */
@@ -294,7 +214,7 @@ static void connect_gradients(srq_graph *graph)
 static srq_status check_used(const srq_graph *graph)
 {
     for (int i = 0; i < graph->layer_count - 1; i++)
-        if (runs(&graph->layers[i]) && !graph->layers[i].output_gradient)
+        if (runs(&graph->layers[i]) && graph->layers[i].output_gradient == SRQ_NOWHERE)
             return srq_fail(
                 SRQ_ERROR_USAGE,
                 "%s: the output of layer \"%s\" is not used; name it in the inputs of a later layer or remove it",
@@ -302,14 +222,16 @@ static srq_status check_used(const srq_graph *graph)
     return SRQ_OK;
 }
 
-srq_status srq_graph_build(srq_graph *graph)
+/* Layers, chains, memory. On failure the graph can be destroyed. */
+static srq_status build(srq_graph *graph)
 {
     const srq_model_spec *spec = graph->spec;
     graph->images = (srq_tensor){.height = spec->height,
                                  .width = spec->width,
                                  .channels = spec->channels,
                                  .features = (size_t)spec->height * (size_t)spec->width * (size_t)spec->channels,
-                                 .operand = {.dtype = SRQ_FLOAT32, .scale = 1}};
+                                 .dtype = SRQ_FLOAT32,
+                                 .scale = 1};
     if (graph->layer_count < 1)
         return srq_fail(SRQ_ERROR_USAGE, "%s: a model without layers; add some to \"layers\"", spec->origin);
     graph->layers = calloc((size_t)graph->layer_count, sizeof *graph->layers);
@@ -317,14 +239,63 @@ srq_status srq_graph_build(srq_graph *graph)
     if (!graph->layers || !graph->widened) return srq_fail_memory(sizeof *graph->layers, "the layers");
     SRQ_TRY(create_layers(graph));
     if (!graph->options.plain) SRQ_TRY(make_chains(graph));
-    SRQ_TRY(add_request(graph, graph->scratch_size, -1, 2 * graph->layer_count + 1, &graph->scratch));
-    SRQ_TRY(add_request(graph, (size_t)graph->options.capacity * graph->images.features * sizeof(float), -1,
-                        2 * graph->layer_count + 1, (void **)&graph->images.operand.data));
-    SRQ_TRY(plan_memory(graph));
+    SRQ_TRY(reserve_outputs(graph));
+    SRQ_TRY(reserve_gradients(graph));
+    SRQ_TRY(srq_network_plan(&graph->network));
     connect_gradients(graph);
     SRQ_TRY(check_used(graph));
-    const size_t bytes = graph->size * sizeof(float);
-    graph->values = srq_memory_zeros(bytes);
-    if (!graph->values) return srq_fail_memory(bytes, "the parameters");
+    SRQ_TRY(srq_pass_create(&graph->network, &graph->pass));
+    graph->pass.observer = graph->options.observer;
     return SRQ_OK;
+}
+
+srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)
+{
+    srq_isa isa;
+    srq_kernels_pin_threads();
+    if (options->isa)
+        isa = *options->isa;
+    else
+        SRQ_TRY(srq_isa_here(&isa));
+    SRQ_TRY(srq_kernels_limit(isa));
+    const srq_kernels *kernels = srq_kernels_find(options->engine ? options->engine : "auto");
+    if (!kernels)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "train.engine is \"%s\", which this CPU or this build does not have; use \"auto\" or "
+                        "\"reference\"",
+                        options->engine);
+    srq_graph *graph = calloc(1, sizeof *graph);
+    if (!graph) return srq_fail_memory(sizeof *graph, "the network");
+    graph->spec = spec;
+    graph->options = *options;
+    graph->options.isa = NULL;
+    graph->layer_count = spec->layer_count;
+    graph->network = (srq_network){.capacity = options->capacity,
+                                   .layer_count = spec->layer_count,
+                                   .kernels = kernels,
+                                   .vector = options->vector ? options->vector : srq_vector_of(isa)};
+    srq_status status = build(graph);
+    if (status != SRQ_OK) {
+        srq_graph_destroy(&graph);
+        return status;
+    }
+    *out = graph;
+    return SRQ_OK;
+}
+
+void srq_graph_destroy(srq_graph **graph)
+{
+    srq_graph *g = *graph;
+    if (!g) return;
+    for (int i = 0; g->layers && i < g->layer_count; i++) {
+        free(g->layers[i].mask);
+        if (g->layers[i].op && g->layers[i].op->destroy) g->layers[i].op->destroy(&g->layers[i]);
+        srq_chain_destroy(&g->layers[i].chain);
+    }
+    free(g->layers);
+    free(g->widened);
+    srq_pass_free(&g->pass);
+    srq_network_free(&g->network);
+    free(g);
+    *graph = NULL;
 }

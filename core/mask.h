@@ -5,8 +5,6 @@
 #ifndef SRQ_CORE_MASK_H
 #define SRQ_CORE_MASK_H
 
-#include "core/graph.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,19 +26,5 @@ bool srq_mask_is_whole(const uint8_t *mask, size_t count);
 /* Sets what is not kept to 0: x[0] is weight `begin`. */
 void srq_mask_floats(const uint8_t *mask, size_t begin, size_t end, float *x);
 void srq_mask_codes(const uint8_t *mask, size_t count, void *codes);
-
-/* The mask of a layer with weights from now on, a copy of `mask`; NULL for none. Weights that it does not keep become
- * 0. Not between the parts of a step. SRQ_ERROR_RUN without memory. */
-srq_status srq_graph_set_mask(srq_graph *graph, int layer, const uint8_t *mask);
-/* Whether any layer has one. */
-bool srq_graph_has_masks(const srq_graph *graph);
-/* Once more sets the weights that are not kept to 0, after values were drawn or read. */
-void srq_graph_apply_masks(srq_graph *graph);
-/* Weights of a layer that are kept: all of them without a mask; 0 for a layer without weights. */
-size_t srq_layer_kept(const srq_graph *graph, const srq_layer *layer);
-
-/* Masks `rate` (0..1) of the weights that are kept, rounded down, those of least magnitude, and of equals the first: of
- * each layer, or, `global`, of all layers together. SRQ_ERROR_RUN without memory. */
-srq_status srq_graph_prune(srq_graph *graph, double rate, bool global);
 
 #endif

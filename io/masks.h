@@ -4,7 +4,7 @@
 #ifndef SRQ_IO_MASKS_H
 #define SRQ_IO_MASKS_H
 
-#include "core/mask.h"
+#include "core/prune.h"
 #include "io/h5.h"
 
 #define SRQ_MASKS_FORMAT "srq-masks"

@@ -13,7 +13,10 @@
 
 typedef enum srq_dtype { SRQ_FLOAT32, SRQ_UINT8, SRQ_INT8, SRQ_BFLOAT16 } srq_dtype;
 
-size_t srq_dtype_size(srq_dtype dtype);
+static inline size_t srq_dtype_size(srq_dtype dtype)
+{
+    return dtype == SRQ_FLOAT32 ? 4 : dtype == SRQ_BFLOAT16 ? 2 : 1;
+}
 
 typedef struct srq_operand {
     const void *data;
@@ -71,19 +74,5 @@ typedef struct srq_kernels {
 
 /* Plain C and OpenBLAS; what every other back end is tested against. */
 extern const srq_kernels srq_kernels_reference;
-
-/* The back end of an engine: "reference" is plain C and OpenBLAS; "float32" is oneDNN in float32 throughout; "mixed" is
- * oneDNN with integers forward and bfloat16 gradients where both operands are codes, on CPUs that have instructions
- * for these; "auto" is the fastest of them here. NULL if this build or CPU does not have it, or there is no such name.
- * A build without oneDNN takes "reference" for "float32". */
-const srq_kernels *srq_kernels_find(const char *engine);
-
-/* Holds oneDNN in this process to `isa`, before it makes its first kernel; once it has, only the same again is SRQ_OK.
- */
-srq_status srq_kernels_limit(srq_isa isa);
-
-/* One thread for BLAS and oneDNN, whatever the environment says: results must not depend on it. Called by
- * srq_graph_create. */
-void srq_kernels_pin_threads(void);
 
 #endif

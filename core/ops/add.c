@@ -4,9 +4,8 @@
 
 /* y = sum of the inputs, all of one shape. */
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
-    (void)graph;
     const srq_tensor *x = layer->inputs[0];
     bool non_negative = true;
     for (int i = 0; i < layer->input_count; i++) {
@@ -25,19 +24,21 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
     return SRQ_OK;
 }
 
-static void forward(srq_layer *layer, srq_pass *pass)
+static void forward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
-    float *y = (float *)layer->output.operand.data;
-    memcpy(y, layer->inputs[0]->operand.data, count * sizeof *y);
-    for (int i = 1; i < layer->input_count; i++) pass->vector->add(count, y, layer->inputs[i]->operand.data);
+    float *y = srq_pass_output(pass, layer);
+    memcpy(y, srq_pass_input(pass, layer, 0), count * sizeof *y);
+    for (int i = 1; i < layer->input_count; i++) pass->vector->add(count, y, srq_pass_input(pass, layer, i));
 }
 
-static void backward(srq_layer *layer, srq_pass *pass)
+static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t bytes = (size_t)pass->n * layer->output.features * sizeof(float);
-    for (int i = 0; i < layer->input_count; i++)
-        if (layer->input_gradients[i]) memcpy(layer->input_gradients[i], layer->output_gradient, bytes);
+    for (int i = 0; i < layer->input_count; i++) {
+        float *dx = srq_pass_input_gradient(pass, layer, i);
+        if (dx) memcpy(dx, srq_pass_output_gradient(pass, layer), bytes);
+    }
 }
 
 extern const srq_op srq_op_add;

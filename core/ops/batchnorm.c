@@ -10,41 +10,58 @@
  * mean square less the squared mean loses nothing that float32 could show. */
 
 typedef struct batch_norm {
-    const srq_graph *graph;
     int scale, shift, mean, variance; /* parameter indices */
-    /* Of this layer's own passes; in a chain they are the chain's. */
-    srq_batch_norm_lines lines;
-    double *sums, *products;       /* [c] */
-    float *by_g, *by_x, *constant; /* [c] */
-    float *ones, *zeros;           /* [c] */
+    size_t work;                      /* place of what a pass computes, if the layer runs by itself */
 } batch_norm;
 
-static srq_status add_lines(srq_graph *graph, srq_layer *layer, batch_norm *b, size_t channels)
+enum { WORK_DOUBLES = 4, WORK_FLOATS = 7 };
+
+/* Whole lines of 64 bytes, of float32 and of float64. */
+static size_t work_line(size_t channels)
 {
-    void **floats[] = {(void **)&b->lines.a,  (void **)&b->lines.b, (void **)&b->by_g, (void **)&b->by_x,
-                       (void **)&b->constant, (void **)&b->ones,    (void **)&b->zeros};
-    void **doubles[] = {(void **)&b->lines.p, (void **)&b->lines.q, (void **)&b->sums, (void **)&b->products};
-    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
-        SRQ_TRY(srq_graph_add_buffer(graph, layer, channels * sizeof(float), true, floats[i]));
-    for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
-        SRQ_TRY(srq_graph_add_buffer(graph, layer, channels * sizeof(double), true, doubles[i]));
-    return SRQ_OK;
+    return (channels + 15) / 16 * 16;
 }
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+size_t srq_batch_norm_work_size(size_t channels)
+{
+    return work_line(channels) * (WORK_DOUBLES * sizeof(double) + WORK_FLOATS * sizeof(float));
+}
+
+srq_batch_norm_work srq_batch_norm_work_at(const srq_pass *pass, size_t place, size_t channels)
+{
+    const size_t line = work_line(channels);
+    double *d = srq_pass_at(pass, place);
+    float *f = (float *)(d + WORK_DOUBLES * line);
+    return (srq_batch_norm_work){.lines = {.p = d, .q = d + line, .a = f, .b = f + line},
+                                 .sums = d + 2 * line,
+                                 .products = d + 3 * line,
+                                 .by_g = f + 2 * line,
+                                 .by_x = f + 3 * line,
+                                 .constant = f + 4 * line,
+                                 .ones = f + 5 * line,
+                                 .zeros = f + 6 * line};
+}
+
+static srq_status create(srq_layer *layer)
 {
     const srq_tensor *x = layer->inputs[0];
     layer->output = (srq_tensor){.height = x->height, .width = x->width, .channels = x->channels};
     batch_norm *b = calloc(1, sizeof *b);
     if (!b) return srq_fail_memory(sizeof *b, layer->spec->name);
     layer->state = b;
-    b->graph = graph;
     const size_t shape[1] = {(size_t)x->channels};
-    SRQ_TRY(srq_graph_add_parameter(graph, layer, "scale", SRQ_PARAMETER_BIAS, 1, shape, &b->scale));
-    SRQ_TRY(srq_graph_add_parameter(graph, layer, "shift", SRQ_PARAMETER_BIAS, 1, shape, &b->shift));
-    SRQ_TRY(srq_graph_add_parameter(graph, layer, "running_mean", SRQ_PARAMETER_STATISTIC, 1, shape, &b->mean));
-    SRQ_TRY(srq_graph_add_parameter(graph, layer, "running_variance", SRQ_PARAMETER_STATISTIC, 1, shape, &b->variance));
-    return add_lines(graph, layer, b, shape[0]);
+    const struct {
+        const char *suffix;
+        srq_parameter_kind kind;
+        int *index;
+    } parameters[] = {{"scale", SRQ_PARAMETER_BIAS, &b->scale},
+                      {"shift", SRQ_PARAMETER_BIAS, &b->shift},
+                      {"running_mean", SRQ_PARAMETER_STATISTIC, &b->mean},
+                      {"running_variance", SRQ_PARAMETER_STATISTIC, &b->variance}};
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+        SRQ_TRY(srq_network_add_parameter(layer->network, layer->spec, parameters[i].suffix, parameters[i].kind, 1,
+                                          shape, parameters[i].index));
+    return srq_network_reserve(layer->network, layer->index, srq_batch_norm_work_size(shape[0]), &b->work);
 }
 
 static void destroy(srq_layer *layer)
@@ -53,15 +70,13 @@ static void destroy(srq_layer *layer)
     layer->state = NULL;
 }
 
-static void initialize(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain)
+static void initialize(srq_layer *layer, uint64_t seed, double gain)
 {
     (void)seed, (void)gain;
     const batch_norm *b = layer->state;
-    float *values = srq_graph_values(graph);
-    for (size_t c = 0; c < (size_t)layer->output.channels; c++) {
-        values[srq_graph_parameter(graph, b->scale)->offset + c] = 1;
-        values[srq_graph_parameter(graph, b->variance)->offset + c] = 1;
-    }
+    float *scale = srq_network_in(layer->network, layer->network->values, b->scale);
+    float *variance = srq_network_in(layer->network, layer->network->values, b->variance);
+    for (int c = 0; c < layer->output.channels; c++) scale[c] = variance[c] = 1;
 }
 
 void srq_batch_norm_forward_lines(const srq_layer *layer, const srq_pass *pass, size_t rows, const double *sums,
@@ -69,12 +84,12 @@ void srq_batch_norm_forward_lines(const srq_layer *layer, const srq_pass *pass, 
                                   const srq_batch_norm_lines *lines)
 {
     const batch_norm *b = layer->state;
-    const float *scale = pass->values + srq_graph_parameter(b->graph, b->scale)->offset;
-    const float *shift = pass->values + srq_graph_parameter(b->graph, b->shift)->offset;
-    const float *running_mean = pass->values + srq_graph_parameter(b->graph, b->mean)->offset;
-    const float *running_variance = pass->values + srq_graph_parameter(b->graph, b->variance)->offset;
-    float *kept_mean = pass->gradient ? pass->gradient + srq_graph_parameter(b->graph, b->mean)->offset : NULL;
-    float *kept = pass->gradient ? pass->gradient + srq_graph_parameter(b->graph, b->variance)->offset : NULL;
+    const float *scale = srq_pass_values(pass, layer, b->scale);
+    const float *shift = srq_pass_values(pass, layer, b->shift);
+    const float *running_mean = srq_pass_values(pass, layer, b->mean);
+    const float *running_variance = srq_pass_values(pass, layer, b->variance);
+    float *kept_mean = srq_pass_gradient(pass, layer, b->mean);
+    float *kept = srq_pass_gradient(pass, layer, b->variance);
     const double count = (double)rows, unbiased = rows > 1 ? count / (count - 1) : 1;
     for (int c = 0; c < layer->output.channels; c++) {
         double mean = (double)running_mean[c], variance = (double)running_variance[c];
@@ -96,17 +111,16 @@ void srq_batch_norm_forward_lines(const srq_layer *layer, const srq_pass *pass, 
 
 /* dscale = sum g x^, dshift = sum g, dL/dx = scale rate (g - dshift / rows - x^ dscale / rows). */
 void srq_batch_norm_backward_lines(const srq_layer *layer, const srq_pass *pass, size_t rows, const double *sums,
-                                   const double *products, const srq_batch_norm_lines *lines, const float *factors,
-                                   float *by_g, float *by_x, float *constant)
+                                   const double *products, const srq_batch_norm_lines *lines, const float *scales,
+                                   const float *factors, float *by_g, float *by_x, float *constant)
 {
     const batch_norm *b = layer->state;
-    const srq_tensor *x = layer->inputs[0];
-    const float *scale = pass->values + srq_graph_parameter(b->graph, b->scale)->offset;
-    float *dscale = pass->gradient + srq_graph_parameter(b->graph, b->scale)->offset;
-    float *dshift = pass->gradient + srq_graph_parameter(b->graph, b->shift)->offset;
+    const float *scale = srq_pass_values(pass, layer, b->scale);
+    float *dscale = srq_pass_gradient(pass, layer, b->scale);
+    float *dshift = srq_pass_gradient(pass, layer, b->shift);
     for (int c = 0; c < layer->output.channels; c++) {
         const double by_scale = lines->p[c] * products[c] + lines->q[c] * sums[c];
-        const double rate = lines->p[c] / (x->scales ? (double)x->scales[c] : 1);
+        const double rate = lines->p[c] / (scales ? (double)scales[c] : 1);
         const double slope = (double)scale[c] * rate * (factors ? (double)factors[c] : 1), share = 1 / (double)rows;
         dscale[c] = (float)by_scale;
         dshift[c] = (float)sums[c];
@@ -121,33 +135,35 @@ static size_t rows_of(const srq_layer *layer, const srq_pass *pass)
     return (size_t)pass->n * layer->output.features / (size_t)layer->output.channels;
 }
 
-static void forward(srq_layer *layer, srq_pass *pass)
+static void forward(const srq_layer *layer, srq_pass *pass)
 {
     const batch_norm *b = layer->state;
     const size_t channels = (size_t)layer->output.channels, rows = rows_of(layer, pass);
-    const float *x = layer->inputs[0]->operand.data;
-    memset(b->sums, 0, channels * sizeof *b->sums);
-    memset(b->products, 0, channels * sizeof *b->products);
-    memset(b->zeros, 0, channels * sizeof *b->zeros);
-    for (size_t c = 0; c < channels; c++) b->ones[c] = 1;
-    if (pass->training) pass->vector->moments(rows, channels, x, b->sums, b->products);
-    srq_batch_norm_forward_lines(layer, pass, rows, b->sums, b->products, b->ones, b->zeros, &b->lines);
-    pass->vector->affine_rows(rows, channels, x, b->lines.a, b->lines.b, -INFINITY, INFINITY,
-                              (float *)layer->output.operand.data);
+    const srq_batch_norm_work w = srq_batch_norm_work_at(pass, b->work, channels);
+    const float *x = srq_pass_input(pass, layer, 0);
+    memset(w.sums, 0, channels * sizeof *w.sums);
+    memset(w.products, 0, channels * sizeof *w.products);
+    memset(w.zeros, 0, channels * sizeof *w.zeros);
+    for (size_t c = 0; c < channels; c++) w.ones[c] = 1;
+    if (pass->training) pass->vector->moments(rows, channels, x, w.sums, w.products);
+    srq_batch_norm_forward_lines(layer, pass, rows, w.sums, w.products, w.ones, w.zeros, &w.lines);
+    pass->vector->affine_rows(rows, channels, x, w.lines.a, w.lines.b, -INFINITY, INFINITY,
+                              srq_pass_output(pass, layer));
 }
 
-static void backward(srq_layer *layer, srq_pass *pass)
+static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const batch_norm *b = layer->state;
     const size_t channels = (size_t)layer->output.channels, rows = rows_of(layer, pass);
-    const float *x = layer->inputs[0]->operand.data, *dy = layer->output_gradient;
-    memset(b->sums, 0, channels * sizeof *b->sums);
-    memset(b->products, 0, channels * sizeof *b->products);
-    pass->vector->products(rows, channels, dy, x, b->sums, b->products);
-    srq_batch_norm_backward_lines(layer, pass, rows, b->sums, b->products, &b->lines, NULL, b->by_g, b->by_x,
-                                  b->constant);
-    if (layer->input_gradients[0])
-        pass->vector->combine_rows(rows, channels, dy, x, b->by_g, b->by_x, b->constant, layer->input_gradients[0]);
+    const srq_batch_norm_work w = srq_batch_norm_work_at(pass, b->work, channels);
+    const float *x = srq_pass_input(pass, layer, 0), *dy = srq_pass_output_gradient(pass, layer);
+    float *dx = srq_pass_input_gradient(pass, layer, 0);
+    memset(w.sums, 0, channels * sizeof *w.sums);
+    memset(w.products, 0, channels * sizeof *w.products);
+    pass->vector->products(rows, channels, dy, x, w.sums, w.products);
+    srq_batch_norm_backward_lines(layer, pass, rows, w.sums, w.products, &w.lines, NULL, NULL, w.by_g, w.by_x,
+                                  w.constant);
+    if (dx) pass->vector->combine_rows(rows, channels, dy, x, w.by_g, w.by_x, w.constant, dx);
 }
 
 extern const srq_op srq_op_batch_norm;

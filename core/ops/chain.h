@@ -15,13 +15,14 @@ typedef struct srq_chain srq_chain;
 bool srq_chain_takes(const srq_layer *const *members, int count, const srq_layer *layer);
 
 /* The chain of `members`, in order, each the only user of the one before. `producer` makes its input: it has weights
- * and no other user, and defers to the chain (op.h); or is NULL. */
-srq_status srq_chain_create(srq_graph *graph, srq_layer *const *members, int count, srq_layer *producer,
-                            srq_chain **chain);
+ * and no other user, and defers to the chain (layer.h); or is NULL. The caller destroys *chain, also after a failure.
+ */
+srq_status srq_chain_create(srq_layer *const *members, int count, const srq_layer *producer, srq_chain **chain);
 void srq_chain_destroy(srq_chain **chain);
 
 /* In place of the members' own functions, from the last member's chain_input to its input_gradients[0]. */
-void srq_chain_forward(srq_chain *chain, srq_pass *pass);
-void srq_chain_backward(srq_chain *chain, srq_pass *pass);
+srq_status srq_chain_start(srq_chain *chain, srq_pass *pass);
+void srq_chain_forward(const srq_chain *chain, srq_pass *pass);
+void srq_chain_backward(const srq_chain *chain, srq_pass *pass);
 
 #endif

@@ -5,9 +5,8 @@
 /* y = the inputs behind one another along the channels, [n][h][w][c0] and [n][h][w][c1] and so on, of equal height and
  * width. Inputs that are codes of different grids arrive as float32. */
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
-    (void)graph;
     const srq_tensor *x = layer->inputs[0];
     layer->output = (srq_tensor){.height = x->height, .width = x->width, .non_negative = true};
     for (int i = 0; i < layer->input_count; i++) {
@@ -29,25 +28,25 @@ static size_t pixels_of(const srq_layer *layer, const srq_pass *pass)
     return (size_t)pass->n * (size_t)layer->output.height * (size_t)layer->output.width;
 }
 
-static void forward(srq_layer *layer, srq_pass *pass)
+static void forward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t pixels = pixels_of(layer, pass), all = (size_t)layer->output.channels;
-    float *y = (float *)layer->output.operand.data;
+    float *y = srq_pass_output(pass, layer);
     for (int i = 0; i < layer->input_count; i++) {
         const size_t channels = (size_t)layer->inputs[i]->channels;
-        const float *x = layer->inputs[i]->operand.data;
+        const float *x = srq_pass_input(pass, layer, i);
         for (size_t p = 0; p < pixels; p++) memcpy(y + p * all, x + p * channels, channels * sizeof *y);
         y += channels;
     }
 }
 
-static void backward(srq_layer *layer, srq_pass *pass)
+static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t pixels = pixels_of(layer, pass), all = (size_t)layer->output.channels;
-    const float *dy = layer->output_gradient;
+    const float *dy = srq_pass_output_gradient(pass, layer);
     for (int i = 0; i < layer->input_count; i++) {
         const size_t channels = (size_t)layer->inputs[i]->channels;
-        float *dx = layer->input_gradients[i];
+        float *dx = srq_pass_input_gradient(pass, layer, i);
         for (size_t p = 0; dx && p < pixels; p++) memcpy(dx + p * channels, dy + p * all, channels * sizeof *dx);
         dy += channels;
     }

@@ -45,14 +45,14 @@ static srq_status infer(const srq_layer *layer, int capacity, srq_conv_shape *sh
     return SRQ_OK;
 }
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
     srq_conv_shape shape;
-    SRQ_TRY(infer(layer, srq_graph_capacity(graph), &shape));
+    SRQ_TRY(infer(layer, layer->network->capacity, &shape));
     layer->output = (srq_tensor){.height = shape.out_height, .width = shape.out_width, .channels = shape.out};
     const size_t dimensions[4] = {(size_t)shape.out, (size_t)(shape.in / shape.groups), (size_t)shape.kernel[0],
                                   (size_t)shape.kernel[1]};
-    return srq_weighted_create(graph, layer, &shape, 4, dimensions);
+    return srq_weighted_create(layer, &shape, 4, dimensions);
 }
 
 extern const srq_op srq_op_conv;

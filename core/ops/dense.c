@@ -2,10 +2,10 @@
 
 /* Dense layer, x [n][h][w][c] -> y [n][1][1][out]. Its weights are [out][c * h * w], in the order that a flattened
  * [c][h][w] image has in other frameworks: a convolution whose kernel is the whole image. */
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
     const srq_tensor *x = layer->inputs[0];
-    const srq_conv_shape shape = {.capacity = srq_graph_capacity(graph),
+    const srq_conv_shape shape = {.capacity = layer->network->capacity,
                                   .height = x->height,
                                   .width = x->width,
                                   .in = x->channels,
@@ -18,7 +18,7 @@ static srq_status create(srq_graph *graph, srq_layer *layer)
                                   .covers = true};
     layer->output = (srq_tensor){.height = 1, .width = 1, .channels = shape.out};
     const size_t dimensions[2] = {(size_t)shape.out, x->features};
-    return srq_weighted_create(graph, layer, &shape, 2, dimensions);
+    return srq_weighted_create(layer, &shape, 2, dimensions);
 }
 
 extern const srq_op srq_op_dense;

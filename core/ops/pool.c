@@ -8,7 +8,7 @@
 
 typedef struct pool {
     int kernel[2], stride[2], padding[2];
-    int32_t *where; /* max: window position of the largest, [n][oh][ow][c] */
+    size_t where; /* max: place of the window positions of the largest, int32 [n][oh][ow][c] */
 } pool;
 
 /* The part of a window that lies inside the image, in rows and columns. */
@@ -27,7 +27,7 @@ static window window_at(const pool *p, const srq_tensor *x, int oy, int ox)
     return w;
 }
 
-static srq_status create(srq_layer *layer)
+static srq_status infer(srq_layer *layer)
 {
     const srq_layer_spec *spec = layer->spec;
     const srq_tensor *x = layer->inputs[0];
@@ -57,19 +57,13 @@ static srq_status create(srq_layer *layer)
     return SRQ_OK;
 }
 
-static srq_status max_create(srq_graph *graph, srq_layer *layer)
+static srq_status max_create(srq_layer *layer)
 {
-    SRQ_TRY(create(layer));
+    SRQ_TRY(infer(layer));
     pool *p = layer->state;
     size_t count = (size_t)layer->output.height * (size_t)layer->output.width * (size_t)layer->output.channels;
-    return srq_graph_add_buffer(graph, layer, (size_t)srq_graph_capacity(graph) * count * sizeof *p->where, false,
-                                (void **)&p->where);
-}
-
-static srq_status avg_create(srq_graph *graph, srq_layer *layer)
-{
-    (void)graph;
-    return create(layer);
+    return srq_network_reserve(layer->network, layer->index, (size_t)layer->network->capacity * count * sizeof(int32_t),
+                               &p->where);
 }
 
 static void destroy(srq_layer *layer)
@@ -84,9 +78,8 @@ static size_t pixel(const srq_tensor *t, int image, int y, int x)
 }
 
 static void max_window(const pool *p, const srq_vector *vector, size_t channels, const window *w, const srq_tensor *in,
-                       int image, float *y, int32_t *where)
+                       const float *x, int image, float *y, int32_t *where)
 {
-    const float *x = in->operand.data;
     int32_t first = (int32_t)((w->y0 - w->top) * p->kernel[1] + (w->x0 - w->left));
     memcpy(y, x + pixel(in, image, w->y0, w->x0), channels * sizeof *y);
     for (size_t c = 0; c < channels; c++) where[c] = first;
@@ -97,26 +90,29 @@ static void max_window(const pool *p, const srq_vector *vector, size_t channels,
         }
 }
 
-static void max_forward(srq_layer *layer, srq_pass *pass)
+static void max_forward(const srq_layer *layer, srq_pass *pass)
 {
     const pool *p = layer->state;
     const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    const float *x = srq_pass_input(pass, layer, 0);
+    float *y = srq_pass_output(pass, layer);
+    int32_t *where = srq_pass_at(pass, p->where);
     for (int i = 0; i < pass->n; i++)
         for (int oy = 0; oy < out->height; oy++)
             for (int ox = 0; ox < out->width; ox++) {
                 size_t at = pixel(out, i, oy, ox);
                 window w = window_at(p, in, oy, ox);
-                max_window(p, pass->vector, (size_t)out->channels, &w, in, i, (float *)out->operand.data + at,
-                           p->where + at);
+                max_window(p, pass->vector, (size_t)out->channels, &w, in, x, i, y + at, where + at);
             }
 }
 
-static void max_backward(srq_layer *layer, srq_pass *pass)
+static void max_backward(const srq_layer *layer, srq_pass *pass)
 {
     const pool *p = layer->state;
     const srq_tensor *in = layer->inputs[0], *out = &layer->output;
-    const float *gradient = layer->output_gradient;
-    float *dx = layer->input_gradients[0];
+    const float *gradient = srq_pass_output_gradient(pass, layer);
+    const int32_t *where = srq_pass_at(pass, p->where);
+    float *dx = srq_pass_input_gradient(pass, layer, 0);
     if (!dx) return;
     memset(dx, 0, (size_t)pass->n * in->features * sizeof *dx);
     for (int i = 0; i < pass->n; i++)
@@ -126,38 +122,38 @@ static void max_backward(srq_layer *layer, srq_pass *pass)
                 window w = window_at(p, in, oy, ox);
                 for (int y = w.y0; y < w.y1; y++)
                     for (int x = w.x0; x < w.x1; x++)
-                        pass->vector->max_scatter((size_t)out->channels, gradient + at, p->where + at,
+                        pass->vector->max_scatter((size_t)out->channels, gradient + at, where + at,
                                                   (int32_t)((y - w.top) * p->kernel[1] + (x - w.left)),
                                                   dx + pixel(in, i, y, x));
             }
 }
 
-static void avg_forward(srq_layer *layer, srq_pass *pass)
+static void avg_forward(const srq_layer *layer, srq_pass *pass)
 {
     const pool *p = layer->state;
     const srq_tensor *in = layer->inputs[0], *out = &layer->output;
+    const float *x = srq_pass_input(pass, layer, 0);
     const float share = 1.0f / (float)(p->kernel[0] * p->kernel[1]);
     const size_t channels = (size_t)out->channels;
     for (int i = 0; i < pass->n; i++)
         for (int oy = 0; oy < out->height; oy++)
             for (int ox = 0; ox < out->width; ox++) {
-                float *y = (float *)out->operand.data + pixel(out, i, oy, ox);
+                float *y = srq_pass_output(pass, layer) + pixel(out, i, oy, ox);
                 window w = window_at(p, in, oy, ox);
                 memset(y, 0, channels * sizeof *y);
                 for (int wy = w.y0; wy < w.y1; wy++)
-                    for (int wx = w.x0; wx < w.x1; wx++)
-                        pass->vector->add(channels, y, (const float *)in->operand.data + pixel(in, i, wy, wx));
+                    for (int wx = w.x0; wx < w.x1; wx++) pass->vector->add(channels, y, x + pixel(in, i, wy, wx));
                 for (size_t c = 0; c < channels; c++) y[c] *= share;
             }
 }
 
-static void avg_backward(srq_layer *layer, srq_pass *pass)
+static void avg_backward(const srq_layer *layer, srq_pass *pass)
 {
     const pool *p = layer->state;
     const srq_tensor *in = layer->inputs[0], *out = &layer->output;
     const float share = 1.0f / (float)(p->kernel[0] * p->kernel[1]);
-    const float *gradient = layer->output_gradient;
-    float *dx = layer->input_gradients[0];
+    const float *gradient = srq_pass_output_gradient(pass, layer);
+    float *dx = srq_pass_input_gradient(pass, layer, 0);
     if (!dx) return;
     memset(dx, 0, (size_t)pass->n * in->features * sizeof *dx);
     for (int i = 0; i < pass->n; i++)
@@ -192,7 +188,7 @@ const srq_op srq_op_avg_pool = {
     .type = "avg_pool",
     .min_inputs = 1,
     .max_inputs = 1,
-    .create = avg_create,
+    .create = infer,
     .destroy = destroy,
     .forward = avg_forward,
     .backward = avg_backward,

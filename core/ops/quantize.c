@@ -1,3 +1,4 @@
+#include "core/ops/layer_quantizer.h"
 #include "core/ops/op.h"
 
 #include <string.h>
@@ -5,65 +6,75 @@
 /* The activation quantizer: codes of its input, unsigned where the input cannot be negative. With method "float32" it
  * passes its input on. */
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
     const srq_tensor *x = layer->inputs[0];
     layer->output = *x;
-    layer->output.operand = (srq_operand){.dtype = SRQ_FLOAT32, .scale = 1};
+    layer->output.dtype = SRQ_FLOAT32;
+    layer->output.scale = 1;
     SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, !x->non_negative, 1, &layer->quantizer));
     if (layer->quantizer.method && !layer->quantizer.method->floats)
-        layer->output.operand.dtype = x->non_negative ? SRQ_UINT8 : SRQ_INT8;
+        layer->output.dtype = x->non_negative ? SRQ_UINT8 : SRQ_INT8;
     if (layer->quantizer.method) {
         const int longest = srq_bits_longest(&layer->spec->quantizer.bits);
         layer->output.most = x->non_negative ? (1 << longest) - 1 : 1 << (longest - 1);
     }
-    layer->state = graph; /* not owned: where the parameters are */
-    return srq_graph_add_quantizer(graph, layer, "activation");
+    return srq_layer_add_quantizer(layer, "activation");
 }
 
 static void prepare(srq_layer *layer, srq_pass *pass)
 {
     if (!layer->quantizer.method) return;
-    srq_layer_load_quantizer(layer->state, layer, pass);
-    if (layer->output.operand.dtype != SRQ_FLOAT32) layer->output.operand.scale = layer->quantizer.grid.alpha;
+    srq_layer_load_quantizer(layer, pass);
+    if (layer->output.dtype != SRQ_FLOAT32) layer->output.scale = layer->quantizer.grid.alpha;
 }
 
-static void start(srq_layer *layer, const srq_pass *pass, size_t count, const float *x)
+static srq_status start(srq_layer *layer, srq_pass *pass)
 {
-    srq_layer_start_quantizer(layer->state, layer, pass, count, x);
+    if (!layer->quantizer.method) return SRQ_OK;
+    srq_layer_start_quantizer(layer, pass, (size_t)pass->n * layer->output.features, srq_pass_input(pass, layer, 0));
     layer->quantizer.grid.alpha = layer->quantizer.alpha[0];
-    if (layer->output.operand.dtype != SRQ_FLOAT32) layer->output.operand.scale = layer->quantizer.grid.alpha;
+    if (layer->output.dtype != SRQ_FLOAT32) layer->output.scale = layer->quantizer.grid.alpha;
+    return SRQ_OK;
 }
 
-static void forward(srq_layer *layer, srq_pass *pass)
+/* The quantizer as this pass uses it: its noise is that of the pass's shard. */
+static srq_quantizer quantizer_in(const srq_layer *layer, const srq_pass *pass)
 {
-    srq_quantizer *q = &layer->quantizer;
+    srq_quantizer q = layer->quantizer;
+    q.stream = (uint64_t)layer->index * SRQ_SHARDS_MAX + (uint64_t)pass->shard;
+    return q;
+}
+
+static void forward(const srq_layer *layer, srq_pass *pass)
+{
     const size_t count = (size_t)pass->n * layer->output.features;
-    const float *x = layer->inputs[0]->operand.data;
-    void *y = (void *)layer->output.operand.data;
-    if (!q->method) {
+    const float *x = srq_pass_input(pass, layer, 0);
+    void *y = srq_pass_output(pass, layer);
+    if (!layer->quantizer.method) {
         memcpy(y, x, count * sizeof *x);
         return;
     }
-    if (pass->starting || pass->changing) start(layer, pass, count, x);
-    q->stream = (uint64_t)layer->index * SRQ_SHARDS_MAX + (uint64_t)pass->shard;
-    const bool finite = q->method->floats && !q->training ? srq_quantizer_values(q, pass->vector, count, x, y)
-                                                          : srq_quantizer_forward(q, pass->vector, count, x, y);
+    const srq_quantizer q = quantizer_in(layer, pass);
+    const bool finite = q.method->floats && !q.training ? srq_quantizer_values(&q, pass->vector, count, x, y)
+                                                        : srq_quantizer_forward(&q, pass->vector, count, x, y);
     if (!finite && pass->bad < 0) pass->bad = layer->index;
 }
 
-static void backward(srq_layer *layer, srq_pass *pass)
+static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
-    float *dx = layer->input_gradients[0];
+    float *dx = srq_pass_input_gradient(pass, layer, 0), *dy = srq_pass_output_gradient(pass, layer);
     if (!layer->quantizer.method) {
-        if (dx) memcpy(dx, layer->output_gradient, count * sizeof *dx);
+        if (dx) memcpy(dx, dy, count * sizeof *dx);
         return;
     }
     /* Images need no gradient, but alpha does: theirs goes where dy was. */
-    if (!dx) dx = (float *)layer->output_gradient;
-    srq_layer_quantizer_backward(layer->state, layer, pass, count, layer->output.features,
-                                 layer->inputs[0]->operand.data, layer->output_gradient, dx);
+    if (!dx) dx = dy;
+    const srq_quantizer q = quantizer_in(layer, pass);
+    srq_quantizer_backward(&q, pass->vector, count, layer->output.features, srq_pass_input(pass, layer, 0), dy, dx,
+                           srq_pass_gradient(pass, layer, layer->alpha), srq_pass_gradient(pass, layer, layer->sigma),
+                           srq_pass_gradient(pass, layer, layer->gates));
 }
 
 extern const srq_op srq_op_quantize;
@@ -74,6 +85,7 @@ const srq_op srq_op_quantize = {
     .keeps_input = true,
     .create = create,
     .prepare = prepare,
+    .start = start,
     .forward = forward,
     .backward = backward,
     .meaning = "quantizes an activation: unsigned where no value can be negative, as after `relu`, else signed",

@@ -2,30 +2,29 @@
 
 /* y = max(x, 0), or min(max(x, 0), spec->max) with a ceiling (ReLU6), any shape. */
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
-    (void)graph;
     const srq_tensor *x = layer->inputs[0];
     layer->output = (srq_tensor){.height = x->height, .width = x->width, .channels = x->channels, .non_negative = true};
     return SRQ_OK;
 }
 
-static void forward(srq_layer *layer, srq_pass *pass)
+static void forward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
-    const float *x = layer->inputs[0]->operand.data;
-    float *y = (float *)layer->output.operand.data;
+    const float *x = srq_pass_input(pass, layer, 0);
+    float *y = srq_pass_output(pass, layer);
     if (layer->spec->max > 0)
         pass->vector->relu_under(count, x, layer->spec->max, y);
     else
         pass->vector->relu(count, x, y);
 }
 
-static void backward(srq_layer *layer, srq_pass *pass)
+static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
-    const float *y = layer->output.operand.data, *dy = layer->output_gradient;
-    float *dx = layer->input_gradients[0];
+    const float *y = srq_pass_output(pass, layer), *dy = srq_pass_output_gradient(pass, layer);
+    float *dx = srq_pass_input_gradient(pass, layer, 0);
     if (!dx) return;
     if (layer->spec->max > 0)
         pass->vector->clip_backward(count, y, dy, 0, layer->spec->max, dx);

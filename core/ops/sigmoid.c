@@ -5,9 +5,8 @@
 
 /* y = 1 / (1 + e^-x), any shape. NaN is kept. */
 
-static srq_status create(srq_graph *graph, srq_layer *layer)
+static srq_status create(srq_layer *layer)
 {
-    (void)graph;
     const srq_tensor *x = layer->inputs[0];
     layer->output = (srq_tensor){.height = x->height, .width = x->width, .channels = x->channels, .non_negative = true};
     return SRQ_OK;
@@ -21,20 +20,21 @@ static float sigmoid(float x)
     return isnan(x) ? x : y;
 }
 
-static void forward(srq_layer *layer, srq_pass *pass)
+static void forward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
-    const float *x = layer->inputs[0]->operand.data;
-    float *y = (float *)layer->output.operand.data;
+    const float *x = srq_pass_input(pass, layer, 0);
+    float *y = srq_pass_output(pass, layer);
     for (size_t i = 0; i < count; i++) y[i] = sigmoid(x[i]);
 }
 
-static void backward(srq_layer *layer, srq_pass *pass)
+static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
-    const float *y = layer->output.operand.data, *dy = layer->output_gradient;
-    float *dx = layer->input_gradients[0];
-    for (size_t i = 0; dx && i < count; i++) dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
+    const float *y = srq_pass_output(pass, layer), *dy = srq_pass_output_gradient(pass, layer);
+    float *dx = srq_pass_input_gradient(pass, layer, 0);
+    if (!dx) return;
+    for (size_t i = 0; i < count; i++) dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
 }
 
 extern const srq_op srq_op_sigmoid;

@@ -2,6 +2,7 @@
 
 #include "core/kernels/gates.h"
 #include "core/mask.h"
+#include "core/ops/layer_quantizer.h"
 #include "core/random.h"
 
 #include <math.h>
@@ -9,37 +10,39 @@
 #include <string.h>
 
 typedef struct weighted {
-    srq_graph *graph;
     const srq_kernels *kernels;
     srq_conv_plan *plan;
     srq_conv_info info;
-    size_t rows;    /* output pixels of one image */
-    size_t count;   /* weights */
-    size_t staging; /* bytes of a gradient that is converted here, at the start of the scratch memory */
-    void *codes;    /* [count] bytes, if quantized */
-    float *floats;  /* [count], if the quantizer gives floats in training */
-    /* [out]: scales of the weights; those of the output, which are these times the input's; the bias, or zeros */
-    float *weight_scales, *output_scales, *bias;
-    srq_grid_gradient *sums; /* [channels of the quantizer] */
+    size_t rows;                 /* output pixels of one image */
+    size_t count;                /* weights */
+    size_t staging;              /* bytes of a gradient that is converted here, at the start of the scratch memory */
+    void *codes;                 /* [count] bytes, if quantized */
+    float *floats;               /* [count], if the quantizer gives floats in training */
+    float *weight_scales, *bias; /* [out]: scales of the weights; the bias, or zeros */
+    size_t output_scales;        /* place in a pass: [out], the scales of the weights times the input's */
+    srq_grid_gradient *sums;     /* [channels of the quantizer] */
 } weighted;
 
-static srq_status add_parameters(srq_graph *graph, srq_layer *layer, int rank, const size_t *dimensions)
+static srq_status add_parameters(srq_layer *layer, int rank, const size_t *dimensions)
 {
-    SRQ_TRY(srq_graph_add_parameter(graph, layer, "weight", SRQ_PARAMETER_WEIGHT, rank, dimensions, &layer->weight));
+    srq_network *network = layer->network;
+    SRQ_TRY(srq_network_add_parameter(network, layer->spec, "weight", SRQ_PARAMETER_WEIGHT, rank, dimensions,
+                                      &layer->weight));
     if (layer->spec->bias)
-        SRQ_TRY(srq_graph_add_parameter(graph, layer, "bias", SRQ_PARAMETER_BIAS, 1, dimensions, &layer->bias));
+        SRQ_TRY(
+            srq_network_add_parameter(network, layer->spec, "bias", SRQ_PARAMETER_BIAS, 1, dimensions, &layer->bias));
     SRQ_TRY(srq_quantizer_init(&layer->spec->quantizer, true, (int)dimensions[0], &layer->quantizer));
-    return srq_graph_add_quantizer(graph, layer, "weight");
+    return srq_layer_add_quantizer(layer, "weight");
 }
 
 /* Memory for the curves of a quantizer under gates (gates.h). */
-static srq_status add_gate_curves(srq_graph *graph, srq_layer *layer, size_t count)
+static srq_status add_gate_curves(srq_layer *layer, size_t count)
 {
     srq_quantizer *q = &layer->quantizer;
     if (layer->gates < 0 || q->channels > 1 || q->spec.estimator != SRQ_ESTIMATOR_FULL) return SRQ_OK;
     const size_t floats = srq_gate_curves_size(q->spec.min_bits, srq_bits_longest(&q->spec.bits));
     q->elements = count;
-    return srq_graph_add_buffer(graph, layer, floats * sizeof(float), true, (void **)&q->gate_curves.rows);
+    return srq_network_share(layer->network, floats * sizeof(float), (void **)&q->gate_curves.rows);
 }
 
 static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape *shape)
@@ -48,42 +51,46 @@ static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape 
     const srq_quantizer *q = &layer->quantizer;
     srq_conv_shape whole = *shape;
     whole.input_gradient = layer->producers[0] >= 0;
-    whole.input = x->operand.dtype;
+    whole.input = x->dtype;
     whole.input_most = x->most;
     whole.weight_codes = q->method && !q->method->floats;
     whole.weights_vary = q->method && q->method->floats;
     whole.weights_most = q->method ? 1 << (srq_bits_longest(&q->spec.bits) - 1) : 0;
-    SRQ_TRY(w->kernels->conv_create(&whole, srq_graph_vector(w->graph), &w->plan));
+    SRQ_TRY(w->kernels->conv_create(&whole, layer->network->vector, &w->plan));
     w->info = w->kernels->conv_info(w->plan);
     const size_t gradient = (size_t)shape->capacity * w->rows * (size_t)shape->out * srq_dtype_size(w->info.gradient);
     w->staging = (gradient + 63) / 64 * 64;
-    srq_graph_need_scratch(w->graph, w->staging + w->info.scratch);
+    srq_network_need_scratch(layer->network, w->staging + w->info.scratch);
     layer->gradient_type = w->info.gradient;
     return SRQ_OK;
 }
 
-srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_conv_shape *shape, int rank,
-                               const size_t *dimensions)
+static srq_status add_memory(weighted *w, srq_layer *layer, size_t out)
+{
+    const srq_quantizer *q = &layer->quantizer;
+    srq_network *network = layer->network;
+    const size_t sums = (size_t)q->channels * sizeof *w->sums, channels = out * sizeof(float);
+    if (q->method) SRQ_TRY(srq_network_share(network, w->count, &w->codes));
+    if (q->method && q->method->floats)
+        SRQ_TRY(srq_network_share(network, w->count * sizeof(float), (void **)&w->floats));
+    SRQ_TRY(add_gate_curves(layer, w->count));
+    SRQ_TRY(srq_network_share(network, sums, (void **)&w->sums));
+    SRQ_TRY(srq_network_share(network, channels, (void **)&w->weight_scales));
+    SRQ_TRY(srq_network_share(network, channels, (void **)&w->bias));
+    return srq_network_reserve(network, layer->index, channels, &w->output_scales);
+}
+
+srq_status srq_weighted_create(srq_layer *layer, const srq_conv_shape *shape, int rank, const size_t *dimensions)
 {
     weighted *w = calloc(1, sizeof *w);
     if (!w) return srq_fail_memory(sizeof *w, layer->spec->name);
     layer->state = w;
-    w->graph = graph;
-    w->kernels = srq_graph_kernels(graph);
+    w->kernels = layer->network->kernels;
     w->rows = (size_t)shape->out_height * (size_t)shape->out_width;
-    SRQ_TRY(add_parameters(graph, layer, rank, dimensions));
-    w->count = srq_graph_parameter(graph, layer->weight)->count;
+    SRQ_TRY(add_parameters(layer, rank, dimensions));
+    w->count = layer->network->parameters[layer->weight].count;
     layer->macs = w->count * w->rows;
-    if (layer->quantizer.method) SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count, true, &w->codes));
-    if (layer->quantizer.method && layer->quantizer.method->floats)
-        SRQ_TRY(srq_graph_add_buffer(graph, layer, w->count * sizeof(float), true, (void **)&w->floats));
-    SRQ_TRY(add_gate_curves(graph, layer, w->count));
-    const size_t sums = (size_t)layer->quantizer.channels * sizeof *w->sums;
-    SRQ_TRY(srq_graph_add_buffer(graph, layer, sums, true, (void **)&w->sums));
-    const size_t channels = (size_t)shape->out * sizeof(float);
-    SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->weight_scales));
-    SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->output_scales));
-    SRQ_TRY(srq_graph_add_buffer(graph, layer, channels, true, (void **)&w->bias));
+    SRQ_TRY(add_memory(w, layer, (size_t)shape->out));
     return make_plan(w, layer, shape);
 }
 
@@ -96,24 +103,25 @@ void srq_weighted_destroy(srq_layer *layer)
     layer->state = NULL;
 }
 
-void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain)
+void srq_weighted_initialize(srq_layer *layer, uint64_t seed, double gain)
 {
-    const srq_parameter *weight = srq_graph_parameter(graph, layer->weight);
-    float *values = srq_graph_values(graph), *w = values + weight->offset;
+    const srq_network *network = layer->network;
+    const srq_parameter *weight = &network->parameters[layer->weight];
     const size_t fan_in = weight->count / weight->shape[0];
     const float deviation = sqrtf((float)(gain * gain) / (float)fan_in);
-    srq_random_normal(seed, SRQ_RANDOM_WEIGHTS, (uint64_t)layer->index, weight->count, deviation, w);
+    srq_random_normal(seed, SRQ_RANDOM_WEIGHTS, (uint64_t)layer->index, weight->count, deviation,
+                      network->values + weight->offset);
     if (layer->gates < 0) return;
-    const srq_parameter *gates = srq_graph_parameter(graph, layer->gates);
+    const srq_parameter *gates = &network->parameters[layer->gates];
     const double open = (double)layer->quantizer.spec.open;
-    for (size_t i = 0; i < gates->count; i++) values[gates->offset + i] = (float)log(open / (1 - open));
+    for (size_t i = 0; i < gates->count; i++) network->values[gates->offset + i] = (float)log(open / (1 - open));
 }
 
 static srq_operand quantized(const weighted *w, srq_layer *layer, const srq_pass *pass, const float *values)
 {
     const srq_quantizer *q = &layer->quantizer;
-    srq_layer_start_quantizer(w->graph, layer, pass, w->count, values);
-    srq_layer_load_quantizer(w->graph, layer, pass);
+    srq_layer_start_quantizer(layer, pass, w->count, values);
+    srq_layer_load_quantizer(layer, pass);
     if (q->training && q->method->floats) return (srq_operand){.data = w->floats, .dtype = SRQ_FLOAT32, .scale = 1};
     return (srq_operand){
         .data = w->codes, .dtype = SRQ_INT8, .scale = q->grid.alpha, .scales = q->channels > 1 ? q->alpha : NULL};
@@ -133,7 +141,7 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
 {
     weighted *w = layer->state;
     const size_t out = (size_t)layer->output.channels;
-    const float *values = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
+    const float *values = srq_pass_values(pass, layer, layer->weight);
     srq_operand operand = {.data = values, .dtype = SRQ_FLOAT32, .scale = 1};
     if (layer->quantizer.method) {
         operand = quantized(w, layer, pass, values);
@@ -142,47 +150,44 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
             pass->bad = layer->index;
         drop_codes(w, layer, &operand);
     }
-    w->kernels->conv_pack(w->plan, &operand, pass->training, srq_graph_scratch(w->graph));
+    w->kernels->conv_pack(w->plan, &operand, pass->training, pass->scratch);
     for (size_t c = 0; c < out; c++) w->weight_scales[c] = operand.scales ? operand.scales[c] : operand.scale;
-    const float *bias = layer->bias < 0 ? NULL : pass->values + srq_graph_parameter(w->graph, layer->bias)->offset;
+    const float *bias = srq_pass_values(pass, layer, layer->bias);
     for (size_t c = 0; c < out; c++) w->bias[c] = bias ? bias[c] : 0;
 }
 
 /* The next layer applies scales and bias where it can, and saves a pass over memory. */
-void srq_weighted_forward(srq_layer *layer, srq_pass *pass)
+void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
     const size_t out = (size_t)layer->output.channels;
-    const srq_operand *x = &layer->inputs[0]->operand;
-    float *y = (float *)layer->output.operand.data;
-    w->kernels->conv_forward(w->plan, pass->n, x, y, srq_graph_scratch(w->graph));
-    for (size_t c = 0; c < out; c++) w->output_scales[c] = x->scale * w->weight_scales[c];
-    if (layer->deferred) {
-        layer->output.scales = w->output_scales;
-        layer->output.bias = w->bias;
-        return;
-    }
-    pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, w->output_scales, w->bias, -INFINITY, INFINITY, y);
+    const srq_operand x = srq_pass_operand(pass, layer->inputs[0]);
+    float *y = srq_pass_output(pass, layer), *scales = srq_pass_at(pass, w->output_scales);
+    w->kernels->conv_forward(w->plan, pass->n, &x, y, pass->scratch);
+    for (size_t c = 0; c < out; c++) scales[c] = x.scale * w->weight_scales[c];
+    if (layer->deferred) return;
+    pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, scales, w->bias, -INFINITY, INFINITY, y);
 }
 
 /* The gradient as the kernels want it: times the scales of the weights, rounded once to their type. */
 static const void *staged(const weighted *w, const srq_layer *layer, const srq_pass *pass)
 {
     const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
-    void *to = srq_graph_scratch(w->graph);
+    const float *dy = srq_pass_output_gradient(pass, layer);
+    void *to = pass->scratch;
     const bool ready = !layer->quantizer.method && w->info.gradient == SRQ_FLOAT32;
-    if (layer->deferred || ready) return layer->output_gradient;
+    if (layer->deferred || ready) return dy;
     if (w->info.gradient == SRQ_BFLOAT16)
-        pass->vector->scale_rows_bf16(rows, out, layer->output_gradient, w->weight_scales, to);
+        pass->vector->scale_rows_bf16(rows, out, dy, w->weight_scales, to);
     else
-        pass->vector->scale_rows(rows, out, layer->output_gradient, w->weight_scales, to);
+        pass->vector->scale_rows(rows, out, dy, w->weight_scales, to);
     return to;
 }
 
 static void bias_gradient(const weighted *w, const srq_layer *layer, const srq_pass *pass, const void *dy)
 {
     const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
-    float *to = pass->gradient + srq_graph_parameter(w->graph, layer->bias)->offset;
+    float *to = srq_pass_gradient(pass, layer, layer->bias);
     if (w->info.gradient == SRQ_BFLOAT16)
         pass->vector->sum_rows_bf16(rows, out, dy, to);
     else
@@ -190,17 +195,17 @@ static void bias_gradient(const weighted *w, const srq_layer *layer, const srq_p
     for (size_t c = 0; c < out; c++) to[c] /= w->weight_scales[c];
 }
 
-void srq_weighted_backward(srq_layer *layer, srq_pass *pass)
+void srq_weighted_backward(const srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
+    const srq_operand x = srq_pass_operand(pass, layer->inputs[0]);
     const void *dy = staged(w, layer, pass);
-    char *scratch = (char *)srq_graph_scratch(w->graph) + w->staging;
+    float *dx = srq_pass_input_gradient(pass, layer, 0);
+    char *scratch = (char *)pass->scratch + w->staging;
     if (layer->bias >= 0) bias_gradient(w, layer, pass, dy);
-    if (layer->input_gradients[0])
-        w->kernels->conv_backward_data(w->plan, pass->n, dy, layer->input_gradients[0], scratch);
+    if (dx) w->kernels->conv_backward_data(w->plan, pass->n, dy, dx, scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_DATA);
-    w->kernels->conv_backward_weights(w->plan, pass->n, &layer->inputs[0]->operand, dy,
-                                      pass->gradient + srq_graph_parameter(w->graph, layer->weight)->offset, scratch);
+    w->kernels->conv_backward_weights(w->plan, pass->n, &x, dy, srq_pass_gradient(pass, layer, layer->weight), scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_WEIGHTS);
 }
 
@@ -232,10 +237,10 @@ size_t srq_weighted_unit_slots(const srq_layer *layer)
     return SRQ_LEVELS_MAX + 2 * (layer->quantizer.channels > 1 ? rows_of_unit(layer) : 1);
 }
 
-void srq_weighted_unpack(const srq_layer *layer, float *gradient)
+void srq_weighted_unpack(const srq_layer *layer, const srq_pass *pass, float *gradient)
 {
     const weighted *w = layer->state;
-    w->kernels->conv_unpack(w->plan, gradient, srq_graph_scratch(w->graph));
+    w->kernels->conv_unpack(w->plan, gradient, pass->scratch);
 }
 
 /* dL/d(scale * code) is the sum of codes times the gradient, which was scaled for the other direction: the input's
@@ -246,7 +251,7 @@ static void rescale(const srq_layer *layer, size_t begin, size_t end, float *gra
     const size_t row = row_of(layer);
     for (size_t at = begin; at < end;) {
         const size_t c = at / row, last = (c + 1) * row < end ? (c + 1) * row : end;
-        const float scale = layer->inputs[0]->operand.scale / w->weight_scales[c];
+        const float scale = layer->inputs[0]->scale / w->weight_scales[c];
         for (size_t i = at; i < last; i++) gradient[i - begin] *= scale;
         at = last;
     }
@@ -257,7 +262,7 @@ void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size
 {
     const weighted *w = layer->state;
     const srq_quantizer *q = &layer->quantizer;
-    const float *x = pass->values + srq_graph_parameter(w->graph, layer->weight)->offset;
+    const float *x = srq_pass_values(pass, layer, layer->weight);
     rescale(layer, begin, end, gradient);
     /* What is not kept adds nothing to the sums of the quantizer. */
     if (layer->mask) srq_mask_floats(layer->mask, begin, end, gradient);
@@ -294,7 +299,7 @@ void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int unit
             w->sums[c].sigma += slots[SRQ_LEVELS_MAX + 2 * r + 1];
         }
     }
-    srq_layer_put_gradient(w->graph, layer, pass, w->sums, masks);
+    srq_layer_put_gradient(layer, pass, w->sums, masks);
 }
 
 const srq_conv_info *srq_weighted_info(const srq_layer *layer)
@@ -307,4 +312,16 @@ const float *srq_weighted_scales(const srq_layer *layer)
 {
     const weighted *w = layer->state;
     return w->weight_scales;
+}
+
+const float *srq_weighted_output_scales(const srq_layer *layer, const srq_pass *pass)
+{
+    const weighted *w = layer->state;
+    return srq_pass_at(pass, w->output_scales);
+}
+
+const float *srq_weighted_bias(const srq_layer *layer)
+{
+    const weighted *w = layer->state;
+    return w->bias;
 }

@@ -5,16 +5,15 @@
 #include "core/ops/op.h"
 
 /* Adds the parameters of `shape` (weights as `rank` dimensions of `dimensions`) and makes the plan. */
-srq_status srq_weighted_create(srq_graph *graph, srq_layer *layer, const srq_conv_shape *shape, int rank,
-                               const size_t *dimensions);
+srq_status srq_weighted_create(srq_layer *layer, const srq_conv_shape *shape, int rank, const size_t *dimensions);
 void srq_weighted_destroy(srq_layer *layer);
-void srq_weighted_initialize(srq_graph *graph, srq_layer *layer, uint64_t seed, double gain);
+void srq_weighted_initialize(srq_layer *layer, uint64_t seed, double gain);
 void srq_weighted_prepare(srq_layer *layer, srq_pass *pass);
-void srq_weighted_forward(srq_layer *layer, srq_pass *pass);
-void srq_weighted_backward(srq_layer *layer, srq_pass *pass);
+void srq_weighted_forward(const srq_layer *layer, srq_pass *pass);
+void srq_weighted_backward(const srq_layer *layer, srq_pass *pass);
 size_t srq_weighted_unit_size(const srq_layer *layer);
 size_t srq_weighted_unit_slots(const srq_layer *layer);
-void srq_weighted_unpack(const srq_layer *layer, float *gradient);
+void srq_weighted_unpack(const srq_layer *layer, const srq_pass *pass, float *gradient);
 void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
                               double *slots);
 void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
@@ -22,6 +21,10 @@ void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int unit
 const srq_conv_info *srq_weighted_info(const srq_layer *layer);
 /* The scales of the weights, [out], of the last prepare. */
 const float *srq_weighted_scales(const srq_layer *layer);
+/* Of a layer whose output holds bare sums (`deferred`), [out]: the value is scales[c] * element + bias[c]. The scales
+ * are those of the pass's last forward. */
+const float *srq_weighted_output_scales(const srq_layer *layer, const srq_pass *pass);
+const float *srq_weighted_bias(const srq_layer *layer);
 
 /* What the tables of both operators have in common. */
 #define SRQ_WEIGHTED_OP                                                                                                \

@@ -13,8 +13,8 @@ static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, co
     return vector->quantize(n, x, grid, out);
 }
 
-/* Gates that are fractional have kernels of their own. Fitting their curves, which every rank does, takes as long as the
- * backward pass without them for 40 to 75 elements a code on AVX2; AVX-512 has that 2.5 times as fast. */
+/* Gates that are fractional have kernels of their own. Fitting their curves, which every rank does, takes as long as
+ * the backward pass without them for 40 to 75 elements a code on AVX2; AVX-512 has that 2.5 times as fast. */
 static void begin(srq_quantizer *quantizer)
 {
     if (quantizer->spec.estimator == SRQ_ESTIMATOR_ARGMAX) return;

@@ -6,6 +6,7 @@
 
 #include "core/finish.h"
 #include "core/graph.h"
+#include "core/kernels/engine.h"
 #include "core/random.h"
 #include "tests/suite.h"
 

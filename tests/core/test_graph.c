@@ -65,8 +65,8 @@ START_TEST(quantized_networks)
             srq_graph_values(n.graph)[q->offset + c] = of_weights ? 0.02f + 0.003f * (float)c : 0.1f;
     }
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
-    ck_assert_int_eq(srq_graph_layer(n.graph, 3)->output.operand.dtype, SRQ_UINT8);
-    ck_assert_int_eq(srq_graph_layer(n.graph, 6)->output.operand.dtype, SRQ_INT8);
+    ck_assert_int_eq(srq_graph_layer(n.graph, 3)->output.dtype, SRQ_UINT8);
+    ck_assert_int_eq(srq_graph_layer(n.graph, 6)->output.dtype, SRQ_INT8);
     check_gradients(&n);
     finish(&n);
 }
@@ -135,7 +135,7 @@ START_TEST(codes_give_exact_sums)
     srq_metrics metrics;
     ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), -1);
     interpret(&n);
-    const float *y = srq_graph_layer(n.graph, 1)->output.operand.data;
+    const float *y = srq_pass_output(srq_graph_pass(n.graph), srq_graph_layer(n.graph, 1));
     for (size_t i = 0; i < IMAGES * features(&srq_graph_layer(n.graph, 1)->output); i++)
         ck_assert_double_eq((double)y[i], n.out[1][i]);
     finish(&n);

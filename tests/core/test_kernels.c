@@ -1,5 +1,5 @@
 /* Every back end's convolutions and dense layers against the reference back end, over a grid of shapes. */
-#include "core/kernels/kernels.h"
+#include "core/kernels/engine.h"
 #include "core/random.h"
 #include "tests/suite.h"
 

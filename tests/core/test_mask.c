@@ -1,7 +1,8 @@
 /* Masks of weights: what is not kept is 0 everywhere and adds nothing, whatever the quantizer; pruning in order. */
 #include "core/finish.h"
-#include "core/mask.h"
+#include "core/kernels/engine.h"
 #include "core/optimizer.h"
+#include "core/prune.h"
 #include "core/random.h"
 #include "tests/suite.h"
 

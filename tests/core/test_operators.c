@@ -67,7 +67,7 @@ START_TEST(relu_with_a_ceiling)
     int reached = 0, below = 0;
     srq_metrics metrics;
     ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &metrics), -1);
-    const float *y = srq_graph_layer(n.graph, 1)->output.operand.data;
+    const float *y = srq_pass_output(srq_graph_pass(n.graph), srq_graph_layer(n.graph, 1));
     ck_assert(srq_graph_layer(n.graph, 1)->output.non_negative);
     for (size_t i = 0; i < IMAGES * features(&srq_graph_layer(n.graph, 1)->output); i++) {
         ck_assert(y[i] >= 0 && y[i] <= 0.75f);
@@ -145,7 +145,7 @@ START_TEST(sigmoid_values)
     srq_metrics metrics;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
     srq_graph_evaluate(n.graph, 1, n.labels, &metrics);
-    const float *y = srq_graph_layer(n.graph, 0)->output.operand.data;
+    const float *y = srq_pass_output(srq_graph_pass(n.graph), srq_graph_layer(n.graph, 0));
     for (int i = 0; i < COUNT; i++) {
         const double exact = 1 / (1 + exp(-(double)x[i]));
         const bool right = isnan(x[i]) ? isnan(y[i]) : fabs((double)y[i] - exact) <= 3e-7 * exact + 2e-38;
@@ -199,9 +199,9 @@ START_TEST(concatenation_of_codes)
     build(&n);
     srq_graph_values(n.graph)[named(&n, "q/activation_alpha")->offset] = 0.1f;
     srq_graph_values(n.graph)[named(&n, "u/activation_alpha")->offset] = 0.07f;
-    ck_assert_int_eq(srq_graph_layer(n.graph, 1)->output.operand.dtype, SRQ_INT8);
-    ck_assert_int_eq(srq_graph_layer(n.graph, 4)->output.operand.dtype, SRQ_UINT8);
-    for (int k = 0; k < 2; k++) ck_assert_int_eq(srq_graph_layer(n.graph, 5)->inputs[k]->operand.dtype, SRQ_FLOAT32);
+    ck_assert_int_eq(srq_graph_layer(n.graph, 1)->output.dtype, SRQ_INT8);
+    ck_assert_int_eq(srq_graph_layer(n.graph, 4)->output.dtype, SRQ_UINT8);
+    for (int k = 0; k < 2; k++) ck_assert_int_eq(srq_graph_layer(n.graph, 5)->inputs[k]->dtype, SRQ_FLOAT32);
     ck_assert_int_eq(srq_graph_input_bits(n.graph, srq_graph_layer(n.graph, 6)), 32);
     check_gradients(&n);
     finish(&n);

@@ -1,5 +1,5 @@
 /* The measures of networks against numbers worked out by hand. */
-#include "core/mask.h"
+#include "core/prune.h"
 #include "experiments/srq/inspect/measure.h"
 #include "io/config.h"
 #include "tests/suite.h"

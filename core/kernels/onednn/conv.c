@@ -10,12 +10,12 @@
  * inputs. Backward, codes are exact in bfloat16 (8 significant bits), so only the incoming gradient was rounded; sums
  * are float32. Every primitive runs on `capacity` images: missing ones are zeros, so the order of every sum is that of
  * the shape alone. */
+#include "core/kernels/onednn/limits.h"
 #include "core/kernels/onednn/onednn.h"
 #include "core/memory.h"
 
 #include <dnnl.h>
 #include <math.h>
-#include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,56 +44,6 @@ struct srq_conv_plan {
     size_t packed_size, backward_size; /* bytes */
     size_t gradient_size;              /* bytes of the weights' gradient in oneDNN's layout */
 };
-
-static bool cpu_has(dnnl_cpu_isa_t isa)
-{
-    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)isa) == (unsigned)isa;
-}
-
-bool srq_onednn_has_mixed(void)
-{
-    return cpu_has(dnnl_cpu_isa_avx2);
-}
-
-/* From the poorest to the richest. The lowest that oneDNN can be held to is SSE4.1; it asks the CPU before it uses it.
- */
-static const struct {
-    srq_isa ours;
-    dnnl_cpu_isa_t theirs;
-} isas[] = {
-    {SRQ_ISA_BASELINE, dnnl_cpu_isa_sse41},
-    {SRQ_ISA_SSE41, dnnl_cpu_isa_sse41},
-    {SRQ_ISA_AVX, dnnl_cpu_isa_avx},
-    {SRQ_ISA_AVX2, dnnl_cpu_isa_avx2},
-    {SRQ_ISA_AVX2_VNNI, dnnl_cpu_isa_avx2_vnni},
-    {SRQ_ISA_AVX512, dnnl_cpu_isa_avx512_core},
-    {SRQ_ISA_AVX512_VNNI, dnnl_cpu_isa_avx512_core_vnni},
-    {SRQ_ISA_AVX512_BF16, dnnl_cpu_isa_avx512_core_bf16},
-    {SRQ_ISA_AVX512_AMX, dnnl_cpu_isa_avx512_core_amx},
-};
-enum { ISAS = sizeof isas / sizeof *isas };
-
-srq_status srq_onednn_limit(srq_isa isa)
-{
-    int wanted = 0;
-    for (int i = 0; i < ISAS; i++)
-        if (isas[i].ours == isa) wanted = i;
-    /* Refused after the first look at it: what is in force is what counts. */
-    (void)dnnl_set_max_cpu_isa(isas[wanted].theirs);
-    if (dnnl_get_effective_cpu_isa() == isas[wanted].theirs || isas[wanted].theirs == dnnl_cpu_isa_sse41) return SRQ_OK;
-    int now = 0;
-    for (int i = 0; i < ISAS; i++)
-        if (cpu_has(isas[i].theirs)) now = i;
-    return srq_fail(SRQ_ERROR_USAGE,
-                    "oneDNN computes with %s in this process, where %s is wanted; set train.isa to an instruction set "
-                    "that this CPU and its operating system have, and no other before",
-                    srq_isa_name(isas[now].ours), srq_isa_name(isa));
-}
-
-void srq_onednn_pin_threads(void)
-{
-    omp_set_num_threads(1);
-}
 
 static srq_status check(dnnl_status_t status, const char *what)
 {
@@ -386,14 +336,14 @@ static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, 
     srq_conv_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return srq_fail_memory(sizeof *plan, "a convolution");
     const bool codes = shape->input != SRQ_FLOAT32 && shape->weight_codes;
-    const bool vnni = cpu_has(dnnl_cpu_isa_avx512_core_vnni) || cpu_has(dnnl_cpu_isa_avx2_vnni);
+    const bool vnni = srq_onednn_cpu_has(dnnl_cpu_isa_avx512_core_vnni) || srq_onednn_cpu_has(dnnl_cpu_isa_avx2_vnni);
     const bool small = shape->input == SRQ_UINT8 && 2 * shape->input_most * shape->weights_most <= INT16_MAX;
     plan->shape = *shape;
     plan->vector = vector;
     plan->count =
         (size_t)shape->out * (size_t)(shape->in / shape->groups) * (size_t)shape->kernel[0] * (size_t)shape->kernel[1];
     plan->integer = mixed && codes && (vnni || small);
-    plan->bfloat16 = mixed && codes && cpu_has(dnnl_cpu_isa_avx512_core_bf16);
+    plan->bfloat16 = mixed && codes && srq_onednn_cpu_has(dnnl_cpu_isa_avx512_core_bf16);
     srq_status status = build(plan);
     if (status != SRQ_OK)
         destroy(&plan);

@@ -1,6 +1,6 @@
 #include "experiments/srq/inspect/measure.h"
 
-#include "core/mask.h"
+#include "core/prune.h"
 #include "io/run.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "experiments/srq/study/plan.h"
 
-#include "core/mask.h"
+#include "core/prune.h"
 #include "core/random.h"
 #include "experiments/srq/train/trainer.h"
 

@@ -1,5 +1,5 @@
 /* srq ticket: the quantized lottery ticket, stage by stage, and what comes out of it (docs/tickets.md). */
-#include "core/mask.h"
+#include "core/prune.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/study/compare.h"
 #include "experiments/srq/train/trainer.h"

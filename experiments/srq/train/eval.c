@@ -1,4 +1,5 @@
 /* srq eval: test error and loss of a checkpoint. */
+#include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/node_checks.h"

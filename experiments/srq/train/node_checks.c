@@ -1,6 +1,6 @@
 #include "experiments/srq/train/node_checks.h"
 
-#include "core/kernels/kernels.h"
+#include "core/kernels/engine.h"
 #include "dist/same.h"
 #include "experiments/srq/commands.h"
 #include "io/digest.h"

@@ -1,15 +1,11 @@
-#include "core/kernels/kernels.h"
+#include "core/kernels/engine.h"
 
 #include <cblas.h>
 #include <string.h>
 #ifdef SRQ_HAVE_ONEDNN
+#include "core/kernels/onednn/limits.h"
 #include "core/kernels/onednn/onednn.h"
 #endif
-
-size_t srq_dtype_size(srq_dtype dtype)
-{
-    return dtype == SRQ_FLOAT32 ? 4 : dtype == SRQ_BFLOAT16 ? 2 : 1;
-}
 
 #ifdef SRQ_HAVE_ONEDNN
 static const srq_kernels *float32_kernels = &srq_kernels_onednn_float32;
