@@ -16,6 +16,15 @@
 /* What a layer quantizes by the configuration's settings for weights or for activations. */
 typedef enum srq_quantizes { SRQ_QUANTIZES_NOTHING, SRQ_QUANTIZES_WEIGHTS, SRQ_QUANTIZES_OUTPUT } srq_quantizes;
 
+/* What a chain (core/ops/chain.h) does in an operator's place, in the order in which it does it. */
+typedef enum srq_chain_stage {
+    SRQ_CHAIN_NONE, /* the operator is not in chains */
+    SRQ_CHAIN_NORM,
+    SRQ_CHAIN_CLIP, /* to 0 and spec->max */
+    SRQ_CHAIN_POOL, /* the largest of windows of spec->kernel */
+    SRQ_CHAIN_QUANTIZE
+} srq_chain_stage;
+
 typedef struct srq_op {
     const char *type;
     int min_inputs, max_inputs;
@@ -51,7 +60,8 @@ typedef struct srq_op {
     srq_op_setting settings[SRQ_OP_SETTINGS_MAX]; /* in the order of printing; the first without a name ends them */
     const char *family;                           /* under which `srq bench step` adds up times; NULL: `type` */
     srq_quantizes quantizes;
-    bool selects; /* every value of the output is one of the input: bit-lengths are looked for through it */
+    srq_chain_stage stage; /* operators of which a chain computes what they do */
+    bool selects;          /* every value of the output is one of the input: bit-lengths are looked for through it */
 } srq_op;
 
 /* The operator called `type`, or NULL. */

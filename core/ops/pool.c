@@ -182,6 +182,7 @@ const srq_op srq_op_max_pool = {
     .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
                  {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel"},
                  {"padding", SRQ_OP_PAIR, SRQ_PLACE(padding), .most = 4095}},
+    .stage = SRQ_CHAIN_POOL,
     .selects = true,
 };
 const srq_op srq_op_avg_pool = {

@@ -90,4 +90,5 @@ const srq_op srq_op_quantize = {
     .backward = backward,
     .meaning = "quantizes an activation: unsigned where no value can be negative, as after `relu`, else signed",
     .quantizes = SRQ_QUANTIZES_OUTPUT,
+    .stage = SRQ_CHAIN_QUANTIZE,
 };
