@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From an empty machine to a trained 2-bit network: installs what is missing, builds, imports Fashion-MNIST, trains LeNet-5
-# with 2-bit weights and activations on 2 ranks, and shows the outcome and a report. Run again, it does only what is not done yet.
+# Trains a first 2-bit network on a machine without srq. Installs missing packages, builds srq, imports Fashion-MNIST, trains
+# LeNet-5 with 2-bit weights and activations on 2 ranks, and shows the result and a report. If it is run again, it does only
+# what is not done yet.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -10,12 +11,12 @@ mkdir -p build
 
 say() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 
-# Runs a command with its output in the log; shows the end of that if it fails.
+# Runs a command and writes its output to the log. If the command fails, prints the end of the log.
 quietly() {
   "$@" >> "$log" 2>&1 && return
-  echo "This failed: $*" >&2
+  echo "This command failed: $*" >&2
   tail -n 30 "$log" >&2
-  echo "All of its output is in $root/$log" >&2
+  echo "The whole output is in $root/$log" >&2
   exit 4
 }
 
@@ -32,7 +33,7 @@ say "3/4 Data: 70,000 images of Fashion-MNIST"
 $srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5
 
 say "4/4 Training on 2 ranks"
-# Containers: root is a user like any other, and ranks may not read each other's memory.
+# For containers: srq may run as root there, and ranks may not read each other's memory.
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 mpirun --quiet --oversubscribe --bind-to none -n 2 $srq train experiments/quickstart.cfg --out runs/quickstart --resume auto
@@ -44,15 +45,15 @@ say "The report"
 $srq report runs/quickstart
 
 root_note=""
-[ "$(id -u)" != 0 ] || root_note="  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # as root, Open MPI wants this first
+[ "$(id -u)" != 0 ] || root_note="  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # Open MPI needs this to run as root
 "
 cat << EOF
 
-The run is in $root/runs/quickstart: config.cfg, log.jsonl, checkpoints/, last.h5.
-Open $root/runs/quickstart/report/report.html in a browser.
+The run directory is $root/runs/quickstart. It contains config.cfg, log.jsonl, checkpoints/ and last.h5.
+To see the report, open $root/runs/quickstart/report/report.html in a browser.
 
-Try next, in $root:
+Commands to try next, in $root:
 $root_note  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights
   mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.method=float32 --out runs/f32  # not quantized
-  h5dump -n 1 runs/quickstart/last.h5                                                              # inside the checkpoint
+  h5dump -n 1 runs/quickstart/last.h5                                                              # list the content of the checkpoint
 EOF

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # usage: experiments/bench/hosts.sh [ROUNDS]
-# On four emulated hosts with links of 1 Gbit/s (tests/lab; root and iproute2): sums between ranks beside MPI_Allreduce, and
-# steps with overlap on and off, in turns, for VGG-7 and for a network of dense layers that the network decides; float32
-# and bfloat16 on the wire. The hosts share this machine's cores. (tests/e2e/hosts.sh counts the bytes on the links.)
+# Measures communication on four emulated hosts with links of 1 Gbit/s (tests/lab; needs root and iproute2):
+# - sums between ranks, compared with MPI_Allreduce, with float32 and bfloat16 on the wire;
+# - training steps with overlap, without it, and with overlap and bfloat16, in alternating rounds, for VGG-7 and for a
+#   network of dense layers whose speed is limited by the links.
+# The hosts share the cores of this machine. tests/e2e/hosts.sh counts the bytes on the links.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ -z "${IN_LAB:-}" ]; then IN_LAB=1 exec "$root/tests/lab/alone.sh" bash "$0" "$@"; fi

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""SRQ as its formulas stand, in PyTorch on one thread: all 2^b probabilities of every element, and autograd.
+"""The formulas of SRQ in PyTorch on one thread, with all 2^b probabilities of every element, and autograd.
 
 usage: quantizer_vs_torch.py --bits B --alpha A [--elements N] [--seconds S]
-Prints one JSON object: for each estimator, elements per second of forward and backward together (best of the calls in S
-seconds, at least two), on the whole tensor at once, as a model would, and in pieces that caches hold, which is what PyTorch
-is fastest on. Weights are normal with deviation 0.05 on a signed grid, sigma = alpha / 3, as in
-`srq bench quantizer`. Fewer elements are taken if the tensors of 2^b probabilities would not fit a quarter of the memory
-that is free; the number is printed. Needs Debian's python3-torch.
+Prints one JSON object. It gives, for each estimator, the elements per second of forward and backward together (the best of
+the calls in S seconds, at least two calls). They are measured on the whole tensor at once, as in a model, and in pieces
+that fit into the caches, where PyTorch is fastest. Weights are normal with standard deviation 0.05 on a signed grid, and
+sigma = alpha / 3, as in `srq bench quantizer`. If the tensors of 2^b probabilities would not fit into a quarter of the free
+memory, fewer elements are used; their number is printed. Needs Debian's python3-torch.
 """
 import argparse
 import json

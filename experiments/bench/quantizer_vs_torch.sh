@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # usage: experiments/bench/quantizer_vs_torch.sh [ROUNDS [ELEMENTS]]
-# SRQ's quantizer, forward and backward on one core: srq beside the formulas in PyTorch (quantizer_vs_torch.py, all 2^b
-# probabilities of every element) on one thread, at 2, 3, 4, 6 and 8 bits. Rounds alternate between the two; the median
-# rates and the median of the ratios of a round are printed, in millions of elements a second. PyTorch is timed on the whole
-# tensor at once, as a model would, and in pieces that caches hold, which is what it is fastest on. Both programs take normal weights,
-# alpha of least mean square error and sigma = alpha / 3. A round takes some minutes.
+# Compares the speed of the SRQ quantizer, forward and backward on one core, in srq and in PyTorch on one thread, at 2, 3, 4,
+# 6 and 8 bits. The PyTorch program (quantizer_vs_torch.py) evaluates the formulas, with all 2^b probabilities of every
+# element. Rounds alternate between the two programs. The script prints the median rates, in million elements per second,
+# and the median of the ratios within a round. PyTorch is timed on the whole tensor at once, as in a model, and in pieces
+# that fit into the caches, where it is fastest. Both programs use normal weights, the alpha with the smallest mean square
+# error, and sigma = alpha / 3. A round takes some minutes.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 rounds=${1:-5}

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: scaling.py model NETWORK.json [--gbit G --latency-us L] [--ranks P,P,...] [--shards V] [--wire float32|bfloat16]
        scaling.py plot OUT.svg TITLE=NETWORK.json... [--nodes-max 1024]
-The time of a training step on P ranks, one to a node, from one rank's figures (docs/scaling.md has the formulas).
-NETWORK.json is what `srq bench step --shards 1 --json` prints for the images of one shard on one rank."""
+Computes the time of a training step on P ranks, one rank per node, from measurements on one rank (formulas: docs/scaling.md).
+NETWORK.json is the output of `srq bench step --shards 1 --json` for the images of one shard on one rank."""
 import argparse, json, subprocess, sys, tempfile
 
 
@@ -73,7 +73,7 @@ def speedups(net, shards, gbit, latency_us, nodes, wire=1.0):
 
 
 def stops(net, shards, gbit, latency_us, wire=1.0):
-    """The most nodes, a power of two, of which at least half are of use: speed-up over number."""
+    """The largest number of nodes, among powers of two, with a parallel efficiency (speed-up / nodes) of at least one half."""
     most = [p for p, s in speedups(net, shards, gbit, latency_us, [2 ** i for i in range(11) if 2 ** i <= shards], wire)
             if s >= 0.5 * p]
     return max(most)
@@ -96,7 +96,7 @@ def plot(a):
             lines += [f"{block} << EOD"] + [f"{p} {s:.6g}" for p, s in speedups(net, a.nodes_max, gbit, us, nodes)] + ["EOD"]
             curves.append(f'{block} with linespoints lw 2 lc "{COLOURS[i]}" pt {4 + i} title "{name}"')
             half = stops(net, a.nodes_max, gbit, us, 0.5)
-            print(f"{title}, {name}: half of the nodes are of use up to {stops(net, a.nodes_max, gbit, us)}, with train.wire = bfloat16 {half}")
+            print(f"{title}, {name}: parallel efficiency of at least one half up to {stops(net, a.nodes_max, gbit, us)} nodes, with train.wire = bfloat16 {half}")
         lines.append("plot " + ", ".join(curves))
     with tempfile.NamedTemporaryFile("w", suffix=".gp") as script:
         script.write("\n".join(lines) + "\nunset multiplot\n")

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # usage: experiments/bench/step_vs_torch.sh vgg7|lenet5 TORCH_STEP.py [ROUNDS]
-# Images per second of training steps: srq on 2 ranks x 1 thread beside a PyTorch script on 2 threads (which takes --model
-# --mode --batch --threads --bits --steps [--bf16 --channels-last] and prints {"images_per_s": ..., "peak_rss_mb": ...} of
-# its best step). VGG-7 at 4/4 bits with batch 64, LeNet-5 at 2/2 with batch 128. Rounds alternate between the programs;
-# medians, ranges and the median of the ratios of a round are printed. srq's figure of a round is the median of five times
-# some steps, optimizer included (srq bench step). PyTorch's straightforward SRQ takes a minute: once, for VGG-7, and not
-# with FAST=1 in the environment. Where the CPU does not multiply bfloat16, float32 in channels-last takes its place
-# (VGG-7).
+# Compares images per second of training steps: srq on 2 ranks with 1 thread each, and a PyTorch script on 2 threads. The
+# networks are VGG-7 at 4/4 bits with batch 64, and LeNet-5 at 2/2 bits with batch 128. The PyTorch script takes --model
+# --mode --batch --threads --bits --steps [--bf16 --channels-last], and prints {"images_per_s": ..., "peak_rss_mb": ...} of
+# its best step. Rounds alternate between the programs. The script prints medians, ranges, and the median of the ratios
+# within a round. The figure of srq in a round is the median of five measurements of several steps, including the optimizer
+# (srq bench step). PyTorch's straightforward SRQ takes a minute, so it is measured only once, only for VGG-7, and not with
+# FAST=1 in the environment. If the CPU does not multiply bfloat16, float32 with channels-last is measured instead (VGG-7).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=${1:?vgg7 or lenet5}
@@ -21,7 +21,7 @@ case $model in
   lenet5) batch=128 bits=2 steps=40 seconds=1 fast="--bf16" plain="" shards=8 ;;
   *) echo "the model must be vgg7 or lenet5, but is $model" >&2; exit 2 ;;
 esac
-# Where the CPU does not multiply bfloat16, PyTorch's autocast is many times slower than float32.
+# If the CPU does not multiply bfloat16, PyTorch's autocast is many times slower than float32.
 kind=bf16
 grep -q avx512_bf16 /proc/cpuinfo || fast=$plain kind=channels-last
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # usage: experiments/bench/two_ranks.sh [TORCH_DDP.py] [ROUNDS]
-# How much faster two ranks of one thread are than one, each with the same images: VGG-7 with 32 and LeNet-5 with 64 for a
-# rank. Rounds alternate; medians and the median of the ratios of a round. Beside it, where a script is given, PyTorch
-# DistributedDataParallel over gloo (it takes a number of processes and prints {"images_per_s": ...}).
+# Measures how much faster two ranks are than one rank. Each rank has one thread and the same number of images: 32 for VGG-7,
+# 64 for LeNet-5. Rounds alternate. The script prints medians, and the median of the ratios within a round. If a script for
+# PyTorch DistributedDataParallel over gloo is given, it is measured too. That script takes the number of processes and
+# prints {"images_per_s": ...}.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 torch=${1:-} rounds=${2:-5}

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # usage: experiments/data/cifar10.sh SOURCE [DEST.h5]
-# Imports CIFAR-10 (50,000 + 10,000 images of 32 x 32), by default into data/cifar10.h5 of the project, from what you have:
-# the binary version (cifar-10-binary.tar.gz of its home page, or the folder in it), or one JPEG or PNG an image as
-# train/CLASS/IMAGE and test/CLASS/IMAGE (a folder, or an archive .tar.gz, .tar.zst, ...). Does nothing if DEST.h5 is there.
-# RANKS=4 imports images on 4 ranks.
+# Imports CIFAR-10 (50,000 + 10,000 images of 32 x 32), by default into data/cifar10.h5 of the project. SOURCE is the binary
+# version (cifar-10-binary.tar.gz of its home page, or the folder in it), or JPEG or PNG files train/CLASS/IMAGE and
+# test/CLASS/IMAGE (a folder, or an archive .tar.gz, .tar.zst, ...). Does nothing if DEST.h5 exists. RANKS=4 imports on
+# 4 ranks.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 [ $# = 1 ] || [ $# = 2 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
@@ -31,7 +31,7 @@ if [ -f "$source" ]; then
   tar -xf "$source" -C "$work/cifar10" || { echo "$source: tar cannot unpack it (for .zst, install zstd)" >&2; exit 3; }
   source=$work/cifar10
 fi
-# The folder itself, or one in it that holds the data.
+# The data are in the folder itself or in one of its folders.
 for folder in "$source" "$source"/*/; do
   [ -e "$folder/data_batch_1.bin" ] || [ -d "$folder/train" ] || continue
   source=${folder%/}

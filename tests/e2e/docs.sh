@@ -1,15 +1,67 @@
 #!/usr/bin/env bash
-# What the documents say is so: the package list, links to files, and commands that exist.
+# Checks that the pages are right about the project: the package list, links, anchors, commands, options, paths, settings
+# (docs.py), and that this check finds mistakes.
 . "$(dirname "$0")/lib.sh"
 quoted=$(sed -n '/apt-get install --no-install-recommends/,/[^\\]$/p' "$SOURCE/README.md" | tr -d '\\' | xargs | sed 's/.*--no-install-recommends //')
 listed=$(grep -v '^#' "$SOURCE/packages.txt" | xargs)
 [ "$quoted" = "$listed" ] || fail "README quotes: $quoted; packages.txt lists: $listed"
-for page in "$SOURCE/README.md" "$SOURCE"/docs/*.md; do
-  while read -r link; do
-    [ -e "$(dirname "$page")/$link" ] || fail "$page links to $link, which is not there"
-  done < <(grep -oE '\]\([^)]+\)' "$page" | sed -E 's/^\]\(//; s/\)$//; s/#.*//' | grep -v '^http')
-  while read -r command; do
-    "$SRQ" help "$command" > /dev/null 2>&1 || fail "$page shows \`srq $command\`, which is not a command"
-  done < <(grep -ohE '(^|[ `])srq [a-z]+' "$page" | grep -oE '[a-z]+$' | sort -u | grep -E '^(train|eval|inspect|diff|data|check|help|version|ticket|report|bench|sweep)$')
+
+check() { /usr/bin/python3 "$SOURCE/tests/e2e/docs.py" "$1" "$SRQ" > "$WORK/mistakes"; }
+check "$SOURCE" || fail "$(cat "$WORK/mistakes")"
+
+# A copy of the project in which one page is full of mistakes: each of them is found, and nothing else.
+mkdir "$WORK/copy"
+for entry in "$SOURCE"/*; do
+  case $(basename "$entry") in docs | README.md | build*) ;; *) ln -s "$entry" "$WORK/copy/" ;; esac
 done
+cp -r "$SOURCE/docs" "$SOURCE/README.md" "$WORK/copy/"
+cat >> "$WORK/copy/docs/watching.md" << 'END'
+
+[A file](missing.md), [a heading](report.md#missing), [another](#missing-here), `core/missing.c`, `train.missing`,
+`srq missingly RUN`, `srq inspect RUN --missing`, `--set optimizer.missing=1`, `experiments/missing.sh ROUNDS`.
+
+    srq train experiments/missing.cfg --out DIR --set quantizer.missing=2
+    mpirun -n 2 srq bench step --missing-layers      # a comment
+    OMP_NUM_THREADS=1 mpirun -n 2 srq missing
+    sbatch --time=1:00 slurm/missing.sbatch CONFIG RUN
+    sbatch slurm/train.sbatch CONFIG RUN --missing-resume auto
+    sbatch --array=0-3 slurm/sweep.sbatch runs/a CONFIG -- dropbits.missing=1,2
+    for seed in 1 2; do srq train CONFIG --missing-out $seed; done
+    experiments/bench/scaling.py model NETWORK.json --missing-gbit 1
+    tests/data/README.md
+    schedule = { missing_step = 3; };
+
+```
+srq report --missing-table TABLE && srq diff A B --missing-tolerance 1
+```
+END
+check "$WORK/copy" && fail "mistakes are not found"
+while read -r mistake; do
+  grep -qF "docs/watching.md: $mistake" "$WORK/mistakes" || fail "not found: $mistake; but $(cat "$WORK/mistakes")"
+done << 'END'
+links to missing.md, but the file does not exist
+links to report.md#missing, but there is no such heading
+links to #missing-here, but there is no such heading
+names core/missing.c, which does not exist
+names the setting train.missing, which srq does not know
+shows srq missingly, which is not a command
+shows --missing, which is no option of srq inspect
+names the setting optimizer.missing, which srq does not know
+starts experiments/missing.sh, which does not exist
+names experiments/missing.cfg, which does not exist
+names the setting quantizer.missing, which srq does not know
+shows --missing-layers, which is no option of srq bench
+shows srq missing, which is not a command
+submits slurm/missing.sbatch, which does not exist
+shows --missing-resume, which is no option of slurm/train.sbatch
+names the setting dropbits.missing, which srq does not know
+shows --missing-out, which is no option of srq train
+shows --missing-gbit, which is no option of experiments/bench/scaling.py
+starts tests/data/README.md, which is not executable
+names the setting schedule.missing_step, which srq does not know
+shows --missing-table, which is no option of srq report
+shows --missing-tolerance, which is no option of srq diff
+END
+others=$(grep -v missing "$WORK/mistakes" | grep -vF "starts tests/data/README.md")
+[ -z "$others" ] || fail "right things are taken for mistakes: $others"
 finish
