@@ -63,6 +63,18 @@ const char *srq_layer_setting_names(const srq_op *type, char *out, size_t size)
     return out;
 }
 
+/* "1e-5" for 1e-05. */
+static void print_number(double number, FILE *out)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%g", number);
+    const char *zero = strstr(text, "e-0");
+    if (zero)
+        fprintf(out, "%.*s%s", (int)(zero - text) + 2, text, zero + 3);
+    else
+        fputs(text, out);
+}
+
 /* "the kernel", "true", "0.1", "none": what a layer has where its file does not say. */
 static void print_default(const srq_op_setting *s, FILE *out)
 {
@@ -73,7 +85,7 @@ static void print_default(const srq_op_setting *s, FILE *out)
     else if (s->kind == SRQ_OP_FLAG)
         fputs(s->initial != 0 ? "true" : "false", out);
     else
-        fprintf(out, "%g", s->initial);
+        print_number(s->initial, out);
 }
 
 static void print_range(const srq_op_setting *s, FILE *out)
@@ -127,7 +139,7 @@ static void print_topic(const srq_op *op, FILE *out)
 void srq_layer_reference(FILE *out, bool markdown)
 {
     if (markdown)
-        fputs("| type | settings | meaning |\n|---|---|---|\n", out);
+        fputs("| type | settings (default) | meaning |\n|---|---|---|\n", out);
     else
         fputs(
             "Types of layers in model files. Every layer has a name and a type; inputs = [\"NAME\", ...] says what it "

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* y = the inputs behind one another along the channels, [n][h][w][c0] and [n][h][w][c1] and so on, of equal height and
- * width. Inputs that are codes of different grids arrive as float32. */
+/* Concatenation along the channels, x_i [n][h][w][c_i] -> y [n][h][w][sum of c_i]. Inputs that are codes, of grids of
+ * their own, arrive as float32. */
 
 static srq_status create(srq_layer *layer)
 {
@@ -60,5 +60,5 @@ const srq_op srq_op_concat = {
     .create = create,
     .forward = forward,
     .backward = backward,
-    .meaning = "its inputs behind one another along the channels; height and width must be equal",
+    .meaning = "concatenation along the channels of inputs of one height and width",
 };

@@ -40,6 +40,6 @@ const srq_op srq_op_leaky_relu = {
     .create = create,
     .forward = forward,
     .backward = backward,
-    .meaning = "x where it is above 0, else `slope` times x",
+    .meaning = "x if it is above 0, else `slope` times x",
     .settings = {{"slope", SRQ_OP_REAL, SRQ_PLACE(own[SLOPE].real), .most = 1, .above = true, .initial = 0.01}},
 };

@@ -88,7 +88,7 @@ const srq_op srq_op_quantize = {
     .start = start,
     .forward = forward,
     .backward = backward,
-    .meaning = "quantizes an activation: unsigned where no value can be negative, as after `relu`, else signed",
+    .meaning = "quantizes an activation: unsigned after `relu` and `sigmoid`, signed if values may be negative",
     .quantizes = SRQ_QUANTIZES_OUTPUT,
     .stage = SRQ_CHAIN_QUANTIZE,
 };

@@ -35,12 +35,12 @@ add_line() {
     END { exit !done }' "$1" > "$1.new" && mv "$1.new" "$1" || fail "$1 has no line \"$2\""
 }
 
+sums_of() { (cd "$1" && find core dist io experiments/srq -type f -exec sha256sum {} + | sort); }
+
 # The sources of $TREE that differ from those under test, and all that include one that does.
 changed_sources() {
   local changed known="" file
-  changed=$(cd "$TREE" && find core dist io experiments -type f | while read -r file; do
-    cmp -s "$file" "$SOURCE/$file" || echo "$file"
-  done)
+  changed=$(comm -13 <(sums_of "$SOURCE") <(sums_of "$TREE") | cut -d ' ' -f 3)
   while [ "$changed" != "$known" ]; do
     known=$changed
     changed=$({
@@ -64,9 +64,9 @@ build_extended() {
   for source in $(changed_sources); do
     # One source may be compiled several times, with other options.
     python3 - "$commands" "$TREE/$source" > "$WORK/compile" << 'END'
-import json, sys
-found = [c for c in json.load(open(sys.argv[1])) if c["file"] == sys.argv[2]]
-for c in found: print(c["output"] + "\t" + c["command"])
+import json, shlex, sys
+found = [c["command"] for c in json.load(open(sys.argv[1])) if c["file"] == sys.argv[2]]
+for command in found: words = shlex.split(command); print(words[words.index("-o") + 1] + "\t" + command)
 sys.exit(not found)
 END
     [ $? = 0 ] || { fail "the build does not compile $source"; return 1; }
