@@ -1,5 +1,6 @@
 #include "experiments/srq/report/describe.h"
 
+#include "core/quant/methods.h"
 #include "experiments/srq/report/escape.h"
 
 #include <string.h>
@@ -12,9 +13,9 @@ static void append_bits(const srq_bits_schedule *bits, char *out, size_t size)
 
 void srq_report_describe(const srq_settings *s, char *out, size_t size)
 {
-    const bool srq = strcmp(s->quantizer.method, "srq") == 0;
+    const bool estimates = srq_quantizer_reads(s->quantizer.method, "quantizer.estimator");
     srq_text_append(out, size, "%s%s", s->quantizer.method,
-                    srq && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "");
+                    estimates && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "");
     if (strcmp(s->quantizer.method, "float32") == 0) return;
     srq_text_append(out, size, " ");
     append_bits(&s->quantizer.weight_bits, out, size);

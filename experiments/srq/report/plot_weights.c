@@ -132,8 +132,8 @@ static void draw_panel(const srq_weight_histogram *h, const srq_weight_histogram
 
 static void draw_panels(const weights *w, int layers, srq_plot *plot)
 {
-<<<<<<< ours
     const int all = w->last.count;
+    const char *axis = w->last.layers[0].points.uniform ? "weight / alpha" : "place on the grid";
     fputs("set multiplot\nset tics nomirror out scale 0.5 font ',10'\nset border 3\n", plot->body);
     for (int l = 0; l < layers; l++) {
         const int column = l % COLUMNS, row = l / COLUMNS;
@@ -142,27 +142,9 @@ static void draw_panels(const weights *w, int layers, srq_plot *plot)
         const srq_weight_histogram *before = w->first.count ? &w->first.layers[spread(l, layers, all)] : NULL;
         srq_plot_place(plot, left, top - PANEL_HEIGHT + 50, left + PANEL_WIDTH - 48, top);
         fprintf(plot->body, "set ylabel '%s' font ',11' offset 1,0\nset xlabel '%s' font ',11' offset 0,0.6\n",
-                column == 0 ? "share / step" : "", l + COLUMNS >= layers ? "weight / alpha" : "");
+                column == 0 ? "share / step" : "", l + COLUMNS >= layers ? axis : "");
         draw_panel(h, before && before->min == h->min && before->max == h->max ? before : NULL, l, plot);
     }
-=======
-    const int all = times[0].count, panels = layers * count;
-    const char *axis = times[0].layers[0].points.uniform ? "weight / alpha" : "place on the grid";
-    int number = 0;
-    fputs("set multiplot\nset tics nomirror out scale 0.5 font ',10'\nset border 3\nset boxwidth 1 relative\n",
-          plot->body);
-    for (int l = 0; l < layers; l++)
-        for (int t = 0; t < count; t++, number++) {
-            const int column = number % columns, row = number / columns;
-            const int left = 76 + column * PANEL_WIDTH, top = plot->height - 36 - row * PANEL_HEIGHT;
-            srq_plot_place(plot, left, top - PANEL_HEIGHT + 50, left + PANEL_WIDTH - 48, top);
-            fprintf(plot->body, "set ylabel '%s' font ',11' offset 1,0\nset xlabel '%s' font ',11' offset 0,0.6\n",
-                    column == 0 ? "share / step" : "", number + columns >= panels ? axis : "");
-            const double epoch =
-                run->log->steps_per_epoch > 0 ? (double)times[t].step / (double)run->log->steps_per_epoch : NAN;
-            draw_panel(&times[t].layers[spread(l, layers, all)], times[t].step, epoch, number, plot);
-        }
->>>>>>> theirs
     fputs("unset multiplot\n", plot->body);
 }
 
@@ -191,21 +173,13 @@ static srq_status draw(const srq_report_group *group, const weights *w, srq_pict
     snprintf(name, sizeof name, "weights-%d", number);
     snprintf(title, sizeof title, "Weights over the grid, configuration %d: %.100s", group->number, group->name);
     snprintf(caption, sizeof caption,
-<<<<<<< ours
-             "Run %.120s at %s. Blue: the weights as they are trained, in units of the step size alpha; orange: the "
-             "codes that they stand for, each at its share of all weights.%s Both are shares for one step of the grid; "
-             "the first and the last blue bin hold all that is beyond, and may be cut.%s",
-             w->run->name, time_of(w->run, w->last.step, time), line, more);
-=======
-             "Run %.200s, from the checkpoints that it keeps. Blue: the weights as they are trained, %s; "
-             "orange: the codes that they stand for, each at its share of all weights. Both are shares for one "
-             "step of "
-             "the grid; the first and the last blue bar hold all that is beyond, and may be cut.%s",
-             run->name,
-             times[0].layers[0].points.uniform ? "in units of the step size alpha"
-                                               : "by their place between the points of the grid",
-             more);
->>>>>>> theirs
+             "Run %.120s at %s. Blue: the weights as they are trained, %s; orange: the codes that they stand for, each "
+             "at its share of all weights.%s Both are shares for one step of the grid; the first and the last blue bin "
+             "hold all that is beyond, and may be cut.%s",
+             w->run->name, time_of(w->run, w->last.step, time),
+             w->last.layers[0].points.uniform ? "in units of the step size alpha"
+                                              : "by their place between the points of the grid",
+             line, more);
     return srq_plot_finish(&plot, pictures, name, title, caption);
 }
 
