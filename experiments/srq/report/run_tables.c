@@ -1,7 +1,6 @@
 #include "experiments/srq/report/run_tables.h"
 
 #include "experiments/srq/report/arrange.h"
-
 #include "io/progress.h"
 
 #include <math.h>
