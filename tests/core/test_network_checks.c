@@ -78,8 +78,8 @@ START_TEST(misfits_are_refused)
     add(&n, "c", "dense", "nothing")->out = 2;
     expect_refusal(&n, "input \"nothing\" is not an earlier layer");
     start(&n, 4, 4, 1);
-    add(&n, "c", "sigmoid", "input")->out = 2;
-    expect_refusal(&n, "no layer type is called \"sigmoid\"");
+    add(&n, "c", "softplus", "input")->out = 2;
+    expect_refusal(&n, "no layer type is called \"softplus\"");
 }
 END_TEST
 
