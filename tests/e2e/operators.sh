@@ -51,11 +51,4 @@ python3 -c '
 import json
 types = {l["name"]: l["type"] for l in json.load(open("step.json"))["layers"]}
 assert types["leaky1"] == "leaky_relu" and types["gate"] == "sigmoid" and types["both"] == "concat", types' || fail "bench step --json"
-
-# The table of layer types in the documentation is the program's.
-"$SRQ" help layers --markdown > rows || fail "help layers: status $?"
-if grep -q 'generated: srq help layers --markdown' "$SOURCE/docs/configuration.md"; then
-  sed -n '/generated: srq help layers --markdown/,/<!-- end -->/p' "$SOURCE/docs/configuration.md" | sed '1d;$d' | diff - rows > out ||
-    fail "docs/configuration.md is not current: put the output of \`srq help layers --markdown\` into it: $(cat out)"
-fi
 finish

@@ -175,6 +175,21 @@ START_TEST(the_reference_names_all)
 }
 END_TEST
 
+/* docs/configuration.md holds what `srq help layers --markdown` prints. */
+START_TEST(the_page_is_current)
+{
+    char *rows = reference(true), *found = calloc(1, 1 << 18);
+    FILE *page = fopen(SRQ_SOURCE_DIR "/docs/configuration.md", "rb");
+    ck_assert_msg(page != NULL, "docs/configuration.md is missing");
+    ck_assert_uint_gt(fread(found, 1, (1 << 18) - 1, page), 0);
+    fclose(page);
+    ck_assert_msg(strstr(found, rows) != NULL,
+                  "docs/configuration.md is not current: put the output of `srq help layers --markdown` into it");
+    free(found);
+    free(rows);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("layers");
@@ -184,6 +199,7 @@ int main(void)
     tcase_add_test(tests, differences);
     tcase_add_test(tests, mistakes);
     tcase_add_test(tests, the_reference_names_all);
+    tcase_add_test(tests, the_page_is_current);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }
