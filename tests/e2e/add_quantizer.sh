@@ -34,7 +34,7 @@ expect 2 'no weights are quantized by srq' "$SRQ" train lenet-run.cfg --out r --
 
 # Training, to the same bits on any number of ranks.
 for method in pact pot; do
-  sets=(--set quantizer.method=$method --set quantizer.weight_bits="4 until 20it, then 3" --set quantizer.activation_bits=4
+  sets=(--set "quantizer.method=$method" --set quantizer.weight_bits="4 until 20it, then 3" --set quantizer.activation_bits=4
     --set quantizer.granularity=channel --set optimizer.learning_rate=5e-3)
   for ranks in 1 3; do
     on_ranks $ranks train lenet-run.cfg --out $method-$ranks "${sets[@]}" > log 2>&1 || fail "$method on $ranks ranks: $(tail -3 log)"
