@@ -1,6 +1,7 @@
 /* srq help */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "io/layer_settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -230,7 +231,8 @@ static const topic topics[] = {
      "  --elements N   floats of the vector; 13000000 by default, the size of VGG-7\n"
      "  --shards V     as many as ranks by default;  --bucket-mb B  4 by default"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
-    {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown] | methods]"},
+    {"help", "this list, or more on one command",
+     "usage: srq help [COMMAND | configuration [--markdown] | methods | layers [--markdown]]"},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -239,13 +241,14 @@ static void print_overview(void)
     printf("srq trains low-bit neural networks with Semi-Relaxed Quantization on many ranks, exactly.\n\n"
            "usage: srq COMMAND ...\n\n");
     for (int i = 0; i < TOPICS; i++) printf("  %-9s %s\n", topics[i].name, topics[i].summary);
-    printf("\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations, and\n"
-           "`srq help methods` the methods of quantization.\n\n"
-           "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
-           "4 run-time failure; 75 stopped on request after saving.\n\n"
-           "First run:\n"
-           "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
-           "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
+    printf(
+        "\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations,\n"
+        "`srq help methods` the methods of quantization, and `srq help layers` the types of layers in model files.\n\n"
+        "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
+        "4 run-time failure; 75 stopped on request after saving.\n\n"
+        "First run:\n"
+        "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
+        "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
 }
 
 /* What the tables of the methods say. */
@@ -271,8 +274,13 @@ srq_status srq_command_help(int argc, char **argv)
         print_overview();
         return SRQ_OK;
     }
+    const bool markdown = argc > 2 && strcmp(argv[2], "--markdown") == 0;
     if (strcmp(argv[1], "configuration") == 0) {
-        srq_config_reference(stdout, argc > 2 && strcmp(argv[2], "--markdown") == 0);
+        srq_config_reference(stdout, markdown);
+        return SRQ_OK;
+    }
+    if (strcmp(argv[1], "layers") == 0) {
+        srq_layer_reference(stdout, markdown);
         return SRQ_OK;
     }
     if (strcmp(argv[1], "methods") == 0) {

@@ -9,8 +9,9 @@
 /* Fine enough for clusters to be seen between two grid points, and no finer than a picture can show. */
 static int bins_of(int min, int max)
 {
-    const int steps = max - min + 3;
-    return steps * (steps <= 20 ? 20 : steps <= 70 ? 8 : 3);
+    enum { MOST = 240, OF_A_STEP = 20 };
+    const int steps = max - min + 3, parts = MOST / steps;
+    return steps * (parts > OF_A_STEP ? OF_A_STEP : parts > 1 ? parts : 1);
 }
 
 srq_status srq_weight_histogram_make(size_t n, const float *w, size_t channels, const float *alpha,
