@@ -19,6 +19,9 @@ found=$(for folder in core dist io experiments/srq; do diff -rq "$SOURCE/$folder
 Only in core/quant: pact.c
 Only in core/quant: pot.c" ] || fail "more than the page says has changed: $found"
 [ "$(diff "$SOURCE/core/quant/methods.def" "$TREE/core/quant/methods.def" | grep -c '^[<>]')" = 2 ] || fail "not one line for each method"
+if command -v clang-format > /dev/null; then
+  clang-format --dry-run -Werror --style="file:$SOURCE/.clang-format" "$TREE"/core/quant/{pact,pot}.c || fail "the code on the page is not formatted"
+fi
 build_extended || finish
 old=$SRQ
 SRQ=$EXTENDED
