@@ -19,6 +19,9 @@ found=$(for folder in core dist io experiments/srq; do diff -rq "$SOURCE/$folder
 Only in core/quant: pact.c
 Only in core/quant: pot.c" ] || fail "more than the page says has changed: $found"
 [ "$(diff "$SOURCE/core/quant/methods.def" "$TREE/core/quant/methods.def" | grep -c '^[<>]')" = 2 ] || fail "not one line for each method"
+if command -v clang-format > /dev/null; then
+  clang-format --dry-run -Werror --style="file:$SOURCE/.clang-format" "$TREE"/core/quant/{pact,pot}.c || fail "the code on the page is not formatted"
+fi
 build_extended || finish
 old=$SRQ
 SRQ=$EXTENDED
@@ -34,7 +37,7 @@ expect 2 'no weights are quantized by srq' "$SRQ" train lenet-run.cfg --out r --
 
 # Training, to the same bits on any number of ranks.
 for method in pact pot; do
-  sets=(--set quantizer.method=$method --set quantizer.weight_bits="4 until 20it, then 3" --set quantizer.activation_bits=4
+  sets=(--set "quantizer.method=$method" --set quantizer.weight_bits="4 until 20it, then 3" --set quantizer.activation_bits=4
     --set quantizer.granularity=channel --set optimizer.learning_rate=5e-3)
   for ranks in 1 3; do
     on_ranks $ranks train lenet-run.cfg --out $method-$ranks "${sets[@]}" > log 2>&1 || fail "$method on $ranks ranks: $(tail -3 log)"
