@@ -48,7 +48,7 @@ static inline void probabilities(const definition *d, double x, double *r)
 static inline double relaxed(const definition *d, double x, double alpha0, bool argmax, int i)
 {
     const int half = 1 << (d->min_bits + d->count - 1);
-    double r[256], sum = 0;
+    double r[256] = {0}, sum = 0;
     probabilities(d, x, r);
     if (argmax) return alpha0 * i * r[i + half];
     for (int k = -half; k < half; k++) sum += alpha0 * k * r[k + half];
