@@ -2,6 +2,10 @@
 # What the end-to-end tests share. They get SRQ (the program), SOURCE (the project) and SANITIZED from CTest.
 set -u
 : "${SRQ:?the program to test}" "${SOURCE:?the folder of the project}"
+# The short form of a test where it has one: under the sanitizers, which are slow and look at memory, and in
+# `tests/run.sh quick`.
+SHORT=OFF
+[ "${SANITIZED:-OFF}" = OFF ] && [ "${SRQ_QUICK:-OFF}" = OFF ] || SHORT=ON
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/srq-e2e-XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 FAILED=0

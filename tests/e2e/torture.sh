@@ -3,4 +3,5 @@
 # ranks; nothing but whole checkpoints is ever left, and the end is the same.
 kills=4
 [ "${SANITIZED:-OFF}" = ON ] && kills=1
-exec bash "$SOURCE/tests/torture.sh" $kills
+# On a disk, even where other tests write to memory (tests/run.sh).
+TMPDIR=${SRQ_TEST_DISK:-${TMPDIR:-/tmp}} exec bash "$SOURCE/tests/torture.sh" $kills
