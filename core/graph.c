@@ -268,7 +268,7 @@ static srq_status look(srq_graph *graph, int n)
     pass->training = false;
     SRQ_TRY(status);
     if (pass->bad < 0) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
+    return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" produces an infinity or NaN in the first batch; look at the data set",
                     graph->spec->layers[pass->bad].name);
 }
 

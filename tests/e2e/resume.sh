@@ -77,6 +77,6 @@ expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/hurt"
 
 # --resume FILE starts a run of its own from a checkpoint, here under a longer plan.
 on_ranks 2 train "$config" --out "$WORK/longer" --set train.epochs=$((epochs + 1)) --resume "$WORK/whole/last.h5" > "$WORK/log" 2>&1 || fail "longer: $(tail -3 "$WORK/log")"
-grep -q "going on from step $((epochs * 18)) *$" "$WORK/log" || fail "does not go on from step $((epochs * 18)): $(head -4 "$WORK/log")"
+grep -q "resuming from step $((epochs * 18)) *$" "$WORK/log" || fail "does not resume from step $((epochs * 18)): $(head -4 "$WORK/log")"
 }
 finish

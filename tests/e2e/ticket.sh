@@ -42,7 +42,7 @@ kill_in() { # RANKS STAGE
 # On other ranks, killed in each stage: the same in every stage.
 on_ranks 1 ticket "$WORK/ticket.cfg" --out "$WORK/one" --seeds 3 $quick > "$WORK/one.log" 2>&1 || fail "ticket on one rank: $(tail -3 "$WORK/one.log")"
 there=$(for stage in $stages; do [ -d "$WORK/one/seed-3/$stage" ] && echo "$stage"; done)
-[ "${SANITIZED:-OFF}" = ON ] || [ "$(wc -w <<< "$there")" = 10 ] || fail "not all stages are there: $(grep "left out" "$WORK/one.log")"
+[ "${SANITIZED:-OFF}" = ON ] || [ "$(wc -w <<< "$there")" = 10 ] || fail "not all stages are there: $(grep "not needed" "$WORK/one.log")"
 grep -q "^learn - scratch  *1 " "$WORK/one.log" || fail "no comparison: $(tail -20 "$WORK/one.log")"
 ranks=3
 [ "$kills" != all ] || kills=$there
@@ -74,7 +74,7 @@ for try in $(seq 30); do
   timeout 120 "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3,4 $quick --max-time $((limit + try - 1))s > "$WORK/log" 2>&1
   status=$?
   [ $status = 75 ] || break
-  grep -q "(max-time), saved; the same command goes on" "$WORK/log" || fail "does not say that it stopped: $(tail -3 "$WORK/log")"
+  grep -q "(max-time), saved; the same command resumes" "$WORK/log" || fail "does not say that it stopped: $(tail -3 "$WORK/log")"
 done
 [ $status = 0 ] || fail "two seeds: status $status after $try starts: $(tail -3 "$WORK/log")"
 
@@ -86,7 +86,7 @@ grep -qF "$(sed -n 's/.*"says": "\(.*\)"}/\1/p' "$WORK/killed/ticket.json")" "$W
 
 # Single stages, as jobs of their own.
 on_ranks 2 ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage learn > "$WORK/log" 2>&1 || fail "--stage learn: $(tail -3 "$WORK/log")"
-expect 3 "stage prune-02 of seed 3 needs stage prune-01, which has not begun" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage prune-02
+expect 3 "stage prune-02 of seed 3 needs stage prune-01, which was not started" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage prune-02
 expect 0 "rewind " "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage rewind --stage prune-01
 expect 0 "equal: " "$SRQ" diff "$WORK/one/seed-3/prune-01" "$WORK/jobs/seed-3/prune-01"
 [ ! -e "$WORK/jobs/seed-3/scratch" ] || fail "a stage was run that was not asked for"
