@@ -3,9 +3,11 @@
  * runs them is core/graph.h.
  *
  *     network    parameters, packed weights and codes, tables      one, whatever runs on it
- *     pass       activations, their gradients, scratch memory      one for each pass that runs at the same time
+ *     pass       activations, their gradients, scratch memory      one for each worker
  *
- * Two passes over one network may run at the same time: they write only to their own memory. */
+ * Operators write only to the memory of their pass. Two passes over one network still share one thing: the plan of a
+ * convolution (core/kernels/) keeps the addresses of the call that is running, and the reference back end its patches.
+ * So passes must take turns. */
 #ifndef SRQ_CORE_NETWORK_H
 #define SRQ_CORE_NETWORK_H
 

@@ -1,5 +1,5 @@
-/* One run of a network over n images: what belongs to the pass, not to the network. Several passes over one network
- * may run at the same time, each with memory of its own; layers are constant while they do. */
+/* One run of a network over n images: what belongs to the pass, not to the network (core/network.h). Each pass has
+ * memory of its own, and layers are constant while it runs. */
 #ifndef SRQ_CORE_PASS_H
 #define SRQ_CORE_PASS_H
 

@@ -1,258 +1,16 @@
 #include "io/config.h"
 
-#include "io/file.h"
+#include "io/config_tree.h"
+#include "io/path.h"
 #include "io/schema.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { FILE_LIMIT = 1 << 20, INCLUDE_LIMIT = 64, INCLUDE_DEPTH = 10, PATH_SIZE = 4096 };
 
 struct srq_config {
     srq_settings settings;
     char *text;
 };
-
-long srq_span_steps(srq_span span, long steps_per_epoch)
-{
-    long steps;
-    if (!span.epochs) return span.count;
-    return __builtin_mul_overflow(span.count, steps_per_epoch, &steps) ? LONG_MAX : steps;
-}
-
-int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch)
-{
-    int stage = 0;
-    while (stage + 1 < schedule->count && step >= srq_span_steps(schedule->until[stage], steps_per_epoch)) stage++;
-    return schedule->bits[stage];
-}
-
-srq_status srq_bits_check(const srq_model_spec *model, long steps_per_epoch)
-{
-    for (int l = 0; l < model->layer_count; l++) {
-        const srq_bits_schedule *bits = &model->layers[l].quantizer.bits;
-        for (int i = 0; i + 2 < bits->count; i++) {
-            const long end = srq_span_steps(bits->until[i], steps_per_epoch);
-            const long next = srq_span_steps(bits->until[i + 1], steps_per_epoch);
-            if (end < next) continue;
-            return srq_fail(SRQ_ERROR_USAGE,
-                            "layer \"%s\" shall have %d bits until step %ld and then %d bits until step %ld (%ld steps "
-                            "make an epoch of this data set): each stage must end after the one before it",
-                            model->layers[l].name, bits->bits[i], end, bits->bits[i + 1], next, steps_per_epoch);
-        }
-    }
-    return SRQ_OK;
-}
-
-/* --- Paths */
-
-/* `path` seen from `folder`, absolute and without "." and "..". */
-static srq_status resolve_path(const char *folder, const char *path, char out[PATH_SIZE])
-{
-    char full[3 * PATH_SIZE], here[PATH_SIZE] = "";
-    bool absolute = path[0] == '/' || folder[0] == '/';
-    if (!absolute && !getcwd(here, sizeof here))
-        return srq_fail(SRQ_ERROR_USAGE, "the current folder has no path any more; change to another folder");
-    int n = path[0] == '/' ? snprintf(full, sizeof full, "%s", path)
-                           : snprintf(full, sizeof full, "%s/%s/%s", here, folder, path);
-    size_t length = 0;
-    if (n < 0 || n >= PATH_SIZE) return srq_fail(SRQ_ERROR_USAGE, "%s: the path is too long", path);
-    for (char *part = strtok(full, "/"); part; part = strtok(NULL, "/")) {
-        if (strcmp(part, ".") == 0) continue;
-        if (strcmp(part, "..") == 0) {
-            while (length > 0 && out[--length] != '/') continue;
-            continue;
-        }
-        length += (size_t)snprintf(out + length, PATH_SIZE - length, "/%s", part);
-    }
-    if (length == 0) out[length++] = '/';
-    out[length] = '\0';
-    return SRQ_OK;
-}
-
-static void folder_of(const char *path, char out[PATH_SIZE])
-{
-    snprintf(out, PATH_SIZE, "%s", path);
-    char *slash = strrchr(out, '/');
-    if (slash)
-        slash[slash == out] = '\0';
-    else
-        snprintf(out, PATH_SIZE, ".");
-}
-
-/* --- Before libconfig
- *
- * libconfig 1.5 ends the process when it meets an @include of a folder, and cuts an integer of more than 32 bits
- * without an L to its lower half. So a light pass over comments, texts and numbers goes first. */
-
-typedef struct srq_scan {
-    const char *path, *folder; /* of the file, for messages; where @include starts */
-    int line, depth;
-    int *included; /* files so far */
-} srq_scan;
-
-static srq_status scan_text(const srq_scan *outer, const char *text);
-
-static srq_status scan_file(const srq_scan *outer, const char *path)
-{
-    char *text = NULL;
-    srq_status status = srq_file_read_text(path, FILE_LIMIT, &text);
-    if (status == SRQ_ERROR_DATA) return srq_fail(SRQ_ERROR_USAGE, "%s", srq_message());
-    SRQ_TRY(status);
-    srq_scan scan = *outer;
-    scan.path = path;
-    status = scan_text(&scan, text);
-    free(text);
-    return status;
-}
-
-/* `at` is behind @include's opening quote. */
-static srq_status scan_include(const srq_scan *scan, const char *at)
-{
-    char path[2 * PATH_SIZE], *text = NULL;
-    size_t length = 0;
-    if (*at == '/') /* libconfig puts the folder before it */
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "%s:%d: @include of \"%.*s\", but its path must start at the folder of the configuration that "
-                        "is read, such as \"../base.cfg\"",
-                        scan->path, scan->line, (int)strcspn(at, "\"\n"), at);
-    if (strcmp(scan->folder, ".") != 0) length = (size_t)snprintf(path, sizeof path, "%s/", scan->folder);
-    for (; *at && *at != '"' && length < sizeof path - 1; at++) {
-        if (*at == '\\' && at[1]) at++;
-        path[length++] = *at;
-    }
-    path[length] = '\0';
-    if (scan->depth >= INCLUDE_DEPTH || ++*scan->included > INCLUDE_LIMIT)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "%s:%d: @include goes more than %d files deep or takes in more than %d files; does a file "
-                        "include itself?",
-                        scan->path, scan->line, INCLUDE_DEPTH, INCLUDE_LIMIT);
-    /* A file that cannot be read is the mistake of the line that asks for it. */
-    if (srq_file_read_text(path, FILE_LIMIT, &text) != SRQ_OK)
-        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: @include: %s", scan->path, scan->line, srq_message());
-    srq_scan inner = {.path = path, .folder = scan->folder, .depth = scan->depth + 1, .included = scan->included};
-    srq_status status = scan_text(&inner, text);
-    free(text);
-    return status;
-}
-
-/* The end of the number at `at`; an integer must be one that libconfig reads in full. */
-static srq_status scan_number(const srq_scan *scan, const char *at, const char **end)
-{
-    const char *digits = at + (*at == '-' || *at == '+');
-    const bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
-    const char *behind = digits + strspn(digits, "0123456789");
-    *end = behind + strspn(behind, ".0123456789eE+-");
-    /* A float or only a sign. */
-    if (!hexadecimal && (behind == digits || *end != behind)) return SRQ_OK;
-    char *stop;
-    errno = 0;
-    const long long value = strtoll(at, &stop, hexadecimal ? 16 : 10);
-    *end = stop + strspn(stop, "L");
-    const int length = (int)(*end - at);
-    if (errno == ERANGE)
-        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the integer %.*s does not fit in 64 bits; use a smaller one",
-                        scan->path, scan->line, length > 60 ? 60 : length, at);
-    if (*end == stop && (value < INT_MIN || value > INT_MAX))
-        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the integer %.*s does not fit in 32 bits; write it as %.*sL",
-                        scan->path, scan->line, length, at, length, at);
-    return SRQ_OK;
-}
-
-static const char *skip_comment(const char *at, int *line)
-{
-    if (at[0] == '#' || at[1] == '/') return at + strcspn(at, "\n");
-    const char *end = strstr(at + 2, "*/");
-    end = end ? end + 2 : at + strlen(at);
-    for (; at < end; at++) *line += *at == '\n';
-    return end;
-}
-
-/* libconfig loses memory in a text that has no end. */
-static srq_status skip_quoted(srq_scan *scan, const char *at, const char **end)
-{
-    const int start = scan->line;
-    for (at++; *at && *at != '"'; at++) {
-        if (*at == '\\' && at[1]) at++;
-        scan->line += *at == '\n';
-    }
-    *end = at + (*at == '"');
-    if (*at) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the text that begins here has no closing quote; add one", scan->path,
-                    start);
-}
-
-/* The opening quote of an @include, which must be the first thing on its line, or NULL. */
-static const char *include_at(const char *text, const char *at)
-{
-    const char *begin = at, *quote = at + strlen("@include");
-    while (begin > text && (begin[-1] == ' ' || begin[-1] == '\t')) begin--;
-    if ((begin > text && begin[-1] != '\n') || strncmp(at, "@include", strlen("@include")) != 0) return NULL;
-    const size_t blanks = strspn(quote, " \t");
-    return blanks && quote[blanks] == '"' ? quote + blanks : NULL;
-}
-
-static srq_status scan_text(const srq_scan *outer, const char *text)
-{
-    srq_scan scan = *outer;
-    scan.line = 1;
-    for (const char *at = text; *at;) {
-        const char *quote;
-        if (*at == '#' || (*at == '/' && (at[1] == '/' || at[1] == '*'))) {
-            at = skip_comment(at, &scan.line);
-        } else if (*at == '@' && (quote = include_at(text, at))) {
-            SRQ_TRY(scan_include(&scan, quote + 1));
-            at = quote;
-        } else if (*at == '"') {
-            SRQ_TRY(skip_quoted(&scan, at, &at));
-        } else if (isalpha((unsigned char)*at) || *at == '*') {
-            while (isalnum((unsigned char)*at) || (*at && strchr("*_-", *at))) at++;
-        } else if (*at && strchr("+-.0123456789", *at)) {
-            const char *end = at;
-            SRQ_TRY(scan_number(&scan, at, &end));
-            at = end > at ? end : at + 1;
-        } else {
-            scan.line += *at == '\n';
-            at++;
-        }
-    }
-    return SRQ_OK;
-}
-
-/* --- Reading with libconfig */
-
-static srq_status parsed(config_t *tree, int whole, const char *name)
-{
-    if (whole == CONFIG_TRUE) return SRQ_OK;
-    char path[2 * PATH_SIZE];
-    const char *text = config_error_text(tree), *hint = "";
-    if (strcmp(text, "syntax error") == 0)
-        hint = " here or just before; settings look like `name = value;` and groups like `name = { ... };`";
-    if (strncmp(text, "duplicate", 9) == 0) hint = "; keep one of the two";
-    srq_source(tree, config_error_file(tree), name, path, sizeof path);
-    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: %s%s", path, config_error_line(tree), text, hint);
-}
-
-srq_status srq_tree_read(config_t *tree, const char *path)
-{
-    char folder[PATH_SIZE];
-    int included = 0;
-    folder_of(path, folder);
-    SRQ_TRY(scan_file(&(srq_scan){.folder = folder, .included = &included}, path));
-    config_set_include_dir(tree, folder);
-    return parsed(tree, config_read_file(tree, path), path);
-}
-
-static srq_status parse_text(config_t *tree, const char *text, const char *name)
-{
-    int included = 0;
-    SRQ_TRY(scan_text(&(srq_scan){.path = name, .folder = ".", .included = &included}, text));
-    return parsed(tree, config_read_string(tree, text), name);
-}
 
 /* --- From the tree to the settings */
 
@@ -330,7 +88,7 @@ static srq_status read_model_file(const char *path, const char *where, int class
 static srq_status read_model(const config_t *tree, const char *file, const char *folder, int classes,
                              srq_model_spec *model)
 {
-    char path[2 * PATH_SIZE], where[600];
+    char path[2 * SRQ_PATH_MAX], where[600];
     const config_setting_t *setting = config_lookup(tree, "model");
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model is missing; add a line such as model = \"models/lenet5.cfg\";",
@@ -357,9 +115,9 @@ static srq_status split_set(const char *set, char path[128], const char **value)
     const char *equals = strchr(set, '=');
     if (!equals || equals == set || (size_t)(equals - set) >= 128)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: it must be path=value, such as --set train.epochs=3", set);
-    if (strlen(equals + 1) >= PATH_SIZE)
+    if (strlen(equals + 1) >= SRQ_PATH_MAX)
         return srq_fail(SRQ_ERROR_USAGE, "--set %.100s...: the value is longer than %d characters; use a shorter one",
-                        set, PATH_SIZE - 1);
+                        set, SRQ_PATH_MAX - 1);
     snprintf(path, 128, "%.*s", (int)(equals - set), set);
     *value = equals + 1;
     return SRQ_OK;
@@ -368,19 +126,19 @@ static srq_status split_set(const char *set, char path[128], const char **value)
 /* Makes the path that a setting holds absolute, as seen from `folder`. */
 static srq_status place_path(const srq_setting *setting, const char *folder, srq_settings *settings)
 {
-    char *path = (char *)settings + setting->offset, given[PATH_SIZE];
+    char *path = (char *)settings + setting->offset, given[SRQ_PATH_MAX];
     if (setting->type != SRQ_SET_PATH || !path[0]) return SRQ_OK;
     /* The default is a word in quotes. */
     const size_t length = strlen(path);
     if (setting->initial && strncmp(setting->initial + 1, path, length) == 0 && setting->initial[length + 1] == '"')
         return SRQ_OK;
     snprintf(given, sizeof given, "%s", path);
-    return resolve_path(folder, given, path);
+    return srq_path_resolve(folder, given, path);
 }
 
 static srq_status apply_set(const char *set, srq_settings *settings)
 {
-    char path[128], room[PATH_SIZE];
+    char path[128], room[SRQ_PATH_MAX];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     if (strcmp(path, "model") == 0) return SRQ_OK; /* taken by read_set_model */
@@ -412,7 +170,7 @@ static const char *find_set(int count, const char *const *sets, const char *path
 
 static srq_status read_set_model(const char *set, int classes, srq_model_spec *model)
 {
-    char path[128], room[PATH_SIZE], where[600];
+    char path[128], room[SRQ_PATH_MAX], where[600];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     const srq_value value = srq_value_of_text(text, room, sizeof room);
@@ -533,9 +291,9 @@ srq_status srq_config_load(const char *path, int set_count, const char *const *s
     srq_config *made = calloc(1, sizeof *made);
     if (!made) return srq_fail_memory(sizeof *made, "the configuration");
     config_t tree;
-    char folder[PATH_SIZE];
+    char folder[SRQ_PATH_MAX];
     config_init(&tree);
-    folder_of(path, folder);
+    srq_path_folder(path, folder);
     srq_status status = srq_tree_read(&tree, path);
     if (status == SRQ_OK) status = fill(made, &tree, path, folder, set_count, sets, 0, NULL);
     return finish(status, &tree, made, config);
@@ -548,7 +306,7 @@ static srq_status parse_config(const char *text, const char *name, int set_count
     if (!made) return srq_fail_memory(sizeof *made, "the configuration");
     config_t tree;
     config_init(&tree);
-    srq_status status = parse_text(&tree, text, name);
+    srq_status status = srq_tree_parse(&tree, text, name);
     if (status == SRQ_OK) status = fill(made, &tree, name, NULL, set_count, sets, bit_count, bits);
     return finish(status, &tree, made, config);
 }
@@ -582,77 +340,4 @@ const srq_settings *srq_config_settings(const srq_config *config)
 const char *srq_config_text(const srq_config *config)
 {
     return config->text;
-}
-
-/* --- Comparison */
-
-static void print_to(char *out, size_t size, const srq_setting *setting, const srq_settings *settings)
-{
-    FILE *stream = fmemopen(out, size, "w");
-    out[0] = '\0';
-    if (!stream) return;
-    srq_setting_print(setting, settings, stream);
-    fclose(stream);
-    out[size - 1] = '\0';
-}
-
-static bool overrides_differ(const srq_config *here, const srq_config *there)
-{
-    char *text[2] = {NULL, NULL};
-    const srq_config *both[2] = {here, there};
-    for (int i = 0; i < 2; i++) {
-        size_t size;
-        FILE *out = open_memstream(&text[i], &size);
-        if (!out) continue;
-        srq_overrides_print(&both[i]->settings, out);
-        fclose(out);
-    }
-    const bool differ = !text[0] || !text[1] || strcmp(text[0], text[1]) != 0;
-    free(text[0]);
-    free(text[1]);
-    return differ;
-}
-
-bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size)
-{
-    for (int i = 0; i < srq_schema_count; i++) {
-        char a[PATH_SIZE], b[PATH_SIZE];
-        if (!srq_schema[i].decides) continue;
-        print_to(a, sizeof a, &srq_schema[i], &here->settings);
-        print_to(b, sizeof b, &srq_schema[i], &there->settings);
-        if (strcmp(a, b) == 0) continue;
-        snprintf(what, what_size, "%s is %s here and %s there", srq_schema[i].path, a, b);
-        return true;
-    }
-    if (overrides_differ(here, there)) {
-        snprintf(what, what_size, "quantizer.layers is not the same here and there");
-        return true;
-    }
-    return srq_model_differs(&here->settings.model, &there->settings.model, what, what_size);
-}
-
-srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor *visit, void *context)
-{
-    const srq_settings *s = &config->settings;
-    for (int i = 0; i < srq_schema_count; i++) {
-        char value[PATH_SIZE];
-        if (!srq_schema[i].decides) continue;
-        print_to(value, sizeof value, &srq_schema[i], s);
-        visit(context, srq_schema[i].path, value);
-    }
-    for (int part = 0; part < 2; part++) {
-        char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-        if (!out) return srq_fail_memory(0, "a configuration's text");
-        if (part == 0)
-            srq_overrides_print(s, out);
-        else
-            srq_model_print(&s->model, out);
-        const bool whole = fclose(out) == 0;
-        if (whole) visit(context, part == 0 ? "quantizer.layers" : "model", text);
-        free(text);
-        if (!whole) return srq_fail_memory(size, "a configuration's text");
-    }
-    return SRQ_OK;
 }

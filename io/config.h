@@ -9,19 +9,12 @@
 #include "core/spec.h"
 #include "core/status.h"
 #include "io/digest.h"
+#include "io/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* Steps of a span, with `steps_per_epoch` steps in an epoch. */
-long srq_span_steps(srq_span span, long steps_per_epoch);
-/* The bit-length in force at `step` (0 is the first). */
-int srq_bits_at(const srq_bits_schedule *schedule, long step, long steps_per_epoch);
-/* SRQ_ERROR_USAGE if a stage of a layer's bit-lengths ends before the one ahead of it, which schedules in steps and
- * epochs only show when the data set is known. */
-srq_status srq_bits_check(const srq_model_spec *model, long steps_per_epoch);
 
 /* What one layer's quantizer does differently from the quantizer group. */
 typedef struct srq_layer_override {
@@ -159,8 +152,8 @@ const char *srq_config_text(const srq_config *config);
  * otherwise true and writes into `what` e.g. `train.batch is 128 here and 64 there`. */
 bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size);
 
-/* Whether `set` ("path=value", as srq_config_load took it) says what other settings of `config` leave without effect; then
- * writes why into `why`: `it acts where dropbits.mode is "learn", and it is "off"`. Not all of them are known. */
+/* Whether `set` ("path=value", as srq_config_load took it) says what other settings of `config` leave without effect;
+ * then writes why into `why`: `it acts where dropbits.mode is "learn", and it is "off"`. Not all of them are known. */
 bool srq_config_is_idle(const srq_config *config, const char *set, char *why, size_t size);
 
 /* Calls `visit` for every setting that decides a run's results, in the order of the schema, with its value as libconfig

@@ -1,4 +1,4 @@
-/* Data sets: labelled images in one HDF5 file, and what makes them.
+/* Data sets: labelled images in one HDF5 file (io/import.h makes them).
  *
  * File layout, format "srq-dataset" (attributes of the root group: format, version, name, source, source_sha256):
  *   /classes            strings [classes]: class names
@@ -63,16 +63,6 @@ void srq_dataset_destroy(srq_dataset **dataset);
  * they are. From any thread: it is one pread(2). SRQ_ERROR_DATA if they are not what was written. */
 srq_status srq_dataset_read(const srq_dataset *dataset, srq_split_name split, size_t index, uint8_t *bytes,
                             size_t *size);
-
-/* Imports `source` into a new file at `dest`, written beside it and renamed when whole: a folder of IDX files
- * (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or with .gz), of CIFAR-10's or CIFAR-100's
- * binary files, or of images (io/import.h has these in parts, for several processes). An existing `dest` is left alone:
- * if it holds the same source (by checksum) this is SRQ_OK and *done_already is true, else SRQ_ERROR_USAGE. The data
- * set's name is the last part of the source folder's path. `progress` gets one plain line a file, or NULL.
- *
- * Images of a folder are RGB. If all are of one size with sides up to 64 they are stored as pixels; else encoded: the
- * file's own bytes, or, if the short side is above 256, resized to that and as JPEG of quality 95. */
-srq_status srq_dataset_import(const char *source, const char *dest, FILE *progress, bool *done_already);
 
 /* Prints what `srq data info` shows: sizes, classes with their counts, statistics, source. */
 srq_status srq_dataset_info(const char *path, FILE *out);

@@ -1,10 +1,38 @@
-/* What is in a file, for those who do not know beforehand: types of data sets, and attributes. */
-#include "io/h5.h"
+/* What is in a file, for those who do not know beforehand: groups, and the types and shapes of data sets. */
 #include "io/h5_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* H5Lexists wants every group on the way to exist. */
+bool srq_h5_exists(const srq_h5_reader *reader, const char *name)
+{
+    char part[512];
+    snprintf(part, sizeof part, "%s", name);
+    for (char *slash = part; (slash = strchr(slash, '/')); slash++) {
+        if (slash == part) continue;
+        *slash = '\0';
+        bool there = H5Lexists(reader->file, part, H5P_DEFAULT) > 0;
+        *slash = '/';
+        if (!there) return false;
+    }
+    return H5Lexists(reader->file, part, H5P_DEFAULT) > 0 && H5Oexists_by_name(reader->file, part, H5P_DEFAULT) > 0;
+}
+
+bool srq_h5_is_group(const srq_h5_reader *reader, const char *name)
+{
+    H5O_info_t info;
+    return H5Oget_info_by_name(reader->file, name, &info, H5P_DEFAULT) >= 0 && info.type == H5O_TYPE_GROUP;
+}
+
+const char *srq_h5_class_name(H5T_class_t type_class)
+{
+    return type_class == H5T_INTEGER  ? "integers"
+           : type_class == H5T_FLOAT  ? "floats"
+           : type_class == H5T_STRING ? "strings"
+                                      : "other things";
+}
 
 static void print_type(hid_t type, char *out, size_t size)
 {
@@ -30,38 +58,26 @@ char *srq_h5_type(const srq_h5_reader *reader, const char *name, char *out, size
     return out;
 }
 
-/* The class of an attribute's type. */
-static H5T_class_t attribute_class(const srq_h5_reader *reader, const char *name, const char *attribute)
+srq_status srq_h5_shape_of(const srq_h5_reader *reader, const char *name, hid_t set, int *rank, size_t shape[8])
 {
-    const hid_t set = H5Aopen_by_name(reader->file, name, attribute, H5P_DEFAULT, H5P_DEFAULT);
-    if (set < 0) return H5T_NO_CLASS;
-    const hid_t type = H5Aget_type(set);
-    const H5T_class_t found = H5Tget_class(type);
-    H5Tclose(type);
-    H5Aclose(set);
-    return found;
-}
-
-srq_status srq_h5_print_attribute(const srq_h5_reader *reader, const char *name, const char *attribute, char *out,
-                                  size_t size)
-{
-    const H5T_class_t found = attribute_class(reader, name, attribute);
-    double number;
-    int64_t integer;
-    if (found == H5T_STRING) return srq_h5_read_attribute_text(reader, name, attribute, out, size);
-    if (found == H5T_FLOAT) {
-        SRQ_TRY(srq_h5_read_attribute_double(reader, name, attribute, &number));
-        snprintf(out, size, "%.17g", number);
-    } else {
-        SRQ_TRY(srq_h5_read_attribute_int(reader, name, attribute, &integer));
-        snprintf(out, size, "%lld", (long long)integer);
-    }
+    hid_t space = H5Dget_space(set);
+    hsize_t dimensions[8];
+    int found = H5Sget_simple_extent_ndims(space);
+    bool null = H5Sget_simple_extent_type(space) == H5S_NULL;
+    if (found >= 0 && found <= 8) H5Sget_simple_extent_dims(space, dimensions, NULL);
+    H5Sclose(space);
+    if (null) return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has no value; write the file again", reader->path, name);
+    if (found < 0 || found > 8)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions; at most 8 are expected", reader->path, name,
+                        found);
+    *rank = found;
+    for (int i = 0; i < found; i++) shape[i] = (size_t)dimensions[i];
     return SRQ_OK;
 }
 
-static herr_t take_attribute(hid_t object, const char *name, const H5A_info_t *info, void *data)
+static herr_t take_name(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
-    (void)object;
+    (void)group;
     (void)info;
     char ***next = data;
     **next = strdup(name);
@@ -70,18 +86,19 @@ static herr_t take_attribute(hid_t object, const char *name, const H5A_info_t *i
     return 0;
 }
 
-srq_status srq_h5_attributes(const srq_h5_reader *reader, const char *name, size_t *count, char ***names)
+srq_status srq_h5_members(const srq_h5_reader *reader, const char *name, size_t *count, char ***names)
 {
-    H5O_info_t info;
-    if (H5Oget_info_by_name(reader->file, name, &info, H5P_DEFAULT) < 0 || info.num_attrs > 65536)
-        return srq_h5_broken(reader, name);
-    const size_t most = (size_t)info.num_attrs;
-    char **list = calloc(most + 1, sizeof *list), **next = list;
-    if (!list) return srq_fail_memory(most * sizeof *list, name);
+    H5G_info_t info;
+    if ((strcmp(name, "/") != 0 && !srq_h5_exists(reader, name)) ||
+        H5Gget_info_by_name(reader->file, name, &info, H5P_DEFAULT) < 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s: group %s is missing; the file is not what is expected here", reader->path,
+                        name);
+    if (info.nlinks > 1000000) return srq_h5_broken(reader, name);
+    char **list = calloc((size_t)info.nlinks + 1, sizeof *list), **next = list;
+    if (!list) return srq_fail_memory((size_t)info.nlinks * sizeof *list, name);
     hsize_t at = 0;
-    if (H5Aiterate_by_name(reader->file, name, H5_INDEX_NAME, H5_ITER_INC, &at, take_attribute, &next, H5P_DEFAULT) <
-        0) {
-        for (size_t i = 0; i < most; i++) free(list[i]);
+    if (H5Literate_by_name(reader->file, name, H5_INDEX_NAME, H5_ITER_INC, &at, take_name, &next, H5P_DEFAULT) < 0) {
+        for (size_t i = 0; i < info.nlinks; i++) free(list[i]);
         free(list);
         return srq_h5_broken(reader, name);
     }

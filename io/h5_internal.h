@@ -1,4 +1,5 @@
-/* What io/h5.c and io/h5_digest.c share. */
+/* What the files io/h5_*.c share. Each calls only those ahead of it: error, describe, read, attribute, digest, then
+ * open, write, room. */
 #ifndef SRQ_IO_H5_INTERNAL_H
 #define SRQ_IO_H5_INTERNAL_H
 
@@ -9,17 +10,39 @@ struct srq_h5_reader {
     char path[4352];
 };
 
-/* "data set NAME cannot be read", with the reason that HDF5 gave last. */
+/* --- io/h5_error.c */
+
+enum { SRQ_H5_REASON_SIZE = 256 };
+
+/* Silences HDF5's own printing of errors. To be called before anything else of HDF5, as often as one likes. */
+void srq_h5_quiet(void);
+/* The reason that HDF5 gave last; returns `text`. */
+const char *srq_h5_reason(char text[SRQ_H5_REASON_SIZE]);
+/* SRQ_ERROR_RUN: "data set NAME cannot be put into a file in memory", with that reason. */
+srq_status srq_h5_cannot_build(const char *name);
+/* SRQ_ERROR_DATA: "data set NAME cannot be read", with that reason. */
 srq_status srq_h5_broken(const srq_h5_reader *reader, const char *name);
 
+/* --- io/h5_describe.c */
+
+/* "integers", "floats", "strings", "other things". */
+const char *srq_h5_class_name(H5T_class_t type_class);
 /* The dimensions of an open data set. */
 srq_status srq_h5_shape_of(const srq_h5_reader *reader, const char *name, hid_t set, int *rank, size_t shape[8]);
 
+/* --- io/h5_read.c */
+
+/* Opens a data set, which must be of this class; the caller closes it with H5Dclose. */
+srq_status srq_h5_open_set(const srq_h5_reader *reader, const char *name, H5T_class_t type_class, hid_t *set);
 /* That as many bytes are stored for an open data set as its shape wants: to be asked before memory is taken for it. */
 srq_status srq_h5_check_stored(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape);
-
 /* `count` strings of any kind of a data set or (`attribute`) an attribute of that type and space, each allocated. On
  * failure some may be. */
 bool srq_h5_read_strings(hid_t object, bool attribute, hid_t type, hid_t space, size_t count, char **texts);
+
+/* --- io/h5_write.c */
+
+/* Link properties that make missing groups on the way; the caller closes them with H5Pclose. */
+hid_t srq_h5_link_properties(void);
 
 #endif

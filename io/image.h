@@ -44,7 +44,7 @@ size_t srq_image_resize_room(int height, int width, int out_height, int out_widt
  * `room` has srq_image_resize_room floats. */
 void srq_image_resize(const srq_image *image, srq_box box, int out_height, int out_width, uint8_t *to, float *room);
 
-/* The format of one decoder each; for srq_image_decode. */
+/* What srq_image_decode chooses from: decoders of one format each. */
 srq_status srq_jpeg_decode(const uint8_t *bytes, size_t size, srq_image *image);
 srq_status srq_png_decode(const uint8_t *bytes, size_t size, srq_image *image);
 

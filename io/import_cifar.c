@@ -1,8 +1,12 @@
 /* A folder of the binary files of CIFAR-10 or CIFAR-100 (Krizhevsky, "Learning multiple layers of features from tiny
  * images", 2009): records of one label (CIFAR-100: a coarse label, which is passed over, and the fine one) and 32 x 32
  * pixels, plane after plane. */
+#include "io/dataset.h"
+#include "io/dataset_write.h"
+#include "io/digest.h"
 #include "io/file.h"
-#include "io/import.h"
+#include "io/import_formats.h"
+#include "io/path.h"
 
 #include <errno.h>
 #include <stdlib.h>

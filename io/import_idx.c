@@ -1,8 +1,10 @@
 /* A folder of IDX files into a data set. */
+#include "io/dataset_write.h"
 #include "io/digest.h"
 #include "io/file.h"
 #include "io/idx.h"
-#include "io/import.h"
+#include "io/import_formats.h"
+#include "io/path.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -60,9 +60,6 @@ void srq_overrides_print(const srq_settings *settings, FILE *out);
 extern const srq_setting srq_override_schema[];
 extern const int srq_override_count;
 
-/* Reads a file with libconfig, after a pass of our own that libconfig needs (io/config.c). */
-srq_status srq_tree_read(config_t *tree, const char *path);
-
 /* The path of a source file of `tree`, which was read from `name`. libconfig calls an included file as the @include
  * does (`file`), and the main one NULL or `name`. */
 void srq_source(const config_t *tree, const char *file, const char *name, char *path, size_t size);

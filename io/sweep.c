@@ -1,5 +1,6 @@
 #include "io/sweep.h"
 
+#include "io/config_tree.h"
 #include "io/schema.h"
 
 #include <math.h>

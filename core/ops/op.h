@@ -4,9 +4,8 @@
  * its output and, in the backward pass, the gradient of each input; the graph sums gradients where an output has
  * several users, so an operator always overwrites.
  *
- * While it is created a layer asks its network for parameters and memory (core/network.h). In a pass it reads and
- * writes the memory of that pass alone (core/pass.h) and changes nothing of its own: passes over one network may run
- * at the same time. docs/adding-an-operator.md shows a whole one. */
+ * While it is created, a layer asks its network for parameters and memory (core/network.h). In a pass it writes to the
+ * memory of that pass (core/pass.h) and changes nothing of its own. docs/adding-an-operator.md shows a complete one. */
 #ifndef SRQ_CORE_OPS_OP_H
 #define SRQ_CORE_OPS_OP_H
 

@@ -4,6 +4,7 @@
 #include "io/digest.h"
 #include "io/h5.h"
 #include "io/idx.h"
+#include "io/import.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 

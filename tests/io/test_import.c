@@ -1,9 +1,12 @@
 /* Imports of image folders and of CIFAR's binaries, and data sets of encoded images: what is right comes through, what
  * is wrong gets its message. */
 #include "core/random.h"
+#include "io/dataset.h"
 #include "io/file.h"
+#include "io/h5.h"
 #include "io/image.h"
 #include "io/import.h"
+#include "io/import_folder.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 

@@ -1,6 +1,8 @@
 /* srq data: imports and describes data sets. */
 #include "experiments/srq/commands.h"
+#include "io/dataset.h"
 #include "io/import.h"
+#include "io/import_folder.h"
 #include "io/progress.h"
 
 #include <stdio.h>

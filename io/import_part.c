@@ -1,6 +1,8 @@
-/* The images of one part of an image folder: decoded, judged, kept. */
+#include "io/import_part.h"
+
+#include "io/h5.h"
 #include "io/image.h"
-#include "io/import.h"
+#include "io/path.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,0 +1,180 @@
+#include "io/config_tree.h"
+
+#include "io/file.h"
+#include "io/path.h"
+#include "io/schema.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_LIMIT = 1 << 20, INCLUDE_LIMIT = 64, INCLUDE_DEPTH = 10 };
+
+/* --- Before libconfig */
+
+typedef struct srq_scan {
+    const char *path, *folder; /* of the file, for messages; where @include starts */
+    int line, depth;
+    int *included; /* files so far */
+} srq_scan;
+
+static srq_status scan_text(const srq_scan *outer, const char *text);
+
+static srq_status scan_file(const srq_scan *outer, const char *path)
+{
+    char *text = NULL;
+    srq_status status = srq_file_read_text(path, FILE_LIMIT, &text);
+    if (status == SRQ_ERROR_DATA) return srq_fail(SRQ_ERROR_USAGE, "%s", srq_message());
+    SRQ_TRY(status);
+    srq_scan scan = *outer;
+    scan.path = path;
+    status = scan_text(&scan, text);
+    free(text);
+    return status;
+}
+
+/* `at` is behind @include's opening quote. */
+static srq_status scan_include(const srq_scan *scan, const char *at)
+{
+    char path[2 * SRQ_PATH_MAX], *text = NULL;
+    size_t length = 0;
+    if (*at == '/') /* libconfig puts the folder before it */
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s:%d: @include of \"%.*s\", but its path must start at the folder of the configuration that "
+                        "is read, such as \"../base.cfg\"",
+                        scan->path, scan->line, (int)strcspn(at, "\"\n"), at);
+    if (strcmp(scan->folder, ".") != 0) length = (size_t)snprintf(path, sizeof path, "%s/", scan->folder);
+    for (; *at && *at != '"' && length < sizeof path - 1; at++) {
+        if (*at == '\\' && at[1]) at++;
+        path[length++] = *at;
+    }
+    path[length] = '\0';
+    if (scan->depth >= INCLUDE_DEPTH || ++*scan->included > INCLUDE_LIMIT)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s:%d: @include goes more than %d files deep or takes in more than %d files; does a file "
+                        "include itself?",
+                        scan->path, scan->line, INCLUDE_DEPTH, INCLUDE_LIMIT);
+    /* A file that cannot be read is the mistake of the line that asks for it. */
+    if (srq_file_read_text(path, FILE_LIMIT, &text) != SRQ_OK)
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: @include: %s", scan->path, scan->line, srq_message());
+    srq_scan inner = {.path = path, .folder = scan->folder, .depth = scan->depth + 1, .included = scan->included};
+    srq_status status = scan_text(&inner, text);
+    free(text);
+    return status;
+}
+
+/* The end of the number at `at`; an integer must be one that libconfig reads in full. */
+static srq_status scan_number(const srq_scan *scan, const char *at, const char **end)
+{
+    const char *digits = at + (*at == '-' || *at == '+');
+    const bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+    const char *behind = digits + strspn(digits, "0123456789");
+    *end = behind + strspn(behind, ".0123456789eE+-");
+    /* A float or only a sign. */
+    if (!hexadecimal && (behind == digits || *end != behind)) return SRQ_OK;
+    char *stop;
+    errno = 0;
+    const long long value = strtoll(at, &stop, hexadecimal ? 16 : 10);
+    *end = stop + strspn(stop, "L");
+    const int length = (int)(*end - at);
+    if (errno == ERANGE)
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the integer %.*s does not fit in 64 bits; use a smaller one",
+                        scan->path, scan->line, length > 60 ? 60 : length, at);
+    if (*end == stop && (value < INT_MIN || value > INT_MAX))
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the integer %.*s does not fit in 32 bits; write it as %.*sL",
+                        scan->path, scan->line, length, at, length, at);
+    return SRQ_OK;
+}
+
+static const char *skip_comment(const char *at, int *line)
+{
+    if (at[0] == '#' || at[1] == '/') return at + strcspn(at, "\n");
+    const char *end = strstr(at + 2, "*/");
+    end = end ? end + 2 : at + strlen(at);
+    for (; at < end; at++) *line += *at == '\n';
+    return end;
+}
+
+/* libconfig loses memory in a text that has no end. */
+static srq_status skip_quoted(srq_scan *scan, const char *at, const char **end)
+{
+    const int start = scan->line;
+    for (at++; *at && *at != '"'; at++) {
+        if (*at == '\\' && at[1]) at++;
+        scan->line += *at == '\n';
+    }
+    *end = at + (*at == '"');
+    if (*at) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the text that begins here has no closing quote; add one", scan->path,
+                    start);
+}
+
+/* The opening quote of an @include, which must be the first thing on its line, or NULL. */
+static const char *include_at(const char *text, const char *at)
+{
+    const char *begin = at, *quote = at + strlen("@include");
+    while (begin > text && (begin[-1] == ' ' || begin[-1] == '\t')) begin--;
+    if ((begin > text && begin[-1] != '\n') || strncmp(at, "@include", strlen("@include")) != 0) return NULL;
+    const size_t blanks = strspn(quote, " \t");
+    return blanks && quote[blanks] == '"' ? quote + blanks : NULL;
+}
+
+static srq_status scan_text(const srq_scan *outer, const char *text)
+{
+    srq_scan scan = *outer;
+    scan.line = 1;
+    for (const char *at = text; *at;) {
+        const char *quote;
+        if (*at == '#' || (*at == '/' && (at[1] == '/' || at[1] == '*'))) {
+            at = skip_comment(at, &scan.line);
+        } else if (*at == '@' && (quote = include_at(text, at))) {
+            SRQ_TRY(scan_include(&scan, quote + 1));
+            at = quote;
+        } else if (*at == '"') {
+            SRQ_TRY(skip_quoted(&scan, at, &at));
+        } else if (isalpha((unsigned char)*at) || *at == '*') {
+            while (isalnum((unsigned char)*at) || (*at && strchr("*_-", *at))) at++;
+        } else if (*at && strchr("+-.0123456789", *at)) {
+            const char *end = at;
+            SRQ_TRY(scan_number(&scan, at, &end));
+            at = end > at ? end : at + 1;
+        } else {
+            scan.line += *at == '\n';
+            at++;
+        }
+    }
+    return SRQ_OK;
+}
+
+/* --- Reading with libconfig */
+
+static srq_status parsed(config_t *tree, int whole, const char *name)
+{
+    if (whole == CONFIG_TRUE) return SRQ_OK;
+    char path[2 * SRQ_PATH_MAX];
+    const char *text = config_error_text(tree), *hint = "";
+    if (strcmp(text, "syntax error") == 0)
+        hint = " here or just before; settings look like `name = value;` and groups like `name = { ... };`";
+    if (strncmp(text, "duplicate", 9) == 0) hint = "; keep one of the two";
+    srq_source(tree, config_error_file(tree), name, path, sizeof path);
+    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: %s%s", path, config_error_line(tree), text, hint);
+}
+
+srq_status srq_tree_read(config_t *tree, const char *path)
+{
+    char folder[SRQ_PATH_MAX];
+    int included = 0;
+    srq_path_folder(path, folder);
+    SRQ_TRY(scan_file(&(srq_scan){.folder = folder, .included = &included}, path));
+    config_set_include_dir(tree, folder);
+    return parsed(tree, config_read_file(tree, path), path);
+}
+
+srq_status srq_tree_parse(config_t *tree, const char *text, const char *name)
+{
+    int included = 0;
+    SRQ_TRY(scan_text(&(srq_scan){.path = name, .folder = ".", .included = &included}, text));
+    return parsed(tree, config_read_string(tree, text), name);
+}

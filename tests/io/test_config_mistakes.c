@@ -1,0 +1,195 @@
+/* Configurations: every kind of mistake with its place and its message, in files and in --set. */
+#include "tests/io/config_files.h"
+
+#include <sys/stat.h>
+
+START_TEST(mistakes_in_configurations)
+{
+    static const char head[] = "model = \"model.cfg\";\ndata = { file = \"d.h5\"; };\n";
+    static const char *const cases[][2] = {
+        {"train = {\n  epoch = 3; };\n", ":4: no setting is called train.epoch; did you mean train.epochs?"},
+        {"trian = { };\n", ":3: no setting is called trian; did you mean train?"},
+        {"epochs = 3;\n", ":3: no setting is called epochs; did you mean train.epochs?"},
+        {"train = 3;\n", ":3: train must be a group such as train = { ... };, but is 3"},
+        {"train = { batch = \"many\"; };\n", ":3: train.batch must be an integer, but is the text \"many\""},
+        {"train = { batch = 1.5; };\n", ":3: train.batch must be an integer, but is 1.5"},
+        {"train = { batch = -128; };\n", ":3: train.batch is -128, but must be from 1 to 1048576"},
+        {"train = { seed = -1; };\n", ":3: train.seed is -1"},
+        {"optimizer = { learning_rate = \"0.1\"; };\n", ":3: optimizer.learning_rate must be a number"},
+        {"optimizer = { learning_rate = 1e400; };\n", ":3: optimizer.learning_rate is inf"},
+        {"quantizer = { method = \"sqr\"; };\n",
+         ":3: quantizer.method is \"sqr\", but must be one of srq|lsq|ste|rq|rq_st|float32; did you mean \"srq\"?"},
+        {"quantizer = { weight_bits = 9; };\n", ":3: quantizer.weight_bits is 9, but must be from 1 to 8"},
+        {"quantizer = { weight_bits = [2]; };\n",
+         ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
+        {"quantizer = { weight_bits = true; };\n",
+         ":3: quantizer.weight_bits must be a bit-length, or a schedule such as"},
+        {"quantizer = { weight_bits = \"8 until 5\"; };\n", ":3: quantizer.weight_bits must be a bit-length, or a"},
+        {"quantizer = { weight_bits = \"8 until epoch, then 4\"; };\n",
+         ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until day 5, then 4\"; };\n",
+         ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until 99999999999999999999ep, then 4\"; };\n",
+         ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until 0ep, then 4\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then 12\"; };\n",
+         ":3: quantizer.weight_bits has a bit-length of 12"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then 4 until 3ep, then 2\"; };\n",
+         ":3: quantizer.weight_bits: each stage must end after the one before it"},
+        {"quantizer = { weight_bits = \"1 until 1it 2 until 2it 3 until 3it 4 until 4it 5 until 5it 6 until 6it 7 "
+         "until "
+         "7it 8 until 8it 7\"; };\n",
+         ":3: quantizer.weight_bits has more than 8 stages"},
+        {"quantizer = { layers = 3; };\n", ":3: quantizer.layers must be a list"},
+        {"quantizer = { layers = ( 3 ); };\n", ":3: an entry of quantizer.layers must be a group"},
+        {"quantizer = { layers = ( { name = \"x\"; } ); };\n",
+         ":3: no conv, dense or quantize layer of the model is called \"x\"; did you mean"},
+        {"quantizer = { layers = ( { name = \"a\"; bits = 9; } ); };\n", ":3: bits is 9, but must be from 1 to 8"},
+        {"quantizer = {\n layers = ( { name = \"a\"; method = \"lsg\"; } ); };\n",
+         ":4: method is \"lsg\", but must be"},
+        {"quantizer = { weight_bits = 3; layers = ( { name = \"a\"; dropbits = \"on\"; } ); };\n",
+         ":3: layer \"a\" has dropbits = \"on\", but dropbits.mode is \"off\""},
+        {"quantizer = { weight_bits = 3; layers = (\n{ name = \"a\"; method = \"lsq\"; dropbits = \"on\"; } ); };\n"
+         "dropbits = { mode = \"learn\"; };\n",
+         ":4: layer \"a\" has dropbits = \"on\", but only weights of srq have gates"},
+        {"dropbits = { mode = \"learn\"; };\n", ":3: dropbits.mode is \"learn\", but there is no bit to drop"},
+        {"train = { checkpoint_every = \"3weeks\"; };\n",
+         ":3: train.checkpoint_every must be a number of steps or epochs"},
+        /* libconfig 1.5 would read 705032704. */
+        {"train = { seed = 5000000000; };\n",
+         ":3: the integer 5000000000 does not fit in 32 bits; write it as 5000000000L"},
+        {"train = { seed = 0x1FFFFFFFF; };\n", ":3: the integer 0x1FFFFFFFF does not fit in 32 bits"},
+        {"train = { seed = 99999999999999999999L; };\n", ":3: the integer 99999999999999999999L does not fit in 64"},
+        {"optimizer = { beta1 = 1; };\n", ":3: optimizer.beta1 is 1, but must be from 0 to below 1"},
+        {"schedule = { factor = 0; };\n", ":3: schedule.factor is 0, but must be from above 0 to 1"},
+        {"/* 5000000000\n \" */ // \"\n# 5000000000 \"\ntrain = {\n batch = 0; };\n", ":7: train.batch is 0"},
+        {"train = {\n engine = \"auto;\n};\n", ":4: the text that begins here has no closing quote"},
+        {"train = { batch = 4; shards = 8; };\n", ":3: train.shards is 8, but a batch has only train.batch = 4 images"},
+        {"train = { batch = };\n", ":3: syntax error"},
+        {"train = { batch = 3; batch = 4; };\n", ":3: duplicate setting name; keep one of the two"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s", head, cases[i][0]);
+        scratch_write("c.cfg", text, strlen(text));
+        expect_message("c.cfg", cases[i][1]);
+    }
+    scratch_write("c.cfg", "model = \"model.cfg\";\n", 21);
+    expect_message("c.cfg", ": data.file is missing");
+    scratch_write("c.cfg", "data = { file = \"d\"; };\n", 24);
+    expect_message("c.cfg", ": model is missing");
+    scratch_write("c.cfg", "", 0);
+    expect_message("c.cfg", ": model is missing");
+    scratch_write("c.cfg", "model = \"none.cfg\"; data = { file = \"d\"; };\n", 44);
+    expect_message("c.cfg", ":1: model: ");
+    scratch_write("c.cfg", "a\0b", 3);
+    expect_message("c.cfg", ": not a text file: it has a zero byte at offset 1");
+    char *huge = malloc(1100000);
+    ck_assert_ptr_nonnull(huge);
+    memset(huge, ' ', 1100000);
+    scratch_write("c.cfg", huge, 1100000);
+    free(huge);
+    expect_message("c.cfg", ": larger than 1048576 bytes");
+    ck_assert_int_eq(load("nothing.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    ck_assert_int_eq(load(".", 0, NULL), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "folder"));
+}
+END_TEST
+
+START_TEST(mistakes_in_included_files)
+{
+    static const char inner[] = "train = {\n batch = \"x\"; };\n";
+    static const char syntax[] = "train = {\n batch = ; };\n", itself[] = "@include \"inner.cfg\"\n",
+                      comment[] = "/*\n@include \"sub\"\n*/ train = 3;\n";
+    static const char outer[] = "model = \"model.cfg\";\n@include \"inner.cfg\"\ndata = { file = \"d.h5\"; };\n";
+    scratch_write("inner.cfg", inner, strlen(inner));
+    scratch_write("c.cfg", outer, strlen(outer));
+    expect_message("inner.cfg", ":2: train.batch must be an integer, but is the text \"x\"");
+    scratch_write("inner.cfg", syntax, strlen(syntax));
+    expect_message("inner.cfg", ":2: syntax error");
+    scratch_write("inner.cfg", itself, strlen(itself));
+    expect_message("inner.cfg", ":1: @include goes more than 10 files deep");
+    /* libconfig itself ends the process at a folder. */
+    static const char *const unreadable[][2] = {{"sub", "it is a folder"}, {"none.cfg", "No such file or directory"}};
+    mkdir(scratch("sub"), 0777);
+    for (int i = 0; i < 2; i++) {
+        char text[256], rest[600];
+        snprintf(text, sizeof text, "model = \"model.cfg\";\n  @include \"%s\"\n", unreadable[i][0]);
+        snprintf(rest, sizeof rest, ":2: @include: %s: %s", scratch(unreadable[i][0]), unreadable[i][1]);
+        scratch_write("c.cfg", text, strlen(text));
+        expect_message("c.cfg", rest);
+    }
+    static const char absolute[] = "\n@include \"/etc/base.cfg\"\n";
+    scratch_write("c.cfg", absolute, strlen(absolute));
+    expect_message("c.cfg", ":2: @include of \"/etc/base.cfg\", but its path must start at the folder");
+    scratch_write("c.cfg", comment, strlen(comment));
+    expect_message("c.cfg", ":3: train must be a group");
+}
+END_TEST
+
+START_TEST(overrides)
+{
+    static const char *const bad[][2] = {
+        {"train.epochs", "--set train.epochs: it must be path=value"},
+        {"train.epoch=3", "--set train.epoch=3: no setting is called train.epoch; did you mean train.epochs?"},
+        {"train.epochs=x",
+         "--set train.epochs=x: train.epochs must be a number of epochs or steps such as 10, \"10ep\" or \"500it\""},
+        {"train.epochs=", "--set train.epochs=: train.epochs must be a number of epochs"},
+        {"train.batch=-1", "--set train.batch=-1: train.batch is -1"},
+        {"train.batch=true", "--set train.batch=true: train.batch must be an integer, but is a boolean"},
+        {"optimizer.learning_rate=nan", "--set optimizer.learning_rate=nan: optimizer.learning_rate must be a number"},
+        {"dropbits=off", "--set dropbits=off: no setting is called dropbits; did you mean dropbits.mode?"},
+        {"dropbits.mode=regularise", "--set dropbits.mode=regularise: dropbits.mode is"},
+        {"quantizer.layers=x", "--set quantizer.layers=x: quantizer.layers is a list, which only a file can hold"},
+        {"train.batch=4", "--set train.batch=4: train.shards is 8, but a batch has only train.batch = 4 images"},
+        {"data.flip=1", "--set data.flip=1: data.flip must be true or false, but is 1"},
+        {"data.pad=-1", "--set data.pad=-1: data.pad is -1, but must be from 0 to 1024"},
+        {"data.crop=middle", "--set data.crop=middle: data.crop is \"middle\", but must be one of plain|resized"},
+        {"model=/none.cfg", "--set model=/none.cfg: /none.cfg: No such file"},
+        {"model=", "--set model=: the path of the model file is empty"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(load("c.cfg", 1, &bad[i][0]), SRQ_ERROR_USAGE);
+        ck_assert_msg(strncmp(srq_message(), bad[i][1], strlen(bad[i][1])) == 0, "%s", srq_message());
+    }
+    srq_config *c = NULL;
+    char quoted[600];
+    snprintf(quoted, sizeof quoted, "model=\"%s\"", scratch("model.cfg"));
+    const char *sets[] = {quoted,
+                          "train.batch=0x20",
+                          "train.epochs=7",
+                          "train.epochs=8",
+                          "quantizer.method=lsq",
+                          "dropbits.mode=off",
+                          "optimizer.method=\"sgd\"",
+                          "train.eval_every=5",
+                          "data.file=2024"};
+    char here[3000], expected[4000];
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 9, sets, &c) == SRQ_OK, "%s", srq_message());
+    const srq_settings *s = srq_config_settings(c);
+    ck_assert_int_eq(s->train.batch, 32);
+    ck_assert_int_eq(srq_span_steps(s->train.epochs, 100), 800);
+    ck_assert_str_eq(s->quantizer.method, "lsq");
+    ck_assert_str_eq(s->model.layers[0].quantizer.method, "lsq");
+    ck_assert_str_eq(s->optimizer.method, "sgd");
+    ck_assert_int_eq(srq_span_steps(s->train.eval_every, 100), 5);
+    snprintf(expected, sizeof expected, "%s/2024", here);
+    ck_assert_str_eq(s->data.file, expected);
+    srq_config_destroy(&c);
+}
+END_TEST
+
+int main(void)
+{
+    scratch_create();
+    setenv("CK_FORK", "no", 1);
+    Suite *suite = suite_create("config_mistakes");
+    TCase *tests = tcase_create("config_mistakes");
+    tcase_add_test(tests, mistakes_in_configurations);
+    tcase_add_test(tests, mistakes_in_included_files);
+    tcase_add_test(tests, overrides);
+    return run_tests(suite, tests);
+}
