@@ -1,4 +1,4 @@
-/* What the graph refuses to build, and what a pass says of numbers that are not finite. */
+/* Networks that the graph rejects, and how a pass reports numbers that are not finite. */
 #include "tests/core/network.h"
 
 START_TEST(bad_numbers_name_the_layer)

@@ -145,7 +145,7 @@ START_TEST(differences_are_named)
 }
 END_TEST
 
-/* What is said in vain, and what is not, one of each rule. */
+/* Settings that have no effect, and settings that have one, for each rule. */
 START_TEST(settings_without_effect)
 {
     static const struct {
