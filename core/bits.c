@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 srq_status srq_bits_history_add(srq_bits_history *history, srq_bits_change change)
 {
@@ -42,8 +41,8 @@ static const srq_quantizer *input_quantizer(const srq_graph *graph, const srq_la
     int producer = layer->producers[0];
     while (producer >= 0) {
         const srq_layer *p = srq_graph_layer(graph, producer);
-        if (strcmp(p->spec->type, "quantize") == 0) return p->quantizer.method ? &p->quantizer : NULL;
-        if (strcmp(p->spec->type, "max_pool") != 0) return NULL;
+        if (p->op->quantizes == SRQ_QUANTIZES_OUTPUT) return p->quantizer.method ? &p->quantizer : NULL;
+        if (!p->op->selects) return NULL;
         producer = p->producers[0];
     }
     return NULL;

@@ -126,6 +126,18 @@ static srq_status write_vector(srq_h5_writer *writer, const srq_graph *graph, co
     return SRQ_OK;
 }
 
+/* The points of a grid whose values are not alpha * code. */
+static srq_status write_points(srq_h5_writer *writer, const srq_layer *layer, const layer_bits *bits)
+{
+    char name[NAME_SIZE];
+    srq_points points;
+    if (!layer->quantizer.method->point) return SRQ_OK;
+    srq_points_make(bits->smallest, bits->largest, layer->quantizer.method->point, &points);
+    const size_t count = (size_t)points.count;
+    snprintf(name, sizeof name, "layers/%s/%s_points", layer->spec->name, layer->weight < 0 ? "activation" : "weight");
+    return srq_h5_write(writer, name, H5T_NATIVE_FLOAT, 1, &count, points.point);
+}
+
 /* What a reader without the configuration needs to make sense of a layer. */
 static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, const layer_bits *bits)
 {
@@ -140,7 +152,8 @@ static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, 
     SRQ_TRY(srq_h5_write_attribute_int(writer, name, "bits", bits->bits));
     SRQ_TRY(srq_h5_write_attribute_int(writer, name, "trained_bits", bits->trained_bits));
     SRQ_TRY(srq_h5_write_attribute_int(writer, name, "smallest_code", bits->smallest));
-    return srq_h5_write_attribute_int(writer, name, "largest_code", bits->largest);
+    SRQ_TRY(srq_h5_write_attribute_int(writer, name, "largest_code", bits->largest));
+    return write_points(writer, layer, bits);
 }
 
 static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *point)

@@ -84,7 +84,7 @@ typedef struct srq_settings {
         double final;        /* 0: linear and cosine end at this share of the initial rate */
     } schedule;
     struct {
-        char method[16];                   /* "srq" | "lsq" | "ste" | "rq" | "rq_st" | "float32" */
+        char method[16];                   /* a name of core/quant/methods.h, or "float32" */
         char estimator[16];                /* "full" | "argmax": of weights */
         char activation_estimator[16];     /* "full" | "argmax" */
         srq_bits_schedule weight_bits;     /* 2 */
@@ -93,8 +93,8 @@ typedef struct srq_settings {
         char sigma[16];                    /* "learned" | "fixed" | "annealed" */
         double sigma_ratio;                /* 1/3 */
         double sigma_final;                /* 0.1: sigma / alpha at the end, annealed */
-        double temperature;                /* 1: rq, rq_st */
-        double local_grid;                 /* 3: rq, rq_st */
+        double temperature;                /* 1: of the Gumbel softmax */
+        double local_grid;                 /* 3: in standard deviations of the noise */
         int override_count;
         srq_layer_override *overrides; /* `layers`: what single layers do differently */
     } quantizer;

@@ -1,63 +1,91 @@
 /* Settings that act only under others. */
+#include "io/method_settings.h"
 #include "io/schema.h"
 
 #include <string.h>
 
-/* `paths` act where the text `on` is one of `values`. */
+/* `paths` act where the text `on` is one of `values`; both end with NULL. */
 typedef struct condition {
-    const char *paths[6];
+    const char *const *paths;
     const char *on;
-    const char *values[6];
+    const char *const *values;
 } condition;
 
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 static const condition conditions[] = {
-    {{"data.scale_min", "data.scale_max", "data.ratio_min", "data.ratio_max"}, "data.crop", {"resized"}},
-    {{"train.init_gain", "train.init_draw"}, "train.init", {"random"}},
-    {{"optimizer.momentum"}, "optimizer.method", {"sgd"}},
-    {{"optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"}, "optimizer.method", {"adam"}},
-    {{"optimizer.sigma_learning_rate"}, "quantizer.sigma", {"learned"}},
-    {{"optimizer.gate_learning_rate"}, "dropbits.mode", {"learn", "regularize"}},
-    {{"schedule.step_every", "schedule.factor"}, "schedule.method", {"step"}},
-    {{"schedule.final"}, "schedule.method", {"linear", "cosine"}},
-    {{"quantizer.sigma_final"}, "quantizer.sigma", {"annealed"}},
-    {{"quantizer.weight_bits", "quantizer.activation_bits", "quantizer.granularity", "optimizer.alpha_learning_rate"},
-     "quantizer.method",
-     {"srq", "lsq", "ste", "rq", "rq_st"}},
-    {{"quantizer.estimator", "quantizer.activation_estimator"}, "quantizer.method", {"srq"}},
-    {{"quantizer.sigma", "quantizer.sigma_ratio"}, "quantizer.method", {"srq", "rq", "rq_st"}},
-    {{"quantizer.temperature", "quantizer.local_grid"}, "quantizer.method", {"rq", "rq_st"}},
-    {{"dropbits.min_bits", "dropbits.open", "dropbits.until"}, "dropbits.mode", {"learn", "regularize"}},
-    {{"dropbits.penalty", "dropbits.weights", "dropbits.target", "dropbits.target_measure", "dropbits.follow"},
-     "dropbits.mode",
-     {"learn"}},
+    {LIST("data.scale_min", "data.scale_max", "data.ratio_min", "data.ratio_max"), "data.crop", LIST("resized")},
+    {LIST("train.init_gain", "train.init_draw"), "train.init", LIST("random")},
+    {LIST("optimizer.momentum"), "optimizer.method", LIST("sgd")},
+    {LIST("optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"), "optimizer.method", LIST("adam")},
+    {LIST("optimizer.sigma_learning_rate"), "quantizer.sigma", LIST("learned")},
+    {LIST("optimizer.gate_learning_rate"), "dropbits.mode", LIST("learn", "regularize")},
+    {LIST("schedule.step_every", "schedule.factor"), "schedule.method", LIST("step")},
+    {LIST("schedule.final"), "schedule.method", LIST("linear", "cosine")},
+    {LIST("quantizer.sigma_final"), "quantizer.sigma", LIST("annealed")},
+    {LIST("dropbits.min_bits", "dropbits.open", "dropbits.until"), "dropbits.mode", LIST("learn", "regularize")},
+    {LIST("dropbits.penalty", "dropbits.weights", "dropbits.target", "dropbits.target_measure", "dropbits.follow"),
+     "dropbits.mode", LIST("learn")},
 };
 
-/* Whether the setting `path`, of `length` characters, is among those of `c`. */
-static bool is_of(const condition *c, const char *path, size_t length)
+/* `it acts where ON is "a" or "b", and it is "found"`: begun with NULL, then each value, then the end. */
+typedef struct reason {
+    char *text;
+    size_t size, n;
+    int values;
+} reason;
+
+static void add(reason *why, const char *format, const char *text)
 {
-    for (int i = 0; i < 6 && c->paths[i]; i++)
-        if (strlen(c->paths[i]) == length && memcmp(c->paths[i], path, length) == 0) return true;
+    if (why->n < why->size) why->n += (size_t)snprintf(why->text + why->n, why->size - why->n, format, text);
+}
+
+static void add_value(reason *why, const char *value)
+{
+    add(why, why->values++ ? " or \"%s\"" : "\"%s\"", value);
+}
+
+static bool has_path(const condition *c, const char *path)
+{
+    for (int i = 0; c->paths[i]; i++)
+        if (strcmp(c->paths[i], path) == 0) return true;
     return false;
+}
+
+/* Whether the method leaves the setting without effect. A single layer may have a method that the others do not. */
+static bool is_idle_by_method(const srq_settings *s, const char *path, reason *why)
+{
+    const srq_quantizer_method *method;
+    if (s->quantizer.override_count > 0 || !srq_method_settings_has(path)) return false;
+    if (srq_method_settings_acts(path, srq_quantizer_find(s->quantizer.method))) return false;
+    add(why, "it acts where %s is ", "quantizer.method");
+    for (int i = 0; (method = srq_quantizer_list(i)); i++)
+        if (srq_method_settings_acts(path, method)) add_value(why, method->name);
+    add(why, ", and it is \"%.200s\"", s->quantizer.method);
+    return true;
+}
+
+static bool is_idle_by(const condition *c, const srq_settings *s, reason *why)
+{
+    const char *found = (const char *)s + srq_setting_find(c->on)->offset;
+    /* Tensors that the file does not have start at random. */
+    if (strcmp(c->on, "train.init") == 0 && strcmp(s->train.init_match, "partial") == 0) return false;
+    for (int i = 0; c->values[i]; i++)
+        if (strcmp(found, c->values[i]) == 0) return false;
+    add(why, "it acts where %s is ", c->on);
+    for (int i = 0; c->values[i]; i++) add_value(why, c->values[i]);
+    add(why, ", and it is \"%.200s\"", found);
+    return true;
 }
 
 bool srq_config_is_idle(const srq_config *config, const char *set, char *why, size_t size)
 {
     const srq_settings *s = srq_config_settings(config);
-    const size_t length = strcspn(set, "=");
-    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
-        const condition *c = &conditions[i];
-        if (!is_of(c, set, length)) continue;
-        /* A single layer may have the method that the others do not, or random weights that the file does not have. */
-        if (strcmp(c->on, "quantizer.method") == 0 && s->quantizer.override_count > 0) return false;
-        if (strcmp(c->on, "train.init") == 0 && strcmp(s->train.init_match, "partial") == 0) return false;
-        const char *found = (const char *)s + srq_setting_find(c->on)->offset;
-        size_t n = (size_t)snprintf(why, size, "it acts where %s is ", c->on);
-        for (int k = 0; k < 6 && c->values[k]; k++) {
-            if (strcmp(found, c->values[k]) == 0) return false;
-            if (n < size) n += (size_t)snprintf(why + n, size - n, "%s\"%s\"", k ? " or " : "", c->values[k]);
-        }
-        if (n < size) snprintf(why + n, size - n, ", and it is \"%.200s\"", found);
-        return true;
-    }
+    reason r = {.text = why, .size = size};
+    char path[256];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(set, "="), set);
+    if (is_idle_by_method(s, path, &r)) return true;
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
+        if (has_path(&conditions[i], path) && is_idle_by(&conditions[i], s, &r)) return true;
     return false;
 }

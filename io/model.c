@@ -1,43 +1,10 @@
-/* Models as they are held: types of layers, their quantizers, printing and comparison (see io/config.h). */
-#include "io/layers.h"
+/* Models as they are held: quantizers of layers, printing and comparison (see io/config.h). */
+#include "core/quant/methods.h"
+#include "io/layer_settings.h"
 #include "io/schema.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-const srq_layer_type srq_layer_types[SRQ_LAYER_TYPES] = {
-    {"conv", SRQ_KEY_OUT | SRQ_KEY_KERNEL | SRQ_KEY_STRIDE | SRQ_KEY_PADDING | SRQ_KEY_GROUPS | SRQ_KEY_BIAS,
-     SRQ_KEY_OUT | SRQ_KEY_KERNEL},
-    {"dense", SRQ_KEY_OUT | SRQ_KEY_BIAS, SRQ_KEY_OUT},
-    {"max_pool", SRQ_KEY_KERNEL | SRQ_KEY_STRIDE | SRQ_KEY_PADDING, SRQ_KEY_KERNEL},
-    {"avg_pool", SRQ_KEY_KERNEL | SRQ_KEY_STRIDE | SRQ_KEY_PADDING, 0},
-    {"batch_norm", SRQ_KEY_MOMENTUM | SRQ_KEY_EPSILON, 0},
-    {"relu", SRQ_KEY_MAX, 0},
-    {"add", 0, 0},
-    {"quantize", 0, 0},
-};
-
-const srq_layer_key srq_layer_keys[SRQ_LAYER_KEYS] = {
-    {"name", 0},
-    {"type", 0},
-    {"inputs", 0},
-    {"out", SRQ_KEY_OUT},
-    {"kernel", SRQ_KEY_KERNEL},
-    {"stride", SRQ_KEY_STRIDE},
-    {"padding", SRQ_KEY_PADDING},
-    {"groups", SRQ_KEY_GROUPS},
-    {"bias", SRQ_KEY_BIAS},
-    {"momentum", SRQ_KEY_MOMENTUM},
-    {"epsilon", SRQ_KEY_EPSILON},
-    {"max", SRQ_KEY_MAX},
-};
-
-const srq_layer_type *srq_layer_type_find(const char *name)
-{
-    for (int i = 0; i < SRQ_LAYER_TYPES; i++)
-        if (strcmp(srq_layer_types[i].name, name) == 0) return &srq_layer_types[i];
-    return NULL;
-}
 
 void srq_model_free(srq_model_spec *model)
 {
@@ -82,9 +49,27 @@ static void override_quantizer(const srq_layer_override *o, srq_quantizer_spec *
     if (strcmp(o->dropbits, "off") == 0) spec->dropbits = SRQ_DROPBITS_OFF;
 }
 
-static bool has_quantizer(const srq_layer_spec *layer)
+static srq_quantizes quantizes(const srq_layer_spec *layer)
 {
-    return strcmp(layer->type, "quantize") == 0 || (srq_layer_type_find(layer->type)->keys & SRQ_KEY_OUT);
+    return srq_op_find(layer->type)->quantizes;
+}
+
+/* "conv, dense or quantize": the types of layers that quantize something. */
+static const char *quantizing_types(char *out, size_t size)
+{
+    int left = 0;
+    size_t used = 0;
+    for (int i = 0; i < srq_op_count(); i++) left += srq_op_at(i)->quantizes != SRQ_QUANTIZES_NOTHING;
+    out[0] = '\0';
+    for (int i = 0; i < srq_op_count() && used < size; i++) {
+        if (!srq_op_at(i)->quantizes) continue;
+        left--;
+        used += (size_t)snprintf(out + used, size - used, "%s%s", srq_op_at(i)->type,
+                                 left > 1   ? ", "
+                                 : left > 0 ? " or "
+                                            : "");
+    }
+    return out;
 }
 
 static srq_status apply_override(const srq_layer_override *o, srq_model_spec *model)
@@ -93,19 +78,18 @@ static srq_status apply_override(const srq_layer_override *o, srq_model_spec *mo
     if (!names) return srq_fail_memory((size_t)model->layer_count * sizeof *names, "names of layers");
     int count = 0, found = -1;
     for (int i = 0; i < model->layer_count; i++) {
-        if (!has_quantizer(&model->layers[i])) continue;
+        if (!quantizes(&model->layers[i])) continue;
         names[count++] = model->layers[i].name;
         if (strcmp(model->layers[i].name, o->name) == 0) found = i;
     }
     const char *closest = srq_closest(o->name, names, count);
     free(names);
+    char types[256];
     if (found < 0)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: no conv, dense or quantize layer of the model is called \"%s\"; did you "
-                        "mean \"%s\"?",
-                        o->where, o->name, closest);
+        return srq_fail(SRQ_ERROR_USAGE, "%s: no %s layer of the model is called \"%s\"; did you mean \"%s\"?",
+                        o->where, quantizing_types(types, sizeof types), o->name, closest);
     srq_layer_spec *layer = &model->layers[found];
-    if (strcmp(layer->type, "quantize") == 0 && (o->granularity[0] || o->dropbits[0]))
+    if (quantizes(layer) == SRQ_QUANTIZES_OUTPUT && (o->granularity[0] || o->dropbits[0]))
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s: \"%s\" quantizes an activation: granularity and dropbits are of weights; remove them",
                         o->where, o->name);
@@ -124,11 +108,13 @@ static srq_status check_dropbits(const srq_settings *s, const char *where)
         for (int k = 0; k < q->bits.count; k++)
             if (q->bits.bits[k] > longest) longest = q->bits.bits[k];
     }
+    char names[200];
+    srq_quantizer_names(srq_quantizer_has_gates, " or ", names, sizeof names);
     if (longest == 0)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: dropbits.mode is \"%s\", but no weights are quantized by srq; use quantizer.method = "
-                        "\"srq\" or dropbits.mode = \"off\"",
-                        where, s->dropbits.mode);
+                        "%s: dropbits.mode is \"%s\", but no weights are quantized by %s; use that as quantizer.method "
+                        "or dropbits.mode = \"off\"",
+                        where, s->dropbits.mode, names);
     if (longest > s->dropbits.min_bits) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
                     "%s: dropbits.mode is \"%s\", but there is no bit to drop: weights have at most %d and "
@@ -139,6 +125,7 @@ static srq_status check_dropbits(const srq_settings *s, const char *where)
 /* dropbits = "on" that would change nothing is a mistake. */
 static srq_status check_override(const srq_layer_override *o, const srq_settings *s)
 {
+    char names[200];
     if (strcmp(o->dropbits, "on") != 0) return SRQ_OK;
     if (strcmp(s->dropbits.mode, "off") == 0)
         return srq_fail(
@@ -149,9 +136,9 @@ static srq_status check_override(const srq_layer_override *o, const srq_settings
     for (int i = 0; i < s->model.layer_count; i++) {
         const srq_layer_spec *layer = &s->model.layers[i];
         if (strcmp(layer->name, o->name) == 0 && layer->quantizer.dropbits == SRQ_DROPBITS_OFF)
-            return srq_fail(SRQ_ERROR_USAGE,
-                            "%s: layer \"%s\" has dropbits = \"on\", but only weights of srq have gates", o->where,
-                            o->name);
+            return srq_fail(
+                SRQ_ERROR_USAGE, "%s: layer \"%s\" has dropbits = \"on\", but only weights quantized by %s have gates",
+                o->where, o->name, srq_quantizer_names(srq_quantizer_has_gates, " or ", names, sizeof names));
     }
     return SRQ_OK;
 }
@@ -160,14 +147,14 @@ srq_status srq_model_set_quantizers(srq_settings *settings, const char *where)
 {
     srq_model_spec *model = &settings->model;
     for (int i = 0; i < model->layer_count; i++)
-        if (has_quantizer(&model->layers[i]))
-            model->layers[i].quantizer = base_quantizer(settings, strcmp(model->layers[i].type, "quantize") == 0);
+        if (quantizes(&model->layers[i]))
+            model->layers[i].quantizer = base_quantizer(settings, quantizes(&model->layers[i]) == SRQ_QUANTIZES_OUTPUT);
     for (int i = 0; i < settings->quantizer.override_count; i++)
         SRQ_TRY(apply_override(&settings->quantizer.overrides[i], model));
-    /* Gates belong to srq. */
-    for (int i = 0; i < model->layer_count; i++)
-        if (strcmp(model->layers[i].quantizer.method, "srq") != 0)
-            model->layers[i].quantizer.dropbits = SRQ_DROPBITS_OFF;
+    for (int i = 0; i < model->layer_count; i++) {
+        const srq_quantizer_method *method = srq_quantizer_find(model->layers[i].quantizer.method);
+        if (!method || !method->has_gates) model->layers[i].quantizer.dropbits = SRQ_DROPBITS_OFF;
+    }
     for (int i = 0; i < settings->quantizer.override_count; i++)
         SRQ_TRY(check_override(&settings->quantizer.overrides[i], settings));
     return check_dropbits(settings, where);
@@ -181,42 +168,22 @@ static void print_inputs(const srq_layer_spec *layer, FILE *out)
     fputc(']', out);
 }
 
-static void print_value(const srq_layer_spec *layer, const char *key, FILE *out)
-{
-    if (strcmp(key, "name") == 0) srq_print_text(layer->name, out);
-    if (strcmp(key, "type") == 0) srq_print_text(layer->type, out);
-    if (strcmp(key, "inputs") == 0) print_inputs(layer, out);
-    if (strcmp(key, "out") == 0) fprintf(out, "%d", layer->out);
-    if (strcmp(key, "kernel") == 0) fprintf(out, "[%d, %d]", layer->kernel[0], layer->kernel[1]);
-    if (strcmp(key, "stride") == 0) fprintf(out, "[%d, %d]", layer->stride[0], layer->stride[1]);
-    if (strcmp(key, "padding") == 0) fprintf(out, "[%d, %d]", layer->padding[0], layer->padding[1]);
-    if (strcmp(key, "groups") == 0) fprintf(out, "%d", layer->groups);
-    if (strcmp(key, "bias") == 0) fputs(layer->bias ? "true" : "false", out);
-    if (strcmp(key, "momentum") == 0) srq_print_float(layer->momentum, out);
-    if (strcmp(key, "epsilon") == 0) srq_print_float(layer->epsilon, out);
-    if (strcmp(key, "max") == 0) srq_print_float(layer->max, out);
-}
-
-/* Whether the layer has the k-th key; an avg_pool of the whole image has no sizes, a plain relu no ceiling. */
-static bool has_key(const srq_layer_spec *layer, int k)
-{
-    const unsigned has = srq_layer_type_find(layer->type)->keys, key = srq_layer_keys[k].key;
-    if (!key) return true;
-    if (!(has & key)) return false;
-    if (key == SRQ_KEY_MAX) return layer->max > 0;
-    return !(key & (SRQ_KEY_KERNEL | SRQ_KEY_STRIDE | SRQ_KEY_PADDING)) || layer->kernel[0];
-}
-
 static void print_layer(const srq_layer_spec *layer, FILE *out)
 {
-    fputc('{', out);
-    for (int k = 0; k < SRQ_LAYER_KEYS; k++) {
-        if (!has_key(layer, k)) continue;
-        fprintf(out, " %s = ", srq_layer_keys[k].name);
-        print_value(layer, srq_layer_keys[k].name, out);
-        fputc(';', out);
+    const srq_op *op = srq_op_find(layer->type);
+    fputs("{ name = ", out);
+    srq_print_text(layer->name, out);
+    fputs("; type = ", out);
+    srq_print_text(layer->type, out);
+    fputs("; inputs = ", out);
+    print_inputs(layer, out);
+    for (int k = 0; k < srq_op_setting_count(op); k++) {
+        const srq_op_setting *setting = &op->settings[k];
+        if (!srq_layer_setting_is_there(layer, setting)) continue;
+        fprintf(out, "; %s = ", setting->name);
+        srq_layer_setting_print(layer, setting, out);
     }
-    fputs(" }", out);
+    fputs("; }", out);
 }
 
 void srq_model_print(const srq_model_spec *model, FILE *out)
@@ -233,27 +200,39 @@ void srq_model_print(const srq_model_spec *model, FILE *out)
 
 /* --- Comparison */
 
-static void value_to(char *out, size_t size, const srq_layer_spec *layer, int k)
+enum { VALUE_SIZE = 1024 };
+
+/* The value of a setting, or, without one, of "name", "type" or "inputs". */
+static void value_to(char out[VALUE_SIZE], const srq_layer_spec *layer, const srq_op_setting *setting, const char *key)
 {
-    snprintf(out, size, "not there");
-    if (!has_key(layer, k)) return;
-    FILE *stream = fmemopen(out, size, "w");
+    snprintf(out, VALUE_SIZE, "not there");
+    if (setting && !srq_layer_setting_is_there(layer, setting)) return;
+    FILE *stream = fmemopen(out, VALUE_SIZE, "w");
     if (!stream) return;
-    print_value(layer, srq_layer_keys[k].name, stream);
+    if (setting)
+        srq_layer_setting_print(layer, setting, stream);
+    else if (strcmp(key, "inputs") == 0)
+        print_inputs(layer, stream);
+    else
+        srq_print_text(strcmp(key, "name") == 0 ? layer->name : layer->type, stream);
     fclose(stream);
-    out[size - 1] = '\0';
+    out[VALUE_SIZE - 1] = '\0';
 }
 
 static bool layer_differs(const srq_layer_spec *here, const srq_layer_spec *there, int number, char *what,
                           size_t what_size)
 {
-    for (int k = 0; k < SRQ_LAYER_KEYS; k++) {
-        char a[1024], b[1024];
-        value_to(a, sizeof a, here, k);
-        value_to(b, sizeof b, there, k);
+    static const char *const common[] = {"name", "type", "inputs"};
+    const srq_op *op = srq_op_find(here->type);
+    for (int k = 0; k < 3 + srq_op_setting_count(op); k++) {
+        const srq_op_setting *setting = k < 3 ? NULL : &op->settings[k - 3]; /* types are the same by then */
+        const char *key = setting ? setting->name : common[k];
+        char a[VALUE_SIZE], b[VALUE_SIZE];
+        value_to(a, here, setting, key);
+        value_to(b, there, setting, key);
         if (strcmp(a, b) == 0) continue;
-        snprintf(what, what_size, "%s of layer %d of the model (\"%s\") is %s here and %s there",
-                 srq_layer_keys[k].name, number, here->name, a, b);
+        snprintf(what, what_size, "%s of layer %d of the model (\"%s\") is %s here and %s there", key, number,
+                 here->name, a, b);
         return true;
     }
     return false;

@@ -7,7 +7,7 @@
 #define AT(member) offsetof(srq_layer_override, member), sizeof(((srq_layer_override *)0)->member)
 
 const srq_setting srq_override_schema[] = {
-    {"method", SRQ_SET_TEXT, AT(method), NULL, 0, 0, "srq|lsq|ste|rq|rq_st|float32", true, NULL},
+    {"method", SRQ_SET_TEXT, AT(method), NULL, 0, 0, SRQ_CHOICES_METHODS, true, NULL},
     {"estimator", SRQ_SET_TEXT, AT(estimator), NULL, 0, 0, "full|argmax", true, NULL},
     {"bits", SRQ_SET_BITS, AT(bits), NULL, 1, 8, NULL, true, NULL},
     {"granularity", SRQ_SET_TEXT, AT(granularity), NULL, 0, 0, "tensor|channel", true, NULL},

@@ -1,15 +1,11 @@
+/* The settings of a configuration. */
 #include "io/schema.h"
 
-#include <errno.h>
-#include <float.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Bounds that are not in the range themselves. */
-#define BELOW_ONE (1 - DBL_EPSILON / 2)
-#define ABOVE_ZERO DBL_MIN
-
+#define BELOW_ONE SRQ_BELOW_ONE
+#define ABOVE_ZERO SRQ_ABOVE_ZERO
 #define AT(member) offsetof(srq_settings, member), sizeof(((srq_settings *)0)->member)
 
 const srq_setting srq_schema[] = {
@@ -131,12 +127,12 @@ const srq_setting srq_schema[] = {
     {"schedule.factor", SRQ_SET_DOUBLE, AT(schedule.factor), "0.1", ABOVE_ZERO, 1, NULL, true, "step only."},
     {"schedule.final", SRQ_SET_DOUBLE, AT(schedule.final), "0.0", 0, 1, NULL, true,
      "linear and cosine: share of the learning rate at the end."},
-    {"quantizer.method", SRQ_SET_TEXT, AT(quantizer.method), "\"srq\"", 0, 0, "srq|lsq|ste|rq|rq_st|float32", true,
+    {"quantizer.method", SRQ_SET_TEXT, AT(quantizer.method), "\"srq\"", 0, 0, SRQ_CHOICES_METHODS, true,
      "How weights and activations are quantized; float32 does not."},
     {"quantizer.estimator", SRQ_SET_TEXT, AT(quantizer.estimator), "\"full\"", 0, 0, "full|argmax", true,
-     "srq only, weights: gradient through all categories, or through the chosen one."},
+     "@ only, weights: gradient through all categories, or through the chosen one."},
     {"quantizer.activation_estimator", SRQ_SET_TEXT, AT(quantizer.activation_estimator), "\"full\"", 0, 0,
-     "full|argmax", true, "srq only, activations: the same."},
+     "full|argmax", true, "@ only, activations: the same."},
     {"quantizer.weight_bits", SRQ_SET_BITS, AT(quantizer.weight_bits), "2", 1, 8, NULL, true,
      "Bit-length of weights, or a schedule: \"8 until 5ep, then 4\" (docs/bit-lengths.md)."},
     {"quantizer.activation_bits", SRQ_SET_BITS, AT(quantizer.activation_bits), "2", 1, 8, NULL, true,
@@ -144,18 +140,18 @@ const srq_setting srq_schema[] = {
     {"quantizer.granularity", SRQ_SET_TEXT, AT(quantizer.granularity), "\"tensor\"", 0, 0, "tensor|channel", true,
      "Weights have one (alpha, sigma) for each tensor, or for each output channel."},
     {"quantizer.sigma", SRQ_SET_TEXT, AT(quantizer.sigma), "\"learned\"", 0, 0, "learned|fixed|annealed", true,
-     "srq, rq, rq_st: sigma is learned, stays as it starts, or falls from sigma_ratio to sigma_final times alpha, "
+     "@: sigma is learned, stays as it starts, or falls from sigma_ratio to sigma_final times alpha, "
      "evenly in the logarithm."},
     {"quantizer.sigma_ratio", SRQ_SET_DOUBLE, AT(quantizer.sigma_ratio), "0.3333333333333333", 0.01, 10, NULL, true,
-     "srq, rq, rq_st: sigma / alpha at the start."},
+     "@: sigma / alpha at the start."},
     {"quantizer.sigma_final", SRQ_SET_DOUBLE, AT(quantizer.sigma_final), "0.1", 0.01, 10, NULL, true,
      "sigma / alpha at the end, if annealed."},
     {"quantizer.temperature", SRQ_SET_DOUBLE, AT(quantizer.temperature), "1.0", 0.05, 100, NULL, true,
-     "rq, rq_st: temperature of the Gumbel softmax."},
+     "@: temperature of the Gumbel softmax."},
     {"quantizer.local_grid", SRQ_SET_DOUBLE, AT(quantizer.local_grid), "3.0", 0, 1000, NULL, true,
-     "rq, rq_st: only codes within so many standard deviations of the noise are drawn; 0 takes all."},
+     "@: only codes within so many standard deviations of the noise are drawn; 0 takes all."},
     {"dropbits.mode", SRQ_SET_TEXT, AT(dropbits.mode), "\"off\"", 0, 0, "off|regularize|learn", true,
-     "srq weights: gates on the levels of the grid, as a regulariser, or to learn each layer's bit-length."},
+     "@ weights: gates on the levels of the grid, as a regulariser, or to learn each layer's bit-length."},
     {"dropbits.min_bits", SRQ_SET_INT, AT(dropbits.min_bits), "2", 1, 7, NULL, true,
      "Bit-length below which nothing is dropped."},
     {"dropbits.open", SRQ_SET_DOUBLE, AT(dropbits.open), "0.9", 1e-6, 1 - 1e-6, NULL, true,
@@ -194,413 +190,6 @@ const srq_setting *srq_setting_find(const char *path)
     return NULL;
 }
 
-/* --- Values */
-
-void srq_source(const config_t *tree, const char *file, const char *name, char *path, size_t size)
-{
-    const char *folder = config_get_include_dir(tree);
-    if (file && strcmp(file, name) != 0 && folder && strcmp(folder, ".") != 0)
-        snprintf(path, size, "%s/%s", folder, file);
-    else
-        snprintf(path, size, "%s", file ? file : name);
-}
-
-void srq_where(const config_setting_t *setting, const char *name, char *where, size_t size)
-{
-    char path[8192], line[16] = "";
-    srq_source(setting->config, config_setting_source_file(setting), name, path, sizeof path);
-    /* A whole file has no line. */
-    if (config_setting_source_line(setting))
-        snprintf(line, sizeof line, ":%u", (unsigned)config_setting_source_line(setting));
-    const size_t length = strlen(path), room = size - 1 - strlen(line);
-    if (length <= room)
-        snprintf(where, size, "%s%s", path, line);
-    else
-        snprintf(where, size, "...%s%s", path + length - room + 3, line);
-}
-
-static const char *type_name(const config_setting_t *setting)
-{
-    switch (config_setting_type(setting)) {
-    case CONFIG_TYPE_GROUP:
-        return "a group";
-    case CONFIG_TYPE_LIST:
-        return "a list";
-    case CONFIG_TYPE_ARRAY:
-        return "an array";
-    default:
-        return "a boolean";
-    }
-}
-
-srq_value srq_value_of(const config_setting_t *setting, const char *name)
-{
-    srq_value v = {.kind = SRQ_VALUE_OTHER, .text = type_name(setting)};
-    srq_where(setting, name, v.where, sizeof v.where);
-    switch (config_setting_type(setting)) {
-    case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        v.kind = SRQ_VALUE_INTEGER;
-        v.integer = config_setting_get_int64(setting);
-        /* libconfig 1.5 gives 0 for the 64-bit value of a 32-bit setting. */
-        if (config_setting_type(setting) == CONFIG_TYPE_INT) v.integer = config_setting_get_int(setting);
-        v.number = (double)v.integer;
-        break;
-    case CONFIG_TYPE_FLOAT:
-        v.kind = SRQ_VALUE_FLOAT;
-        v.number = config_setting_get_float(setting);
-        break;
-    case CONFIG_TYPE_STRING:
-        v.kind = SRQ_VALUE_TEXT;
-        v.text = config_setting_get_string(setting);
-        break;
-    case CONFIG_TYPE_BOOL:
-        v.kind = SRQ_VALUE_BOOLEAN;
-        v.integer = config_setting_get_bool(setting) != CONFIG_FALSE;
-        break;
-    default:
-        break;
-    }
-    return v;
-}
-
-/* Whole text an integer, as libconfig writes them: decimal or 0x..., an L or two at the end. */
-static bool is_integer(const char *text, long long *integer)
-{
-    char *end;
-    const bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    errno = 0;
-    *integer = strtoll(text, &end, hexadecimal ? 16 : 10);
-    return end != text && errno == 0 && end[strspn(end, "L")] == '\0';
-}
-
-/* Takes quotes and escapes off, by libconfig's rules. A line break could start an @include, so it stays text. */
-static bool unquote(const char *text, char *room, size_t size)
-{
-    const size_t n = strlen(text);
-    if (n < 2 || text[0] != '"' || text[n - 1] != '"' || strpbrk(text, "\r\n")) return false;
-    char line[8192];
-    if ((size_t)snprintf(line, sizeof line, "v = %s;", text) >= sizeof line) return false;
-    config_t tree;
-    const char *value;
-    config_init(&tree);
-    const bool whole = config_read_string(&tree, line) == CONFIG_TRUE &&
-                       config_setting_length(config_root_setting(&tree)) == 1 &&
-                       config_lookup_string(&tree, "v", &value) == CONFIG_TRUE;
-    if (whole) snprintf(room, size, "%s", value);
-    config_destroy(&tree);
-    return whole;
-}
-
-srq_value srq_value_of_text(const char *text, char *room, size_t size)
-{
-    srq_value v = {.kind = SRQ_VALUE_INTEGER};
-    if (is_integer(text, &v.integer)) {
-        v.number = (double)v.integer;
-        return v;
-    }
-    char *end;
-    v = (srq_value){.kind = SRQ_VALUE_FLOAT, .number = strtod(text, &end)};
-    /* strtod also takes "inf", "nan" and hexadecimal ones, which files do not. */
-    if (*text && *end == '\0' && text[strspn(text, "+-.0123456789eE")] == '\0') return v;
-    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
-        return (srq_value){.kind = SRQ_VALUE_BOOLEAN, .integer = text[0] == 't', .text = "a boolean"};
-    if (!unquote(text, room, size)) snprintf(room, size, "%s", text);
-    return (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
-}
-
-const char *srq_describe(const srq_value *v, char *out, size_t size)
-{
-    if (v->kind == SRQ_VALUE_INTEGER)
-        snprintf(out, size, "%lld", v->integer);
-    else if (v->kind == SRQ_VALUE_FLOAT)
-        snprintf(out, size, "%.12g", v->number);
-    else if (v->kind == SRQ_VALUE_TEXT)
-        snprintf(out, size, "the text \"%.100s\"", v->text);
-    else
-        snprintf(out, size, "%s", v->text);
-    return out;
-}
-
-static srq_status mistyped(const srq_setting *s, const srq_value *v, const char *expected)
-{
-    char found[160];
-    return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be %s, but is %s", v->where, s->path, expected,
-                    srq_describe(v, found, sizeof found));
-}
-
-static void print_bound(double bound, char *out, size_t size)
-{
-    if (bound == BELOW_ONE)
-        snprintf(out, size, "below 1");
-    else if (bound == ABOVE_ZERO)
-        snprintf(out, size, "above 0");
-    else if (bound >= 0x1p63)
-        snprintf(out, size, "%lld", LLONG_MAX);
-    else
-        snprintf(out, size, "%.13g", bound);
-}
-
-static srq_status check_range(const srq_setting *s, const srq_value *v, double number)
-{
-    /* So written that NaN fails. */
-    if (number >= s->min && number <= s->max) return SRQ_OK;
-    char found[160], min[32], max[32];
-    print_bound(s->min, min, sizeof min);
-    print_bound(s->max, max, sizeof max);
-    return srq_fail(SRQ_ERROR_USAGE, "%s: %s is %s, but must be from %s to %s", v->where, s->path,
-                    srq_describe(v, found, sizeof found), min, max);
-}
-
-/* --- Assignment */
-
-/* One of "a|b|c", whole. */
-static bool is_choice(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *c = choices; *c;) {
-        size_t length = strcspn(c, "|");
-        if (length == n && strncmp(c, word, n) == 0) return true;
-        c += length + (c[length] == '|');
-    }
-    return false;
-}
-
-static srq_status assign_text(const srq_setting *s, const srq_value *v, char *to)
-{
-    if (v->kind != SRQ_VALUE_TEXT) return mistyped(s, v, "a text in quotes");
-    if (s->choices && !is_choice(s->choices, v->text)) {
-        const char *words[8];
-        char copy[128];
-        int count = 0;
-        snprintf(copy, sizeof copy, "%s", s->choices);
-        for (char *word = strtok(copy, "|"); word && count < 8; word = strtok(NULL, "|")) words[count++] = word;
-        return srq_fail(SRQ_ERROR_USAGE, "%s: %s is \"%.100s\", but must be one of %s; did you mean \"%s\"?", v->where,
-                        s->path, v->text, s->choices, srq_closest(v->text, words, count));
-    }
-    if (!*v->text) return srq_fail(SRQ_ERROR_USAGE, "%s: %s is empty; give it a text", v->where, s->path);
-    if (strlen(v->text) >= s->size)
-        return srq_fail(SRQ_ERROR_USAGE, "%s: %s is longer than %zu characters; use a shorter one", v->where, s->path,
-                        s->size - 1);
-    snprintf(to, s->size, "%s", v->text);
-    return SRQ_OK;
-}
-
-static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span *to)
-{
-    const bool counts_epochs = s->type == SRQ_SET_EPOCHS;
-    const char *expected = counts_epochs ? "a number of epochs or steps such as 10, \"10ep\" or \"500it\""
-                                         : "a number of steps or epochs such as 500, \"500it\" or \"3ep\"";
-    long long count = v->integer;
-    bool epochs = counts_epochs;
-    if (v->kind == SRQ_VALUE_TEXT) {
-        char *end;
-        count = strtoll(v->text, &end, 10);
-        epochs = strcmp(end, "ep") == 0;
-        if (end == v->text || (!epochs && strcmp(end, "it") != 0)) return mistyped(s, v, expected);
-    } else if (v->kind != SRQ_VALUE_INTEGER) {
-        return mistyped(s, v, expected);
-    }
-    SRQ_TRY(check_range(s, v, (double)count));
-    *to = (srq_span){.count = (long)count, .epochs = epochs};
-    return SRQ_OK;
-}
-
-/* One stage: "8", "8 until 5ep", "8 until epoch 5", in steps "8 until 500it", "8 until step 500"; *text moves past it.
- */
-static bool read_stage(const char **text, int *bits, srq_span *until, bool *last)
-{
-    int used = 0;
-    char unit[6] = "";
-    *until = (srq_span){0};
-    if (sscanf(*text, " %d%n", bits, &used) != 1) return false;
-    *text += used;
-    used = 0;
-    *last = sscanf(*text, " until %9ld%2[a-z]%n", &until->count, unit, &used) != 2 &&
-            sscanf(*text, " until %5[a-z] %9ld%n", unit, &until->count, &used) != 2;
-    if (*last) return (*text)[strspn(*text, " ")] == '\0';
-    *text += used;
-    until->epochs = strcmp(unit, "ep") == 0 || strcmp(unit, "epoch") == 0;
-    *text += strspn(*text, " ,");
-    if (strncmp(*text, "then ", 5) == 0) *text += 5;
-    return until->count > 0 && (until->epochs || strcmp(unit, "it") == 0 || strcmp(unit, "step") == 0);
-}
-
-static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits_schedule *to)
-{
-    static const char expected[] = "a bit-length, or a schedule such as \"8 until 5ep, then 4\"";
-    srq_bits_schedule made = {.count = 1};
-    if (v->kind == SRQ_VALUE_INTEGER) {
-        SRQ_TRY(check_range(s, v, v->number));
-        made.bits[0] = (int)v->integer;
-        *to = made;
-        return SRQ_OK;
-    }
-    if (v->kind != SRQ_VALUE_TEXT) return mistyped(s, v, expected);
-    const char *text = v->text;
-    bool last = false;
-    for (made.count = 0; !last; made.count++) {
-        srq_span until;
-        if (made.count == SRQ_STAGES_MAX)
-            return srq_fail(SRQ_ERROR_USAGE, "%s: %s has more than %d stages; use fewer", v->where, s->path,
-                            SRQ_STAGES_MAX);
-        if (!read_stage(&text, &made.bits[made.count], &until, &last)) return mistyped(s, v, expected);
-        if (made.bits[made.count] < 1 || made.bits[made.count] > 8)
-            return srq_fail(SRQ_ERROR_USAGE, "%s: %s has a bit-length of %d, but it must be from 1 to 8", v->where,
-                            s->path, made.bits[made.count]);
-        if (!last && made.count + 1 < SRQ_STAGES_MAX) made.until[made.count] = until;
-    }
-    /* As far as that can be said without knowing the data set. */
-    for (int i = 0; i + 2 < made.count; i++)
-        if (made.until[i].epochs == made.until[i + 1].epochs && made.until[i].count >= made.until[i + 1].count)
-            return srq_fail(SRQ_ERROR_USAGE, "%s: %s: each stage must end after the one before it", v->where, s->path);
-    *to = made;
-    return SRQ_OK;
-}
-
-static srq_status assign_integer(const srq_setting *s, const srq_value *v, char *to)
-{
-    if (v->kind != SRQ_VALUE_INTEGER) return mistyped(s, v, "an integer");
-    SRQ_TRY(check_range(s, v, v->number));
-    const int narrow = (int)v->integer;
-    const int64_t exact = v->integer;
-    if (s->type == SRQ_SET_INT)
-        memcpy(to, &narrow, sizeof narrow);
-    else
-        memcpy(to, &exact, sizeof exact);
-    return SRQ_OK;
-}
-
-static srq_status assign_bool(const srq_setting *s, const srq_value *v, char *to)
-{
-    if (v->kind != SRQ_VALUE_BOOLEAN) return mistyped(s, v, "true or false");
-    const bool value = v->integer != 0;
-    memcpy(to, &value, sizeof value);
-    return SRQ_OK;
-}
-
-static srq_status assign_double(const srq_setting *s, const srq_value *v, char *to)
-{
-    if (v->kind != SRQ_VALUE_INTEGER && v->kind != SRQ_VALUE_FLOAT) return mistyped(s, v, "a number");
-    SRQ_TRY(check_range(s, v, v->number));
-    memcpy(to, &v->number, sizeof v->number);
-    return SRQ_OK;
-}
-
-srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, void *settings)
-{
-    char *to = (char *)settings + s->offset;
-    switch (s->type) {
-    case SRQ_SET_TEXT:
-    case SRQ_SET_PATH:
-        return assign_text(s, v, to);
-    case SRQ_SET_SPAN:
-    case SRQ_SET_EPOCHS:
-        return assign_span(s, v, (srq_span *)(void *)to);
-    case SRQ_SET_BITS:
-        return assign_bits(s, v, (srq_bits_schedule *)(void *)to);
-    case SRQ_SET_DOUBLE:
-        return assign_double(s, v, to);
-    case SRQ_SET_BOOL:
-        return assign_bool(s, v, to);
-    default:
-        return assign_integer(s, v, to);
-    }
-}
-
-/* --- Printing */
-
-void srq_print_text(const char *text, FILE *out)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            fprintf(out, "\\x%02x", (unsigned char)*text);
-        else
-            fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
-static void print_literal(const char *digits, FILE *out)
-{
-    fputs(digits, out);
-    if (!strpbrk(digits, ".e")) fputs(".0", out);
-}
-
-void srq_print_number(double number, FILE *out)
-{
-    char text[64];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
-    print_literal(text, out);
-}
-
-void srq_print_float(float number, FILE *out)
-{
-    char text[64];
-    /* Read back as it will be: through a double. */
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)number);
-        if ((float)strtod(text, NULL) == number) break;
-    }
-    print_literal(text, out);
-}
-
-static void print_bits(const srq_bits_schedule *bits, FILE *out)
-{
-    if (bits->count == 1) {
-        fprintf(out, "%d", bits->bits[0]);
-        return;
-    }
-    fputc('"', out);
-    for (int i = 0; i + 1 < bits->count; i++)
-        fprintf(out, "%d until %ld%s, then ", bits->bits[i], bits->until[i].count, bits->until[i].epochs ? "ep" : "it");
-    fprintf(out, "%d\"", bits->bits[bits->count - 1]);
-}
-
-void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
-{
-    const char *from = (const char *)settings + s->offset;
-    const srq_span *span = (const void *)from;
-    switch (s->type) {
-    case SRQ_SET_INT:
-        fprintf(out, "%d", *(const int *)(const void *)from);
-        break;
-    case SRQ_SET_INT64: {
-        const long long value = (long long)*(const int64_t *)(const void *)from;
-        fprintf(out, "%lld%s", value, value > INT_MAX ? "L" : "");
-        break;
-    }
-    case SRQ_SET_DOUBLE:
-        srq_print_number(*(const double *)(const void *)from, out);
-        break;
-    case SRQ_SET_BOOL:
-        fputs(*(const bool *)(const void *)from ? "true" : "false", out);
-        break;
-    case SRQ_SET_TEXT:
-    case SRQ_SET_PATH:
-        srq_print_text(from, out);
-        break;
-    case SRQ_SET_BITS:
-        print_bits((const void *)from, out);
-        break;
-    case SRQ_SET_SPAN:
-        fprintf(out, "\"%ld%s\"", span->count, span->epochs ? "ep" : "it");
-        break;
-    case SRQ_SET_EPOCHS:
-        if (span->epochs && span->count <= INT_MAX)
-            fprintf(out, "%ld", span->count);
-        else
-            fprintf(out, "\"%ld%s\"", span->count, span->epochs ? "ep" : "it");
-        break;
-    }
-}
-
 /* --- The closest name */
 
 static const char *last_part(const char *path)
@@ -632,78 +221,4 @@ const char *srq_setting_closest(const char *path)
         }
     }
     return best;
-}
-
-/* --- The reference */
-
-static void print_allowed(const srq_setting *s, FILE *out)
-{
-    static const char *const types[] = {"integer", "integer",         "number",          "true or false", "text",
-                                        "text",    "steps or epochs", "epochs or steps", "bit-length"};
-    fputs(types[s->type], out);
-    if (s->choices) {
-        fputs(": ", out);
-        for (const char *c = s->choices; *c; c++)
-            if (*c == '|')
-                fputs(", ", out);
-            else
-                fputc(*c, out);
-    } else if (s->type != SRQ_SET_TEXT && s->type != SRQ_SET_PATH && s->type != SRQ_SET_BOOL) {
-        char min[32], max[32];
-        print_bound(s->min, min, sizeof min);
-        print_bound(s->max, max, sizeof max);
-        /* Bounds that only keep arithmetic from overflowing would distract. */
-        if (s->max < 1e12)
-            fprintf(out, ", %s to %s", min, max);
-        else
-            fprintf(out, ", at least %s", min);
-    }
-}
-
-static void print_group(const char *group, bool markdown, bool first, FILE *out)
-{
-    fprintf(out, "%s%s%s\n", first ? "" : "\n", markdown ? "### " : "", group);
-    if (markdown) fputs("\n| setting | value | default | meaning |\n|---|---|---|---|\n", out);
-}
-
-static void print_row(const srq_setting *s, bool markdown, FILE *out)
-{
-    fprintf(out, markdown ? "| `%s` | " : "  %-30s ", s->path);
-    print_allowed(s, out);
-    if (markdown)
-        fprintf(out, " | %s%s%s | %s |\n", s->initial ? "`" : "", s->initial ? s->initial : "must be given",
-                s->initial ? "`" : "", s->doc);
-    else
-        fprintf(out, "; %s%s\n      %s\n", s->initial ? "default " : "", s->initial ? s->initial : "must be given",
-                s->doc);
-}
-
-void srq_config_reference(FILE *out, bool markdown)
-{
-    static const srq_setting model = {
-        .path = "model",
-        .type = SRQ_SET_TEXT,
-        .doc = "The network: the path of a model file (relative to the configuration's folder, with --set to the "
-               "current one), or the model itself as a group."};
-    static const srq_setting overrides = {
-        .path = "quantizer.layers",
-        .type = SRQ_SET_TEXT,
-        .initial = "none",
-        .doc = "What single layers do differently: a list such as ( { name = \"conv1\"; bits = 8; }, ... ) with any of "
-               "method, estimator, bits, granularity, sigma_ratio, dropbits (\"on\" or \"off\")."};
-    char group[32] = "";
-    print_group("model", markdown, true, out);
-    print_row(&model, markdown, out);
-    for (int i = 0; i < srq_schema_count; i++) {
-        const srq_setting *s = &srq_schema[i];
-        const int length = (int)strcspn(s->path, ".");
-        if (strncmp(group, s->path, (size_t)length) != 0 || group[length] != '\0') {
-            snprintf(group, sizeof group, "%.*s", length, s->path);
-            print_group(group, markdown, false, out);
-        }
-        print_row(s, markdown, out);
-        /* The list ends the group. */
-        const bool last = i + 1 == srq_schema_count || strncmp(srq_schema[i + 1].path, "quantizer.", 10) != 0;
-        if (last && strncmp(s->path, "quantizer.", 10) == 0) print_row(&overrides, markdown, out);
-    }
 }

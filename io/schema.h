@@ -5,6 +5,7 @@
 #include "io/closest.h"
 #include "io/config.h"
 
+#include <float.h>
 #include <libconfig.h>
 
 /* A value from a file or from --set, and where it stands ("FILE:LINE" or "--set a.b=v"). */
@@ -15,6 +16,10 @@ typedef struct srq_value {
     const char *text;  /* of SRQ_VALUE_BOOLEAN and SRQ_VALUE_OTHER: what it is, "a group" */
     char where[512];
 } srq_value;
+
+/* Bounds of a setting that are not in the range themselves. */
+#define SRQ_BELOW_ONE (1 - DBL_EPSILON / 2)
+#define SRQ_ABOVE_ZERO DBL_MIN
 
 typedef enum srq_setting_type {
     SRQ_SET_INT,
@@ -28,22 +33,32 @@ typedef enum srq_setting_type {
     SRQ_SET_BITS    /* a bit-length, or a schedule of them */
 } srq_setting_type;
 
+/* What quantizer.method may be: a method of core/quant/methods.h, or float32. */
+#define SRQ_CHOICES_METHODS "@methods"
+
 typedef struct srq_setting {
     const char *path; /* "train.batch" */
     srq_setting_type type;
     size_t offset, size; /* in srq_settings; of a text's room */
     const char *initial; /* default as it would be written, NULL if the setting must be given */
     double min, max;     /* of numbers */
-    const char *choices; /* of texts: "adam|sgd", or NULL */
+    const char *choices; /* of texts: "adam|sgd"; SRQ_CHOICES_METHODS; or NULL: any */
     bool decides;        /* whether results depend on it */
-    const char *doc;
+    const char *doc;     /* "@" at the start stands for the methods under which it acts (io/method_settings.h) */
 } srq_setting;
 
 extern const srq_setting srq_schema[];
 extern const int srq_schema_count;
 /* The setting called `path`, or NULL. */
 const srq_setting *srq_setting_find(const char *path);
+/* The setting or group whose name is closest to `path`. */
+const char *srq_setting_closest(const char *path);
 
+/* io/setting.c: */
+/* The index-th text that the setting may be, perhaps in `room`; NULL after the last, and where it may be any. */
+const char *srq_setting_choice(const srq_setting *setting, int index, char *room, size_t size);
+/* A bound of its range as messages name it: "below 1". */
+void srq_setting_bound(double bound, char *out, size_t size);
 /* Checks `value` against the setting and stores it in the srq_settings (or srq_layer_override) that it belongs to. */
 srq_status srq_setting_assign(const srq_setting *setting, const srq_value *value, void *settings);
 /* The setting's value as libconfig text, into `out`. */
@@ -60,6 +75,7 @@ void srq_overrides_print(const srq_settings *settings, FILE *out);
 extern const srq_setting srq_override_schema[];
 extern const int srq_override_count;
 
+/* io/values.c: */
 /* The path of a source file of `tree`, which was read from `name`. libconfig calls an included file as the @include
  * does (`file`), and the main one NULL or `name`. */
 void srq_source(const config_t *tree, const char *file, const char *name, char *path, size_t size);
@@ -73,8 +89,6 @@ srq_value srq_value_of_text(const char *text, char *room, size_t size);
 /* "3", "the text \"x\"", "a group": a value as messages name it. Returns `out`. */
 const char *srq_describe(const srq_value *value, char *out, size_t size);
 
-/* The setting or group whose name is closest to `path`. */
-const char *srq_setting_closest(const char *path);
 /* Text in libconfig syntax, with quotes and escapes. */
 void srq_print_text(const char *text, FILE *out);
 /* The shortest digits that read back as the same number, always with a point or an exponent. */

@@ -49,4 +49,5 @@ const srq_op srq_op_add = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .meaning = "sum of inputs of one shape",
 };

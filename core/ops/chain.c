@@ -35,19 +35,6 @@ typedef struct tile {
 
 /* --- Which layers make a chain */
 
-static bool is_type(const srq_layer *layer, const char *type)
-{
-    return strcmp(layer->spec->type, type) == 0;
-}
-
-static int stage_of(const srq_layer *layer)
-{
-    static const char *const order[] = {"batch_norm", "relu", "max_pool", "quantize"};
-    for (int i = 0; i < 4; i++)
-        if (is_type(layer, order[i])) return i;
-    return -1;
-}
-
 /* Windows side by side that cover the image. */
 static bool pools_evenly(const srq_layer *layer)
 {
@@ -62,11 +49,11 @@ static bool pools_evenly(const srq_layer *layer)
 
 bool srq_chain_takes(const srq_layer *const *members, int count, const srq_layer *layer)
 {
-    const int stage = stage_of(layer);
-    if (stage < 0 || (count > 0 && stage <= stage_of(members[count - 1]))) return false;
+    const srq_chain_stage stage = layer->op->stage;
+    if (stage == SRQ_CHAIN_NONE || (count > 0 && stage <= members[count - 1]->op->stage)) return false;
     const srq_quantizer *q = &layer->quantizer;
-    if (is_type(layer, "quantize") && q->method && (q->method->floats || q->method->by_place)) return false;
-    return !is_type(layer, "max_pool") || pools_evenly(layer);
+    if (stage == SRQ_CHAIN_QUANTIZE && q->method && (q->method->floats || q->method->by_place)) return false;
+    return stage != SRQ_CHAIN_POOL || pools_evenly(layer);
 }
 
 /* --- Building */
@@ -88,10 +75,11 @@ static void set_tiles(srq_chain *chain, const srq_tensor *x)
 
 static void set_member(srq_chain *chain, srq_layer *layer)
 {
-    if (is_type(layer, "batch_norm")) chain->norm = layer;
-    if (is_type(layer, "max_pool")) chain->pool = layer;
-    if (is_type(layer, "quantize") && layer->quantizer.method) chain->quantize = layer;
-    if (is_type(layer, "relu")) {
+    const srq_chain_stage stage = layer->op->stage;
+    if (stage == SRQ_CHAIN_NORM) chain->norm = layer;
+    if (stage == SRQ_CHAIN_POOL) chain->pool = layer;
+    if (stage == SRQ_CHAIN_QUANTIZE && layer->quantizer.method) chain->quantize = layer;
+    if (stage == SRQ_CHAIN_CLIP) {
         chain->clips = true;
         chain->low = 0;
         if (layer->spec->max > 0) chain->high = layer->spec->max;

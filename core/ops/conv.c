@@ -56,4 +56,16 @@ static srq_status create(srq_layer *layer)
 }
 
 extern const srq_op srq_op_conv;
-const srq_op srq_op_conv = {.type = "conv", .create = create, SRQ_WEIGHTED_OP};
+const srq_op srq_op_conv = {
+    .type = "conv",
+    .create = create,
+    SRQ_WEIGHTED_OP,
+    .meaning = "convolution with quantized weights. Input and output channels are divided into `groups` equal parts, "
+               "each convolved alone. With as many groups as input channels, the convolution is depthwise",
+    .settings = {{"out", SRQ_OP_WHOLE, SRQ_PLACE(out), .least = 1, .most = 1 << 20, .required = true},
+                 {"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
+                 {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .initial = 1},
+                 {"padding", SRQ_OP_PAIR, SRQ_PLACE(padding), .most = 4095},
+                 {"groups", SRQ_OP_WHOLE, SRQ_PLACE(groups), .least = 1, .most = 1 << 20, .initial = 1},
+                 {"bias", SRQ_OP_FLAG, SRQ_PLACE(bias), .initial = true}},
+};

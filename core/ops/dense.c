@@ -22,4 +22,11 @@ static srq_status create(srq_layer *layer)
 }
 
 extern const srq_op srq_op_dense;
-const srq_op srq_op_dense = {.type = "dense", .create = create, SRQ_WEIGHTED_OP};
+const srq_op srq_op_dense = {
+    .type = "dense",
+    .create = create,
+    SRQ_WEIGHTED_OP,
+    .meaning = "dense layer over the whole image, with quantized weights",
+    .settings = {{"out", SRQ_OP_WHOLE, SRQ_PLACE(out), .least = 1, .most = 1 << 20, .required = true},
+                 {"bias", SRQ_OP_FLAG, SRQ_PLACE(bias), .initial = true}},
+};

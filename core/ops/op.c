@@ -2,14 +2,43 @@
 
 #include <string.h>
 
-extern const srq_op srq_op_conv, srq_op_dense, srq_op_batch_norm, srq_op_max_pool, srq_op_avg_pool, srq_op_relu,
-    srq_op_add, srq_op_quantize;
+#define OPERATOR(name) extern const srq_op srq_op_##name;
+#include "core/ops/operators.def"
+#undef OPERATOR
+
+#define OPERATOR(name) &srq_op_##name,
+static const srq_op *const operators[] = {
+#include "core/ops/operators.def"
+};
+#undef OPERATOR
+
+int srq_op_count(void)
+{
+    return (int)(sizeof operators / sizeof *operators);
+}
+
+const srq_op *srq_op_at(int index)
+{
+    return operators[index];
+}
 
 const srq_op *srq_op_find(const char *type)
 {
-    static const srq_op *const ops[] = {&srq_op_conv,     &srq_op_dense, &srq_op_batch_norm, &srq_op_max_pool,
-                                        &srq_op_avg_pool, &srq_op_relu,  &srq_op_add,        &srq_op_quantize};
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        if (strcmp(ops[i]->type, type) == 0) return ops[i];
+    for (int i = 0; i < srq_op_count(); i++)
+        if (strcmp(operators[i]->type, type) == 0) return operators[i];
+    return NULL;
+}
+
+int srq_op_setting_count(const srq_op *op)
+{
+    int count = 0;
+    while (count < SRQ_OP_SETTINGS_MAX && op->settings[count].name) count++;
+    return count;
+}
+
+const srq_op_setting *srq_op_setting_find(const srq_op *op, const char *name)
+{
+    for (int k = 0; k < srq_op_setting_count(op); k++)
+        if (strcmp(op->settings[k].name, name) == 0) return &op->settings[k];
     return NULL;
 }

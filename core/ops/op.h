@@ -9,7 +9,20 @@
 #ifndef SRQ_CORE_OPS_OP_H
 #define SRQ_CORE_OPS_OP_H
 
+#include "core/ops/setting.h"
 #include "core/pass.h"
+
+/* What a layer quantizes by the configuration's settings for weights or for activations. */
+typedef enum srq_quantizes { SRQ_QUANTIZES_NOTHING, SRQ_QUANTIZES_WEIGHTS, SRQ_QUANTIZES_OUTPUT } srq_quantizes;
+
+/* What a chain (core/ops/chain.h) does in an operator's place, in the order in which it does it. */
+typedef enum srq_chain_stage {
+    SRQ_CHAIN_NONE, /* the operator is not in chains */
+    SRQ_CHAIN_NORM,
+    SRQ_CHAIN_CLIP, /* to 0 and spec->max */
+    SRQ_CHAIN_POOL, /* the largest of windows of spec->kernel */
+    SRQ_CHAIN_QUANTIZE
+} srq_chain_stage;
 
 typedef struct srq_op {
     const char *type;
@@ -42,9 +55,21 @@ typedef struct srq_op {
                         double *slots);
     /* The gradients of alpha, sigma and gates into pass->gradient, from the slots of `units` units, `stride` apart. */
     void (*collect)(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
+    const char *meaning;                          /* one line for `srq help layers` and docs/configuration.md */
+    srq_op_setting settings[SRQ_OP_SETTINGS_MAX]; /* in the order of printing; the first without a name ends them */
+    const char *family;                           /* under which `srq bench step` adds up times; NULL: `type` */
+    srq_quantizes quantizes;
+    srq_chain_stage stage; /* operators of which a chain computes what they do */
+    bool selects;          /* every value of the output is one of the input: bit-lengths are looked for through it */
 } srq_op;
 
 /* The operator called `type`, or NULL. */
 const srq_op *srq_op_find(const char *type);
+/* All of them, in the order of core/ops/operators.def. */
+int srq_op_count(void);
+const srq_op *srq_op_at(int index);
+/* How many settings its table has, and the one called `name`, or NULL. */
+int srq_op_setting_count(const srq_op *op);
+const srq_op_setting *srq_op_setting_find(const srq_op *op, const char *name);
 
 #endif

@@ -178,6 +178,12 @@ const srq_op srq_op_max_pool = {
     .destroy = destroy,
     .forward = max_forward,
     .backward = max_backward,
+    .meaning = "maximum over windows; padding is ignored",
+    .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
+                 {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel"},
+                 {"padding", SRQ_OP_PAIR, SRQ_PLACE(padding), .most = 4095}},
+    .stage = SRQ_CHAIN_POOL,
+    .selects = true,
 };
 const srq_op srq_op_avg_pool = {
     .type = "avg_pool",
@@ -187,4 +193,9 @@ const srq_op srq_op_avg_pool = {
     .destroy = destroy,
     .forward = avg_forward,
     .backward = avg_backward,
+    .meaning = "mean over windows; padding counts as zeros",
+    .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .absent = "the whole image"},
+                 {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel",
+                  .with = "kernel"},
+                 {"padding", SRQ_OP_PAIR, SRQ_PLACE(padding), .most = 4095, .with = "kernel"}},
 };

@@ -1,5 +1,6 @@
 #include "core/ops/layer_quantizer.h"
 #include "core/ops/op.h"
+#include "core/quant/methods.h"
 
 #include <string.h>
 
@@ -88,4 +89,7 @@ const srq_op srq_op_quantize = {
     .start = start,
     .forward = forward,
     .backward = backward,
+    .meaning = "quantizes an activation: unsigned after `relu` and `sigmoid`, signed if values may be negative",
+    .quantizes = SRQ_QUANTIZES_OUTPUT,
+    .stage = SRQ_CHAIN_QUANTIZE,
 };

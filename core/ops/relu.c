@@ -41,4 +41,7 @@ const srq_op srq_op_relu = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .meaning = "max(x, 0). `max = 6.0` is ReLU6; the gradient is 0 at the ceiling",
+    .stage = SRQ_CHAIN_CLIP,
+    .settings = {{"max", SRQ_OP_REAL, SRQ_PLACE(max), .most = 1e6, .above = true, .absent = "none"}},
 };

@@ -3,6 +3,7 @@
 #include "core/kernels/gates.h"
 #include "core/mask.h"
 #include "core/ops/layer_quantizer.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 
 #include <math.h>
@@ -54,7 +55,7 @@ static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape 
     whole.input = x->dtype;
     whole.input_most = x->most;
     whole.weight_codes = q->method && !q->method->floats;
-    whole.weights_vary = q->method && q->method->floats;
+    whole.weights_vary = q->method && q->method->floats && !q->method->point;
     whole.weights_most = q->method ? 1 << (srq_bits_longest(&q->spec.bits) - 1) : 0;
     SRQ_TRY(w->kernels->conv_create(&whole, layer->network->vector, &w->plan));
     w->info = w->kernels->conv_info(w->plan);
@@ -117,12 +118,18 @@ void srq_weighted_initialize(srq_layer *layer, uint64_t seed, double gain)
     for (size_t i = 0; i < gates->count; i++) network->values[gates->offset + i] = (float)log(open / (1 - open));
 }
 
+/* Whether the weights of this pass are floats. */
+static bool gives_floats(const srq_quantizer *q)
+{
+    return q->method->point || (q->training && q->method->floats);
+}
+
 static srq_operand quantized(const weighted *w, srq_layer *layer, const srq_pass *pass, const float *values)
 {
     const srq_quantizer *q = &layer->quantizer;
     srq_layer_start_quantizer(layer, pass, w->count, values);
     srq_layer_load_quantizer(layer, pass);
-    if (q->training && q->method->floats) return (srq_operand){.data = w->floats, .dtype = SRQ_FLOAT32, .scale = 1};
+    if (gives_floats(q)) return (srq_operand){.data = w->floats, .dtype = SRQ_FLOAT32, .scale = 1};
     return (srq_operand){
         .data = w->codes, .dtype = SRQ_INT8, .scale = q->grid.alpha, .scales = q->channels > 1 ? q->alpha : NULL};
 }
@@ -144,10 +151,12 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
     const float *values = srq_pass_values(pass, layer, layer->weight);
     srq_operand operand = {.data = values, .dtype = SRQ_FLOAT32, .scale = 1};
     if (layer->quantizer.method) {
+        const srq_quantizer *q = &layer->quantizer;
         operand = quantized(w, layer, pass, values);
-        if (!srq_quantizer_forward(&layer->quantizer, pass->vector, w->count, values, (void *)operand.data) &&
-            pass->bad < 0)
-            pass->bad = layer->index;
+        const bool finite = gives_floats(q) && !q->training
+                                ? srq_quantizer_values(q, pass->vector, w->count, values, w->floats)
+                                : srq_quantizer_forward(q, pass->vector, w->count, values, (void *)operand.data);
+        if (!finite && pass->bad < 0) pass->bad = layer->index;
         drop_codes(w, layer, &operand);
     }
     w->kernels->conv_pack(w->plan, &operand, pass->training, pass->scratch);

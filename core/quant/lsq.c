@@ -16,4 +16,5 @@ static void backward(const srq_quantizer *quantizer, const srq_vector *vector, c
 }
 
 extern const srq_quantizer_method srq_quantizer_lsq;
-const srq_quantizer_method srq_quantizer_lsq = {.name = "lsq", .backward = backward};
+const srq_quantizer_method srq_quantizer_lsq = {
+    .name = "lsq", .summary = "learned step size quantization (arXiv 1902.08153)", .backward = backward};

@@ -3,22 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-extern const srq_quantizer_method srq_quantizer_ste, srq_quantizer_lsq, srq_quantizer_rq, srq_quantizer_rq_st,
-    srq_quantizer_srq;
-
-const srq_quantizer_method *srq_quantizer_list(int index)
+bool srq_quantizer_lists(const srq_quantizer_method *method, const char *setting)
 {
-    static const srq_quantizer_method *const methods[] = {&srq_quantizer_ste, &srq_quantizer_lsq, &srq_quantizer_rq,
-                                                          &srq_quantizer_rq_st, &srq_quantizer_srq};
-    return index < (int)(sizeof methods / sizeof *methods) ? methods[index] : NULL;
-}
-
-const srq_quantizer_method *srq_quantizer_find(const char *name)
-{
-    const srq_quantizer_method *method;
-    for (int i = 0; (method = srq_quantizer_list(i)); i++)
-        if (strcmp(method->name, name) == 0) return method;
-    return NULL;
+    for (int i = 0; method->settings && method->settings[i]; i++)
+        if (strcmp(method->settings[i], setting) == 0) return true;
+    return false;
 }
 
 /* --- Grids */
@@ -60,35 +49,6 @@ void srq_quantizer_set_bits(srq_quantizer *q, int trained_bits, int bits)
         q->gates.count = trained_bits - q->spec.min_bits;
 }
 
-static srq_status check_gates(const srq_quantizer *q)
-{
-    if (q->spec.dropbits == SRQ_DROPBITS_OFF) return SRQ_OK;
-    if (!q->method->has_gates || !q->is_signed)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "DropBits works on weights quantized by srq, and this is %s; use srq or "
-                        "dropbits.mode = \"off\"",
-                        q->method->name);
-    return SRQ_OK;
-}
-
-srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, int channels, srq_quantizer *q)
-{
-    *q = (srq_quantizer){.spec = *spec, .is_signed = is_signed, .grid = {.alpha = 1, .sigma = 1}};
-    q->channels = spec->per_channel ? channels : 1;
-    if (strcmp(spec->method, "float32") == 0) return SRQ_OK;
-    q->method = srq_quantizer_find(spec->method);
-    if (!q->method)
-        return srq_fail(SRQ_ERROR_USAGE, "no quantizer is called \"%s\"; use float32, ste, lsq, rq, rq_st or srq",
-                        spec->method);
-    for (int i = 0; i < spec->bits.count; i++)
-        if (spec->bits.bits[i] < 1 || spec->bits.bits[i] > 8)
-            return srq_fail(SRQ_ERROR_USAGE, "a bit-length of %d: it must be 1 to 8", spec->bits.bits[i]);
-    if (spec->bits.count < 1) return srq_fail(SRQ_ERROR_USAGE, "no bit-length is given; it must be 1 to 8");
-    q->gates.min_bits = spec->min_bits;
-    srq_quantizer_set_bits(q, spec->bits.bits[0], spec->bits.bits[0]);
-    return check_gates(q);
-}
-
 /* --- Forward and backward, row by row */
 
 srq_grid srq_quantizer_grid(const srq_quantizer *q, size_t row)
@@ -109,19 +69,51 @@ void srq_quantizer_begin(srq_quantizer *q)
     if (q->method->begin && q->channels == 1) q->method->begin(q);
 }
 
+void srq_quantizer_points(const srq_quantizer *q, srq_points *points)
+{
+    srq_points_make(q->grid.min, q->grid.max, q->method->point, points);
+}
+
+static bool nearest_codes(const srq_quantizer *q, const srq_vector *vector, const srq_grid *grid, size_t n,
+                          const float *x, uint8_t *codes)
+{
+    srq_points points;
+    if (!q->method->point) return vector->quantize(n, x, grid, codes);
+    srq_points_make(grid->min, grid->max, q->method->point, &points);
+    for (size_t i = 0; i < n; i++) codes[i] = (uint8_t)srq_points_nearest(&points, x[i] / grid->alpha);
+    return vector->finite(n, x);
+}
+
+static bool nearest_values(const srq_quantizer *q, const srq_vector *vector, const srq_grid *grid, size_t n,
+                           const float *x, float *values)
+{
+    srq_points points;
+    const float min = (float)grid->min, max = (float)grid->max;
+    if (!q->method->point) {
+        for (size_t i = 0; i < n; i++) values[i] = grid->alpha * fmaxf(min, fminf(max, rintf(x[i] / grid->alpha)));
+        return vector->finite(n, x);
+    }
+    srq_points_make(grid->min, grid->max, q->method->point, &points);
+    for (size_t i = 0; i < n; i++)
+        values[i] = grid->alpha * srq_points_at(&points, srq_points_nearest(&points, x[i] / grid->alpha));
+    return vector->finite(n, x);
+}
+
 bool srq_quantizer_forward(const srq_quantizer *q, const srq_vector *vector, size_t n, const float *x, void *out)
 {
     const size_t rows = (size_t)q->channels, length = n / rows;
-    const bool own = q->training && q->method->forward;
-    const size_t size = own && q->method->floats ? sizeof(float) : 1;
+    const bool own = q->training && q->method->forward, floats = q->training && q->method->floats;
     bool finite = true;
     for (size_t row = 0; row < rows; row++) {
         const srq_grid grid = srq_quantizer_grid(q, row);
-        void *to = (char *)out + row * length * size;
+        const float *from = x + row * length;
+        void *to = (char *)out + row * length * (floats ? sizeof(float) : 1);
         if (own)
-            finite = q->method->forward(q, vector, &grid, row, length, x + row * length, to) && finite;
+            finite = q->method->forward(q, vector, &grid, row, length, from, to) && finite;
+        else if (floats)
+            finite = nearest_values(q, vector, &grid, length, from, to) && finite;
         else
-            finite = vector->quantize(length, x + row * length, &grid, to) && finite;
+            finite = nearest_codes(q, vector, &grid, length, from, to) && finite;
     }
     return finite;
 }
@@ -129,11 +121,10 @@ bool srq_quantizer_forward(const srq_quantizer *q, const srq_vector *vector, siz
 bool srq_quantizer_values(const srq_quantizer *q, const srq_vector *vector, size_t n, const float *x, float *values)
 {
     const size_t rows = (size_t)q->channels, length = n / rows;
-    bool finite = vector->finite(n, x);
+    bool finite = true;
     for (size_t row = 0; row < rows; row++) {
         const srq_grid grid = srq_quantizer_grid(q, row);
-        for (size_t i = row * length; i < (row + 1) * length; i++)
-            values[i] = grid.alpha * fmaxf((float)grid.min, fminf((float)grid.max, rintf(x[i] / grid.alpha)));
+        finite = nearest_values(q, vector, &grid, length, x + row * length, values + row * length) && finite;
     }
     return finite;
 }
@@ -174,19 +165,32 @@ void srq_quantizer_backward(const srq_quantizer *q, const srq_vector *vector, si
 
 /* --- Step sizes from data */
 
-float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t n, const float *x)
+/* The sum of squares of x - value on the grid of `points`. */
+static double points_error(size_t n, const float *x, float alpha, const srq_points *points)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float point = srq_points_at(points, srq_points_nearest(points, x[i] / alpha));
+        const double difference = (double)x[i] - (double)alpha * (double)point;
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+static float best_step(const srq_vector *vector, const srq_points *points, size_t n, const float *x)
 {
     enum { CANDIDATES = 64 };
     float largest = 0, best = 1e-3f;
     for (size_t i = 0; i < n; i++) largest = fmaxf(largest, fabsf(x[i]));
     if (!(largest > 0) || !isfinite(largest)) return best;
-    srq_grid grid = {.alpha = 1, .sigma = 1, .min = min, .max = max};
-    const int reach = max > -min ? max : -min;
+    srq_grid grid = {.alpha = 1, .sigma = 1, .min = points->min, .max = points->min + points->count - 1};
+    const float reach = fmaxf(srq_points_at(points, grid.max), -srq_points_at(points, grid.min));
     double best_error = INFINITY;
     /* From the step that just covers the largest value down to a fiftieth of it, evenly in the logarithm. */
     for (int i = 0; i < CANDIDATES; i++) {
-        grid.alpha = largest / (float)reach * (float)pow(50, -(double)i / (CANDIDATES - 1));
-        double error = vector->quantize_error(n, x, &grid);
+        grid.alpha = largest / reach * (float)pow(50, -(double)i / (CANDIDATES - 1));
+        const double error =
+            points->uniform ? vector->quantize_error(n, x, &grid) : points_error(n, x, grid.alpha, points);
         if (error < best_error) {
             best_error = error;
             best = grid.alpha;
@@ -195,13 +199,27 @@ float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t
     return best;
 }
 
+float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t n, const float *x)
+{
+    srq_points points;
+    srq_points_make(min, max, NULL, &points);
+    return best_step(vector, &points, n, x);
+}
+
+/* The points of the grid of `bits` bits. */
+static void points_of_bits(const srq_quantizer *q, int bits, srq_points *points)
+{
+    srq_points_make(smallest_code(q->is_signed, bits), largest_code(q->is_signed, bits), q->method->point, points);
+}
+
 void srq_quantizer_start(const srq_quantizer *q, const srq_vector *vector, size_t n, const float *x, float *alpha,
                          float *sigma)
 {
     const size_t rows = (size_t)q->channels, length = n / rows;
-    const int min = smallest_code(q->is_signed, q->trained_bits), max = largest_code(q->is_signed, q->trained_bits);
+    srq_points points;
+    points_of_bits(q, q->trained_bits, &points);
     for (size_t row = 0; row < rows; row++) {
-        alpha[row] = srq_quantizer_best_step(vector, min, max, length, x + row * length);
+        alpha[row] = best_step(vector, &points, length, x + row * length);
         if (sigma) sigma[row] = q->spec.sigma_ratio * alpha[row];
     }
 }
@@ -210,12 +228,13 @@ void srq_quantizer_rescale(const srq_quantizer *q, const srq_vector *vector, int
                            float *alpha, float *sigma)
 {
     const size_t rows = (size_t)q->channels, length = n / rows;
+    srq_points before, after;
+    points_of_bits(q, from, &before);
+    points_of_bits(q, to, &after);
     for (size_t row = 0; row < rows; row++) {
         const float *values = x + row * length;
-        const float old = srq_quantizer_best_step(vector, smallest_code(q->is_signed, from),
-                                                  largest_code(q->is_signed, from), length, values);
-        const float new = srq_quantizer_best_step(vector, smallest_code(q->is_signed, to),
-                                                  largest_code(q->is_signed, to), length, values);
+        const float old = best_step(vector, &before, length, values);
+        const float new = best_step(vector, &after, length, values);
         alpha[row] *= new / old;
         if (sigma) sigma[row] *= new / old;
     }

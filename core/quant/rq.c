@@ -46,7 +46,19 @@ static void st_backward(const srq_quantizer *quantizer, const srq_vector *vector
 }
 
 extern const srq_quantizer_method srq_quantizer_rq, srq_quantizer_rq_st;
-const srq_quantizer_method srq_quantizer_rq = {
-    .name = "rq", .has_sigma = true, .floats = true, .by_place = true, .forward = forward, .backward = backward};
-const srq_quantizer_method srq_quantizer_rq_st = {
-    .name = "rq_st", .has_sigma = true, .by_place = true, .forward = st_forward, .backward = st_backward};
+static const char *const settings[] = {"quantizer.temperature", "quantizer.local_grid", NULL};
+const srq_quantizer_method srq_quantizer_rq = {.name = "rq",
+                                               .summary = "relaxed quantization (arXiv 1810.01875)",
+                                               .settings = settings,
+                                               .has_sigma = true,
+                                               .floats = true,
+                                               .by_place = true,
+                                               .forward = forward,
+                                               .backward = backward};
+const srq_quantizer_method srq_quantizer_rq_st = {.name = "rq_st",
+                                                  .summary = "relaxed quantization, straight-through",
+                                                  .settings = settings,
+                                                  .has_sigma = true,
+                                                  .by_place = true,
+                                                  .forward = st_forward,
+                                                  .backward = st_backward};

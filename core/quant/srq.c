@@ -50,5 +50,12 @@ static void backward(const srq_quantizer *quantizer, const srq_vector *vector, c
 }
 
 extern const srq_quantizer_method srq_quantizer_srq;
-const srq_quantizer_method srq_quantizer_srq = {
-    .name = "srq", .has_sigma = true, .has_gates = true, .begin = begin, .forward = forward, .backward = backward};
+static const char *const settings[] = {"quantizer.estimator", "quantizer.activation_estimator", NULL};
+const srq_quantizer_method srq_quantizer_srq = {.name = "srq",
+                                                .summary = "semi-relaxed quantization (arXiv 1911.12990)",
+                                                .settings = settings,
+                                                .has_sigma = true,
+                                                .has_gates = true,
+                                                .begin = begin,
+                                                .forward = forward,
+                                                .backward = backward};

@@ -10,4 +10,5 @@ static void backward(const srq_quantizer *quantizer, const srq_vector *vector, c
 }
 
 extern const srq_quantizer_method srq_quantizer_ste;
-const srq_quantizer_method srq_quantizer_ste = {.name = "ste", .backward = backward};
+const srq_quantizer_method srq_quantizer_ste = {
+    .name = "ste", .summary = "straight-through rounding with a learned step size", .backward = backward};

@@ -1,5 +1,7 @@
 /* srq help */
+#include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "io/layer_settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -102,8 +104,8 @@ static const topic topics[] = {
      "  MACs, BOPs    multiply-accumulates for one image, and bit operations: MACs x W bits x A bits\n"
      "  alpha, sigma  step size and noise scale; smallest..largest where each output channel has its own\n"
      "  codes         grid points that some weight is on, of all grid points\n"
-     "  zeros         share of weights whose code is 0\n"
-     "  error         relative quantization error of the weights w, |w - alpha code|^2 / |w|^2\n"
+     "  zeros         share of weights whose value on the grid is 0\n"
+     "  error         relative quantization error of the weights w, |w - value|^2 / |w|^2, with the value on the grid\n"
      "\n"
      "Of pruned layers, which weights their masks keep (docs/tickets.md): sizes count a mask as a bit a weight, MACs "
      "and\n"
@@ -214,8 +216,8 @@ static const topic topics[] = {
      "  --batch N, --shards V   128 images in 8 shards by default; each rank runs its shards one by one, and larger\n"
      "                 ones save sums of gradients\n"
      "  --engine E     auto (default), mixed, float32, reference: see train.engine in `srq help configuration`\n"
-     "  --method M     srq (default), lsq, ste, rq, rq_st, float32;  --bits B  of weights and activations, 4 by "
-     "default\n"
+     "  --method M     any of `srq help methods`, the first by default, or float32\n"
+     "  --bits B       of weights and activations, 4 by default\n"
      "  --bucket-mb B, --wire W, --no-overlap   as train.bucket_mb, train.wire, train.overlap = false\n"
      "  --seconds S    of all rounds; 5 by default\n"
      "  --layers       a line for every layer\n"
@@ -229,7 +231,8 @@ static const topic topics[] = {
      "  --elements N   floats of the vector; 13000000 by default, the size of VGG-7\n"
      "  --shards V     as many as ranks by default;  --bucket-mb B  4 by default"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
-    {"help", "this list, or more on one command", "usage: srq help [COMMAND | configuration [--markdown]]"},
+    {"help", "this list, or more on one command",
+     "usage: srq help [COMMAND | configuration [--markdown] | methods | layers [--markdown]]"},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -238,12 +241,31 @@ static void print_overview(void)
     printf("srq trains low-bit neural networks with Semi-Relaxed Quantization on many ranks, exactly.\n\n"
            "usage: srq COMMAND ...\n\n");
     for (int i = 0; i < TOPICS; i++) printf("  %-9s %s\n", topics[i].name, topics[i].summary);
-    printf("\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations.\n\n"
-           "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
-           "4 run-time failure; 75 stopped on request after saving.\n\n"
-           "First run:\n"
-           "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
-           "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
+    printf(
+        "\n`srq help COMMAND` says more; `srq help configuration` lists the settings of configurations,\n"
+        "`srq help methods` the methods of quantization, and `srq help layers` the types of layers in model files.\n\n"
+        "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
+        "4 run-time failure; 75 stopped on request after saving.\n\n"
+        "First run:\n"
+        "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
+        "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
+}
+
+/* What the tables of the methods say. */
+static void print_methods(void)
+{
+    const srq_quantizer_method *method;
+    printf("Methods of quantization, for quantizer.method:\n\n");
+    for (int i = 0; (method = srq_quantizer_list(i)); i++) {
+        printf("  %-9s %s\n", method->name, method->summary);
+        for (int k = 0; method->settings && method->settings[k]; k++)
+            printf("%s%s", k ? ", " : "            settings of its own: ", method->settings[k]);
+        if (method->settings) printf("\n");
+        if (method->has_sigma) printf("            learns the scale of its noise, sigma\n");
+        if (method->has_gates) printf("            can be under DropBits (dropbits.mode)\n");
+        if (method->point) printf("            its grid is not evenly spaced\n");
+    }
+    printf("  %-9s no quantization\n", "float32");
 }
 
 srq_status srq_command_help(int argc, char **argv)
@@ -252,8 +274,17 @@ srq_status srq_command_help(int argc, char **argv)
         print_overview();
         return SRQ_OK;
     }
+    const bool markdown = argc > 2 && strcmp(argv[2], "--markdown") == 0;
     if (strcmp(argv[1], "configuration") == 0) {
-        srq_config_reference(stdout, argc > 2 && strcmp(argv[2], "--markdown") == 0);
+        srq_config_reference(stdout, markdown);
+        return SRQ_OK;
+    }
+    if (strcmp(argv[1], "layers") == 0) {
+        srq_layer_reference(stdout, markdown);
+        return SRQ_OK;
+    }
+    if (strcmp(argv[1], "methods") == 0) {
+        print_methods();
         return SRQ_OK;
     }
     for (int i = 0; i < TOPICS; i++) {

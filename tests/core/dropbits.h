@@ -3,7 +3,7 @@
 #ifndef SRQ_TESTS_CORE_DROPBITS_H
 #define SRQ_TESTS_CORE_DROPBITS_H
 
-#include "core/quant/quantizer.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 #include "tests/suite.h"
 

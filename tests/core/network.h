@@ -157,6 +157,25 @@ static inline void run_batch_norm(const net *n, const srq_layer *l, const double
     }
 }
 
+static inline void run_concat(const net *n, const srq_layer *l, double *images, double *y)
+{
+    const size_t pixels = (size_t)(IMAGES * l->output.height * l->output.width);
+    for (size_t p = 0; p < pixels; p++)
+        for (int k = 0; k < l->input_count; k++) {
+            const size_t channels = (size_t)l->inputs[k]->channels;
+            memcpy(y, input_of(n, l, k, images) + p * channels, channels * sizeof *y);
+            y += channels;
+        }
+}
+
+/* Of a sum of inputs. */
+static inline double activation(const srq_layer_spec *spec, double x)
+{
+    if (strcmp(spec->type, "relu") == 0) return spec->max > 0 ? fmin(fmax(x, 0), (double)spec->max) : fmax(x, 0);
+    if (strcmp(spec->type, "leaky_relu") == 0) return x > 0 ? x : (double)spec->own[0].real * x;
+    return strcmp(spec->type, "sigmoid") == 0 ? 1 / (1 + exp(-x)) : x;
+}
+
 static inline void run_layer(net *n, const srq_layer *l, double *images)
 {
     const double *x = input_of(n, l, 0, images);
@@ -168,12 +187,13 @@ static inline void run_layer(net *n, const srq_layer *l, double *images)
         run_pool(l, x, y);
     else if (strcmp(l->spec->type, "batch_norm") == 0)
         run_batch_norm(n, l, x, y);
+    else if (strcmp(l->spec->type, "concat") == 0)
+        run_concat(n, l, images, y);
     else
         for (size_t i = 0; i < count; i++) {
             double sum = x[i];
             for (int k = 1; k < l->input_count; k++) sum += input_of(n, l, k, images)[i];
-            y[i] = strcmp(l->spec->type, "relu") == 0 ? fmax(sum, 0) : sum;
-            if (l->spec->max > 0) y[i] = fmin(y[i], (double)l->spec->max);
+            y[i] = activation(l->spec, sum);
         }
     if (strcmp(l->spec->type, "quantize") != 0 || !l->quantizer.method) return;
     for (size_t i = 0; i < count; i++) {

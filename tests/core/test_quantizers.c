@@ -1,7 +1,7 @@
 /* Quantizers against float64: the plain formulas of method.md differentiated by central differences, the golden limits
  * of hard inputs, and the three instruction sets against each other. */
 #include "core/kernels/curves.h"
-#include "core/quant/quantizer.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 #include "tests/suite.h"
 
@@ -276,6 +276,66 @@ START_TEST(codes_round_and_clamp)
 }
 END_TEST
 
+static float table_point(int code, int min, int max)
+{
+    static const float points[] = {-4, -1, 0, 1.5f};
+    ck_assert(min == -2 && max == 1);
+    return points[code + 2];
+}
+
+/* A grid with points of its own: the nearest one in every direction, the lower of two that are as near; errors, places
+ * and step sizes by its points. */
+START_TEST(points_of_its_own)
+{
+    static const srq_quantizer_method method = {.name = "mine", .floats = true, .point = table_point};
+    const float x[] = {-9, -5, -4.9f, -1.1f, -1, 0, 1.5f, 1.51f}; /* by 2: -4.5 -2.5 -2.45 -.55 -.5 0 .75 .755 */
+    const int8_t expected[] = {-2, -2, -1, -1, -1, 0, 0, 1};
+    const float values[] = {-8, -8, -2, -2, -2, 0, 0, 3};
+    const srq_vector *v = srq_vector_best(NULL);
+    srq_quantizer q;
+    srq_quantizer_spec spec = {.method = "ste", .bits = {.count = 1, .bits = {2}}};
+    ck_assert_int_eq(srq_quantizer_init(&spec, true, 1, &q), SRQ_OK);
+    q.method = &method;
+    q.grid.alpha = 2;
+    int8_t codes[8];
+    float found[8], trained[8], alpha;
+    ck_assert(srq_quantizer_forward(&q, v, 8, x, codes) && srq_quantizer_values(&q, v, 8, x, found));
+    ck_assert_mem_eq(codes, expected, sizeof codes);
+    q.training = true;
+    ck_assert(srq_quantizer_forward(&q, v, 8, x, trained));
+    for (int i = 0; i < 8; i++) ck_assert(found[i] == values[i] && trained[i] == values[i]);
+    srq_points points;
+    srq_quantizer_points(&q, &points);
+    ck_assert(srq_points_place(&points, -2.5) == -1.5 && srq_points_place(&points, 0.75) == 0.5);
+    ck_assert(srq_points_place(&points, 3) == 2 && srq_points_place(&points, -7) == -3);
+    const float exact[] = {-0.4f, -0.1f, 0.15f};
+    srq_quantizer_start(&q, v, 3, exact, &alpha, NULL);
+    ck_assert_float_eq_tol(alpha, 0.1f, 1e-6f);
+    const float bad[] = {NAN, 1};
+    ck_assert(!srq_quantizer_values(&q, v, 2, bad, found) && !srq_quantizer_forward(&q, v, 2, bad, trained));
+}
+END_TEST
+
+/* The list of methods, and what their tables must have. */
+START_TEST(methods_are_listed)
+{
+    const srq_quantizer_method *m;
+    char names[200];
+    int count = 0;
+    for (; (m = srq_quantizer_list(count)); count++) {
+        ck_assert(m->name && m->summary && m->backward && strlen(m->name) < 16);
+        ck_assert_ptr_eq(srq_quantizer_find(m->name), m);
+        ck_assert_msg(!m->point || m->floats, "%s", m->name);
+    }
+    ck_assert_int_ge(count, 5);
+    ck_assert_str_eq(srq_quantizer_names(srq_quantizer_has_gates, " or ", names, sizeof names), "srq");
+    ck_assert_ptr_nonnull(strstr(srq_quantizer_names(NULL, " or ", names, sizeof names), "srq, lsq, ste, rq or rq_st"));
+    ck_assert(srq_quantizer_reads("rq", "quantizer.temperature") &&
+              !srq_quantizer_reads("lsq", "quantizer.temperature"));
+    ck_assert(!srq_quantizer_reads("float32", "quantizer.estimator"));
+}
+END_TEST
+
 START_TEST(bad_numbers_are_reported)
 {
     float x[100] = {0};
@@ -453,6 +513,8 @@ int main(void)
     tcase_add_test(tests, ste_by_hand);
     tcase_add_test(tests, lsq_scales_the_gradient_of_alpha);
     tcase_add_test(tests, codes_round_and_clamp);
+    tcase_add_test(tests, points_of_its_own);
+    tcase_add_test(tests, methods_are_listed);
     tcase_add_test(tests, bad_numbers_are_reported);
     tcase_add_test(tests, start_finds_the_least_error);
     tcase_add_test(tests, rows_are_tensors);

@@ -8,11 +8,11 @@ network=lenet5 model=()
 [ "${SANITIZED:-OFF}" = ON ] && network=residual model=(--model "$WORK/residual.cfg")
 expect 0 "A training step of $network on one core, 2/2 bits, batch of 128 in 8 shards" "$SRQ" "${quick[@]}" "${model[@]}"
 for bits in 2 3 4 6 8; do
-  for method in ste lsq rq rq_st "srq full" "srq argmax" "full\\+DropBits" "argmax\\+DropBits"; do
+  for method in ste lsq rq rq_st "srq full" "srq argmax" "srq full\\+DropBits" "srq argmax\\+DropBits"; do
     grep -qE "^ +$bits  $method +[0-9.e+]+ \[.*\.\..*\] +[0-9.e+]+ \[.*\.\..*\]$" "$WORK/out" || fail "no line of $method at $bits bits: $(cat "$WORK/out")"
   done
 done
-for method in float32 lsq rq rq_st "srq full" "srq argmax" "full\\+DropBits" "argmax\\+DropBits"; do
+for method in float32 ste lsq rq rq_st "srq full" "srq argmax" "srq full\\+DropBits" "srq argmax\\+DropBits"; do
   grep -qE "^$method +[0-9.e+]+ \[.*\] +[0-9]+ +[0-9.]+ % \[.*\]$" "$WORK/out" || fail "no training step with $method: $(cat "$WORK/out")"
 done
 
@@ -24,20 +24,20 @@ d = json.load(open(sys.argv[1]))
 q = d["quantizers"]
 assert d["elements"] == 20000 and d["tensor_bytes"] == 80000 and d["isa"]
 key = lambda x: (x["method"], x["estimator"], x["dropbits"])
-contenders = [("ste", "", False), ("lsq", "", False), ("rq", "", False), ("rq_st", "", False), ("srq", "full", False),
-              ("srq", "argmax", False), ("srq", "full", True), ("srq", "argmax", True)]
+contenders = [("srq", "full", False), ("srq", "argmax", False), ("srq", "full", True), ("srq", "argmax", True), ("lsq", "", False),
+              ("ste", "", False), ("rq", "", False), ("rq_st", "", False)]
 assert sorted(key(x) + (x["bits"], x["direction"]) for x in q) == sorted(
     c + (bits, direction) for c in contenders for bits in (3, 8) for direction in ("forward", "backward"))
 assert all(0 < x["least"] <= x["elements_per_second"] <= x["most"] and x["alpha"] > 0 for x in q)
 s = d["step"]
 assert s["model"] == sys.argv[2] and s["batch"] == 128 and s["shards"] == 8
-assert [key(x) for x in s["methods"]] == [("float32", "", False)] + contenders[1:]
+assert [key(x) for x in s["methods"]] == [("float32", "", False)] + contenders
 assert s["methods"][0]["quantizer_share"] == 0 and all(0 < x["quantizer_share"] < 1 for x in s["methods"][1:])
 EOF
 
 # The built-in network is that of experiments/models/lenet5.cfg, but for white space.
 bare() { sed 's/#.*//' "$1" | tr -d '"\\ \n'; }
-[[ "$(bare "$SOURCE/experiments/bench.c")" == *"$(bare "$SOURCE/experiments/models/lenet5.cfg")"* ]] || fail "the built-in LeNet-5 is not experiments/models/lenet5.cfg"
+[[ "$(bare "$SOURCE/experiments/srq/bench/lenet5.c")" == *"$(bare "$SOURCE/experiments/models/lenet5.cfg")"* ]] || fail "the built-in LeNet-5 is not experiments/models/lenet5.cfg"
 
 # The network is the built-in one, that of a model file, or none.
 expect 0 "A training step of residual" "$SRQ" "${quick[@]}" --bits 2 --model "$WORK/residual.cfg"

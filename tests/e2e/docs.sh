@@ -6,6 +6,11 @@ quoted=$(sed -n '/apt-get install --no-install-recommends/,/[^\\]$/p' "$SOURCE/R
 listed=$(grep -v '^#' "$SOURCE/packages.txt" | xargs)
 [ "$quoted" = "$listed" ] || fail "README quotes: $quoted; packages.txt lists: $listed"
 
+# What a reader opens is of reasonable size.
+while read -r large; do
+  fail "$large is above 1 MB; leave out what a command makes again"
+done < <(find "$SOURCE/experiments/results" "$SOURCE/docs" -type f -size +1000000c)
+
 check() { /usr/bin/python3 "$SOURCE/tests/e2e/docs.py" "$1" "$SRQ" > "$WORK/mistakes"; }
 check "$SOURCE" || fail "$(cat "$WORK/mistakes")"
 

@@ -94,17 +94,6 @@ assert len(evals) == 2 and all("gates" in l for e in evals for l in e["layers"] 
 assert evals[0]["penalty"] != evals[1]["penalty"]  # the target moves lambda
 EOF
 
-# The picture of a history, where there is gnuplot, and what is wrong with the call where there is none.
-plot=$SOURCE/experiments/plots/bits_history.sh
-expect 2 "the last argument is the picture to make" "$plot" "$WORK/all-1" "$WORK/all-2"
-expect 3 "there is no log.jsonl in it" "$plot" "$WORK" "$WORK/picture.svg"
-if command -v gnuplot > /dev/null; then
-  "$plot" "$WORK/all-1" "$WORK/regularize-1" "$WORK/picture.svg" > "$WORK/log" 2>&1 || fail "bits_history.sh: $(cat "$WORK/log")"
-  grep -q "conv1" "$WORK/picture.svg" && grep -q "BOPs" "$WORK/picture.svg" || fail "the picture has no layer and no curve"
-else
-  expect 2 "apt-get install gnuplot-nox" "$plot" "$WORK/all-1" "$WORK/picture.svg"
-fi
-
 # Learned bit-lengths in another configuration, and fine-tuning from its weights.
 cat > "$WORK/second.cfg" << EOF
 model = "lenet.cfg"; data = { file = "slice.h5"; };

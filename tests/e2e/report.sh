@@ -41,7 +41,10 @@ assert "url(" not in page.replace("url(#", "")
 inline = re.findall(r"<svg.*?</svg>", page, re.S)
 for svg in inline: ElementTree.fromstring(svg)
 files = sorted(glob.glob(folder + "/plots/*.svg"))
-assert len(files) == len(inline) == len(glob.glob(folder + "/plots/*.png")), (files, len(inline))
+left_out = len(re.findall(r"\(plots/[a-z0-9-]+\.svg\)", page))
+assert len(files) == len(inline) + left_out == len(glob.glob(folder + "/plots/*.png")), (files, len(inline))
+assert len(page.encode()) <= 1000000, len(page)
+for name in re.findall(r"#([a-z0-9-]+-gp[A-Za-z0-9]+)", page): assert name in check.ids, name
 for name in files: ElementTree.parse(name)
 tickets = [name for name in ("tickets.csv", "pruning.csv") if os.path.exists(f"{folder}/{name}")]
 for name in ["report.csv", "runs.csv"] + tickets:
@@ -103,6 +106,8 @@ grep -q 'nothing in its log yet' all/report.html || fail "the empty log is not s
 if [ $pictures = yes ]; then
   for picture in cost curves-1 bits-1 weights-1; do [ -s all/plots/$picture.png ] || fail "no picture $picture: $(tail -3 "$WORK/out")"; done
   [ "$(head -c 4 all/plots/cost.png | tail -c 3)" = PNG ] || fail "cost.png is none"
+  for word in conv1 "mean, by gates" "bit operations"; do grep -q "$word" all/plots/bits-1.svg || fail "no $word in the picture of bit-lengths"; done
+  grep -q "srq 2/2" all/plots/cost.svg || fail "the points of cost.svg have no names"
 fi
 
 # Only what is under way: no evaluation, no picture but curves.
@@ -187,4 +192,12 @@ if [ "${SANITIZED:-OFF}" != ON ]; then
   check_pages many/report
   [ "$(find many/report/plots -name '*.svg' | wc -l)" -le 20 ] || fail "pictures: $(ls many/report/plots)"
 fi
+
+# Pages of measured results, from their logs.
+mkdir packed
+for logs in "$SOURCE"/experiments/results/*.tar.xz; do tar -xJf "$logs" -C packed || fail "$logs cannot be unpacked"; done
+expect 0 "40 runs of 8 configurations: 40 finished" "$SRQ" report --table "$SOURCE/experiments/tables/lenet5-mnist.cfg" packed/lenet5-mnist --out page
+check_pages page
+expect 0 "90 runs of 18 configurations: 90 finished" "$SRQ" report packed/lenet5-mnist-default-gain --out page
+check_pages page
 finish

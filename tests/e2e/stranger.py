@@ -85,6 +85,10 @@ class Network:
         found = re.search(r"\b%s = ([^;]+);" % name, block)
         return int(re.findall(r"\d+", found.group(1))[0]) if found else default
 
+    def nearest(self, points, x, alpha):
+        """Values on a grid that has points of its own, in float32; of two that are as near, the lower one."""
+        return np.float64(alpha * points[np.searchsorted((points[1:] + points[:-1]) / 2, np.float32(x) / alpha)])
+
     def codes(self, group):
         """The integers that weights stand for, and their step size."""
         alpha = np.float64(group["weight_alpha"][()])
@@ -96,6 +100,10 @@ class Network:
     def weights(self, group):
         if "weight_alpha" not in group:
             return group["weight"][:].astype(np.float64)
+        if "weight_points" in group:
+            alpha = group["weight_alpha"][()]
+            alpha = np.reshape(alpha, np.shape(alpha) + (1,) * (group["weight"].ndim - np.ndim(alpha)))
+            return self.nearest(group["weight_points"][:], group["weight"][:], alpha)
         codes, alpha = self.codes(group)
         return codes * alpha
 
@@ -111,6 +119,8 @@ class Network:
         if kind == "quantize":
             if "activation_alpha" not in group:
                 return x
+            if "activation_points" in group:
+                return self.nearest(group["activation_points"][:], x, group["activation_alpha"][()])
             alpha = np.float64(group["activation_alpha"][()])
             return np.clip(np.rint(x / alpha), group.attrs["smallest_code"], group.attrs["largest_code"]) * alpha
         weight = self.weights(group)

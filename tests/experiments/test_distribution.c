@@ -66,11 +66,32 @@ START_TEST(grid)
 {
     static const double w[] = {0.04, -1.25, -2.5, 1.75, 1.1, 3.0, -4.9, NAN}, alpha[] = {1, 2};
     srq_grid_counts c;
-    srq_grid_count(8, 2, w, alpha, -2, 1, &c);
+    srq_points points;
+    srq_points_make(-2, 1, NULL, &points);
+    srq_grid_count(8, 2, w, alpha, &points, &c);
     ck_assert(c.codes[0] == 2 && c.codes[1] == 1 && c.codes[2] == 1 && c.codes[3] == 3 && c.codes[4] == 0);
     ck_assert(c.distances[0] == 1 && c.distances[1] == 0 && c.distances[2] == 1 && c.distances[3] == 0);
     ck_assert_uint_eq(c.clipped, 1);
     ck_assert_uint_eq(c.distances[4], 4);
+}
+END_TEST
+
+/* Codes -2..1 with points -4, -1, 0, 1 of their own: distances are in gaps between points.
+ *
+ *     w       -4.5   -2.5    -2.4     -0.5  0.75  1.6  -6
+ *     code    -2     -2      -1       -1    1     1    -2
+ *     off      1/6    1/2    0.4667    0.5  0.25  0.6   2/3 */
+START_TEST(grid_of_points)
+{
+    static const double w[] = {-4.5, -2.5, -2.4, -0.5, 0.75, 1.6, -6}, alpha = 1;
+    static const float table[] = {-4, -1, 0, 1};
+    srq_grid_counts c;
+    srq_points points;
+    srq_points_set(-2, 1, table, &points);
+    srq_grid_count(7, 1, w, &alpha, &points, &c);
+    ck_assert(c.codes[0] == 3 && c.codes[1] == 2 && c.codes[2] == 0 && c.codes[3] == 2);
+    ck_assert(c.distances[0] == 0 && c.distances[1] == 1 && c.distances[2] == 1 && c.distances[4] == 3);
+    ck_assert_uint_eq(c.clipped, 2);
 }
 END_TEST
 
@@ -79,9 +100,11 @@ START_TEST(grid_without_a_step)
 {
     static const double w[] = {1, 0}, zero = 0, nan = NAN;
     srq_grid_counts c;
-    srq_grid_count(2, 1, w, &zero, -2, 1, &c);
+    srq_points points;
+    srq_points_make(-2, 1, NULL, &points);
+    srq_grid_count(2, 1, w, &zero, &points, &c);
     ck_assert(c.codes[0] + c.codes[1] + c.codes[2] + c.codes[3] + c.clipped == 0);
-    srq_grid_count(2, 1, w, &nan, -2, 1, &c);
+    srq_grid_count(2, 1, w, &nan, &points, &c);
     ck_assert(c.codes[0] + c.codes[1] + c.codes[2] + c.codes[3] + c.clipped == 0);
 }
 END_TEST
@@ -94,6 +117,7 @@ int main(void)
     tcase_add_test(tests, of_nothing_and_of_one);
     tcase_add_test(tests, histogram);
     tcase_add_test(tests, grid);
+    tcase_add_test(tests, grid_of_points);
     tcase_add_test(tests, grid_without_a_step);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

@@ -1,7 +1,7 @@
 /* What a report computes: means, the Pareto front, which runs are seeds of one configuration and what it is called,
  * texts in every format, and histograms of weights. */
+#include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/escape.h"
-#include "experiments/srq/report/runs.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
 #include "tests/io/scratch.h"
@@ -74,8 +74,8 @@ static srq_report load(const char *folder, double now)
 
 static const srq_report_group *group_of(const srq_report *report, const char *run)
 {
-    for (int i = 0; i < report->run_count; i++)
-        if (strcmp(report->runs[i].name, run) == 0) return &report->groups[report->runs[i].group];
+    for (int i = 0; i < report->runs.count; i++)
+        if (strcmp(report->runs.items[i].name, run) == 0) return &report->groups.items[report->runs.items[i].group];
     ck_abort_msg("no run %s", run);
 }
 
@@ -94,8 +94,8 @@ START_TEST(groups_and_names)
     make_run("g/e1", SEED(1, "") "quantizer = { method = \"lsq\"; estimator = \"argmax\"; };", "d", 0.5, DONE);
     make_run("g/e2", SEED(1, "") "quantizer = { method = \"lsq\"; };", "d", 0.5, DONE);
     srq_report report = load("g", 1e9);
-    ck_assert_int_eq(report.run_count, 8);
-    ck_assert_int_eq(report.group_count, 6);
+    ck_assert_int_eq(report.runs.count, 8);
+    ck_assert_int_eq(report.groups.count, 6);
     const srq_report_group *a = group_of(&report, "a1");
     ck_assert(a == group_of(&report, "a2") && a == group_of(&report, "a3"));
     ck_assert(a->member_count == 3 && a->finished == 2 && !a->partial);
@@ -109,7 +109,7 @@ START_TEST(groups_and_names)
     /* The same file name or not: the digest tells data sets apart. */
     ck_assert_str_eq(group_of(&report, "d1")->name, "srq 4/3, data=other.h5");
     ck_assert(strcmp(group_of(&report, "e1")->name, group_of(&report, "e2")->name) != 0);
-    ck_assert_ptr_nonnull(strstr(report.common, "batch=128"));
+    ck_assert_ptr_nonnull(strstr(report.groups.common, "batch=128"));
     srq_report_destroy(&report);
 }
 END_TEST
@@ -136,11 +136,12 @@ START_TEST(rows_of_a_table)
     ck_assert_msg(srq_sweep_load(scratch("rows.cfg"), &sweep) == SRQ_OK, "%s", srq_message());
     srq_report report = load("rows", 1e9);
     ck_assert_msg(srq_report_arrange(&report, sweep) == SRQ_OK, "%s", srq_message());
-    ck_assert_int_eq(report.group_count, 4);
-    ck_assert_str_eq(report.groups[0].name, "four");
-    ck_assert_str_eq(report.groups[1].name, "two");
-    ck_assert(report.groups[2].row == -1 && report.groups[3].row == -1); /* the other data set has another name */
-    ck_assert(group_of(&report, "a") == &report.groups[1] && group_of(&report, "d") == &report.groups[0]);
+    ck_assert_int_eq(report.groups.count, 4);
+    ck_assert_str_eq(report.groups.items[0].name, "four");
+    ck_assert_str_eq(report.groups.items[1].name, "two");
+    ck_assert(report.groups.items[2].row == -1 &&
+              report.groups.items[3].row == -1); /* the other data set has another name */
+    ck_assert(group_of(&report, "a") == &report.groups.items[1] && group_of(&report, "d") == &report.groups.items[0]);
     ck_assert_int_eq(group_of(&report, "d")->number, 1);
     ck_assert(srq_report_is_missing(&report, 0, 1) && !srq_report_is_missing(&report, 0, 7));
     ck_assert(!srq_report_is_missing(&report, 2, 2) && srq_report_is_missing(&report, 2, 3));
@@ -157,9 +158,9 @@ START_TEST(same_seed_counts_once)
     make_run("twice/b", SEED(1, "") SRQ_BITS("2"), "d", 0.1, DONE);
     make_run("twice/c", SEED(2, "") SRQ_BITS("2"), "d", 0.2, DONE);
     srq_report report = load("twice", 1e9);
-    ck_assert_int_eq(report.group_count, 1);
-    ck_assert(!report.runs[0].counted && report.runs[1].counted && report.runs[2].counted);
-    ck_assert(report.groups[0].error.count == 2 && report.groups[0].finished == 2);
+    ck_assert_int_eq(report.groups.count, 1);
+    ck_assert(!report.runs.items[0].counted && report.runs.items[1].counted && report.runs.items[2].counted);
+    ck_assert(report.groups.items[0].error.count == 2 && report.groups.items[0].finished == 2);
     srq_report_destroy(&report);
 }
 END_TEST
@@ -193,7 +194,7 @@ END_TEST
 static char *standing_of(const srq_report *report, int run)
 {
     static char text[2400];
-    return srq_report_standing(report, &report->runs[run], text, sizeof text);
+    return srq_report_standing(&report->runs.items[run], report->runs.now, text, sizeof text);
 }
 
 START_TEST(where_runs_stand)

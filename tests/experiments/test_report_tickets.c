@@ -1,6 +1,6 @@
 /* Tickets in a report: which runs are stages of which, their names, differences and levels of pruning, and what is said
  * of a ticket.json that is missing, broken or old. */
-#include "experiments/srq/report/pages.h"
+#include "experiments/srq/report/ticket_tables.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 
@@ -91,8 +91,8 @@ static srq_report load(const char *folder)
 
 static const srq_report_group *group_of(const srq_report *report, const char *run)
 {
-    for (int i = 0; i < report->run_count; i++)
-        if (strcmp(report->runs[i].name, run) == 0) return &report->groups[report->runs[i].group];
+    for (int i = 0; i < report->runs.count; i++)
+        if (strcmp(report->runs.items[i].name, run) == 0) return &report->groups.items[report->runs.items[i].group];
     ck_abort_msg("no run %s", run);
 }
 
@@ -109,12 +109,12 @@ START_TEST(stages_are_configurations)
                                            "masks: reinit-02 (64 % of weights)"};
     make_tickets();
     srq_report report = load("two");
-    ck_assert_int_eq(report.ticket_count, 2);
-    ck_assert_int_eq(report.group_count, 9);
+    ck_assert_int_eq(report.tickets.count, 2);
+    ck_assert_int_eq(report.groups.count, 9);
     for (int i = 0; i < 9; i++) {
-        ck_assert_str_eq(report.groups[i].name, expected[i]);
-        ck_assert_int_eq(report.groups[i].number, i + 1);
-        ck_assert_int_eq(report.groups[i].member_count, 2);
+        ck_assert_str_eq(report.groups.items[i].name, expected[i]);
+        ck_assert_int_eq(report.groups.items[i].number, i + 1);
+        ck_assert_int_eq(report.groups.items[i].member_count, 2);
     }
     const srq_report_group *learn = group_of(&report, "bits/seed-1/learn");
     ck_assert_ptr_eq(learn, group_of(&report, "bits/seed-2/learn"));
@@ -126,12 +126,12 @@ START_TEST(stages_are_configurations)
 
     /* A ticket that is all of the report needs no name. */
     report = load("two/masks");
-    ck_assert_str_eq(report.groups[0].name, "learn");
-    ck_assert_str_eq(report.groups[3].name, "prune-02 (64 % of weights)");
-    ck_assert_str_eq(report.tickets[0].name, "masks");
+    ck_assert_str_eq(report.groups.items[0].name, "learn");
+    ck_assert_str_eq(report.groups.items[3].name, "prune-02 (64 % of weights)");
+    ck_assert_str_eq(report.tickets.items[0].name, "masks");
     srq_report_destroy(&report);
     report = load("two/masks/seed-1");
-    ck_assert(report.ticket_count == 1 && report.tickets[0].seed_count == 1);
+    ck_assert(report.tickets.count == 1 && report.tickets.items[0].seed_count == 1);
     srq_report_destroy(&report);
 }
 END_TEST
@@ -150,16 +150,16 @@ START_TEST(what_is_no_stage)
     make_stage("no/u", 1, "learn", "", LEARN, 0.5, 1000, DONE);
     ck_assert_int_eq(rename(scratch("no/u/seed-1"), scratch("no/u/seed-7")), 0);
     srq_report report = load("no");
-    ck_assert_int_eq(report.ticket_count, 1);
-    for (int i = 0; i < report.run_count; i++)
-        ck_assert_msg((report.runs[i].ticket == 0) ==
-                          (strstr(report.runs[i].name, "/scratch") && !strstr(report.runs[i].name, "scratch-2")),
-                      "%s", report.runs[i].name);
+    ck_assert_int_eq(report.tickets.count, 1);
+    for (int i = 0; i < report.runs.count; i++)
+        ck_assert_msg((report.runs.items[i].ticket == 0) == (strstr(report.runs.items[i].name, "/scratch") &&
+                                                             !strstr(report.runs.items[i].name, "scratch-2")),
+                      "%s", report.runs.items[i].name);
     const srq_report_group *one = group_of(&report, "t/seed-1/scratch"), *other = group_of(&report, "t/seed-2/scratch");
     ck_assert_ptr_ne(one, other);
     ck_assert_str_eq(one->name, "t: scratch");
     ck_assert_msg(strstr(other->name, "t: scratch, batch=64"), "%s", other->name);
-    ck_assert_int_eq(report.groups[report.group_count - 1].ticket, 0);
+    ck_assert_int_eq(report.groups.items[report.groups.count - 1].ticket, 0);
     srq_report_destroy(&report);
 }
 END_TEST
@@ -170,7 +170,7 @@ START_TEST(differences_and_levels)
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
     make_tickets();
     srq_report report = load("two");
-    const srq_report_ticket *bits = &report.tickets[0], *masks = &report.tickets[1];
+    const srq_report_ticket *bits = &report.tickets.items[0], *masks = &report.tickets.items[1];
     /* learn 0.1, 0.2; scratch 0.35, 0.55: differences -0.25 and -0.35. */
     const srq_paired p = srq_comparison_difference(&bits->comparison, 0, 2);
     ck_assert_int_eq(p.count, 2);
@@ -231,9 +231,10 @@ static void note_is(const char *json, const char *expected)
 {
     if (json) scratch_write("two/masks/ticket.json", json, strlen(json));
     srq_report report = load("two/masks");
-    const char *note = report.tickets[0].note;
+    const char *note = report.tickets.items[0].note;
     ck_assert_msg(expected ? strstr(note, expected) && !strstr(note, "\n") : !note[0], "%s: %s", json, note);
-    ck_assert(srq_comparison_visit(&report.tickets[0].comparison, NULL, NULL) == 4); /* of the runs, whatever it says */
+    ck_assert(srq_comparison_visit(&report.tickets.items[0].comparison, NULL, NULL) ==
+              4); /* of the runs, whatever it says */
     srq_report_destroy(&report);
 }
 
@@ -255,7 +256,7 @@ START_TEST(ticket_files)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     ck_assert_ptr_nonnull(out);
-    srq_comparison_print_json(&report.tickets[0].comparison, out);
+    srq_comparison_print_json(&report.tickets.items[0].comparison, out);
     fclose(out);
     srq_report_destroy(&report);
     note_is(text, NULL);
@@ -273,8 +274,8 @@ START_TEST(other_data)
     make_random("data/t", 1, "scratch", 0.2, DONE);
     scratch_write("data/t/seed-1/scratch/log.jsonl", log, strlen(log));
     srq_report report = load("data");
-    ck_assert_msg(strstr(report.tickets[0].note, "another data set"), "%s", report.tickets[0].note);
-    ck_assert_int_eq(srq_comparison_visit(&report.tickets[0].comparison, NULL, NULL), 0);
+    ck_assert_msg(strstr(report.tickets.items[0].note, "another data set"), "%s", report.tickets.items[0].note);
+    ck_assert_int_eq(srq_comparison_visit(&report.tickets.items[0].comparison, NULL, NULL), 0);
     srq_report_destroy(&report);
 }
 END_TEST

@@ -53,7 +53,7 @@ START_TEST(mistakes_in_configurations)
          ":3: layer \"a\" has dropbits = \"on\", but dropbits.mode is \"off\""},
         {"quantizer = { weight_bits = 3; layers = (\n{ name = \"a\"; method = \"lsq\"; dropbits = \"on\"; } ); };\n"
          "dropbits = { mode = \"learn\"; };\n",
-         ":4: layer \"a\" has dropbits = \"on\", but only weights of srq have gates"},
+         ":4: layer \"a\" has dropbits = \"on\", but only weights quantized by srq have gates"},
         {"dropbits = { mode = \"learn\"; };\n", ":3: dropbits.mode is \"learn\", but there is no bit to drop"},
         {"train = { checkpoint_every = \"3weeks\"; };\n",
          ":3: train.checkpoint_every must be a number of steps or epochs"},

@@ -1,7 +1,7 @@
 /* srq bench: how fast quantizers are, alone and inside a training step; by bench_step.c, training steps, and by
  * bench_allreduce.c, the exchange between ranks. */
 #include "core/kernels/gates.h"
-#include "core/quant/quantizer.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 #include "experiments/srq/bench/step_timer.h"
 #include "experiments/srq/commands.h"
@@ -16,27 +16,6 @@
 
 enum { ROUNDS = 5, BITS_MAX = 8, STEP_BITS = 2 };
 
-/* What is timed. A new method needs a line. */
-typedef struct contender {
-    const char *label, *method;
-    const char *estimator; /* srq only, else "" */
-    bool dropbits;         /* alone: all gates half open; in a step: as they are drawn */
-    bool alone, in_step;
-} contender;
-
-static const contender contenders[] = {
-    {"float32", "float32", "", false, false, true},
-    {"ste", "ste", "", false, true, false},
-    {"lsq", "lsq", "", false, true, true},
-    {"rq", "rq", "", false, true, true},
-    {"rq_st", "rq_st", "", false, true, true},
-    {"srq full", "srq", "full", false, true, true},
-    {"srq argmax", "srq", "argmax", false, true, true},
-    {"full+DropBits", "srq", "full", true, true, true},
-    {"argmax+DropBits", "srq", "argmax", true, true, true},
-};
-enum { CONTENDERS = sizeof contenders / sizeof *contenders };
-
 typedef struct bench_options {
     bool json;
     size_t elements;
@@ -45,15 +24,61 @@ typedef struct bench_options {
     const char *model; /* NULL: the built-in LeNet-5; "none": no training step */
 } bench_options;
 
-/* experiments/models/lenet5.cfg, so that the program needs no file. */
-const char srq_lenet5[] =
-    "{ name = \"lenet5\"; input = { height = 28; width = 28; channels = 1; }; classes = 10; layers = ("
-    "{ name = \"conv1\"; type = \"conv\"; out = 32; kernel = 5; }, { name = \"relu1\"; type = \"relu\"; },"
-    "{ name = \"pool1\"; type = \"max_pool\"; kernel = 2; }, { name = \"act1\"; type = \"quantize\"; },"
-    "{ name = \"conv2\"; type = \"conv\"; out = 64; kernel = 5; }, { name = \"relu2\"; type = \"relu\"; },"
-    "{ name = \"pool2\"; type = \"max_pool\"; kernel = 2; }, { name = \"act2\"; type = \"quantize\"; },"
-    "{ name = \"fc1\"; type = \"dense\"; out = 512; }, { name = \"relu3\"; type = \"relu\"; },"
-    "{ name = \"act3\"; type = \"quantize\"; }, { name = \"fc2\"; type = \"dense\"; out = \"classes\"; } ); }";
+/* What is timed, and how fast it was. */
+typedef struct contender {
+    char label[48];
+    const char *method, *estimator;    /* "" where the method has none */
+    bool dropbits;                     /* alone: all gates half open; in a step: as they are drawn */
+    bool alone;                        /* timed outside of a training step, too: all but float32 */
+    srq_quantizer quantizer;           /* at the bit-length that is timed */
+    double speed[BITS_MAX][2][ROUNDS]; /* alone: elements a second; [0] forward with codes out, [1] backward */
+    srq_config *config;
+    srq_step_timer *timer;
+    double step[ROUNDS], share[ROUNDS]; /* of a training step: seconds; quantizers' part of them */
+} contender;
+
+typedef struct contenders {
+    int count;
+    contender *all;
+} contenders;
+
+/* --- Contenders: every method of core/quant/methods.h, with both estimators where it has them, and under gates */
+
+static void add_contender(contenders *c, const char *method, const char *estimator, bool dropbits, bool alone)
+{
+    contender *made = &c->all[c->count++];
+    *made = (contender){.method = method, .estimator = estimator, .dropbits = dropbits, .alone = alone};
+    snprintf(made->label, sizeof made->label, "%s%s%s%s", method, *estimator ? " " : "", estimator,
+             dropbits ? "+DropBits" : "");
+}
+
+static srq_status create_contenders(contenders *c)
+{
+    static const char *const estimators[] = {"full", "argmax"};
+    const srq_quantizer_method *method;
+    int methods = 0;
+    while (srq_quantizer_list(methods)) methods++;
+    const size_t most = 1 + 4 * (size_t)methods;
+    *c = (contenders){.all = calloc(most, sizeof *c->all)};
+    if (!c->all) return srq_fail_memory(most * sizeof *c->all, "the methods to time");
+    add_contender(c, "float32", "", false, false);
+    for (int i = 0; (method = srq_quantizer_list(i)); i++) {
+        const bool estimates = srq_quantizer_lists(method, "quantizer.estimator");
+        for (int gates = 0; gates <= method->has_gates; gates++)
+            for (int e = 0; e < (estimates ? 2 : 1); e++)
+                add_contender(c, method->name, estimates ? estimators[e] : "", gates, true);
+    }
+    return SRQ_OK;
+}
+
+static void destroy_contenders(contenders *c)
+{
+    for (int i = 0; i < c->count; i++) {
+        srq_step_timer_destroy(&c->all[i].timer);
+        srq_config_destroy(&c->all[i].config);
+    }
+    free(c->all);
+}
 
 /* --- Medians */
 
@@ -78,11 +103,6 @@ typedef struct tensors {
     void *codes;
     float *curves; /* of the quantizer under gates */
 } tensors;
-
-/* Elements a second of one contender at one bit-length; [0] forward with codes out, [1] backward. */
-typedef struct speed {
-    double samples[2][ROUNDS];
-} speed;
 
 static void destroy_tensors(tensors *t)
 {
@@ -112,8 +132,9 @@ static srq_status create_tensors(size_t n, tensors *t)
     return SRQ_OK;
 }
 
-static srq_status make_quantizer(const contender *c, int bits, const tensors *t, srq_quantizer *q)
+static srq_status make_quantizer(contender *c, int bits, const tensors *t)
 {
+    srq_quantizer *q = &c->quantizer;
     static const double half_open[SRQ_LEVELS_MAX] = {0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
     srq_quantizer_spec spec = {.bits = {.count = 1, .bits = {bits}},
                                .sigma_ratio = 1.0f / 3,
@@ -153,21 +174,22 @@ static double time_calls(const srq_quantizer *q, const tensors *t, bool backward
 }
 
 /* Contenders take turns in each round, so that a change of the machine's speed meets all of them. */
-static srq_status time_quantizers(const bench_options *o, int bits, const tensors *t, srq_progress *progress,
-                                  speed *speeds, float *alpha)
+static srq_status time_quantizers(const bench_options *o, int b, const tensors *t, srq_progress *progress,
+                                  contenders *all, float *alpha)
 {
-    srq_quantizer quantizers[CONTENDERS];
-    for (int c = 0; c < CONTENDERS; c++) {
-        if (!contenders[c].alone) continue;
-        SRQ_TRY(make_quantizer(&contenders[c], bits, t, &quantizers[c]));
-        *alpha = quantizers[c].grid.alpha;
-        for (int b = 0; b < 2; b++) time_calls(&quantizers[c], t, b, 0); /* to touch memory and caches */
+    for (int i = 0; i < all->count; i++) {
+        contender *c = &all->all[i];
+        if (!c->alone) continue;
+        SRQ_TRY(make_quantizer(c, o->bits[b], t));
+        *alpha = c->quantizer.grid.alpha;
+        for (int d = 0; d < 2; d++) time_calls(&c->quantizer, t, d, 0); /* to touch memory and caches */
     }
     for (int r = 0; r < ROUNDS; r++)
-        for (int c = 0; c < CONTENDERS; c++) {
-            if (!contenders[c].alone) continue;
-            srq_progress_update(progress, "%d bits, round %d of %d: %s", bits, r + 1, ROUNDS, contenders[c].label);
-            for (int b = 0; b < 2; b++) speeds[c].samples[b][r] = time_calls(&quantizers[c], t, b, o->seconds / ROUNDS);
+        for (int i = 0; i < all->count; i++) {
+            contender *c = &all->all[i];
+            if (!c->alone) continue;
+            srq_progress_update(progress, "%d bits, round %d of %d: %s", o->bits[b], r + 1, ROUNDS, c->label);
+            for (int d = 0; d < 2; d++) c->speed[b][d][r] = time_calls(&c->quantizer, t, d, o->seconds / ROUNDS);
         }
     return SRQ_OK;
 }
@@ -179,72 +201,71 @@ static void print_speed(const summary *s, int width)
     printf("  %8.4g %-*s", s->median / 1e6, width, range);
 }
 
-static void print_quantizers(const bench_options *o, const tensors *t, const speed (*speeds)[CONTENDERS])
+static void print_quantizers(const bench_options *o, const tensors *t, const contenders *all)
 {
     char count[32], size[32];
     printf("Quantizers on one core, %s, tensors of %s float32 (%s): million elements a second, median of %d rounds\n\n"
-           "%4s  %-15s  %8s %-16s  %8s %s\n",
+           "%4s  %-19s  %8s %-16s  %8s %s\n",
            t->vector->isa, srq_grouped((long)t->n, count, sizeof count), srq_size(4 * (double)t->n, size, sizeof size),
            ROUNDS, "bits", "method", "forward", "[least..most]", "backward", "[least..most]");
     for (int b = 0; b < o->bit_count; b++)
-        for (int c = 0; c < CONTENDERS; c++) {
-            if (!contenders[c].alone) continue;
-            const summary forward = summarize(speeds[b][c].samples[0]), backward = summarize(speeds[b][c].samples[1]);
-            printf("%4d  %-15s", o->bits[b], contenders[c].label);
+        for (int i = 0; i < all->count; i++) {
+            const contender *c = &all->all[i];
+            if (!c->alone) continue;
+            const summary forward = summarize(c->speed[b][0]), backward = summarize(c->speed[b][1]);
+            printf("%4d  %-19s", o->bits[b], c->label);
             print_speed(&forward, 16);
             print_speed(&backward, 0);
             printf("\n");
         }
 }
 
-static void print_quantizers_json(const bench_options *o, const tensors *t, const speed (*speeds)[CONTENDERS],
-                                  const float *alphas)
+static void print_contender_json(const contender *c, const char *separator)
+{
+    printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, ", separator, c->method, c->estimator,
+           c->dropbits ? "true" : "false");
+}
+
+static void print_quantizers_json(const bench_options *o, const tensors *t, const contenders *all, const float *alphas)
 {
     static const char *const directions[] = {"forward", "backward"};
     const char *separator = "";
     printf("{\"isa\": \"%s\", \"elements\": %zu, \"tensor_bytes\": %zu, \"rounds\": %d, \"seconds\": %.9g,\n"
            " \"quantizers\": [",
            t->vector->isa, t->n, 4 * t->n, ROUNDS, o->seconds);
-    for (int i = 0; i < o->bit_count * CONTENDERS * 2; i++) {
-        const int b = i / 2 / CONTENDERS, c = i / 2 % CONTENDERS, d = i % 2;
-        if (!contenders[c].alone) continue;
-        const summary s = summarize(speeds[b][c].samples[d]);
-        printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, \"bits\": %d, \"alpha\": %.9g, "
-               "\"direction\": "
-               "\"%s\", \"elements_per_second\": %.6g, \"least\": %.6g, \"most\": %.6g}",
-               separator, contenders[c].method, contenders[c].estimator, contenders[c].dropbits ? "true" : "false",
+    for (int i = 0; i < o->bit_count * all->count * 2; i++) {
+        const int b = i / 2 / all->count, d = i % 2;
+        const contender *c = &all->all[i / 2 % all->count];
+        if (!c->alone) continue;
+        const summary s = summarize(c->speed[b][d]);
+        print_contender_json(c, separator);
+        printf("\"bits\": %d, \"alpha\": %.9g, \"direction\": \"%s\", \"elements_per_second\": %.6g, \"least\": %.6g, "
+               "\"most\": %.6g}",
                o->bits[b], (double)alphas[b], directions[d], s.median, s.least, s.most);
         separator = ",";
     }
     printf("]");
 }
 
-static srq_status bench_quantizers(const bench_options *o)
+static srq_status bench_quantizers(const bench_options *o, contenders *all)
 {
     tensors t;
-    speed speeds[BITS_MAX][CONTENDERS];
     float alphas[BITS_MAX];
     SRQ_TRY(create_tensors(o->elements, &t));
     srq_status status = SRQ_OK;
     srq_progress *progress = srq_progress_create(stderr);
     for (int b = 0; status == SRQ_OK && b < o->bit_count; b++)
-        status = time_quantizers(o, o->bits[b], &t, progress, speeds[b], &alphas[b]);
+        status = time_quantizers(o, b, &t, progress, all, &alphas[b]);
     srq_progress_destroy(&progress);
-    if (status == SRQ_OK && o->json) print_quantizers_json(o, &t, (const speed(*)[CONTENDERS])speeds, alphas);
-    if (status == SRQ_OK && !o->json) print_quantizers(o, &t, (const speed(*)[CONTENDERS])speeds);
+    if (status == SRQ_OK && o->json) print_quantizers_json(o, &t, all, alphas);
+    if (status == SRQ_OK && !o->json) print_quantizers(o, &t, all);
     destroy_tensors(&t);
     return status;
 }
 
 /* --- Quantizers in a training step */
 
-typedef struct runner {
-    srq_config *config;
-    srq_step_timer *timer;
-    double step[ROUNDS], share[ROUNDS]; /* seconds; quantizers' part of them */
-} runner;
-
-static srq_status create_runner(const bench_options *o, const contender *c, runner *r)
+static srq_status create_runner(const bench_options *o, contender *c)
 {
     char quoted[4200], text[8400];
     const bool built_in = !o->model;
@@ -256,99 +277,85 @@ static srq_status create_runner(const bench_options *o, const contender *c, runn
              built_in ? srq_lenet5 : srq_json_quote(o->model, quoted, sizeof quoted), c->method,
              c->estimator[0] ? c->estimator : "full", c->estimator[0] ? c->estimator : "full", STEP_BITS, STEP_BITS,
              c->dropbits ? "regularize" : "off");
-    SRQ_TRY(srq_config_parse(text, built_in ? "the built-in model" : "--model", &r->config));
-    return srq_step_timer_create(r->config, &r->timer);
+    SRQ_TRY(srq_config_parse(text, built_in ? "the built-in model" : "--model", &c->config));
+    return srq_step_timer_create(c->config, &c->timer);
 }
 
 /* Before anything is timed: a model that does not fit is met at once. */
-static srq_status create_runners(const bench_options *o, runner *runners)
+static srq_status create_runners(const bench_options *o, contenders *all)
 {
-    for (int c = 0; c < CONTENDERS; c++)
-        if (contenders[c].in_step) SRQ_TRY(create_runner(o, &contenders[c], &runners[c]));
+    for (int i = 0; i < all->count; i++) SRQ_TRY(create_runner(o, &all->all[i]));
     return SRQ_OK;
 }
 
-static void destroy_runners(runner *runners)
-{
-    for (int c = 0; c < CONTENDERS; c++) {
-        srq_step_timer_destroy(&runners[c].timer);
-        srq_config_destroy(&runners[c].config);
-    }
-}
-
 /* Steps for some time, at least one; the mean of each figure. */
-static srq_status run_steps(runner *r, int round, double seconds)
+static srq_status run_steps(contender *c, int round, double seconds)
 {
     srq_step_times sum = {0}, times;
     long steps = 0;
     while (steps == 0 || sum.step < seconds) {
-        SRQ_TRY(srq_step_timer_run(r->timer, &times));
+        SRQ_TRY(srq_step_timer_run(c->timer, &times));
         sum.step += times.step;
         sum.quantizers += times.quantizers;
         steps++;
     }
-    r->step[round] = sum.step / (double)steps;
-    r->share[round] = sum.quantizers / sum.step;
+    c->step[round] = sum.step / (double)steps;
+    c->share[round] = sum.quantizers / sum.step;
     return SRQ_OK;
 }
 
-static srq_status time_steps(const bench_options *o, srq_progress *progress, runner *runners)
+static srq_status time_steps(const bench_options *o, srq_progress *progress, contenders *all)
 {
-    for (int c = 0; c < CONTENDERS; c++)
-        if (contenders[c].in_step) SRQ_TRY(run_steps(&runners[c], 0, 0)); /* to touch memory and caches */
+    for (int i = 0; i < all->count; i++) SRQ_TRY(run_steps(&all->all[i], 0, 0)); /* to touch memory and caches */
     for (int round = 0; round < ROUNDS; round++)
-        for (int c = 0; c < CONTENDERS; c++) {
-            if (!contenders[c].in_step) continue;
-            srq_progress_update(progress, "training steps, round %d of %d: %s", round + 1, ROUNDS, contenders[c].label);
-            SRQ_TRY(run_steps(&runners[c], round, o->seconds / ROUNDS));
+        for (int i = 0; i < all->count; i++) {
+            srq_progress_update(progress, "training steps, round %d of %d: %s", round + 1, ROUNDS, all->all[i].label);
+            SRQ_TRY(run_steps(&all->all[i], round, o->seconds / ROUNDS));
         }
     return SRQ_OK;
 }
 
-static void print_steps(const runner *runners)
+static void print_steps(const contenders *all)
 {
-    const srq_settings *s = srq_config_settings(runners[0].config);
-    printf("\nA training step of %s on one core, %d/%d bits, batch of %d in %d shards\n\n%-15s  %8s %-16s  %8s  %s\n",
+    const srq_settings *s = srq_config_settings(all->all[0].config);
+    printf("\nA training step of %s on one core, %d/%d bits, batch of %d in %d shards\n\n%-19s  %8s %-16s  %8s  %s\n",
            s->model.name, STEP_BITS, STEP_BITS, s->train.batch, s->train.shards, "method", "ms", "[least..most]",
            "images/s", "in quantizers");
-    for (int c = 0; c < CONTENDERS; c++) {
-        if (!contenders[c].in_step) continue;
+    for (int i = 0; i < all->count; i++) {
+        const contender *c = &all->all[i];
         char range[48];
-        const summary step = summarize(runners[c].step), share = summarize(runners[c].share);
+        const summary step = summarize(c->step), share = summarize(c->share);
         snprintf(range, sizeof range, "[%.4g..%.4g]", 1e3 * step.least, 1e3 * step.most);
-        printf("%-15s  %8.4g %-16s  %8.0f  %5.1f %% [%.1f..%.1f]\n", contenders[c].label, 1e3 * step.median, range,
+        printf("%-19s  %8.4g %-16s  %8.0f  %5.1f %% [%.1f..%.1f]\n", c->label, 1e3 * step.median, range,
                s->train.batch / step.median, 100 * share.median, 100 * share.least, 100 * share.most);
     }
 }
 
-static void print_steps_json(const runner *runners)
+static void print_steps_json(const contenders *all)
 {
-    const srq_settings *s = srq_config_settings(runners[0].config);
-    const char *separator = "";
+    const srq_settings *s = srq_config_settings(all->all[0].config);
     char name[160];
     printf(",\n \"step\": {\"model\": %s, \"weight_bits\": %d, \"activation_bits\": %d, \"batch\": %d, \"shards\": %d, "
            "\"methods\": [",
            srq_json_quote(s->model.name, name, sizeof name), STEP_BITS, STEP_BITS, s->train.batch, s->train.shards);
-    for (int c = 0; c < CONTENDERS; c++) {
-        if (!contenders[c].in_step) continue;
-        const summary step = summarize(runners[c].step), share = summarize(runners[c].share);
-        printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, \"seconds\": %.6g, \"least\": "
-               "%.6g, \"most\": %.6g, "
-               "\"images_per_second\": %.6g, \"quantizer_share\": %.6g}",
-               separator, contenders[c].method, contenders[c].estimator, contenders[c].dropbits ? "true" : "false",
+    for (int i = 0; i < all->count; i++) {
+        const contender *c = &all->all[i];
+        const summary step = summarize(c->step), share = summarize(c->share);
+        print_contender_json(c, i ? "," : "");
+        printf("\"seconds\": %.6g, \"least\": %.6g, \"most\": %.6g, \"images_per_second\": %.6g, \"quantizer_share\": "
+               "%.6g}",
                step.median, step.least, step.most, s->train.batch / step.median, share.median);
-        separator = ",";
     }
     printf("]}");
 }
 
-static srq_status bench_steps(const bench_options *o, runner *runners)
+static srq_status bench_steps(const bench_options *o, contenders *all)
 {
     srq_progress *progress = srq_progress_create(stderr);
-    srq_status status = time_steps(o, progress, runners);
+    srq_status status = time_steps(o, progress, all);
     srq_progress_destroy(&progress);
-    if (status == SRQ_OK && o->json) print_steps_json(runners);
-    if (status == SRQ_OK && !o->json) print_steps(runners);
+    if (status == SRQ_OK && o->json) print_steps_json(all);
+    if (status == SRQ_OK && !o->json) print_steps(all);
     return status;
 }
 
@@ -414,15 +421,16 @@ static srq_status parse(int argc, char **argv, bench_options *o)
 static srq_status bench_quantizer_command(int argc, char **argv)
 {
     bench_options o = {.elements = 1000000, .bits = {2, 3, 4, 6, 8}, .bit_count = 5, .seconds = 0.5};
-    runner runners[CONTENDERS] = {0};
+    contenders all;
     SRQ_TRY(parse(argc, argv, &o));
+    SRQ_TRY(create_contenders(&all));
     const bool steps = !o.model || strcmp(o.model, "none") != 0;
-    srq_status status = steps ? create_runners(&o, runners) : SRQ_OK;
-    if (status == SRQ_OK) status = bench_quantizers(&o);
+    srq_status status = steps ? create_runners(&o, &all) : SRQ_OK;
+    if (status == SRQ_OK) status = bench_quantizers(&o, &all);
     fflush(stdout);
-    if (status == SRQ_OK && steps) status = bench_steps(&o, runners);
+    if (status == SRQ_OK && steps) status = bench_steps(&o, &all);
     if (status == SRQ_OK && o.json) printf("}\n");
-    destroy_runners(runners);
+    destroy_contenders(&all);
     return status;
 }
 

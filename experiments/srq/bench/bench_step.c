@@ -1,6 +1,7 @@
 /* srq bench step: whole training steps on random images, over all ranks, and where their time and memory go. */
 #include "core/ops/op.h"
 #include "core/ops/weighted.h"
+#include "core/quant/methods.h"
 #include "core/random.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
@@ -278,9 +279,17 @@ static void describe_layer(const bench *b, int index, char *text, size_t size)
     }
 }
 
-static const char *kind_of(const srq_layer *l)
+static const char chain_family[] = "chain";
+
+static const char *op_family(const srq_op *op)
 {
-    return l->chain ? "chain" : l->spec->type;
+    return op->family ? op->family : op->type;
+}
+
+/* What the time of a layer is added to. */
+static const char *family_of(const srq_layer *l)
+{
+    return l->chain ? chain_family : op_family(l->op);
 }
 
 /* Operations of the layer in a step of this rank, in one direction. */
@@ -300,28 +309,41 @@ static void print_phases(const char *name, const double *p, double step)
            1e3 * p[SRQ_PHASE_BACKWARD_WEIGHTS], 1e3 * all, 100 * all / step);
 }
 
+/* A line for the layers whose times belong together, if there are any; returns their seconds. */
+static double print_family(const bench *b, const char *family, double step)
+{
+    double sums[SRQ_PHASES] = {0}, all = 0;
+    for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
+        if (strcmp(family_of(srq_graph_layer(b->graph, i)), family) != 0) continue;
+        for (int p = 0; p < SRQ_PHASES; p++) sums[p] += b->phases[i][p];
+    }
+    for (int p = 0; p < SRQ_PHASES; p++) all += sums[p];
+    if (all > 0) print_phases(family, sums, step);
+    return all;
+}
+
+/* Whether an operator before this one in the table is of its family. */
+static bool is_known_family(int op)
+{
+    for (int i = 0; i < op; i++)
+        if (strcmp(op_family(srq_op_at(i)), op_family(srq_op_at(op))) == 0) return true;
+    return false;
+}
+
 static void print_times(const bench *b, double step)
 {
-    static const char *const kinds[] = {"conv",     "dense",    "chain", "batch_norm", "relu",
-                                        "max_pool", "avg_pool", "add",   "quantize"};
     static const char *const parts[] = {"sum over own shards",   "unpack gradients", "sum over ranks",
                                         "quantizers of weights", "optimizer",        "gather weights"};
     printf("\n  ms of a step on rank 0         prepare   forward  backward  of weights      all  share\n");
     double known = 0;
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        double sums[SRQ_PHASES] = {0}, all = 0;
-        for (int i = 0; i < srq_graph_layer_count(b->graph); i++)
-            for (int p = 0; p < SRQ_PHASES; p++)
-                if (strcmp(kind_of(srq_graph_layer(b->graph, i)), kinds[k]) == 0) sums[p] += b->phases[i][p];
-        for (int p = 0; p < SRQ_PHASES; p++) all += sums[p];
-        if (all > 0) print_phases(kinds[k], sums, step);
-        known += all;
-    }
+    for (int i = 0; i < srq_op_count(); i++)
+        if (!is_known_family(i)) known += print_family(b, op_family(srq_op_at(i)), step);
+    known += print_family(b, chain_family, step);
     for (int p = SRQ_STEP_SUM; p < SRQ_STEP_PARTS; p++) {
         printf("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
         known += b->parts[p];
     }
-    printf("  %-28s %49.3f  %5.1f %%\n", "loss, other", 1e3 * (step - known), 100 * (step - known) / step);
+    printf("  %-28s %49.3f  %5.1f %%\n", "loss, the rest", 1e3 * (step - known), 100 * (step - known) / step);
     if (!b->options->layers) return;
     printf("\n");
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
@@ -416,7 +438,7 @@ static void print_json(const bench *b, const double *rounds)
         if (l->in_chain) continue;
         describe_layer(b, i, name, sizeof name);
         printf("%s\n  {\"name\": %s, \"type\": \"%s\", \"macs\": %zu", separator,
-               srq_json_quote(name, quoted, sizeof quoted), kind_of(l), l->macs);
+               srq_json_quote(name, quoted, sizeof quoted), family_of(l), l->macs);
         if (l->weight >= 0)
             printf(", \"weights\": %zu, \"forward_in\": \"%s\", \"backward_in\": \"%s\"",
                    srq_graph_parameter(b->graph, l->weight)->count, srq_weighted_info(l)->forward,
@@ -444,11 +466,11 @@ static srq_status print(const bench *b)
         return SRQ_OK;
     }
     const double step = rounds[ROUNDS / 2];
+    const bool estimates = srq_quantizer_reads(o->method, "quantizer.estimator");
     printf("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards, %d rank%s x 1 thread, %s (%s)\n\n",
-           srq_graph_spec(b->graph)->name, o->method, strcmp(o->method, "srq") == 0 ? " " : "",
-           strcmp(o->method, "srq") == 0 ? o->estimator : "", o->bits, o->bits, o->batch, o->shards,
-           srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s", srq_graph_kernels(b->graph)->name,
-           srq_graph_vector(b->graph)->isa);
+           srq_graph_spec(b->graph)->name, o->method, estimates ? " " : "", estimates ? o->estimator : "", o->bits,
+           o->bits, o->batch, o->shards, srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s",
+           srq_graph_kernels(b->graph)->name, srq_graph_vector(b->graph)->isa);
     printf("%.1f images/s, %.4g ms a step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
            1e3 * rounds[ROUNDS - 1]);
     print_times(b, step);
@@ -529,7 +551,7 @@ static srq_status parse(int argc, char **argv, step_options *o)
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
 {
     step_options o = {.engine = "auto",
-                      .method = "srq",
+                      .method = srq_quantizer_list(0)->name,
                       .estimator = "full",
                       .batch = 128,
                       .shards = 8,

@@ -1,5 +1,5 @@
 /* srq check: kernels against golden cases. */
-#include "core/quant/quantizer.h"
+#include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
 #include "io/golden.h"
 

@@ -64,7 +64,7 @@ void srq_histogram(size_t n, const double *x, double min, double max, int bins, 
     }
 }
 
-void srq_grid_count(size_t n, size_t rows, const double *w, const double *alpha, int smallest, int largest,
+void srq_grid_count(size_t n, size_t rows, const double *w, const double *alpha, const srq_points *points,
                     srq_grid_counts *counts)
 {
     *counts = (srq_grid_counts){0};
@@ -72,9 +72,9 @@ void srq_grid_count(size_t n, size_t rows, const double *w, const double *alpha,
     for (size_t i = 0; i < rows * each; i++) {
         const float ratio = (float)w[i] / (float)alpha[i / each];
         if (!isfinite(ratio)) continue;
-        const float code = fmaxf((float)smallest, fminf((float)largest, rintf(ratio)));
-        const float distance = fabsf(ratio - code);
-        counts->codes[(int)code - smallest]++;
+        const int code = srq_points_nearest(points, ratio);
+        const float distance = fabsf((float)srq_points_place(points, (double)ratio) - (float)code);
+        counts->codes[code - points->min]++;
         if (distance > 0.5F) {
             counts->clipped++;
             continue;

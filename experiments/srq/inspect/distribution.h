@@ -2,11 +2,12 @@
 #ifndef SRQ_EXPERIMENTS_INSPECT_DISTRIBUTION_H
 #define SRQ_EXPERIMENTS_INSPECT_DISTRIBUTION_H
 
+#include "core/quant/points.h"
 #include "core/status.h"
 
 #include <stddef.h>
 
-enum { SRQ_QUANTILES = 7, SRQ_DISTANCES = 5, SRQ_CODES_MAX = 256 };
+enum { SRQ_QUANTILES = 7, SRQ_DISTANCES = 5 };
 /* 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99 */
 extern const double srq_quantile_shares[SRQ_QUANTILES];
 
@@ -29,14 +30,15 @@ void srq_histogram(size_t n, const double *x, double min, double max, int bins, 
 /* Quantized weights on their grid. */
 typedef struct srq_grid_counts {
     size_t codes[SRQ_CODES_MAX]; /* [c - smallest]: weights whose code is c */
-    /* Weights by their distance from their grid point, |w / alpha - code|, in bins of 0.1 from 0 to 0.5 ... */
+    /* Weights by their distance from their grid point, in gaps between points: |w / alpha - code| on a uniform grid. In
+     * bins of 0.1 from 0 to 0.5 ... */
     size_t distances[SRQ_DISTANCES];
     size_t clipped; /* ... and those more than 0.5 beyond the outermost one */
 } srq_grid_counts;
 
-/* Of w[n] in `rows` rows with a step size each; codes are clip(rint(w / alpha), smallest, largest) in float32, and at
- * most SRQ_CODES_MAX. What is not finite is not counted. */
-void srq_grid_count(size_t n, size_t rows, const double *w, const double *alpha, int smallest, int largest,
+/* Of w[n] in `rows` rows with a step size each; codes are those of the points nearest to w / alpha in float32. What is
+ * not finite is not counted. */
+void srq_grid_count(size_t n, size_t rows, const double *w, const double *alpha, const srq_points *points,
                     srq_grid_counts *counts);
 
 #endif

@@ -18,6 +18,7 @@ typedef struct grid {
     int64_t bits, smallest, largest;
     const srq_tensor_info *alphas;
     double *alpha; /* [alphas->count] */
+    srq_points points;
     srq_grid_counts counts;
 } grid;
 
@@ -51,6 +52,28 @@ static bool layer_of_weights(const char *name, char *layer, size_t size)
     return true;
 }
 
+/* Points that the file has because they are not the codes themselves. */
+static srq_status read_points(view *v, const char *layer)
+{
+    grid *g = &v->grid;
+    char name[SRQ_TENSOR_NAME_MAX + 16];
+    float table[SRQ_CODES_MAX];
+    double *values = NULL;
+    const size_t count = (size_t)(g->largest - g->smallest) + 1;
+    snprintf(name, sizeof name, "%s/weight_points", layer);
+    const srq_tensor_info *found = find_exactly(v->list, name);
+    srq_points_make((int)g->smallest, (int)g->largest, NULL, &g->points);
+    if (!found) return SRQ_OK;
+    if (found->count != count)
+        return srq_fail(SRQ_ERROR_DATA, "%s: %s has %zu points for %zu codes", srq_h5_reader_path(v->list->reader),
+                        layer, found->count, count);
+    SRQ_TRY(srq_tensor_read(v->list, found, &values));
+    for (size_t i = 0; i < count; i++) table[i] = (float)values[i];
+    free(values);
+    srq_points_set((int)g->smallest, (int)g->largest, table, &g->points);
+    return SRQ_OK;
+}
+
 static srq_status read_grid(view *v, const char *layer)
 {
     const srq_h5_reader *reader = v->list->reader;
@@ -67,8 +90,9 @@ static srq_status read_grid(view *v, const char *layer)
     if (rows == 0 || v->tensor->count % rows != 0)
         return srq_fail(SRQ_ERROR_DATA, "%s: %s has %zu step sizes for %zu weights", srq_h5_reader_path(reader), layer,
                         rows, v->tensor->count);
+    SRQ_TRY(read_points(v, layer));
     SRQ_TRY(srq_tensor_read(v->list, g->alphas, &g->alpha));
-    srq_grid_count(v->tensor->count, rows, v->values, g->alpha, (int)g->smallest, (int)g->largest, &g->counts);
+    srq_grid_count(v->tensor->count, rows, v->values, g->alpha, &g->points, &g->counts);
     v->quantized = true;
     return SRQ_OK;
 }
@@ -152,6 +176,22 @@ static void print_alphas(const grid *g)
            (long long)g->smallest, (long long)g->largest, least);
     if (g->alphas->count > 1) printf("..%.4g, one for each of %zu channels", most, g->alphas->count);
     printf("\n");
+    if (!g->points.uniform)
+        printf("points   from %.4g to %.4g times alpha, not evenly spaced\n", (double)g->points.point[0],
+               (double)g->points.point[g->points.count - 1]);
+}
+
+/* The codes first..last of a row, and where they are not the points, these. Returns how many columns it took. */
+static int print_label(const grid *g, int first, int last)
+{
+    char label[32];
+    snprintf(label, sizeof label, first < last ? "%d..%d" : "%d", first, last);
+    printf("%10s", label);
+    if (g->points.uniform) return 10;
+    const double low = (double)srq_points_at(&g->points, first), high = (double)srq_points_at(&g->points, last);
+    snprintf(label, sizeof label, first < last ? "%.3g..%.3g" : "%.4g", low, high);
+    printf("%20s", label);
+    return 30;
 }
 
 /* Codes, several to a row where there are more than fit on a screen. */
@@ -167,13 +207,13 @@ static void print_codes(const view *v)
     }
     count = (codes + each - 1) / each;
     print_alphas(g);
-    printf("in use   %d of %d codes\n\n%10s%15s  %8s\n", used, codes, each > 1 ? "codes" : "code", "weights", "share");
+    printf("in use   %d of %d codes\n\n%10s", used, codes, each > 1 ? "codes" : "code");
+    if (!g->points.uniform) printf("%20s", each > 1 ? "points" : "point");
+    printf("%15s  %8s\n", "weights", "share");
     for (int r = 0; r < count; r++) {
-        char label[32];
         const int first = (int)g->smallest + r * each, last = first + each - 1;
-        snprintf(label, sizeof label, each > 1 ? "%d..%d" : "%d", first, last < g->largest ? last : (int)g->largest);
-        printf("%10s", label);
-        print_bar(10, rows[r], v->statistics.finite, largest_of(count, rows));
+        const int columns = print_label(g, first, last < g->largest ? last : (int)g->largest);
+        print_bar(columns, rows[r], v->statistics.finite, largest_of(count, rows));
     }
 }
 
@@ -182,7 +222,8 @@ static void print_distances(const view *v)
     const srq_grid_counts *c = &v->grid.counts;
     size_t largest = largest_of(SRQ_DISTANCES, c->distances);
     if (c->clipped > largest) largest = c->clipped;
-    printf("\ndistance |w / alpha - code| from the grid, in steps\n\n");
+    printf(v->grid.points.uniform ? "\ndistance |w / alpha - code| from the grid, in steps\n\n"
+                                  : "\ndistance |w / alpha - point| from the grid, in gaps between points\n\n");
     for (int i = 0; i < SRQ_DISTANCES; i++) {
         char label[32];
         snprintf(label, sizeof label, "%.1f..%.1f", i / 10.0, (i + 1) / 10.0);
@@ -253,6 +294,16 @@ static void json_statistics(const srq_tensor_info *t, const srq_statistics *s)
     printf("}");
 }
 
+static void json_points(const srq_points *points)
+{
+    printf(", \"points\": [");
+    for (int i = 0; i < points->count; i++) {
+        char text[SRQ_JSON_NUMBER];
+        printf("%s%s", i ? ", " : "", srq_json_float((double)points->point[i], text));
+    }
+    printf("]");
+}
+
 static void json_grid(const view *v)
 {
     const grid *g = &v->grid;
@@ -266,6 +317,7 @@ static void json_grid(const view *v)
         printf("%s%s", i ? ", " : "", srq_json_float(g->alpha[i], text));
     }
     printf("]");
+    if (!g->points.uniform) json_points(&g->points);
     json_counts("counts", (int)(g->largest - g->smallest) + 1, g->counts.codes);
     json_counts("distances", SRQ_DISTANCES, g->counts.distances);
     printf(", \"clipped\": %zu}", g->counts.clipped);

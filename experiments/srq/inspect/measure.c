@@ -56,20 +56,26 @@ static void measure_codes(const srq_graph *graph, uint8_t *codes, srq_layer_meas
     const float *w = values + srq_graph_parameter(graph, m->layer->weight)->offset;
     const srq_parameter *alphas = srq_graph_parameter(graph, m->layer->alpha);
     const size_t each = m->weights / alphas->count;
-    long used[256] = {0};
+    long used[SRQ_CODES_MAX] = {0};
+    size_t zeros = 0;
     double noise = 0, signal = 0;
+    srq_points points;
+    srq_quantizer_points(q, &points);
     srq_quantizer_forward(q, srq_graph_vector(graph), m->weights, w, codes);
     for (size_t i = 0; i < m->weights; i++) {
         const double alpha = (double)values[alphas->offset + i / each];
-        const double difference = (double)w[i] - alpha * (q->grid.min < 0 ? (int8_t)codes[i] : codes[i]);
+        const int code = q->grid.min < 0 ? (int8_t)codes[i] : codes[i];
+        const double point = (double)srq_points_at(&points, code);
+        const double difference = (double)w[i] - alpha * point;
         noise += difference * difference;
         signal += (double)w[i] * (double)w[i];
         used[codes[i]]++;
+        zeros += point == 0;
     }
-    m->codes = q->grid.max - q->grid.min + 1;
+    m->codes = points.count;
     m->codes_used = 0;
-    for (int k = 0; k < 256; k++) m->codes_used += used[k] > 0;
-    m->zeros = (double)used[0] / (double)m->weights;
+    for (int k = 0; k < SRQ_CODES_MAX; k++) m->codes_used += used[k] > 0;
+    m->zeros = (double)zeros / (double)m->weights;
     m->error = signal > 0 ? noise / signal : 0;
 }
 

@@ -33,8 +33,8 @@ typedef struct srq_layer_measures {
                                     where not quantized */
     srq_range alpha, sigma;      /* of the weights' quantizer or of the activation's */
     int codes, codes_used;       /* grid points of quantized weights, and those that some weight is on; else 0 */
-    double zeros;                /* share of weights whose code (value, if not quantized) is 0 */
-    double error;                /* |w - alpha code|^2 / |w|^2 over the layer's weights w; 0 if not quantized */
+    double zeros;                /* share of weights whose value on the grid (their own, if not quantized) is 0 */
+    double error;                /* |w - value on the grid|^2 / |w|^2 over the weights w; 0 if not quantized */
     double bytes, float32_bytes; /* packed, and with nothing quantized */
     size_t macs;
     double bops, float32_bops;   /* float32: 32 x 32 */

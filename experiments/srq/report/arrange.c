@@ -1,5 +1,4 @@
-/* A report of a table of experiments: groups in the order of its rows, called like them. */
-#include "experiments/srq/report/runs.h"
+#include "experiments/srq/report/arrange.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,7 @@ static srq_status find_row(const srq_report *report, srq_report_group *group)
 {
     group->row = -1;
     for (int i = 0; i < group->member_count && group->row < 0; i++)
-        SRQ_TRY(srq_sweep_find(report->sweep, report->runs[group->members[i]].config, &group->row));
+        SRQ_TRY(srq_sweep_find(report->sweep, report->runs.items[group->members[i]].config, &group->row));
     return SRQ_OK;
 }
 
@@ -25,8 +24,8 @@ static int by_row(const void *a, const void *b)
 /* Groups of one row are of several data sets of one name, or one is a stage of a ticket, which keeps its name. */
 static void name_by_row(srq_report *report, int index)
 {
-    srq_report_group *group = &report->groups[index];
-    const bool again = index > 0 && group->row >= 0 && report->groups[index - 1].row == group->row;
+    srq_report_group *group = &report->groups.items[index];
+    const bool again = index > 0 && group->row >= 0 && report->groups.items[index - 1].row == group->row;
     char own[sizeof group->name];
     if (group->row < 0) return;
     snprintf(own, sizeof own, "%s", group->name);
@@ -41,27 +40,28 @@ srq_status srq_report_arrange(srq_report *report, const srq_sweep *sweep)
 {
     report->sweep = sweep;
     bool others = false;
-    for (int i = 0; i < report->group_count; i++) {
-        SRQ_TRY(find_row(report, &report->groups[i]));
-        others = others || report->groups[i].row < 0;
+    for (int i = 0; i < report->groups.count; i++) {
+        SRQ_TRY(find_row(report, &report->groups.items[i]));
+        others = others || report->groups.items[i].row < 0;
     }
-    if (report->group_count > 0) qsort(report->groups, (size_t)report->group_count, sizeof *report->groups, by_row);
-    for (int i = 0; i < report->group_count; i++) {
-        srq_report_group *group = &report->groups[i];
+    if (report->groups.count > 0)
+        qsort(report->groups.items, (size_t)report->groups.count, sizeof *report->groups.items, by_row);
+    for (int i = 0; i < report->groups.count; i++) {
+        srq_report_group *group = &report->groups.items[i];
         group->number = i + 1;
         name_by_row(report, i);
-        for (int k = 0; k < group->member_count; k++) report->runs[group->members[k]].group = i;
+        for (int k = 0; k < group->member_count; k++) report->runs.items[group->members[k]].group = i;
     }
-    if (!others) report->common[0] = '\0'; /* what rows have in common is in their files */
+    if (!others) report->groups.common[0] = '\0'; /* what rows have in common is in their files */
     return SRQ_OK;
 }
 
 bool srq_report_is_missing(const srq_report *report, int row, long long seed)
 {
-    for (int i = 0; i < report->group_count; i++) {
-        const srq_report_group *group = &report->groups[i];
+    for (int i = 0; i < report->groups.count; i++) {
+        const srq_report_group *group = &report->groups.items[i];
         for (int k = 0; group->row == row && k < group->member_count; k++)
-            if (report->runs[group->members[k]].seed == seed) return false;
+            if (report->runs.items[group->members[k]].seed == seed) return false;
     }
     return true;
 }

@@ -1,5 +1,7 @@
-/* What a run has chosen: its settings that decide results, and their digest. */
-#include "experiments/srq/report/tickets.h"
+#include "experiments/srq/report/choices.h"
+
+#include "experiments/srq/report/describe.h"
+#include "experiments/srq/report/run_stage.h"
 #include "io/digest.h"
 
 #include <stdio.h>
@@ -10,7 +12,7 @@
 enum { INITS_MAX = 4 }; /* runs that start from weights of runs that start from ... */
 
 typedef struct collector {
-    srq_report_group *group;
+    srq_choices *choices;
     const srq_settings *settings;
     const char *folder;     /* of the run */
     const srq_stage *stage; /* that it is of a ticket, behind stage learn; else NULL */
@@ -18,24 +20,24 @@ typedef struct collector {
     bool failed;
 } collector;
 
-static srq_status describe(const srq_config *config, const char *folder, int depth, srq_report_group *group);
+static srq_status describe(const srq_config *config, const char *folder, int depth, srq_choices *choices);
 
 static void add_choice(collector *c, const char *path, char *value, char *shown)
 {
-    srq_report_group *group = c->group;
-    if (group->choice_count == c->room) {
+    srq_choices *choices = c->choices;
+    if (choices->count == c->room) {
         const int room = c->room ? 2 * c->room : 64;
-        srq_choice *larger = realloc(group->choices, (size_t)room * sizeof *larger);
-        if (larger) group->choices = larger;
+        srq_choice *larger = realloc(choices->items, (size_t)room * sizeof *larger);
+        if (larger) choices->items = larger;
         if (larger) c->room = room;
     }
-    if (!value || !shown || group->choice_count == c->room) {
+    if (!value || !shown || choices->count == c->room) {
         c->failed = true;
         free(value);
         free(shown);
         return;
     }
-    group->choices[group->choice_count++] = (srq_choice){path, value, shown};
+    choices->items[choices->count++] = (srq_choice){path, value, shown};
 }
 
 /* A list in a name: a few digits of its digest. */
@@ -105,12 +107,12 @@ static void add_init(collector *c, const char *path)
         add_choice(c, path, strdup(init), strdup(init));
         return;
     }
-    srq_report_group start = {0};
+    srq_choices start = {0};
     if (describe(config, folder, c->depth + 1, &start) != SRQ_OK || asprintf(&value, "%s%s", start.digest, within) < 0)
         value = NULL;
     srq_report_describe(srq_config_settings(config), shown, sizeof shown);
     add_choice(c, path, value, strdup(shown));
-    srq_report_free_choices(&start);
+    srq_choices_free(&start);
     srq_config_destroy(&config);
 }
 
@@ -145,52 +147,52 @@ static void collect(void *context, const char *path, const char *value)
 }
 
 /* The data set's file may stand elsewhere, or be another one of that name: the log knows its digest. */
-static srq_status add_data(const srq_report_run *run, srq_report_group *group)
+static srq_status add_data(const srq_report_run *run, srq_choices *choices)
 {
     const srq_settings *s = srq_config_settings(run->config);
-    collector c = {.group = group, .settings = s, .room = group->choice_count};
+    collector c = {.choices = choices, .settings = s, .room = choices->count};
     const char *slash = strrchr(s->data.file, '/'), *name = slash ? slash + 1 : s->data.file;
     add_choice(&c, "data", strdup(run->log->data_sha256[0] ? run->log->data_sha256 : name), strdup(name));
     return c.failed ? srq_fail_memory(0, "the settings of a run") : SRQ_OK;
 }
 
-static srq_status digest_choices(srq_report_group *group)
+static srq_status digest_choices(srq_choices *choices)
 {
     srq_digest *digest = NULL;
     SRQ_TRY(srq_digest_create(&digest));
-    for (int i = 0; i < group->choice_count; i++) {
-        srq_digest_add(digest, group->choices[i].path, strlen(group->choices[i].path) + 1);
-        srq_digest_add(digest, group->choices[i].value, strlen(group->choices[i].value) + 1);
+    for (int i = 0; i < choices->count; i++) {
+        srq_digest_add(digest, choices->items[i].path, strlen(choices->items[i].path) + 1);
+        srq_digest_add(digest, choices->items[i].value, strlen(choices->items[i].value) + 1);
     }
-    srq_digest_finish(&digest, group->digest);
+    srq_digest_finish(&digest, choices->digest);
     return SRQ_OK;
 }
 
-static srq_status describe(const srq_config *config, const char *folder, int depth, srq_report_group *group)
+static srq_status describe(const srq_config *config, const char *folder, int depth, srq_choices *choices)
 {
-    *group = (srq_report_group){.config = config};
-    collector c = {.group = group, .settings = srq_config_settings(config), .folder = folder, .depth = depth};
+    *choices = (srq_choices){0};
+    collector c = {.choices = choices, .settings = srq_config_settings(config), .folder = folder, .depth = depth};
     char *ticket = NULL;
     srq_stage stage;
     const bool staged = srq_report_find_stage(folder, c.settings, &stage, &ticket);
     free(ticket);
     if (staged && stage.kind != SRQ_STAGE_LEARN) c.stage = &stage;
     SRQ_TRY(srq_config_visit_choices(config, collect, &c));
-    return c.failed ? srq_fail_memory(0, "the settings of a run") : digest_choices(group);
+    return c.failed ? srq_fail_memory(0, "the settings of a run") : digest_choices(choices);
 }
 
-srq_status srq_report_read_choices(const srq_report_run *run, srq_report_group *group)
+srq_status srq_choices_read(const srq_report_run *run, srq_choices *choices)
 {
-    SRQ_TRY(describe(run->config, run->path, 0, group));
-    SRQ_TRY(add_data(run, group));
-    return digest_choices(group);
+    SRQ_TRY(describe(run->config, run->path, 0, choices));
+    SRQ_TRY(add_data(run, choices));
+    return digest_choices(choices);
 }
 
-void srq_report_free_choices(srq_report_group *group)
+void srq_choices_free(srq_choices *choices)
 {
-    for (int i = 0; i < group->choice_count; i++) {
-        free(group->choices[i].value);
-        free(group->choices[i].shown);
+    for (int i = 0; i < choices->count; i++) {
+        free(choices->items[i].value);
+        free(choices->items[i].shown);
     }
-    free(group->choices);
+    free(choices->items);
 }

@@ -1,8 +1,8 @@
 #include "experiments/srq/report/follow.h"
 
 #include "experiments/srq/report/chart.h"
+#include "experiments/srq/report/contents.h"
 #include "experiments/srq/report/escape.h"
-#include "experiments/srq/report/runs.h"
 #include "io/progress.h"
 
 #include <langinfo.h>
@@ -128,10 +128,10 @@ static void print_screen(const follower *f)
     const size_t most = (size_t)(f->log->step_count > f->log->eval_count ? f->log->step_count : f->log->eval_count);
     double *values = calloc(most + 1, sizeof *values);
     if (!values) return; /* the next screen may have more luck */
-    srq_report_standing(&f->report, f->run, standing, sizeof standing);
+    srq_report_standing(f->run, f->report.runs.now, standing, sizeof standing);
     fputs("\033[H\033[2J", stdout);
     srq_print_escaped(srq_text_cut(f->run->path, now.width - 2, line, sizeof line), SRQ_ESCAPE_NONE, stdout);
-    printf("\n%s, %s, seed %lld: ", srq_config_settings(f->run->config)->model.name, f->report.groups[0].name,
+    printf("\n%s, %s, seed %lld: ", srq_config_settings(f->run->config)->model.name, f->report.groups.items[0].name,
            f->run->seed);
     srq_print_escaped(standing, SRQ_ESCAPE_NONE, stdout);
     fputs("\n\n", stdout);
@@ -178,7 +178,7 @@ static srq_status show_to_end(follower *f)
     for (;;) {
         bool changed;
         SRQ_TRY(srq_log_update(f->log, &changed));
-        f->report.now = (double)time(NULL);
+        f->report.runs.now = (double)time(NULL);
         if (f->terminal)
             print_screen(f);
         else
@@ -192,13 +192,13 @@ static srq_status show_to_end(follower *f)
 static srq_status find_run(const char *folder, follower *f)
 {
     SRQ_TRY(srq_report_create(1, (char *[]){(char *)(uintptr_t)folder}, (double)time(NULL), &f->report));
-    f->run = &f->report.runs[0];
-    f->log = f->report.runs[0].log;
-    if (f->report.run_count > 1)
+    f->run = &f->report.runs.items[0];
+    f->log = f->report.runs.items[0].log;
+    if (f->report.runs.count > 1)
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s: there are %d runs in it, and one can be followed at a time; name one, such "
                         "as %s",
-                        folder, f->report.run_count, f->run->path);
+                        folder, f->report.runs.count, f->run->path);
     return f->run->problem ? srq_fail(SRQ_ERROR_DATA, "%s: %s", folder, f->run->problem) : SRQ_OK;
 }
 
@@ -216,7 +216,8 @@ srq_status srq_report_follow(const char *folder)
         status = show_to_end(&f);
     }
     if (status == SRQ_OK) {
-        srq_print_escaped(srq_report_standing(&f.report, f.run, standing, sizeof standing), SRQ_ESCAPE_NONE, stdout);
+        srq_print_escaped(srq_report_standing(f.run, f.report.runs.now, standing, sizeof standing), SRQ_ESCAPE_NONE,
+                          stdout);
         fputc('\n', stdout);
     }
     srq_report_destroy(&f.report);

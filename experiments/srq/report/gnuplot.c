@@ -1,6 +1,7 @@
 #include "experiments/srq/report/gnuplot.h"
 
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/svg.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -111,41 +113,6 @@ void srq_pictures_free(srq_pictures *pictures)
     *pictures = (srq_pictures){0};
 }
 
-/* Copies an element's text, `prefix` before each id and before what refers to one; gnuplot's own titles, which browsers
- * show beside the mouse, are left out. */
-static void print_with_ids(const char *svg, const char *prefix, FILE *out)
-{
-    static const char *const marks[] = {" id=\"", " id='", "href='#", "href=\"#", "url(#"};
-    while (*svg) {
-        if (strncmp(svg, "<title>", 7) == 0) {
-            const char *end = strstr(svg, "</title>");
-            if (end) svg = end + 8;
-        }
-        size_t length = 0;
-        for (size_t i = 0; i < sizeof marks / sizeof *marks && length == 0; i++)
-            if (strncmp(svg, marks[i], strlen(marks[i])) == 0) length = strlen(marks[i]);
-        if (length)
-            fprintf(out, "%.*s%s-", (int)length, svg, prefix);
-        else if (*svg)
-            fputc(*svg, out);
-        svg += length ? length : *svg != '\0';
-    }
-}
-
-/* The root element alone, for a page. The caller frees; NULL without memory. */
-static char *inline_svg(const char *file, const char *prefix)
-{
-    char *text = NULL;
-    size_t size;
-    const char *root = strstr(file, "<svg");
-    FILE *out = root ? open_memstream(&text, &size) : NULL;
-    if (!out) return NULL;
-    print_with_ids(root, prefix, out);
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
-}
-
 static srq_status keep_file(const srq_pictures *pictures, const char *name, const char *ending, const char *bytes,
                             size_t size)
 {
@@ -196,14 +163,24 @@ static char *draw_format(const srq_plot *plot, const char *folder, const char *f
     return written && run_gnuplot(folder, format) == 0 ? read_whole(folder, "picture", size) : NULL;
 }
 
+static srq_status keep_svg(const srq_pictures *pictures, const srq_picture *picture)
+{
+    char *file = NULL;
+    const int size = asprintf(&file, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n%s", picture->svg);
+    if (size < 0) return srq_fail_memory(strlen(picture->svg), "a picture");
+    const srq_status status = keep_file(pictures, picture->name, "svg", file, (size_t)size);
+    free(file);
+    return status;
+}
+
 /* SVG first, and that is enough: a gnuplot without cairo makes no PNG. */
 static srq_status draw_picture(const srq_plot *plot, const char *folder, srq_pictures *pictures, srq_picture *picture)
 {
     size_t size = 0;
     char *svg = draw_format(plot, folder, "svg", &size);
-    if (svg) picture->svg = inline_svg(svg, picture->name);
-    srq_status status = picture->svg ? keep_file(pictures, picture->name, "svg", svg, size) : SRQ_OK;
+    if (svg) picture->svg = srq_svg_compact(svg, picture->name);
     free(svg);
+    srq_status status = picture->svg ? keep_svg(pictures, picture) : SRQ_OK;
     char *png = picture->svg && status == SRQ_OK ? draw_format(plot, folder, "png", &size) : NULL;
     if (status == SRQ_OK && !png) note_failure(pictures, folder, picture->name);
     if (png) status = keep_file(pictures, picture->name, "png", png, size);

@@ -4,7 +4,6 @@
 #define SRQ_EXPERIMENTS_REPORT_GNUPLOT_H
 
 #include "core/status.h"
-#include "experiments/srq/report/runs.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,8 +12,9 @@
 typedef struct srq_picture {
     char name[32];
     char title[160], caption[640];
-    int width; /* pixels */
-    char *svg; /* to be put into a page: the root element, its ids different from those of other pictures */
+    int width;     /* pixels */
+    char *svg;     /* to be put into a page: the root element, its ids different from those of other pictures */
+    bool left_out; /* of the page, which would be too large with it */
 } srq_picture;
 
 typedef struct srq_pictures {
@@ -59,13 +59,5 @@ enum { SRQ_STYLES = 7 };
 const char *srq_plot_colour(int n);
 const char *srq_plot_line(int n);
 const char *srq_plot_marker(int n);
-
-/* The pictures, each in its own file. */
-srq_status srq_draw_pairs(const srq_report *report, srq_pictures *pictures);
-srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures);
-srq_status srq_draw_curves(const srq_report *report, srq_pictures *pictures);
-srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures);
-srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures);
-srq_status srq_draw_weights(const srq_report *report, srq_pictures *pictures);
 
 #endif

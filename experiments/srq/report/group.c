@@ -1,5 +1,4 @@
-/* Runs that are seeds of one configuration, and their figures. */
-#include "experiments/srq/report/runs.h"
+#include "experiments/srq/report/group.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,26 +15,29 @@ static srq_status add_member(srq_report_group *group, int run)
     return SRQ_OK;
 }
 
-static srq_status place_run(srq_report *report, int index)
+static srq_status place_run(srq_report_runs *runs, srq_report_groups *groups, int index)
 {
-    srq_report_run *run = &report->runs[index];
-    srq_report_group *made = &report->groups[report->group_count];
-    srq_status status = srq_report_read_choices(run, made);
+    srq_report_run *run = &runs->items[index];
+    srq_report_group *made = &groups->items[groups->count];
+    const srq_status status = srq_choices_read(run, &made->choices);
     if (status != SRQ_OK) {
-        srq_report_free_choices(made);
+        srq_choices_free(&made->choices);
         return status;
     }
+    made->config = run->config;
     made->ticket = run->ticket;
     made->stage = run->stage;
     int at = 0;
-    while (strcmp(report->groups[at].digest, made->digest) != 0 || report->groups[at].ticket != made->ticket) at++;
-    if (at < report->group_count)
-        srq_report_free_choices(made);
+    while (strcmp(groups->items[at].choices.digest, made->choices.digest) != 0 ||
+           groups->items[at].ticket != made->ticket)
+        at++;
+    if (at < groups->count)
+        srq_choices_free(&made->choices);
     else
-        report->group_count++;
+        groups->count++;
     run->group = at;
-    report->groups[at].number = at + 1;
-    return add_member(&report->groups[at], index);
+    groups->items[at].number = at + 1;
+    return add_member(&groups->items[at], index);
 }
 
 /* Groups of no ticket first, as their runs were found; those of a ticket in the order of its stages. */
@@ -48,12 +50,12 @@ static int by_ticket(const void *a, const void *b)
     return x != y ? (x > y) - (x < y) : one->number - other->number;
 }
 
-static void sort_groups(srq_report *report)
+static void sort_groups(srq_report_runs *runs, srq_report_groups *groups)
 {
-    if (report->group_count > 0) qsort(report->groups, (size_t)report->group_count, sizeof *report->groups, by_ticket);
-    for (int i = 0; i < report->group_count; i++) {
-        report->groups[i].number = i + 1;
-        for (int k = 0; k < report->groups[i].member_count; k++) report->runs[report->groups[i].members[k]].group = i;
+    if (groups->count > 0) qsort(groups->items, (size_t)groups->count, sizeof *groups->items, by_ticket);
+    for (int i = 0; i < groups->count; i++) {
+        groups->items[i].number = i + 1;
+        for (int k = 0; k < groups->items[i].member_count; k++) runs->items[groups->items[i].members[k]].group = i;
     }
 }
 
@@ -71,12 +73,12 @@ static bool further(const srq_report_run *a, const srq_report_run *b)
     return steps_done(a) > steps_done(b);
 }
 
-static void sort_members(const srq_report *report, srq_report_group *group)
+static void sort_members(const srq_report_runs *runs, srq_report_group *group)
 {
     for (int i = 1; i < group->member_count; i++)
         for (int k = i; k > 0; k--) {
             int *a = &group->members[k - 1], *b = &group->members[k];
-            const srq_report_run *one = &report->runs[*a], *other = &report->runs[*b];
+            const srq_report_run *one = &runs->items[*a], *other = &runs->items[*b];
             if (one->seed < other->seed || (one->seed == other->seed && !further(other, one))) break;
             const int kept = *a;
             *a = *b;
@@ -84,12 +86,12 @@ static void sort_members(const srq_report *report, srq_report_group *group)
         }
 }
 
-static void count_members(srq_report *report, srq_report_group *group)
+static void count_members(srq_report_runs *runs, srq_report_group *group)
 {
     group->finished = 0;
     for (int i = 0; i < group->member_count; i++) {
-        srq_report_run *run = &report->runs[group->members[i]];
-        run->counted = i == 0 || report->runs[group->members[i - 1]].seed != run->seed;
+        srq_report_run *run = &runs->items[group->members[i]];
+        run->counted = i == 0 || runs->items[group->members[i - 1]].seed != run->seed;
         group->finished += run->counted && srq_report_is_finished(run);
     }
     group->partial = group->finished == 0;
@@ -121,14 +123,14 @@ static void read_figures(const srq_report_run *run, double figures[FIGURES])
     figures[KEPT] = e->kept;
 }
 
-static srq_status compute(const srq_report *report, srq_report_group *group)
+static srq_status compute(const srq_report_runs *runs, srq_report_group *group)
 {
     const size_t members = (size_t)group->member_count;
     double *values = calloc(FIGURES * members, sizeof *values), one[FIGURES];
     if (!values) return srq_fail_memory(FIGURES * members * sizeof *values, "the figures");
     int count = 0;
     for (int i = 0; i < group->member_count; i++) {
-        const srq_report_run *run = &report->runs[group->members[i]];
+        const srq_report_run *run = &runs->items[group->members[i]];
         if (!run->counted || !srq_report_last_eval(run)) continue;
         if (!group->partial && !srq_report_is_finished(run)) continue;
         read_figures(run, one);
@@ -142,17 +144,28 @@ static srq_status compute(const srq_report *report, srq_report_group *group)
     return SRQ_OK;
 }
 
-srq_status srq_report_group_runs(srq_report *report)
+srq_status srq_report_group_runs(srq_report_runs *runs, srq_report_groups *groups)
 {
-    report->groups = calloc((size_t)report->run_count + 1, sizeof *report->groups);
-    if (!report->groups) return srq_fail_memory((size_t)report->run_count * sizeof *report->groups, "the report");
-    for (int i = 0; i < report->run_count; i++)
-        if (!report->runs[i].problem) SRQ_TRY(place_run(report, i));
-    sort_groups(report);
-    for (int i = 0; i < report->group_count; i++) {
-        sort_members(report, &report->groups[i]);
-        count_members(report, &report->groups[i]);
-        SRQ_TRY(compute(report, &report->groups[i]));
+    *groups = (srq_report_groups){0};
+    groups->items = calloc((size_t)runs->count + 1, sizeof *groups->items);
+    if (!groups->items) return srq_fail_memory((size_t)runs->count * sizeof *groups->items, "the report");
+    for (int i = 0; i < runs->count; i++)
+        if (!runs->items[i].problem) SRQ_TRY(place_run(runs, groups, i));
+    sort_groups(runs, groups);
+    for (int i = 0; i < groups->count; i++) {
+        sort_members(runs, &groups->items[i]);
+        count_members(runs, &groups->items[i]);
+        SRQ_TRY(compute(runs, &groups->items[i]));
     }
     return SRQ_OK;
+}
+
+void srq_report_free_groups(srq_report_groups *groups)
+{
+    for (int i = 0; i < groups->count; i++) {
+        srq_choices_free(&groups->items[i].choices);
+        free(groups->items[i].members);
+    }
+    free(groups->items);
+    *groups = (srq_report_groups){0};
 }

@@ -1,7 +1,11 @@
 #include "experiments/srq/report/pages.h"
 
+#include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/run_tables.h"
+#include "experiments/srq/report/ticket_tables.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- Words */
@@ -12,14 +16,14 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
     static const char *const words[STATES] = {"finished", "running", "silent",        "stopped",
                                               "failed",   "empty",   "cannot be used"};
     int counts[STATES] = {0};
-    for (int i = 0; i < report->run_count; i++) {
-        const srq_report_run *run = &report->runs[i];
+    for (int i = 0; i < report->runs.count; i++) {
+        const srq_report_run *run = &report->runs.items[i];
         static const int of_log[] = {EMPTY, RUNNING, FINISHED, STOPPED, FAILED};
         counts[run->problem ? UNUSABLE : run->silent ? SILENT : of_log[run->log->state]]++;
     }
     out[0] = '\0';
-    srq_text_append(out, size, "%d run%s of %d configuration%s:", report->run_count, report->run_count == 1 ? "" : "s",
-                    report->group_count, report->group_count == 1 ? "" : "s");
+    srq_text_append(out, size, "%d run%s of %d configuration%s:", report->runs.count,
+                    report->runs.count == 1 ? "" : "s", report->groups.count, report->groups.count == 1 ? "" : "s");
     const char *comma = " ";
     for (int i = 0; i < STATES; i++) {
         if (!counts[i]) continue;
@@ -35,17 +39,18 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
 char *srq_report_remarks(const srq_report *report, char *out, size_t size)
 {
     bool partial = false, again = false, unfinished = false;
-    for (int i = 0; i < report->group_count; i++) {
-        const srq_report_group *g = &report->groups[i];
+    for (int i = 0; i < report->groups.count; i++) {
+        const srq_report_group *g = &report->groups.items[i];
         partial = partial || (g->partial && g->error.count);
         for (int k = 0; k < g->member_count; k++) {
-            const srq_report_run *run = &report->runs[g->members[k]];
+            const srq_report_run *run = &report->runs.items[g->members[k]];
             again = again || !run->counted;
             unfinished = unfinished || (run->counted && !g->partial && !srq_report_is_finished(run));
         }
     }
     out[0] = '\0';
-    if (report->common[0]) srq_text_append(out, size, "Where a row says nothing else: %s. ", report->common);
+    if (report->groups.common[0])
+        srq_text_append(out, size, "Where a row says nothing else: %s. ", report->groups.common);
     if (unfinished) srq_text_append(out, size, "Figures are of finished runs only. ");
     if (partial) srq_text_append(out, size, "* No run of the row is finished: the last evaluations so far. ");
     if (again)
@@ -76,6 +81,9 @@ static const char *heading(const srq_report *report)
 
 /* --- HTML */
 
+/* A page of them all would be too large; 12 have a picture. */
+enum { TICKETS_MAX = 24 };
+
 static const char style[] =
     "body{font:15px/1.45 system-ui,sans-serif;color:#111;background:#fff;max-width:1240px;margin:1.5em auto;padding:0 "
     "1em}\n"
@@ -105,6 +113,7 @@ static void paragraph(const char *kind, const char *text, FILE *out)
 /* The heading belongs to the figure: no page ends between them. */
 static void print_figure(const srq_picture *picture, FILE *out)
 {
+    if (picture->left_out) return;
     fprintf(out, "<figure style=\"max-width:%dpx\">\n<h3>", picture->width);
     srq_print_escaped(picture->title, SRQ_ESCAPE_HTML, out);
     fputs("</h3>\n<div role=\"img\" aria-label=\"", out);
@@ -112,6 +121,22 @@ static void print_figure(const srq_picture *picture, FILE *out)
     fprintf(out, "\">\n%s</div>\n<figcaption>", picture->svg);
     srq_print_escaped(picture->caption, SRQ_ESCAPE_HTML, out);
     fputs("</figcaption>\n</figure>\n", out);
+}
+
+/* What does not fit is named, with the file that has it. */
+static void print_left_out(const srq_pictures *pictures, FILE *out)
+{
+    const char *before =
+        "<p class=\"note\">Left out, to keep this page below 1 MB (`srq report` of fewer runs shows them): ";
+    for (int i = 0; i < pictures->count; i++) {
+        const srq_picture *p = &pictures->items[i];
+        if (!p->left_out) continue;
+        fputs(before, out);
+        srq_print_escaped(p->title, SRQ_ESCAPE_HTML, out);
+        fprintf(out, " (plots/%s.svg)", p->name);
+        before = "; ";
+    }
+    if (before[0] == ';') fputs(".</p>\n", out);
 }
 
 /* Pictures of tickets stand in their section. */
@@ -140,30 +165,38 @@ static srq_status print_scroll(srq_status (*print)(const srq_report_ticket *, sr
     return SRQ_OK;
 }
 
-static srq_status print_html_tickets(const srq_report *report, const srq_pictures *pictures, FILE *out)
+static srq_status print_html_ticket(const srq_report_ticket *ticket, const srq_pictures *pictures, int number,
+                                    FILE *out)
 {
     char text[600];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
-    if (report->ticket_count) fputs("<h2>Lottery tickets</h2>\n", out);
-    for (int i = 0; i < report->ticket_count; i++) {
-        const srq_report_ticket *ticket = &report->tickets[i];
-        fputs("<h3>", out);
-        srq_print_escaped(ticket->name, SRQ_ESCAPE_HTML, out);
-        fputs("</h3>\n", out);
-        paragraph("", srq_comparison_say(&ticket->comparison, text, sizeof text), out);
-        paragraph("small", ticket->about, out);
-        paragraph("note", ticket->note, out);
-        if (srq_comparison_visit(&ticket->comparison, NULL, NULL))
-            SRQ_TRY(print_scroll(srq_report_print_pairs, ticket, out));
-        print_ticket_figures(pictures, "ticket", i + 1, out);
-        if (srq_report_ticket_levels(ticket, levels)) SRQ_TRY(print_scroll(srq_report_print_levels, ticket, out));
-    }
-    print_ticket_figures(pictures, "pruning", 0, out);
-    if (report->ticket_count) paragraph("small", ticket_explanation, out);
+    fputs("<h3>", out);
+    srq_print_escaped(ticket->name, SRQ_ESCAPE_HTML, out);
+    fputs("</h3>\n", out);
+    paragraph("", srq_comparison_say(&ticket->comparison, text, sizeof text), out);
+    paragraph("small", ticket->about, out);
+    paragraph("note", ticket->note, out);
+    if (srq_comparison_visit(&ticket->comparison, NULL, NULL))
+        SRQ_TRY(print_scroll(srq_report_print_pairs, ticket, out));
+    print_ticket_figures(pictures, "ticket", number, out);
+    if (srq_report_ticket_levels(ticket, levels)) SRQ_TRY(print_scroll(srq_report_print_levels, ticket, out));
     return SRQ_OK;
 }
 
-srq_status srq_report_print_html(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_html_tickets(const srq_report *report, const srq_pictures *pictures, FILE *out)
+{
+    const int count = report->tickets.count, shown = count < TICKETS_MAX ? count : TICKETS_MAX;
+    if (count) fputs("<h2>Lottery tickets</h2>\n", out);
+    for (int i = 0; i < shown; i++) SRQ_TRY(print_html_ticket(&report->tickets.items[i], pictures, i + 1, out));
+    if (shown < count)
+        fprintf(out, "<p class=\"note\">%d more tickets are in tickets.csv and pruning.csv, and in report.md.</p>\n",
+                count - shown);
+    print_ticket_figures(pictures, "pruning", 0, out);
+    if (count) paragraph("small", ticket_explanation, out);
+    return SRQ_OK;
+}
+
+static srq_status print_html(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
 {
     char text[2048];
     fprintf(
@@ -188,12 +221,73 @@ srq_status srq_report_print_html(const srq_report *report, const srq_pictures *p
         if (others++ == 0) fputs("<h2>Pictures</h2>\n", out);
         print_figure(&pictures->items[i], out);
     }
+    print_left_out(pictures, out);
     fputs("<h2>Runs</h2>\n<div class=\"scroll\">\n", out);
     SRQ_TRY(srq_report_print_runs(report, SRQ_TABLE_HTML, out));
     fputs("</div>\n", out);
     paragraph("small", made, out);
     fputs("</body>\n</html>\n", out);
     return SRQ_OK;
+}
+
+/* --- What fits into a page */
+
+/* Prints into memory, for its size. */
+static srq_status measure_page(const srq_report *report, const srq_pictures *pictures, const char *made, size_t *size)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, size);
+    if (!out) return srq_fail_memory(0, "a page");
+    srq_status status = print_html(report, pictures, made, out);
+    if (fclose(out) != 0 && status == SRQ_OK) status = srq_fail_memory(*size, "a page");
+    free(text);
+    return status;
+}
+
+static srq_status measure_figure(const srq_picture *picture, size_t *size)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, size);
+    if (!out) return srq_fail_memory(0, "a page");
+    print_figure(picture, out);
+    const bool closed = fclose(out) == 0;
+    free(text);
+    return closed ? SRQ_OK : srq_fail_memory(*size, "a page");
+}
+
+/* The 3 of "curves-3"; 1 where there is one picture of a kind. */
+static int number_of(const srq_picture *picture)
+{
+    const char *dash = strrchr(picture->name, '-');
+    return dash ? atoi(dash + 1) : 1;
+}
+
+/* Puts pictures into the page until it is full: the first of each kind, then the second of each. */
+static srq_status fit(const srq_report *report, srq_pictures *pictures, const char *made)
+{
+    size_t size = 0, figure = 0;
+    int last = 0;
+    for (int i = 0; i < pictures->count; i++) {
+        pictures->items[i].left_out = true;
+        if (number_of(&pictures->items[i]) > last) last = number_of(&pictures->items[i]);
+    }
+    SRQ_TRY(measure_page(report, pictures, made, &size));
+    for (int number = 1; number <= last; number++)
+        for (int i = 0; i < pictures->count; i++) {
+            srq_picture *picture = &pictures->items[i];
+            if (number_of(picture) != number) continue;
+            picture->left_out = false;
+            SRQ_TRY(measure_figure(picture, &figure));
+            picture->left_out = size + figure > SRQ_PAGE_MOST;
+            if (!picture->left_out) size += figure;
+        }
+    return SRQ_OK;
+}
+
+srq_status srq_report_print_html(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
+{
+    SRQ_TRY(fit(report, pictures, made));
+    return print_html(report, pictures, made, out);
 }
 
 /* --- Markdown */
@@ -209,9 +303,9 @@ static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
 {
     char text[600];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
-    if (report->ticket_count) fputs("## Lottery tickets\n\n", out);
-    for (int i = 0; i < report->ticket_count; i++) {
-        const srq_report_ticket *ticket = &report->tickets[i];
+    if (report->tickets.count) fputs("## Lottery tickets\n\n", out);
+    for (int i = 0; i < report->tickets.count; i++) {
+        const srq_report_ticket *ticket = &report->tickets.items[i];
         fputs("### ", out);
         line(ticket->name, out);
         line(srq_comparison_say(&ticket->comparison, text, sizeof text), out);
@@ -225,12 +319,11 @@ static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
         SRQ_TRY(srq_report_print_levels(ticket, SRQ_TABLE_MARKDOWN, out));
         fputc('\n', out);
     }
-    if (report->ticket_count) line(ticket_explanation, out);
+    if (report->tickets.count) line(ticket_explanation, out);
     return SRQ_OK;
 }
 
-srq_status srq_report_print_markdown(const srq_report *report, const srq_pictures *pictures, const char *made,
-                                     FILE *out)
+srq_status srq_report_print_markdown(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     char text[2048];
     fputs(SRQ_REPORT_MARK "\n# Report of srq\n\n", out);

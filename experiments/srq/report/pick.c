@@ -1,5 +1,4 @@
-/* Which groups a picture shows, where there are too many for all of them. */
-#include "experiments/srq/report/runs.h"
+#include "experiments/srq/report/pick.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +8,8 @@ static const srq_report *sorted;
 /* Lowest error first; groups without one last. */
 static int by_error(const void *a, const void *b)
 {
-    const srq_report_group *one = &sorted->groups[*(const int *)a], *other = &sorted->groups[*(const int *)b];
+    const srq_report_group *one = &sorted->groups.items[*(const int *)a],
+                           *other = &sorted->groups.items[*(const int *)b];
     const double x = isfinite(one->error.mean) ? one->error.mean : 2,
                  y = isfinite(other->error.mean) ? other->error.mean : 2;
     return x != y ? (x > y) - (x < y) : one->number - other->number;
@@ -24,8 +24,8 @@ int srq_report_pick(const srq_report *report, bool (*wanted)(const srq_report *,
                     int *picked)
 {
     int count = 0;
-    for (int i = 0; i < report->group_count; i++)
-        if (wanted(report, &report->groups[i])) picked[count++] = i;
+    for (int i = 0; i < report->groups.count; i++)
+        if (wanted(report, &report->groups.items[i])) picked[count++] = i;
     if (count > most) {
         sorted = report;
         qsort(picked, (size_t)count, sizeof *picked, by_error);

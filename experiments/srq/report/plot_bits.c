@@ -1,8 +1,9 @@
 /* Bit-lengths over training, of configurations that learn them or follow a schedule: lines where layers are few, else a
  * map; beside it what that does to the error and to bit operations. */
-#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/pick.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static bool changes(const srq_log *log)
 
 static const srq_report_run *member(const srq_report *report, const srq_report_group *group, int i)
 {
-    const srq_report_run *run = &report->runs[group->members[i]];
+    const srq_report_run *run = &report->runs.items[group->members[i]];
     return run->counted && run->log->eval_count && run->log->layer_count ? run : NULL;
 }
 
@@ -165,12 +166,14 @@ static void draw_map(const srq_log *log, int layers, srq_plot *plot)
         plot->body);
 }
 
-/* Test error at the left, bit operations at the right. */
-static void draw_outcome(int runs, srq_plot *plot)
+/* Test error at the left, bit operations at the right; there the mean under the gates, too, which a map has no place
+ * for. */
+static void draw_outcome(int runs, bool gates, srq_plot *plot)
 {
-    fputs("set ylabel 'test error, %'\nset ytics auto\nset yrange [0:*]\nset y2label 'bit operations, % of 8/8'\n"
-          "set y2range [0:*]\nset y2tics\nset border 11\n",
+    fputs("set ylabel 'test error, %'\nset ytics auto\nset yrange [0:*]\nset y2range "
+          "[0:*]\nset y2tics\nset border 11\n",
           plot->body);
+    fprintf(plot->body, "set y2label '%s'\n", gates ? "bit operations and bits, % of 8/8" : "bit operations, % of 8/8");
     const char *comma = "plot ";
     for (int r = 0; r < runs; r++) {
         fprintf(plot->body, "%s$r%d using 1:2 with lines lw %s %s notitle", comma, r, r ? "0.7" : "2.2",
@@ -179,6 +182,8 @@ static void draw_outcome(int runs, srq_plot *plot)
         fprintf(plot->body, "%s$r%d using 1:3 axes x1y2 with lines lw %s %s notitle", comma, r, r ? "0.7" : "2.2",
                 srq_plot_line(0));
     }
+    if (gates)
+        fputs(", \\\n  $r0 using 1:(100*$4/8) axes x1y2 with lines dt (2,3) lw 2 lc rgb '#444444' notitle", plot->body);
     fprintf(plot->body, ", \\\n  $r0 using 1:2 with points ps 0.6 %s notitle", srq_plot_marker(1));
     fprintf(plot->body, ", \\\n  $r0 using 1:3 axes x1y2 with points ps 0.6 %s notitle\n", srq_plot_marker(0));
 }
@@ -199,6 +204,8 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(1 - i));
         srq_plot_key(plot, i ? 960 : 790, top + 16, line, marker, i ? "bit operations (right)" : "test error (left)");
     }
+    if (!lines && has_gates(log))
+        srq_plot_key(plot, 560, top + 16, "dt (2,3) lc rgb '#444444'", "pt -1", "mean bits, by gates (right)");
     srq_plot_place(plot, lines ? 70 : 170, bottom, lines ? 480 : 560, top);
     if (lines)
         draw_lines(log, runs, plot);
@@ -206,7 +213,7 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
         draw_map(log, log->layer_count < LAYERS_MAX ? log->layer_count : LAYERS_MAX, plot);
     fputs("unset label\nunset arrow\n", plot->body);
     srq_plot_place(plot, 760, bottom, 1120, top);
-    draw_outcome(runs, plot);
+    draw_outcome(runs, !lines && has_gates(log), plot);
     fputs("unset multiplot\n", plot->body);
 }
 
@@ -239,12 +246,12 @@ static srq_status draw(const srq_report *report, const srq_report_group *group, 
 
 srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked);
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
     const int count = srq_report_pick(report, has_bits, PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i++)
-        status = draw(report, &report->groups[picked[i]], pictures, i + 1);
+        status = draw(report, &report->groups.items[picked[i]], pictures, i + 1);
     free(picked);
     return status;
 }

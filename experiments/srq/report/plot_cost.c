@@ -1,10 +1,23 @@
-/* What an error costs: test error against bit operations and against size, with the Pareto front. */
-#include "experiments/srq/report/gnuplot.h"
+/* What an error costs: test error against bit operations and against size, with the Pareto front, and the names of the
+ * points below. */
+#include "experiments/srq/report/plots.h"
+
+#include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/pick.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { POINTS_MAX = 60, LABEL_HEIGHT = 14, DIGIT_WIDTH = 8, BOTTOM = 64, TOP = 476 };
+enum {
+    POINTS_MAX = 60,
+    LABEL_HEIGHT = 14,
+    DIGIT_WIDTH = 8,
+    WIDTH = 1000,
+    BOTTOM = 78, /* from the names to the panels */
+    PANEL_HEIGHT = 340,
+    TOP_MARGIN = 20,
+    NAME_HEIGHT = 20
+};
 
 typedef struct point {
     double cost, error, deviation; /* % */
@@ -20,7 +33,7 @@ typedef struct panel {
     const char *label;
     bool size; /* else BOPs */
     double unit;
-    int left, right;
+    int left, right, bottom, top;
     double least[2], most[2]; /* of cost and error */
     int count;
     point points[POINTS_MAX];
@@ -66,7 +79,7 @@ static void fill(const srq_report *report, int count, const int *groups, panel *
 {
     p->count = count;
     for (int i = 0; i < count; i++) {
-        const srq_report_group *g = &report->groups[groups[i]];
+        const srq_report_group *g = &report->groups.items[groups[i]];
         p->points[i] = (point){.cost = (p->size ? g->bytes.mean : g->bops.mean) / p->unit,
                                .error = fmax(100 * g->error.mean, 0.005),
                                .deviation = isfinite(g->error.deviation) ? 100 * g->error.deviation : 0,
@@ -118,7 +131,7 @@ static void print_labels(const panel *p, srq_plot *plot)
     int count = 0;
     for (int i = 0; i < p->count; i++) {
         const double x = place_of(p->points[i].cost, p->least[0], p->most[0], p->left, p->right);
-        const double y = place_of(p->points[i].error, p->least[1], p->most[1], BOTTOM, TOP);
+        const double y = place_of(p->points[i].error, p->least[1], p->most[1], p->bottom, p->top);
         taken[count++] = (rectangle){x - 5, y - 5, x + 5, y + 5};
     }
     for (int i = 0; i < p->count; i++) {
@@ -169,7 +182,7 @@ static void draw_panel(panel *p, srq_plot *plot)
     for (int i = 0; i < p->count; i++)
         if (p->points[i].front) fprintf(plot->data, "%.6g %.6g\n", p->points[i].cost, p->points[i].error);
     fputs("EOD\n", plot->data);
-    srq_plot_place(plot, p->left, BOTTOM, p->right, TOP);
+    srq_plot_place(plot, p->left, p->bottom, p->right, p->top);
     srq_plot_log_axis(plot, 'x', p->least[0], p->most[0]);
     srq_plot_log_axis(plot, 'y', p->least[1], p->most[1]);
     fprintf(plot->body, "set xlabel '%s'\nset ylabel 'test error, %%'\n", p->label);
@@ -184,18 +197,48 @@ static void draw_panel(panel *p, srq_plot *plot)
     fputs("\nunset label\nunset arrow\n", plot->body);
 }
 
+/* --- Names below, column by column */
+
+static int name_columns(const srq_report *report, int count, const int *groups)
+{
+    int longest = 0;
+    for (int i = 0; i < count; i++) {
+        const int width = srq_text_width(report->groups.items[groups[i]].name);
+        if (width > longest) longest = width;
+    }
+    return count <= 3 ? 1 : longest <= 24 ? 4 : longest <= 34 ? 3 : 2;
+}
+
+static void print_names(const srq_report *report, int count, const int *groups, int columns, srq_plot *plot)
+{
+    const int rows = (count + columns - 1) / columns, width = (WIDTH - 40) / columns;
+    for (int i = 0; i < count; i++) {
+        const srq_report_group *g = &report->groups.items[groups[i]];
+        char name[300], text[320];
+        snprintf(text, sizeof text, "%d  %s", g->number, srq_text_cut(g->name, width / 8, name, sizeof name));
+        fputs("set label ", plot->body);
+        srq_print_escaped(text, SRQ_ESCAPE_GNUPLOT, plot->body);
+        fprintf(plot->body, " at screen %.5f,%.5f left noenhanced\n", (30 + i / rows * width) / (double)WIDTH,
+                (rows - i % rows) * NAME_HEIGHT / (double)plot->height);
+    }
+}
+
 static srq_status draw(const srq_report *report, int count, const int *groups, srq_pictures *pictures)
 {
     static panel both[2];
     srq_plot plot;
-    const bool large = report->groups[groups[0]].bytes.mean >= 1e6;
-    both[0] = (panel){.label = "bit operations of one image, 10^9", .unit = 1e9, .left = 80, .right = 570};
+    const bool large = report->groups.items[groups[0]].bytes.mean >= 1e6;
+    both[0] = (panel){.label = "bit operations of one image, 10^9", .unit = 1e9, .left = 80, .right = 480};
     both[1] = (panel){
-        .label = large ? "size, MB" : "size, kB", .size = true, .unit = large ? 1e6 : 1e3, .left = 680, .right = 1170};
-    SRQ_TRY(srq_plot_start(1200, 500, &plot));
+        .label = large ? "size, MB" : "size, kB", .size = true, .unit = large ? 1e6 : 1e3, .left = 580, .right = 980};
+    const int columns = name_columns(report, count, groups), rows = (count + columns - 1) / columns;
+    SRQ_TRY(srq_plot_start(WIDTH, rows * NAME_HEIGHT + BOTTOM + PANEL_HEIGHT + TOP_MARGIN, &plot));
     fputs("set multiplot\nset grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n",
           plot.body);
+    print_names(report, count, groups, columns, &plot);
     for (int i = 0; i < 2; i++) {
+        both[i].bottom = BOTTOM + rows * NAME_HEIGHT;
+        both[i].top = both[i].bottom + PANEL_HEIGHT;
         fill(report, count, groups, &both[i]);
         draw_panel(&both[i], &plot);
     }
@@ -203,15 +246,14 @@ static srq_status draw(const srq_report *report, int count, const int *groups, s
     return srq_plot_finish(
         &plot, pictures, "cost", "Error against bit operations and against size",
         "Numbers are those of the table; bars are one standard deviation over seeds. Filled squares and the dashed "
-        "line: "
-        "the Pareto front, at which no other configuration is as cheap and as good. Circles: the others. Grey "
+        "line: the Pareto front, at which no other configuration is as cheap and as good. Circles: the others. Grey "
         "triangles: no run is finished yet.");
 }
 
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked);
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
     const int count = srq_report_pick(report, has_point, POINTS_MAX, picked);
     const srq_status status = count ? draw(report, count, picked, pictures) : SRQ_OK;
     free(picked);

@@ -1,5 +1,7 @@
 /* Learning curves: training loss and error, and test error, over epochs; every seed thin, their mean thick. */
-#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/plots.h"
+
+#include "experiments/srq/report/pick.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +28,7 @@ static long last_step(const srq_report *report, const srq_report_group *group)
 {
     long last = 1;
     for (int i = 0; i < group->member_count; i++) {
-        const srq_log *log = report->runs[group->members[i]].log;
+        const srq_log *log = report->runs.items[group->members[i]].log;
         if (log->step_count && log->steps[log->step_count - 1].step > last) last = log->steps[log->step_count - 1].step;
         if (log->eval_count && log->evals[log->eval_count - 1].step > last) last = log->evals[log->eval_count - 1].step;
     }
@@ -135,7 +137,7 @@ static void draw_group(drawing *d, const srq_report_group *group, int panel, int
     int count = 0;
     const long last = last_step(d->report, group);
     for (int i = 0; i < group->member_count && count < SEEDS_MAX; i++) {
-        const srq_report_run *run = &d->report->runs[group->members[i]];
+        const srq_report_run *run = &d->report->runs.items[group->members[i]];
         if (!run->counted) continue;
         make_curve(run->log, last, panel, &d->curves[count]);
         count += end_of(&d->curves[count]) > 0;
@@ -153,7 +155,7 @@ static srq_status draw_panel(drawing *d, int count, const int *groups, int panel
     d->comma = "plot ";
     d->least = INFINITY;
     d->most = 0;
-    for (int i = 0; i < count; i++) draw_group(d, &d->report->groups[groups[i]], panel, i);
+    for (int i = 0; i < count; i++) draw_group(d, &d->report->groups.items[groups[i]], panel, i);
     if (d->comma[0] == 'p') fputs("set label 1 'nothing yet' at graph 0.5,0.5 center\nplot -1 notitle", d->commands);
     const bool closed = fclose(d->commands) == 0;
     if (!(d->most > 0)) d->least = 1, d->most = 10;
@@ -171,9 +173,9 @@ static double longest(const srq_report *report, int count, const int *groups)
 {
     double epochs = 0;
     for (int g = 0; g < count; g++) {
-        const srq_report_group *group = &report->groups[groups[g]];
+        const srq_report_group *group = &report->groups.items[groups[g]];
         for (int i = 0; i < group->member_count; i++) {
-            const srq_log *log = report->runs[group->members[i]].log;
+            const srq_log *log = report->runs.items[group->members[i]].log;
             if (log->step_count) epochs = fmax(epochs, log->steps[log->step_count - 1].epoch);
             if (log->eval_count) epochs = fmax(epochs, log->evals[log->eval_count - 1].epoch);
         }
@@ -189,7 +191,7 @@ static srq_status draw_panels(drawing *d, int count, const int *groups)
             "set xlabel 'epoch'\nset xrange [0:%.6g]\n",
             longest(d->report, count, groups) * 1.02);
     for (int i = 0; i < count; i++) {
-        const srq_report_group *group = &d->report->groups[groups[i]];
+        const srq_report_group *group = &d->report->groups.items[groups[i]];
         char line[64], marker[64], text[300];
         snprintf(line, sizeof line, "%s", srq_plot_line(i));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
@@ -211,8 +213,8 @@ static srq_status draw_picture(const srq_report *report, srq_pictures *pictures,
     if (status == SRQ_OK) {
         status = draw_panels(&d, count, groups);
         snprintf(name, sizeof name, "curves-%d", number);
-        snprintf(title, sizeof title, "Learning curves, configurations %d to %d", report->groups[groups[0]].number,
-                 report->groups[groups[count - 1]].number);
+        snprintf(title, sizeof title, "Learning curves, configurations %d to %d",
+                 report->groups.items[groups[0]].number, report->groups.items[groups[count - 1]].number);
         const srq_status drawn = srq_plot_finish(&d.plot, pictures, name, title,
                                                  "Training loss and error since the line of the log before, and test "
                                                  "error, over epochs. Thick: the mean over "
@@ -227,7 +229,7 @@ static srq_status draw_picture(const srq_report *report, srq_pictures *pictures,
 static bool has_curves(const srq_report *report, const srq_report_group *group)
 {
     for (int i = 0; i < group->member_count; i++) {
-        const srq_log *log = report->runs[group->members[i]].log;
+        const srq_log *log = report->runs.items[group->members[i]].log;
         if (log->step_count || log->eval_count) return true;
     }
     return false;
@@ -235,8 +237,8 @@ static bool has_curves(const srq_report *report, const srq_report_group *group)
 
 srq_status srq_draw_curves(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked);
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
     const int count = srq_report_pick(report, has_curves, TOGETHER * PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i += TOGETHER)

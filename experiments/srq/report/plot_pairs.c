@@ -1,8 +1,7 @@
 /* A ticket's paired differences: a row for each pair of stages, its 95 % confidence interval as a bar beside the line
  * at 0. */
 #include "experiments/srq/report/escape.h"
-#include "experiments/srq/report/gnuplot.h"
-#include "experiments/srq/report/tickets.h"
+#include "experiments/srq/report/plots.h"
 
 #include <math.h>
 
@@ -96,7 +95,7 @@ static srq_status draw(const srq_report_ticket *ticket, int number, srq_pictures
 
 srq_status srq_draw_pairs(const srq_report *report, srq_pictures *pictures)
 {
-    for (int i = 0; i < report->ticket_count && i < TICKETS_MAX; i++)
-        SRQ_TRY(draw(&report->tickets[i], i + 1, pictures));
+    for (int i = 0; i < report->tickets.count && i < TICKETS_MAX; i++)
+        SRQ_TRY(draw(&report->tickets.items[i], i + 1, pictures));
     return SRQ_OK;
 }

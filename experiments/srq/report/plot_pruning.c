@@ -1,7 +1,6 @@
 /* Test error against the share of weights that pruning leaves: rewound weights and new ones, of several tickets. */
 #include "experiments/srq/report/escape.h"
-#include "experiments/srq/report/gnuplot.h"
-#include "experiments/srq/report/tickets.h"
+#include "experiments/srq/report/plots.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -63,7 +62,7 @@ static void fill(const srq_report *report, int count, const int *tickets, drawin
     }
     for (int i = 0; i < count; i++) {
         srq_ticket_level levels[SRQ_TICKET_LEVELS];
-        const int levels_there = srq_report_ticket_levels(&report->tickets[tickets[i]], levels);
+        const int levels_there = srq_report_ticket_levels(&report->tickets.items[tickets[i]], levels);
         for (int k = 0; k < levels_there; k++) {
             add_point(d, &d->lines[2 * i], levels[k].kept, &levels[k].rewound.error);
             add_point(d, &d->lines[2 * i + 1], levels[k].kept, &levels[k].random.error);
@@ -90,7 +89,7 @@ static void draw_key(const srq_report *report, const int *tickets, drawing *d)
 {
     for (int i = 0; i < d->count; i++) {
         char style[64], marker[64], text[400], cut[300];
-        const srq_report_ticket *ticket = &report->tickets[tickets[i / 2]];
+        const srq_report_ticket *ticket = &report->tickets.items[tickets[i / 2]];
         snprintf(style, sizeof style, "%s", srq_plot_line(i));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
         snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 72, cut, sizeof cut),
@@ -153,8 +152,8 @@ srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures)
 {
     int pruned[TICKETS_MAX], count = 0;
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
-    for (int i = 0; i < report->ticket_count && count < TICKETS_MAX; i++)
-        if (srq_report_ticket_levels(&report->tickets[i], levels)) pruned[count++] = i;
+    for (int i = 0; i < report->tickets.count && count < TICKETS_MAX; i++)
+        if (srq_report_ticket_levels(&report->tickets.items[i], levels)) pruned[count++] = i;
     for (int i = 0; i < count; i += TOGETHER)
         SRQ_TRY(draw(report, i / TOGETHER + 1, count - i < TOGETHER ? count - i : TOGETHER, pruned + i, pictures));
     return SRQ_OK;

@@ -1,14 +1,22 @@
-/* Weights over the grid, by layer and time, from the checkpoints that are kept: how they gather around the codes. */
-#include "experiments/srq/report/gnuplot.h"
+/* Weights over the grid, by layer: how they gather around the codes, at the last checkpoint and at the first one that
+ * is kept. */
+#include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/pick.h"
 #include "experiments/srq/report/weights.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES_MAX = 6, TIMES_MAX = 4, LAYERS_MAX = 6, PANEL_WIDTH = 290, PANEL_HEIGHT = 172 };
+enum { PICTURES_MAX = 6, LAYERS_MAX = 12, COLUMNS = 4, PANEL_WIDTH = 290, PANEL_HEIGHT = 172 };
+
+/* Weights of a run. */
+typedef struct weights {
+    const srq_report_run *run;
+    srq_weight_histograms first, last; /* first: nothing in it if one checkpoint is kept */
+} weights;
 
 /* The n-th of `shown` that are spread over `count`, the first and the last among them. */
 static int spread(int n, int shown, int count)
@@ -21,7 +29,7 @@ static bool has_weights(const srq_report *report, const srq_report_group *group)
     const srq_settings *s = srq_config_settings(group->config);
     if (strcmp(s->quantizer.method, "float32") == 0) return false;
     for (int i = 0; i < group->member_count; i++)
-        if (report->runs[group->members[i]].log->eval_count) return true;
+        if (report->runs.items[group->members[i]].log->eval_count) return true;
     return false;
 }
 
@@ -29,8 +37,8 @@ static bool has_weights(const srq_report *report, const srq_report_group *group)
 static bool is_best_of_kind(const srq_report *report, const srq_report_group *group)
 {
     const srq_settings *s = srq_config_settings(group->config);
-    for (int i = 0; i < report->group_count; i++) {
-        const srq_report_group *other = &report->groups[i];
+    for (int i = 0; i < report->groups.count; i++) {
+        const srq_report_group *other = &report->groups.items[i];
         const srq_settings *o = srq_config_settings(other->config);
         const bool alike = strcmp(s->model.name, o->model.name) == 0 &&
                            strcmp(s->quantizer.method, o->quantizer.method) == 0 &&
@@ -41,29 +49,32 @@ static bool is_best_of_kind(const srq_report *report, const srq_report_group *gr
     return has_weights(report, group);
 }
 
-/* The checkpoints that can be read among those that are kept: one that a run under way has removed meanwhile, or that
- * is damaged, is left out. */
-static srq_status read_times(const srq_report_run *run, srq_weight_histograms *times, int *count)
+/* Reads a checkpoint, if it is whole: one that a run under way has removed meanwhile, or that is damaged, is left out.
+ */
+static srq_status read_step(const srq_report_run *run, long step, srq_weight_histograms *histograms)
+{
+    char path[4500];
+    snprintf(path, sizeof path, "%s/checkpoints/%08ld.h5", run->path, step);
+    const srq_status status = srq_weight_histograms_read(path, histograms);
+    return status == SRQ_ERROR_RUN ? status : SRQ_OK;
+}
+
+static srq_status read_weights(weights *w)
 {
     long *steps = NULL;
-    int kept;
-    *count = 0;
-    SRQ_TRY(srq_run_list_steps(run->path, &steps, &kept));
-    const int shown = kept < TIMES_MAX ? kept : TIMES_MAX;
+    int kept, first = 0;
+    SRQ_TRY(srq_run_list_steps(w->run->path, &steps, &kept));
     srq_status status = SRQ_OK;
-    for (int i = 0; status != SRQ_ERROR_RUN && i < shown; i++) {
-        char path[4500];
-        snprintf(path, sizeof path, "%s/checkpoints/%08ld.h5", run->path, steps[spread(i, shown, kept)]);
-        status = srq_weight_histograms_read(path, &times[*count]);
-        if (status != SRQ_OK) continue;
-        /* A file put there by hand may be of another network. */
-        if (times[*count].count == 0 || times[*count].count != times[0].count)
-            srq_weight_histograms_free(&times[*count]);
-        else
-            ++*count;
+    for (int i = kept - 1; status == SRQ_OK && i >= 0 && w->last.count == 0; i--) {
+        status = read_step(w->run, steps[i], &w->last);
+        kept = i;
     }
+    for (; status == SRQ_OK && first < kept && w->first.count == 0; first++)
+        status = read_step(w->run, steps[first], &w->first);
+    /* A file put there by hand may be of another network. */
+    if (w->first.count != w->last.count) srq_weight_histograms_free(&w->first);
     free(steps);
-    return status == SRQ_ERROR_RUN ? status : SRQ_OK;
+    return status;
 }
 
 /* --- Drawing */
@@ -77,76 +88,98 @@ static double highest(const srq_weight_histogram *h)
     return most > 0 ? most : 1;
 }
 
-static void draw_panel(const srq_weight_histogram *h, long step, double epoch, int number, srq_plot *plot)
+/* The outline of the bins; what would be higher than the axis is cut. */
+static void print_outline(const srq_weight_histogram *h, double most, FILE *out)
 {
     const double width = (h->to - h->from) / h->bins;
-    fprintf(plot->data, "$w%d << EOD\n", number);
-    for (int i = 0; i < h->bins; i++) fprintf(plot->data, "%.5g %.5g\n", h->from + (i + 0.5) * width, h->density[i]);
-    fprintf(plot->data, "EOD\n$k%d << EOD\n", number);
-    for (int i = 0; i <= h->max - h->min; i++) fprintf(plot->data, "%d %.5g\n", h->min + i, h->codes[i]);
-    fputs("EOD\n", plot->data);
-    char title[160], name[SRQ_NAME_SIZE];
-    if (isfinite(epoch))
-        snprintf(title, sizeof title, "%s, %d bits, epoch %.4g", srq_text_cut(h->layer, 18, name, sizeof name), h->bits,
-                 epoch);
-    else
-        snprintf(title, sizeof title, "%s, %d bits, step %ld", srq_text_cut(h->layer, 18, name, sizeof name), h->bits,
-                 step);
-    fputs("set title ", plot->body);
-    srq_print_escaped(title, SRQ_ESCAPE_GNUPLOT, plot->body);
-    const int codes = h->max - h->min + 1;
-    fprintf(plot->body,
-            " noenhanced font ',11' offset 0,-0.6\nset xrange [%.4g:%.4g]\nset yrange [0:%.5g]\nset ytics %.3g\nset "
-            "xtics %d\n"
-            "plot $w%d using 1:2 with boxes fs solid 1 noborder lc rgb '#9ecae1' notitle, \\\n"
-            "  $k%d using 1:2 with impulses lw %s lc rgb '#D55E00' notitle\n",
-            h->from, h->to, highest(h) * 1.08, srq_plot_step(highest(h), 2),
-            codes <= 8    ? 1
-            : codes <= 16 ? 2
-                          : codes / 8,
-            number, number, codes <= 32 ? "1.6" : "0.6");
+    for (int i = 0; i < h->bins; i++) {
+        const double left = h->from + i * width, y = fmin(h->density[i], most);
+        fprintf(out, "%.5g %.4g\n%.5g %.4g\n", left, y, left + width, y);
+    }
 }
 
-static void draw_panels(const srq_report_run *run, int count, const srq_weight_histograms *times, int layers,
-                        int columns, srq_plot *plot)
+/* "fc1, 3 bits" over the weights; those of `before`, on the same grid, as a line. */
+static void draw_panel(const srq_weight_histogram *h, const srq_weight_histogram *before, int number, srq_plot *plot)
 {
-    const int all = times[0].count, panels = layers * count;
-    int number = 0;
-    fputs("set multiplot\nset tics nomirror out scale 0.5 font ',10'\nset border 3\nset boxwidth 1 relative\n",
-          plot->body);
-    for (int l = 0; l < layers; l++)
-        for (int t = 0; t < count; t++, number++) {
-            const int column = number % columns, row = number / columns;
-            const int left = 76 + column * PANEL_WIDTH, top = plot->height - 36 - row * PANEL_HEIGHT;
-            srq_plot_place(plot, left, top - PANEL_HEIGHT + 50, left + PANEL_WIDTH - 48, top);
-            fprintf(plot->body, "set ylabel '%s' font ',11' offset 1,0\nset xlabel '%s' font ',11' offset 0,0.6\n",
-                    column == 0 ? "share / step" : "", number + columns >= panels ? "weight / alpha" : "");
-            const double epoch =
-                run->log->steps_per_epoch > 0 ? (double)times[t].step / (double)run->log->steps_per_epoch : NAN;
-            draw_panel(&times[t].layers[spread(l, layers, all)], times[t].step, epoch, number, plot);
-        }
+    const double most = 1.08 * fmax(highest(h), before ? highest(before) : 0);
+    const int codes = h->max - h->min + 1;
+    char title[100], name[SRQ_NAME_SIZE];
+    fprintf(plot->data, "$w%d << EOD\n%.5g 0\n", number, h->from);
+    print_outline(h, most, plot->data);
+    fprintf(plot->data, "%.5g 0\nEOD\n$b%d << EOD\n", h->to, number);
+    if (before) print_outline(before, most, plot->data);
+    fprintf(plot->data, "EOD\n$k%d << EOD\n", number);
+    for (int i = 0; i < codes; i++)
+        if (h->codes[i] > 0) fprintf(plot->data, "%d %.4g\n", h->min + i, h->codes[i]);
+    fputs("EOD\n", plot->data);
+    snprintf(title, sizeof title, "%s, %d bits", srq_text_cut(h->layer, 24, name, sizeof name), h->bits);
+    fputs("set title ", plot->body);
+    srq_print_escaped(title, SRQ_ESCAPE_GNUPLOT, plot->body);
+    fprintf(
+        plot->body,
+        " noenhanced font ',11' offset 0,-0.6\nset xrange [%.4g:%.4g]\nset yrange [0:%.5g]\nset ytics %.3g\n"
+        "set xtics %d\nplot $w%d using 1:2 with filledcurves closed fs solid 1 noborder lc rgb '#9ecae1' notitle, \\\n",
+        h->from, h->to, most, srq_plot_step(most, 2),
+        codes <= 8    ? 1
+        : codes <= 16 ? 2
+                      : codes / 8,
+        number);
+    fprintf(plot->body, "  $k%d using 1:2 with impulses lw %s lc rgb '#D55E00' notitle", number,
+            codes <= 32 ? "1.6" : "0.6");
+    if (before) fprintf(plot->body, ", \\\n  $b%d using 1:2 with lines lw 0.8 lc rgb '#555555' notitle", number);
+    fputc('\n', plot->body);
+}
+
+static void draw_panels(const weights *w, int layers, srq_plot *plot)
+{
+    const int all = w->last.count;
+    const char *axis = w->last.layers[0].points.uniform ? "weight / alpha" : "place on the grid";
+    fputs("set multiplot\nset tics nomirror out scale 0.5 font ',10'\nset border 3\n", plot->body);
+    for (int l = 0; l < layers; l++) {
+        const int column = l % COLUMNS, row = l / COLUMNS;
+        const int left = 76 + column * PANEL_WIDTH, top = plot->height - 36 - row * PANEL_HEIGHT;
+        const srq_weight_histogram *h = &w->last.layers[spread(l, layers, all)];
+        const srq_weight_histogram *before = w->first.count ? &w->first.layers[spread(l, layers, all)] : NULL;
+        srq_plot_place(plot, left, top - PANEL_HEIGHT + 50, left + PANEL_WIDTH - 48, top);
+        fprintf(plot->body, "set ylabel '%s' font ',11' offset 1,0\nset xlabel '%s' font ',11' offset 0,0.6\n",
+                column == 0 ? "share / step" : "", l + COLUMNS >= layers ? axis : "");
+        draw_panel(h, before && before->min == h->min && before->max == h->max ? before : NULL, l, plot);
+    }
     fputs("unset multiplot\n", plot->body);
 }
 
-static srq_status draw(const srq_report_group *group, const srq_report_run *run, int count,
-                       const srq_weight_histograms *times, srq_pictures *pictures, int number)
+/* "epoch 4.5", or "step 9" where the log does not say how long an epoch is. */
+static const char *time_of(const srq_report_run *run, long step, char out[48])
+{
+    if (run->log->steps_per_epoch > 0)
+        snprintf(out, 48, "epoch %.4g", (double)step / (double)run->log->steps_per_epoch);
+    else
+        snprintf(out, 48, "step %ld", step);
+    return out;
+}
+
+static srq_status draw(const srq_report_group *group, const weights *w, srq_pictures *pictures, int number)
 {
     srq_plot plot;
-    char name[32], title[160], caption[600], more[64] = "";
-    const int all = times[0].count, layers = all < LAYERS_MAX ? all : LAYERS_MAX;
-    const int columns = count > 1 ? count : layers < 4 ? layers : 4, rows = (layers * count + columns - 1) / columns;
+    char name[32], title[160], caption[640], more[64] = "", line[120] = "", time[48];
+    const int all = w->last.count, layers = all < LAYERS_MAX ? all : LAYERS_MAX;
+    const int columns = layers < COLUMNS ? layers : COLUMNS, rows = (layers + columns - 1) / columns;
     SRQ_TRY(srq_plot_start(columns * PANEL_WIDTH + 46, rows * PANEL_HEIGHT + 40, &plot));
-    draw_panels(run, count, times, layers, columns, &plot);
+    draw_panels(w, layers, &plot);
+    if (w->first.count)
+        snprintf(line, sizeof line, " Grey line: the same weights at %s, where the grid was the same.",
+                 time_of(w->run, w->first.step, time));
     if (layers < all) snprintf(more, sizeof more, " %d of %d layers are shown.", layers, all);
     snprintf(name, sizeof name, "weights-%d", number);
     snprintf(title, sizeof title, "Weights over the grid, configuration %d: %.100s", group->number, group->name);
     snprintf(caption, sizeof caption,
-             "Run %.200s, from the checkpoints that it keeps. Blue: the weights as they are trained, in units of the "
-             "step size "
-             "alpha; orange: the codes that they stand for, each at its share of all weights. Both are shares for one "
-             "step of "
-             "the grid; the first and the last blue bar hold all that is beyond, and may be cut.%s",
-             run->name, more);
+             "Run %.120s at %s. Blue: the weights as they are trained, %s; orange: the codes that they stand for, each "
+             "at its share of all weights.%s Both are shares for one step of the grid; the first and the last blue bin "
+             "hold all that is beyond, and may be cut.%s",
+             w->run->name, time_of(w->run, w->last.step, time),
+             w->last.layers[0].points.uniform ? "in units of the step size alpha"
+                                              : "by their place between the points of the grid",
+             line, more);
     return srq_plot_finish(&plot, pictures, name, title, caption);
 }
 
@@ -154,14 +187,15 @@ static srq_status draw(const srq_report_group *group, const srq_report_run *run,
 static srq_status draw_group(const srq_report *report, const srq_report_group *group, srq_pictures *pictures,
                              int *number)
 {
-    srq_weight_histograms times[TIMES_MAX];
-    int count = 0;
-    for (int i = 0; i < group->member_count && count == 0; i++) {
-        const srq_report_run *run = &report->runs[group->members[i]];
-        if (!run->counted) continue;
-        srq_status status = read_times(run, times, &count);
-        if (status == SRQ_OK && count) status = draw(group, run, count, times, pictures, ++*number);
-        for (int t = 0; t < count; t++) srq_weight_histograms_free(&times[t]);
+    bool drawn = false;
+    for (int i = 0; i < group->member_count && !drawn; i++) {
+        weights w = {.run = &report->runs.items[group->members[i]]};
+        if (!w.run->counted) continue;
+        srq_status status = read_weights(&w);
+        drawn = w.last.count > 0;
+        if (status == SRQ_OK && drawn) status = draw(group, &w, pictures, ++*number);
+        srq_weight_histograms_free(&w.first);
+        srq_weight_histograms_free(&w.last);
         SRQ_TRY(status);
     }
     return SRQ_OK;
@@ -169,13 +203,13 @@ static srq_status draw_group(const srq_report *report, const srq_report_group *g
 
 srq_status srq_draw_weights(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->group_count + 1, sizeof *picked), number = 0;
-    if (!picked) return srq_fail_memory((size_t)report->group_count * sizeof *picked, "a plot");
-    int count = srq_report_pick(report, has_weights, report->group_count, picked);
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked), number = 0;
+    if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
+    int count = srq_report_pick(report, has_weights, report->groups.count, picked);
     if (count > PICTURES_MAX) count = srq_report_pick(report, is_best_of_kind, PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i++)
-        status = draw_group(report, &report->groups[picked[i]], pictures, &number);
+        status = draw_group(report, &report->groups.items[picked[i]], pictures, &number);
     free(picked);
     return status;
 }

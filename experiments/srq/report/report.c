@@ -1,8 +1,12 @@
 /* srq report: tables and pictures of runs. */
 #include "experiments/srq/commands.h"
+#include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/follow.h"
 #include "experiments/srq/report/pages.h"
+#include "experiments/srq/report/plots.h"
+#include "experiments/srq/report/run_tables.h"
+#include "experiments/srq/report/ticket_tables.h"
 #include "io/file.h"
 
 #include <dirent.h>
@@ -124,33 +128,33 @@ static void remove_old_pictures(const char *folder)
 
 /* --- Writing */
 
-typedef srq_status page_printer(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out);
+typedef srq_status page_printer(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out);
 
-static srq_status print_groups(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_groups(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_groups_csv(report, out);
 }
 
-static srq_status print_runs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_runs(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_runs_csv(report, out);
 }
 
-static srq_status print_pairs(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_pairs(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_pairs_csv(report, out);
 }
 
-static srq_status print_levels(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
+static srq_status print_levels(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
     (void)pictures, (void)made;
     return srq_report_print_levels_csv(report, out);
 }
 
-static srq_status write_page(const srq_report *report, const srq_pictures *pictures, const char *made, const char *name,
+static srq_status write_page(const srq_report *report, srq_pictures *pictures, const char *made, const char *name,
                              page_printer *print)
 {
     char *text = NULL, path[PATH_SIZE];
@@ -177,14 +181,14 @@ static srq_status draw(const srq_report *report, srq_pictures *pictures)
 }
 
 /* Where there are tickets; of an earlier report they are not left. */
-static srq_status write_ticket_files(const srq_report *report, const srq_pictures *pictures, const char *made)
+static srq_status write_ticket_files(const srq_report *report, srq_pictures *pictures, const char *made)
 {
     static const char *const names[] = {"tickets.csv", "pruning.csv"};
     static page_printer *const printers[] = {print_pairs, print_levels};
     for (int i = 0; i < 2; i++) {
         char path[PATH_SIZE];
         path_of(pictures->folder, names[i], path);
-        if (report->ticket_count)
+        if (report->tickets.count)
             SRQ_TRY(write_page(report, pictures, made, names[i], printers[i]));
         else
             unlink(path);
@@ -195,7 +199,7 @@ static srq_status write_ticket_files(const srq_report *report, const srq_picture
 static srq_status write_report(const srq_report *report, srq_pictures *pictures)
 {
     char made[640], versions[512], when[32];
-    const time_t now = (time_t)report->now;
+    const time_t now = (time_t)report->runs.now;
     struct tm utc;
     srq_versions(versions, sizeof versions);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &utc));
@@ -215,8 +219,8 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
 static void show_tickets(const srq_report *report)
 {
     char text[600];
-    for (int i = 0; i < report->ticket_count; i++) {
-        const srq_report_ticket *ticket = &report->tickets[i];
+    for (int i = 0; i < report->tickets.count; i++) {
+        const srq_report_ticket *ticket = &report->tickets.items[i];
         const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
         fputs("\nTicket ", stdout);
         srq_print_escaped(ticket->name, SRQ_ESCAPE_NONE, stdout);
@@ -236,17 +240,17 @@ static srq_status show(const srq_report *report, const srq_pictures *pictures)
     if (srq_report_remarks(report, text, sizeof text)[0]) printf("\n%s\n", text);
     const char *title = "\nNot finished:\n";
     int shown = 0;
-    for (int i = 0; i < report->run_count; i++) {
-        const srq_report_run *run = &report->runs[i];
+    for (int i = 0; i < report->runs.count; i++) {
+        const srq_report_run *run = &report->runs.items[i];
         if (srq_report_is_finished(run) || ++shown > 20) continue;
-        printf("%s  %s: %s\n", title, run->name, srq_report_standing(report, run, text, sizeof text));
+        printf("%s  %s: %s\n", title, run->name, srq_report_standing(run, report->runs.now, text, sizeof text));
         title = "";
     }
     if (shown > 20) printf("  and %d more\n", shown - 20);
     show_tickets(report);
     if (pictures->note[0]) printf("\n%s\n", pictures->note);
     printf("\n%s/report.html (report.md, report.csv, runs.csv, %splots/)\n", pictures->folder,
-           report->ticket_count ? "tickets.csv, pruning.csv, " : "");
+           report->tickets.count ? "tickets.csv, pruning.csv, " : "");
     return SRQ_OK;
 }
 

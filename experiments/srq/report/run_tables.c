@@ -1,6 +1,6 @@
-/* The tables of a report. */
-#include "experiments/srq/report/pages.h"
+#include "experiments/srq/report/run_tables.h"
 
+#include "experiments/srq/report/arrange.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -40,7 +40,7 @@ static void add_published(srq_table *table, const srq_report *report, int row)
 static void add_seeds(srq_table *table, const srq_report *report, const srq_report_group *g)
 {
     int seeds = 0;
-    for (int i = 0; i < g->member_count; i++) seeds += report->runs[g->members[i]].counted;
+    for (int i = 0; i < g->member_count; i++) seeds += report->runs.items[g->members[i]].counted;
     for (int i = 0; report->sweep && g->row >= 0 && i < report->sweep->seed_count; i++)
         seeds += srq_report_is_missing(report, g->row, report->sweep->seeds[i]);
     if (g->finished == seeds)
@@ -83,10 +83,11 @@ static void visit_rows(const srq_report *report, srq_table *table,
 {
     int at = 0;
     for (int r = 0; report->sweep && r < report->sweep->row_count; r++) {
-        if (at == report->group_count || report->groups[at].row != r) missing(table, report, r);
-        for (; at < report->group_count && report->groups[at].row == r; at++) group(table, report, &report->groups[at]);
+        if (at == report->groups.count || report->groups.items[at].row != r) missing(table, report, r);
+        for (; at < report->groups.count && report->groups.items[at].row == r; at++)
+            group(table, report, &report->groups.items[at]);
     }
-    for (; at < report->group_count; at++) group(table, report, &report->groups[at]);
+    for (; at < report->groups.count; at++) group(table, report, &report->groups.items[at]);
 }
 
 srq_status srq_report_print_groups(const srq_report *report, srq_table_format format, FILE *out)
@@ -144,7 +145,7 @@ static void add_run(srq_table *table, const srq_report *report, const srq_report
         srq_table_add(table, "-");
         srq_table_add(table, "-");
     } else {
-        srq_table_add(table, "%d", report->groups[run->group].number);
+        srq_table_add(table, "%d", report->groups.items[run->group].number);
         srq_table_add(table, "%lld%s", run->seed, run->counted ? "" : " (again)");
     }
     srq_table_add(table, "%s", srq_report_place(run, text, sizeof text));
@@ -152,7 +153,7 @@ static void add_run(srq_table *table, const srq_report *report, const srq_report
     add_value(table, run->log ? mean_rate(run->log) : NAN, 1, 0);
     srq_table_add(table, "%ld", run->log ? run->log->ranks : 0);
     srq_table_add(table, "%s", run->log ? srq_duration(run->log->seconds, seconds, sizeof seconds) : "-");
-    srq_table_add(table, "%s", srq_report_standing(report, run, text, sizeof text));
+    srq_table_add(table, "%s", srq_report_standing(run, report->runs.now, text, sizeof text));
 }
 
 /* Runs of a table of experiments that are still to be made. */
@@ -179,7 +180,7 @@ srq_status srq_report_print_runs(const srq_report *report, srq_table_format form
         {"ranks", SRQ_COLUMN_NUMBER}, {"time", SRQ_COLUMN_NUMBER},     {"where it stands", SRQ_COLUMN_TEXT}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
-    for (int i = 0; i < report->run_count; i++) add_run(table, report, &report->runs[i]);
+    for (int i = 0; i < report->runs.count; i++) add_run(table, report, &report->runs.items[i]);
     add_missing_runs(table, report);
     const srq_status status = srq_table_print(table, format, out);
     srq_table_destroy(&table);
@@ -200,7 +201,7 @@ static void add_group_numbers(srq_table *table, const srq_report *report, const 
 {
     srq_table_add(table, "%d", g->number);
     srq_table_add(table, "%s", g->name);
-    srq_table_add(table, "%s", g->digest);
+    srq_table_add(table, "%s", g->choices.digest);
     srq_table_add(table, "%d", g->finished);
     srq_table_add(table, "%d", g->error.count);
     const double values[] = {g->error.mean, g->error.deviation, g->loss.mean, g->loss.deviation,     g->bits.mean,
@@ -258,7 +259,7 @@ static void add_run_numbers(srq_table *table, const srq_report *report, const sr
     const srq_log *log = run->log;
     const srq_log_eval *e = srq_report_last_eval(run);
     srq_table_add(table, "%s", run->path);
-    srq_table_add(table, "%d", run->group < 0 ? 0 : report->groups[run->group].number);
+    srq_table_add(table, "%d", run->group < 0 ? 0 : report->groups.items[run->group].number);
     srq_table_add(table, "%lld", run->seed);
     srq_table_add(table, "%s", state_word(run));
     const char *message = run->problem ? run->problem : log->state == SRQ_LOG_FAILED ? log->reason : "";
@@ -282,7 +283,7 @@ srq_status srq_report_print_runs_csv(const srq_report *report, FILE *out)
         {.title = "seconds"}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
-    for (int i = 0; i < report->run_count; i++) add_run_numbers(table, report, &report->runs[i]);
+    for (int i = 0; i < report->runs.count; i++) add_run_numbers(table, report, &report->runs.items[i]);
     const srq_status status = srq_table_print(table, SRQ_TABLE_CSV, out);
     srq_table_destroy(&table);
     return status;

@@ -1,6 +1,6 @@
 #include "experiments/srq/report/runs.h"
 
-#include "experiments/srq/report/tickets.h"
+#include "experiments/srq/report/run_stage.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -54,10 +54,40 @@ static const char *name_run(const char *path, int folders, const char *folder)
     return n == 1 && folder[0] == '/' && path[n] ? path + 1 : path;
 }
 
-static srq_status find_runs(srq_report *report, int count, char *const *folders)
+/* --- Which ticket a run is of */
+
+static srq_status add_ticket(srq_report_runs *runs, const char *run, char *folder, int *index)
 {
-    for (int i = 0; i < count; i++) SRQ_TRY(srq_run_list_add(&report->list, folders[i]));
-    if (report->list.count > 0) return SRQ_OK;
+    *index = 0;
+    while (*index < runs->ticket_count && strcmp(runs->tickets[*index].path, folder) != 0) ++*index;
+    if (*index < runs->ticket_count) {
+        free(folder);
+        return SRQ_OK;
+    }
+    const size_t size = ((size_t)runs->ticket_count + 1) * sizeof *runs->tickets;
+    srq_ticket_folder *larger = realloc(runs->tickets, size);
+    if (!larger) free(folder);
+    if (!larger) return srq_fail_memory(size, "the tickets");
+    runs->tickets = larger;
+    runs->tickets[runs->ticket_count++] =
+        (srq_ticket_folder){.path = folder, .name = srq_report_name_ticket(run, folder)};
+    return runs->tickets[*index].name ? SRQ_OK : srq_fail_memory(strlen(run), "the tickets");
+}
+
+static srq_status find_ticket(srq_report_runs *runs, srq_report_run *run)
+{
+    char *folder = NULL;
+    if (run->problem || !srq_report_find_stage(run->path, srq_config_settings(run->config), &run->stage, &folder))
+        return SRQ_OK;
+    return add_ticket(runs, run->name, folder, &run->ticket);
+}
+
+/* --- All of them */
+
+static srq_status find_runs(srq_report_runs *runs, int count, char *const *folders)
+{
+    for (int i = 0; i < count; i++) SRQ_TRY(srq_run_list_add(&runs->list, folders[i]));
+    if (runs->list.count > 0) return SRQ_OK;
     return srq_fail(
         SRQ_ERROR_DATA,
         "%s%s: no run is in there, nor in folders below; a run directory of `srq train` holds config.cfg and "
@@ -65,51 +95,37 @@ static srq_status find_runs(srq_report *report, int count, char *const *folders)
         folders[0], count > 1 ? " and the other folders" : "");
 }
 
-static srq_status read_runs(srq_report *report, int count, char *const *folders)
+srq_status srq_report_read_runs(int count, char *const *folders, double now, srq_report_runs *runs)
 {
-    SRQ_TRY(find_runs(report, count, folders));
-    report->runs = calloc((size_t)report->list.count, sizeof *report->runs);
-    if (!report->runs) return srq_fail_memory((size_t)report->list.count * sizeof *report->runs, "the runs");
-    for (int i = 0; i < report->list.count; i++) {
-        srq_report_run *run = &report->runs[report->run_count++];
-        run->path = report->list.paths[i];
+    *runs = (srq_report_runs){.now = now};
+    SRQ_TRY(find_runs(runs, count, folders));
+    runs->items = calloc((size_t)runs->list.count, sizeof *runs->items);
+    if (!runs->items) return srq_fail_memory((size_t)runs->list.count * sizeof *runs->items, "the runs");
+    for (int i = 0; i < runs->list.count; i++) {
+        srq_report_run *run = &runs->items[runs->count++];
+        run->path = runs->list.paths[i];
         run->name = name_run(run->path, count, folders[0]);
-        SRQ_TRY(read_run(run, report->now));
+        SRQ_TRY(read_run(run, runs->now));
+        SRQ_TRY(find_ticket(runs, run));
     }
     return SRQ_OK;
 }
 
-srq_status srq_report_create(int count, char *const *folders, double now, srq_report *report)
+void srq_report_free_runs(srq_report_runs *runs)
 {
-    *report = (srq_report){.now = now};
-    srq_status status = read_runs(report, count, folders);
-    if (status == SRQ_OK) status = srq_report_find_tickets(report);
-    if (status == SRQ_OK) status = srq_report_group_runs(report);
-    if (status == SRQ_OK) srq_report_name_groups(report);
-    if (status == SRQ_OK) status = srq_report_compare_tickets(report);
-    if (status != SRQ_OK) srq_report_destroy(report);
-    return status;
-}
-
-static void destroy_group(srq_report_group *group)
-{
-    srq_report_free_choices(group);
-    free(group->members);
-}
-
-void srq_report_destroy(srq_report *report)
-{
-    for (int i = 0; i < report->run_count; i++) {
-        srq_config_destroy(&report->runs[i].config);
-        srq_log_destroy(&report->runs[i].log);
-        free(report->runs[i].problem);
+    for (int i = 0; i < runs->count; i++) {
+        srq_config_destroy(&runs->items[i].config);
+        srq_log_destroy(&runs->items[i].log);
+        free(runs->items[i].problem);
     }
-    for (int i = 0; i < report->group_count; i++) destroy_group(&report->groups[i]);
-    srq_report_free_tickets(report);
-    free(report->runs);
-    free(report->groups);
-    srq_run_list_free(&report->list);
-    *report = (srq_report){0};
+    for (int i = 0; i < runs->ticket_count; i++) {
+        free(runs->tickets[i].path);
+        free(runs->tickets[i].name);
+    }
+    free(runs->items);
+    free(runs->tickets);
+    srq_run_list_free(&runs->list);
+    *runs = (srq_report_runs){0};
 }
 
 /* --- What a run has come to */
@@ -124,7 +140,7 @@ bool srq_report_is_finished(const srq_report_run *run)
     return run->log && run->log->state == SRQ_LOG_FINISHED && run->log->eval_count > 0;
 }
 
-char *srq_report_standing(const srq_report *report, const srq_report_run *run, char *out, size_t size)
+char *srq_report_standing(const srq_report_run *run, double now, char *out, size_t size)
 {
     char time[32];
     const srq_log *log = run->log;
@@ -139,7 +155,7 @@ char *srq_report_standing(const srq_report *report, const srq_report_run *run, c
     else if (log->state == SRQ_LOG_FAILED)
         snprintf(out, size, "failed: %s", log->reason);
     else if (run->silent)
-        snprintf(out, size, "silent for %s: killed?", srq_duration(report->now - log->time, time, sizeof time));
+        snprintf(out, size, "silent for %s: killed?", srq_duration(now - log->time, time, sizeof time));
     else if (isfinite(srq_report_time_left(log)))
         snprintf(out, size, "running, %s left", srq_duration(srq_report_time_left(log), time, sizeof time));
     else

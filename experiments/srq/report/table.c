@@ -7,7 +7,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { WIDTH_MAX = 72 }; /* of a column on a terminal */
+enum {
+    WIDTH_MAX = 72,    /* of a column on a terminal */
+    HTML_MOST = 200000 /* bytes, behind which rows are left out of a page: it stays below 1 MB */
+};
 
 struct srq_table {
     int columns, count, room; /* count: cells */
@@ -103,10 +106,17 @@ static void print_html_row(const srq_table *t, const char *tag, char *const *cel
 
 static void print_html(const srq_table *t, FILE *out)
 {
+    const int rows = t->count / t->columns;
+    const long start = ftell(out);
     fputs("<table>\n<thead>\n", out);
     print_html_row(t, "th", NULL, out);
     fputs("</thead>\n<tbody>\n", out);
-    for (int i = 0; i + t->columns <= t->count; i += t->columns) print_html_row(t, "td", t->cells + i, out);
+    int row = 0;
+    for (; row < rows && ftell(out) - start < HTML_MOST; row++)
+        print_html_row(t, "td", t->cells + row * t->columns, out);
+    if (row < rows)
+        fprintf(out, "<tr><td colspan=\"%d\">%d more rows are in the .csv file beside this page.</td></tr>\n",
+                t->columns, rows - row);
     fputs("</tbody>\n</table>\n", out);
 }
 

@@ -22,7 +22,8 @@ __attribute__((format(printf, 2, 3))) void srq_table_add(srq_table *table, const
 void srq_table_add_number(srq_table *table, double value);
 
 typedef enum srq_table_format { SRQ_TABLE_TEXT, SRQ_TABLE_HTML, SRQ_TABLE_MARKDOWN, SRQ_TABLE_CSV } srq_table_format;
-/* SRQ_ERROR_RUN if a cell could not be kept. */
+/* SRQ_ERROR_RUN if a cell could not be kept. As HTML, into a file that can tell its position, a table of more than 200
+ * kB is cut short, and says so in its last row. */
 srq_status srq_table_print(const srq_table *table, srq_table_format format, FILE *out);
 
 #endif

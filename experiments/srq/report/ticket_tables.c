@@ -1,5 +1,4 @@
-/* The tables of tickets: paired differences, and error by level of pruning. */
-#include "experiments/srq/report/pages.h"
+#include "experiments/srq/report/ticket_tables.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,9 +57,9 @@ srq_status srq_report_print_pairs_csv(const srq_report *report, FILE *out)
                                          {.title = "high_95"}};
     pair_rows rows = {0};
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &rows.table));
-    for (int i = 0; i < report->ticket_count; i++) {
-        rows.ticket = report->tickets[i].name;
-        srq_comparison_visit(&report->tickets[i].comparison, add_pair_numbers, &rows);
+    for (int i = 0; i < report->tickets.count; i++) {
+        rows.ticket = report->tickets.items[i].name;
+        srq_comparison_visit(&report->tickets.items[i].comparison, add_pair_numbers, &rows);
     }
     const srq_status status = srq_table_print(rows.table, SRQ_TABLE_CSV, out);
     srq_table_destroy(&rows.table);
@@ -135,9 +134,9 @@ srq_status srq_report_print_levels_csv(const srq_report *report, FILE *out)
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
-    for (int t = 0; t < report->ticket_count; t++) {
-        const char *name = report->tickets[t].name;
-        const int count = srq_report_ticket_levels(&report->tickets[t], levels);
+    for (int t = 0; t < report->tickets.count; t++) {
+        const char *name = report->tickets.items[t].name;
+        const int count = srq_report_ticket_levels(&report->tickets.items[t], levels);
         for (int i = 0; i < count; i++) {
             const srq_ticket_level *l = &levels[i];
             add_level_numbers(table, name, l, l->rewound.stage, &l->rewound.error);

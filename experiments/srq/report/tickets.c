@@ -1,5 +1,6 @@
 #include "experiments/srq/report/tickets.h"
 
+#include "experiments/srq/report/describe.h"
 #include "experiments/srq/report/escape.h"
 #include "io/ticket_file.h"
 
@@ -8,83 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* --- Which runs are stages of which ticket */
-
-/* Cuts the last name off a path; NULL if that is all of it. */
-static char *cut_name(char *path)
-{
-    char *slash = strrchr(path, '/');
-    if (!slash || !slash[1]) return NULL;
-    *slash = '\0';
-    return slash + 1;
-}
-
-bool srq_report_find_stage(const char *run, const srq_settings *settings, srq_stage *stage, char **ticket)
-{
-    char expected[48];
-    *ticket = realpath(run, NULL); /* as it may have been named from within the ticket */
-    if (!*ticket) return false;
-    const char *name = cut_name(*ticket), *seed = name ? cut_name(*ticket) : NULL;
-    snprintf(expected, sizeof expected, "seed-%lld", (long long)settings->train.seed);
-    if (seed && strcmp(seed, expected) == 0 && srq_stage_parse(name, stage) && srq_stage_fits(stage, settings))
-        return true;
-    free(*ticket);
-    *ticket = NULL;
-    return false;
-}
-
-/* The run's name without /seed-S/STAGE; of a ticket that was named itself, or from within, that of its folder. */
-static char *name_ticket(const char *run, const char *folder)
-{
-    char *name = strdup(run);
-    if (name && cut_name(name) && cut_name(name) && name[0] && strcmp(name, ".") != 0) return name;
-    free(name);
-    const char *slash = strrchr(folder, '/');
-    return strdup(slash && slash[1] ? slash + 1 : "/");
-}
-
-static srq_status add_ticket(srq_report *report, const char *run, char *folder, int *index)
-{
-    *index = 0;
-    while (*index < report->ticket_count && strcmp(report->tickets[*index].folder, folder) != 0) ++*index;
-    if (*index < report->ticket_count) {
-        free(folder);
-        return SRQ_OK;
-    }
-    const size_t size = ((size_t)report->ticket_count + 1) * sizeof *report->tickets;
-    srq_report_ticket *larger = realloc(report->tickets, size);
-    if (!larger) free(folder);
-    if (!larger) return srq_fail_memory(size, "the tickets");
-    report->tickets = larger;
-    report->tickets[report->ticket_count++] = (srq_report_ticket){.folder = folder, .name = name_ticket(run, folder)};
-    return report->tickets[*index].name ? SRQ_OK : srq_fail_memory(strlen(run), "the tickets");
-}
-
-srq_status srq_report_find_tickets(srq_report *report)
-{
-    for (int i = 0; i < report->run_count; i++) {
-        srq_report_run *run = &report->runs[i];
-        char *folder = NULL;
-        if (run->problem || !srq_report_find_stage(run->path, srq_config_settings(run->config), &run->stage, &folder))
-            continue;
-        SRQ_TRY(add_ticket(report, run->name, folder, &run->ticket));
-    }
-    return SRQ_OK;
-}
-
-void srq_report_free_tickets(srq_report *report)
-{
-    for (int i = 0; i < report->ticket_count; i++) {
-        srq_report_ticket *ticket = &report->tickets[i];
-        srq_comparison_destroy(&ticket->comparison);
-        free(ticket->stages);
-        free(ticket->seeds);
-        free(ticket->folder);
-        free(ticket->name);
-    }
-    free(report->tickets);
-}
 
 /* --- Their stages and seeds */
 
@@ -113,15 +37,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static srq_status list_stages(const srq_report *report, int index)
+static srq_status list_stages(const srq_report_runs *runs, int index, srq_report_ticket *ticket)
 {
-    srq_report_ticket *ticket = &report->tickets[index];
-    const size_t most = (size_t)report->run_count;
+    const size_t most = (size_t)runs->count;
     ticket->stages = calloc(most, sizeof *ticket->stages);
     ticket->seeds = calloc(most, sizeof *ticket->seeds);
     if (!ticket->stages || !ticket->seeds) return srq_fail_memory(most * sizeof *ticket->stages, "the stages");
-    for (int i = 0; i < report->run_count; i++) {
-        const srq_report_run *run = &report->runs[i];
+    for (int i = 0; i < runs->count; i++) {
+        const srq_report_run *run = &runs->items[i];
         if (run->ticket != index) continue;
         ticket->run_count++;
         ticket->finished += srq_report_is_finished(run);
@@ -155,14 +78,13 @@ static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
     return status == SRQ_ERROR_DATA ? SRQ_OK : status;
 }
 
-static srq_status compare(const srq_report *report, int index)
+static srq_status compare(const srq_report_runs *runs, int index, srq_report_ticket *ticket)
 {
-    srq_report_ticket *ticket = &report->tickets[index];
-    SRQ_TRY(list_stages(report, index));
+    SRQ_TRY(list_stages(runs, index, ticket));
     SRQ_TRY(srq_comparison_create(ticket->stage_count, ticket->stages, ticket->seed_count, ticket->seeds,
                                   &ticket->comparison));
-    for (int i = 0; i < report->run_count; i++) {
-        const srq_report_run *run = &report->runs[i];
+    for (int i = 0; i < runs->count; i++) {
+        const srq_report_run *run = &runs->items[i];
         if (run->ticket == index && srq_report_is_finished(run) && isfinite(srq_report_last_eval(run)->error))
             SRQ_TRY(add_run(ticket, run));
     }
@@ -170,17 +92,16 @@ static srq_status compare(const srq_report *report, int index)
 }
 
 /* "LeNet-5, srq 6/3, bits learned; seeds 1, 2; 12 of 14 runs are finished; pruned to level 1 of 3" */
-static void describe(const srq_report *report, int index)
+static void describe(const srq_report_runs *runs, const srq_report_groups *groups, int index, srq_report_ticket *ticket)
 {
-    srq_report_ticket *ticket = &report->tickets[index];
     const srq_settings *first = NULL, *s;
     const int last = ticket->stages[ticket->stage_count - 1].level;
     int levels = 0;
-    for (int i = 0; !first && i < report->group_count; i++)
-        if (report->groups[i].ticket == index) first = srq_config_settings(report->groups[i].config);
-    for (int i = 0; i < report->run_count; i++) {
-        if (report->runs[i].ticket != index) continue;
-        s = srq_config_settings(report->runs[i].config);
+    for (int i = 0; !first && i < groups->count; i++)
+        if (groups->items[i].ticket == index) first = srq_config_settings(groups->items[i].config);
+    for (int i = 0; i < runs->count; i++) {
+        if (runs->items[i].ticket != index) continue;
+        s = srq_config_settings(runs->items[i].config);
         if (s->prune.levels > levels) levels = s->prune.levels;
     }
     srq_text_append(ticket->about, sizeof ticket->about, "%s, ", first->model.name);
@@ -234,14 +155,32 @@ static srq_status check_file(srq_report_ticket *ticket)
     return SRQ_OK;
 }
 
-srq_status srq_report_compare_tickets(srq_report *report)
+srq_status srq_report_compare_tickets(const srq_report_runs *runs, const srq_report_groups *groups,
+                                      srq_report_tickets *tickets)
 {
-    for (int i = 0; i < report->ticket_count; i++) {
-        SRQ_TRY(compare(report, i));
-        describe(report, i);
-        SRQ_TRY(check_file(&report->tickets[i]));
+    *tickets = (srq_report_tickets){0};
+    tickets->items = calloc((size_t)runs->ticket_count + 1, sizeof *tickets->items);
+    if (!tickets->items) return srq_fail_memory((size_t)runs->ticket_count * sizeof *tickets->items, "the tickets");
+    for (int i = 0; i < runs->ticket_count; i++) {
+        srq_report_ticket *ticket = &tickets->items[tickets->count++];
+        ticket->folder = runs->tickets[i].path;
+        ticket->name = runs->tickets[i].name;
+        SRQ_TRY(compare(runs, i, ticket));
+        describe(runs, groups, i, ticket);
+        SRQ_TRY(check_file(ticket));
     }
     return SRQ_OK;
+}
+
+void srq_report_free_tickets(srq_report_tickets *tickets)
+{
+    for (int i = 0; i < tickets->count; i++) {
+        srq_comparison_destroy(&tickets->items[i].comparison);
+        free(tickets->items[i].stages);
+        free(tickets->items[i].seeds);
+    }
+    free(tickets->items);
+    *tickets = (srq_report_tickets){0};
 }
 
 /* --- Pruning */

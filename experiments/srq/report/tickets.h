@@ -3,11 +3,11 @@
 #ifndef SRQ_EXPERIMENTS_REPORT_TICKETS_H
 #define SRQ_EXPERIMENTS_REPORT_TICKETS_H
 
-#include "experiments/srq/report/runs.h"
+#include "experiments/srq/report/group.h"
 #include "experiments/srq/study/compare.h"
 
 typedef struct srq_report_ticket {
-    char *folder, *name; /* name: how the report calls it */
+    const char *folder, *name; /* as in runs->tickets */
     int run_count, finished;
     int stage_count, seed_count; /* that have begun */
     srq_stage *stages;           /* in their order */
@@ -17,15 +17,16 @@ typedef struct srq_report_ticket {
     char note[1024];             /* what is not right with ticket.json or a run; "" if nothing */
 } srq_report_ticket;
 
-/* Whether a run is a stage of a ticket: its folder is called TICKET/seed-S/STAGE, and its settings are of that seed and
- * fit the stage. The caller frees *ticket, the folder as the file system has it; NULL if it is none. */
-bool srq_report_find_stage(const char *run, const srq_settings *settings, srq_stage *stage, char **ticket);
+typedef struct srq_report_tickets {
+    int count;
+    srq_report_ticket *items; /* in the order of runs->tickets */
+} srq_report_tickets;
 
-/* Finds the tickets of a report's runs. */
-srq_status srq_report_find_tickets(srq_report *report);
-/* Compares their stages, when the runs are in groups. */
-srq_status srq_report_compare_tickets(srq_report *report);
-void srq_report_free_tickets(srq_report *report);
+/* Compares the stages of each ticket among the runs, once these are in groups. The caller frees *tickets before the
+ * runs, whatever is returned. */
+srq_status srq_report_compare_tickets(const srq_report_runs *runs, const srq_report_groups *groups,
+                                      srq_report_tickets *tickets);
+void srq_report_free_tickets(srq_report_tickets *tickets);
 
 /* What is left by pruning: rewound (prune-LL), and with new weights under the same masks (reinit-LL). Level 0 is what
  * they have to keep up with, with all weights: rewind, or learn where there is none, and scratch, or the same learn. */

@@ -9,13 +9,15 @@
 /* Fine enough for clusters to be seen between two grid points, and no finer than a picture can show. */
 static int bins_of(int min, int max)
 {
-    const int steps = max - min + 3;
-    return steps * (steps <= 20 ? 20 : steps <= 70 ? 8 : 3);
+    enum { MOST = 240, OF_A_STEP = 20 };
+    const int steps = max - min + 3, parts = MOST / steps;
+    return steps * (parts > OF_A_STEP ? OF_A_STEP : parts > 1 ? parts : 1);
 }
 
 srq_status srq_weight_histogram_make(size_t n, const float *w, size_t channels, const float *alpha,
                                      srq_weight_histogram *h)
 {
+    if (!h->points.count) srq_points_make(h->min, h->max, NULL, &h->points);
     h->from = h->min - 1.5;
     h->to = h->max + 1.5;
     h->bins = bins_of(h->min, h->max);
@@ -23,11 +25,13 @@ srq_status srq_weight_histogram_make(size_t n, const float *w, size_t channels, 
     if (!h->density) return srq_fail_memory((size_t)h->bins * sizeof *h->density, "a histogram");
     const double scale = h->bins / (h->to - h->from);
     for (size_t i = 0; i < n; i++) {
-        const double x = (double)w[i] / (double)alpha[i / (n / channels)];
+        const double ratio = (double)w[i] / (double)alpha[i / (n / channels)];
+        const double x = srq_points_place(&h->points, ratio);
         const double place = fmin(fmax((x - h->from) * scale, 0), h->bins - 1);
-        const double code = fmin(fmax(rint(x), h->min), h->max);
+        const int code =
+            h->points.uniform ? (int)fmin(fmax(rint(x), h->min), h->max) : srq_points_nearest(&h->points, (float)ratio);
         h->density[(int)place] += scale / (double)n;
-        h->codes[(int)code - h->min] += 1 / (double)n;
+        h->codes[code - h->min] += 1 / (double)n;
     }
     return SRQ_OK;
 }
@@ -41,6 +45,7 @@ static srq_status measure_layer(const srq_graph *graph, const srq_layer *layer, 
     h->bits = layer->quantizer.bits;
     h->min = layer->quantizer.grid.min;
     h->max = layer->quantizer.grid.max;
+    srq_quantizer_points(&layer->quantizer, &h->points);
     return srq_weight_histogram_make(weight->count, values + weight->offset, alpha->count, values + alpha->offset, h);
 }
 

@@ -2,16 +2,18 @@
 #ifndef SRQ_EXPERIMENTS_REPORT_WEIGHTS_H
 #define SRQ_EXPERIMENTS_REPORT_WEIGHTS_H
 
+#include "core/quant/points.h"
 #include "core/spec.h"
 #include "core/status.h"
 
 #include <stddef.h>
 
-/* A layer's weights in units of its step size alpha (each output channel's own), from `from` to `to`, and the codes
- * that they stand for. */
+/* Where a layer's weights lie on its grid (srq_points_place; on a uniform grid that is the weight in units of its step
+ * size alpha, each output channel's own), from `from` to `to`, and the codes that they stand for. */
 typedef struct srq_weight_histogram {
     char layer[SRQ_NAME_SIZE];
-    int bits, min, max; /* of the grid in evaluation: codes min..max */
+    int bits, min, max; /* of the grid in evaluation: codes min..max ... */
+    srq_points points;  /* ... and their points; uniform if they are not given (count 0) */
     double from, to;    /* one step beyond the grid; weights beyond that are in the first or the last bin */
     int bins;
     double *density;   /* [bins] share of the weights for a step of alpha */
@@ -28,7 +30,7 @@ typedef struct srq_weight_histograms {
 srq_status srq_weight_histograms_read(const char *path, srq_weight_histograms *histograms);
 void srq_weight_histograms_free(srq_weight_histograms *histograms);
 
-/* Of n weights w, channels rows of them, each with its alpha[channels]; min, max and bits are given. */
+/* Of n weights w, channels rows of them, each with its alpha[channels]; min, max, bits and points are given. */
 srq_status srq_weight_histogram_make(size_t n, const float *w, size_t channels, const float *alpha,
                                      srq_weight_histogram *histogram);
 

@@ -1,4 +1,5 @@
 /* srq train: trains a network of a configuration. */
+#include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
 
@@ -124,8 +125,9 @@ static void describe_quantizer(const srq_settings *s, char *out, size_t size)
         snprintf(out, size, "float32");
         return;
     }
+    const bool estimates = srq_quantizer_reads(s->quantizer.method, "quantizer.estimator");
     snprintf(out, size, "%s%s, %s-bit weights, %s-bit activations%s", s->quantizer.method,
-             strcmp(s->quantizer.method, "srq") == 0 && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "",
+             estimates && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "",
              print_stages(&s->quantizer.weight_bits, weights, sizeof weights),
              print_stages(&s->quantizer.activation_bits, activations, sizeof activations),
              strcmp(s->dropbits.mode, "learn") == 0 ? " at the start, bit-lengths learned"

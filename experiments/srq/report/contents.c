@@ -1,0 +1,22 @@
+#include "experiments/srq/report/contents.h"
+
+#include "experiments/srq/report/name.h"
+
+srq_status srq_report_create(int count, char *const *folders, double now, srq_report *report)
+{
+    *report = (srq_report){0};
+    srq_status status = srq_report_read_runs(count, folders, now, &report->runs);
+    if (status == SRQ_OK) status = srq_report_group_runs(&report->runs, &report->groups);
+    if (status == SRQ_OK) srq_report_name_groups(&report->runs, &report->groups);
+    if (status == SRQ_OK) status = srq_report_compare_tickets(&report->runs, &report->groups, &report->tickets);
+    if (status != SRQ_OK) srq_report_destroy(report);
+    return status;
+}
+
+void srq_report_destroy(srq_report *report)
+{
+    srq_report_free_tickets(&report->tickets);
+    srq_report_free_groups(&report->groups);
+    srq_report_free_runs(&report->runs);
+    *report = (srq_report){0};
+}

@@ -1,0 +1,26 @@
+/* The settings of layers, from the operators' tables (core/ops/setting.h): defaults, printing, and the reference. */
+#ifndef SRQ_IO_LAYER_SETTINGS_H
+#define SRQ_IO_LAYER_SETTINGS_H
+
+#include "core/ops/op.h"
+
+#include <stdio.h>
+
+/* What the layer has where its file does not say; the settings before this one in the table have their values. */
+void srq_layer_setting_default(const srq_op *type, const srq_op_setting *setting, srq_layer_spec *layer);
+
+/* Whether the layer has a value for it: an average pooling of the whole image has no kernel, a plain ReLU no ceiling.
+ */
+bool srq_layer_setting_is_there(const srq_layer_spec *layer, const srq_op_setting *setting);
+
+/* The value in libconfig syntax: "[2, 2]". */
+void srq_layer_setting_print(const srq_layer_spec *layer, const srq_op_setting *setting, FILE *out);
+
+/* "kernel, stride, padding", or "none", into `out`, which is returned. */
+const char *srq_layer_setting_names(const srq_op *type, char *out, size_t size);
+
+/* Prints the reference of all layer types. As Markdown it is the table in docs/configuration.md, else plain text for
+ * `srq help layers`. */
+void srq_layer_reference(FILE *out, bool markdown);
+
+#endif

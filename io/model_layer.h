@@ -1,0 +1,11 @@
+/* One layer of a model file: its type, and the settings that the operator's table (core/ops/op.h) gives it. */
+#ifndef SRQ_IO_MODEL_LAYER_H
+#define SRQ_IO_MODEL_LAYER_H
+
+#include "io/model_scope.h"
+
+/* Reads the group of one layer and adds it to the end of the model. SRQ_ERROR_USAGE for an unknown type, setting or
+ * input, with the nearest name, and for values that are out of range. */
+srq_status srq_model_read_layer(srq_scope *in, const config_setting_t *group);
+
+#endif
