@@ -26,7 +26,7 @@ const float *srq_weighted_scales(const srq_layer *layer);
 const float *srq_weighted_output_scales(const srq_layer *layer, const srq_pass *pass);
 const float *srq_weighted_bias(const srq_layer *layer);
 
-/* What the tables of both operators have in common. */
+/* The common part of the tables of both operators. */
 #define SRQ_WEIGHTED_OP                                                                                                \
     .min_inputs = 1, .max_inputs = 1, .reads_codes = true, .keeps_input = true, .destroy = srq_weighted_destroy,       \
     .initialize = srq_weighted_initialize, .prepare = srq_weighted_prepare, .forward = srq_weighted_forward,           \
