@@ -21,7 +21,7 @@ expect 2 "no table is named" "$SRQ" sweep
 expect 2 "table.cf: No such file" "$SRQ" sweep table.cf
 expect 2 "no option is called --ouch" "$SRQ" sweep table.cfg --ouch
 expect 2 "--only lsqq: table.cfg has no row of this name; did you mean lsq?" "$SRQ" sweep table.cfg --only lsqq
-expect 2 "--seeds takes integers" "$SRQ" sweep table.cfg --seeds 1,x
+expect 2 "--seeds must be a list of integers" "$SRQ" sweep table.cfg --seeds 1,x
 expect 2 "--index 8: the table has 8 runs, 0 to 7" "$SRQ" sweep table.cfg --index 8
 sed 's/name = "lsq"/nam = "lsq"/' table.cfg > bad.cfg
 expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ranks 2 sweep bad.cfg

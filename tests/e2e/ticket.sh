@@ -206,12 +206,12 @@ wrong 2 "no configuration is named" --out "$WORK/wrong"
 wrong 2 "no folder for the stages is named" "$config"
 wrong 2 "a value is missing after --seeds" "$config" --out "$WORK/wrong" --seeds
 for seeds in 1,,2 1, ,1 x 1,-2 "1 2" 99999999999999999999; do
-  wrong 2 "--seeds must be a list of integers such as 1,2,3" "$config" --out "$WORK/wrong" --seeds "$seeds"
+  wrong 2 "--seeds must be a list of integers, for example 1,2,3" "$config" --out "$WORK/wrong" --seeds "$seeds"
 done
 wrong 2 "a seed stands twice in --seeds 1,2,1" "$config" --out "$WORK/wrong" --seeds 1,2,1
 wrong 2 "has no such stage; it has learn, rewind, scratch" "$config" --out "$WORK/wrong" --stage prune-03
 wrong 2 "has no ticket to find" "$WORK/lenet-run.cfg" --out "$WORK/wrong"
-wrong 2 "rewind to an earlier one" "$config" --out "$WORK/wrong" --set prune.rewind=100it
+wrong 2 "rewind to an earlier step" "$config" --out "$WORK/wrong" --set prune.rewind=100it
 wrong 2 "prune.rate is 1, but must be" "$config" --out "$WORK/wrong" --set prune.rate=1
 # shellcheck disable=SC2086
 wrong 2 "is one of another configuration (prune.rate is 0.5 here and 0.3 there)" "$config" --out "$WORK/one" --seeds 3 --set prune.rate=0.5 $quick
