@@ -35,7 +35,7 @@ srq_status srq_bits_history_note(srq_bits_history *history, const srq_graph *gra
     return SRQ_OK;
 }
 
-/* The quantizer of what a layer reads, NULL for 32 bits. */
+/* The quantizer of a layer's input, NULL for 32 bits. */
 static const srq_quantizer *input_quantizer(const srq_graph *graph, const srq_layer *layer)
 {
     int producer = layer->producers[0];
@@ -59,7 +59,7 @@ static bool is_learned(const srq_layer *layer)
     return layer->gates >= 0 && layer->quantizer.gates.count && layer->quantizer.spec.dropbits == SRQ_DROPBITS_LEARN;
 }
 
-/* What the layer's share is measured in. */
+/* The size of a layer by which its share of the penalty is computed. */
 static double size_of(const srq_graph *graph, const srq_layer *layer, srq_penalty_weights weights)
 {
     if (weights == SRQ_PENALTY_UNIFORM) return 1;
@@ -87,7 +87,7 @@ double srq_graph_penalize(const srq_graph *graph, srq_penalty_weights weights, d
     return penalty;
 }
 
-/* --- Means, with the bit-lengths as they are under the gates, or the least or most that they can become */
+/* --- Means, with the expected bit-lengths under the gates, or with the smallest or largest possible ones */
 
 typedef enum state { AS_IT_IS, LEAST, MOST } state;
 
@@ -97,7 +97,7 @@ static int scheduled_bits(const srq_quantizer *q, state which)
     return which == LEAST ? srq_bits_shortest(&q->spec.bits) : srq_bits_longest(&q->spec.bits);
 }
 
-/* Of a layer's weights. */
+/* The bit-length of a layer's weights. */
 static double weight_bits(const srq_graph *graph, const srq_layer *layer, state which)
 {
     const srq_quantizer *q = &layer->quantizer;

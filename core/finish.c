@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A piece of one layer's weights: [begin, end) of them. */
+/* A piece [begin, end) of one layer's weights. */
 typedef struct unit {
     const srq_layer *layer;
     size_t begin, end;
-    size_t offset; /* of its first weight in the vector */
-    size_t slot;   /* of its first slot */
+    size_t offset; /* offset of its first weight in the vector */
+    size_t slot;   /* index of its first slot */
 } unit;
 
 /* Layers [first, last), units [first_unit, last_unit). */
@@ -22,7 +22,7 @@ struct srq_finish {
     srq_graph *graph;
     int unit_count, group_count;
     unit *units;   /* in the order of the vector */
-    group *groups; /* from its end */
+    group *groups; /* from its last group to its first */
     size_t slot_count;
 };
 
@@ -52,7 +52,7 @@ static void add_units(srq_finish *f, const srq_layer *layer)
     }
 }
 
-/* The group that ends with layer last - 1: as many layers before it as make `bytes`. */
+/* The first layer of the group that ends with layer last - 1, so that the group has at least `bytes`. */
 static void add_group(srq_finish *f, int last, size_t bytes)
 {
     const group *before = f->group_count ? &f->groups[f->group_count - 1] : NULL;
@@ -62,7 +62,7 @@ static void add_group(srq_finish *f, int last, size_t bytes)
     g->last_unit = g->first_unit = before ? before->first_unit : f->unit_count;
     while (g->first > 0 && (g->end - g->begin) * sizeof(float) < bytes)
         g->begin = srq_graph_layer(f->graph, --g->first)->offset;
-    if (g->begin == 0) g->first = 0; /* layers without parameters make no group */
+    if (g->begin == 0) g->first = 0; /* the first layers have no parameters and make no group */
     while (g->first_unit > 0 && f->units[g->first_unit - 1].offset >= g->begin) g->first_unit--;
 }
 
@@ -115,7 +115,7 @@ size_t srq_finish_end(const srq_finish *f, int index)
     return f->groups[index].end;
 }
 
-/* The first unit at or behind the even border of `part`. */
+/* The first unit that begins at or after the border of `part`, if parts were of equal size. */
 static int first_unit(const srq_finish *f, const group *g, int part, int parts)
 {
     const size_t border = g->begin + (size_t)((double)(g->end - g->begin) * part / parts);

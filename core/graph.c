@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Looking into it */
+/* --- Access */
 
 int srq_graph_parameter_count(const srq_graph *graph)
 {
@@ -106,7 +106,7 @@ const float *srq_graph_logits(const srq_graph *graph)
     return srq_pass_output(&graph->pass, &graph->layers[graph->layer_count - 1]);
 }
 
-/* --- Running it */
+/* --- Running */
 
 void srq_graph_apply_masks(srq_graph *graph)
 {
@@ -124,7 +124,7 @@ void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain)
     for (int i = 0; i < graph->layer_count; i++)
         if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(&graph->layers[i], seed, gain);
     srq_graph_apply_masks(graph);
-    /* Until srq_graph_start has seen data: a step size that is at least valid. */
+    /* A valid step size until srq_graph_start computes one from data. */
     for (int i = 0; i < graph->network.parameter_count; i++) {
         const srq_parameter *p = &graph->network.parameters[i];
         bool positive = p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA;
@@ -152,7 +152,7 @@ srq_status srq_graph_prepare(srq_graph *graph)
     return prepare(graph);
 }
 
-/* Annealed: sigma is what the schedule says. */
+/* With annealing, the schedule sets sigma. */
 static void set_sigma(srq_graph *graph, float ratio)
 {
     for (int i = 0; i < graph->layer_count; i++) {
@@ -175,7 +175,7 @@ srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step)
     return prepare(graph);
 }
 
-/* The float32 copy of a layer's codes, for operators that do not read codes. */
+/* Makes the float32 copy of a layer's codes, for operators that do not read codes. */
 static void widen_output(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass)
 {
     const srq_tensor *copy = &graph->widened[layer->index];
@@ -207,7 +207,7 @@ static void forward(const srq_graph *graph, srq_pass *pass)
         if (runs(&graph->layers[i])) run_forward(graph, &graph->layers[i], pass);
 }
 
-/* Adds what every other user found to the gradient kept by the first. */
+/* The first user of an output has written its gradient. Adds the gradients of all other users. */
 static void sum_gradients(const srq_graph *graph, const srq_layer *layer, const srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
@@ -230,7 +230,7 @@ static void backward(const srq_graph *graph, srq_pass *pass)
         else
             layer->op->backward(layer, pass);
         if (layer->weight < 0) srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD);
-        /* Chains run with their last layer, so what layers behind this one have is there as well. */
+        /* A chain runs with its last layer, so the gradients of all later layers are final as well. */
         if (pass->ready) pass->ready(pass->ready_context, layer->offset);
     }
 }
@@ -241,7 +241,7 @@ void srq_graph_on_ready(srq_graph *graph, void (*ready)(void *context, size_t of
     graph->pass.ready_context = context;
 }
 
-/* A forward pass in which quantizers take their step sizes from what they see, each before it runs. */
+/* A forward pass in which each quantizer initializes its step size from its input before it runs. */
 static srq_status start_layers(srq_graph *graph, srq_pass *pass)
 {
     for (int i = 0; i < graph->layer_count; i++) {
@@ -256,7 +256,7 @@ static srq_status start_layers(srq_graph *graph, srq_pass *pass)
     return SRQ_OK;
 }
 
-/* Such a pass of n images: as in evaluation, but batch-norm by the batch's own statistics. */
+/* Runs such a pass of n images as in evaluation, except that batch-norm uses the statistics of the batch. */
 static srq_status look(srq_graph *graph, int n)
 {
     srq_pass *pass = &graph->pass;
@@ -268,7 +268,7 @@ static srq_status look(srq_graph *graph, int n)
     pass->training = false;
     SRQ_TRY(status);
     if (pass->bad < 0) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN in the first batch; look at the data set",
+    return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" produces an infinity or NaN in the first batch; look at the data set",
                     graph->spec->layers[pass->bad].name);
 }
 

@@ -23,7 +23,8 @@ static srq_status connect_input(srq_graph *graph, srq_layer *layer, int k)
     layer->producers[k] = producer;
     if (producer < 0) {
         if (strcmp(name, "input") != 0)
-            return srq_fail(SRQ_ERROR_USAGE, "input \"%s\" is not an earlier layer; use the name of one, or \"input\"",
+            return srq_fail(SRQ_ERROR_USAGE,
+                            "input \"%s\" is not an earlier layer; use the name of an earlier layer, or \"input\"",
                             name);
         layer->inputs[k] = &graph->images;
         return SRQ_OK;
@@ -80,18 +81,17 @@ static srq_status create_layers(srq_graph *graph)
     const srq_tensor *logits = &graph->layers[graph->layer_count - 1].output;
     if (logits->dtype != SRQ_FLOAT32 || logits->height != 1 || logits->width != 1 || logits->channels < 2) {
         const srq_layer_spec *spec = &graph->spec->layers[graph->layer_count - 1];
-        return srq_fail(
-            SRQ_ERROR_USAGE,
-            "%s: the last layer, \"%s\", gives %d x %d x %d numbers an image (height x width x channels) and must "
-            "give 1 x 1 x classes logits; end with a dense layer",
-            spec->origin, spec->name, logits->height, logits->width, logits->channels);
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: the last layer, \"%s\", gives %d x %d x %d numbers an image (height x width x channels) "
+                        "but must give 1 x 1 x classes logits; end with a dense layer",
+                        spec->origin, spec->name, logits->height, logits->width, logits->channels);
     }
     return SRQ_OK;
 }
 
 /* --- Chains */
 
-/* The only user of a layer's output, if it takes it as its only input; else NULL. */
+/* The only user of a layer's output, if that output is also its only input; otherwise NULL. */
 static srq_layer *only_user(const srq_graph *graph, int producer)
 {
     srq_layer *user = NULL;
@@ -106,7 +106,7 @@ static srq_layer *only_user(const srq_graph *graph, int producer)
 
 enum { CHAIN_MAX = 4 };
 
-/* The layers that a chain after `producer` takes. */
+/* Finds the layers of a chain after `producer`. */
 static int find_chain(const srq_graph *graph, srq_layer *layer, srq_layer **members)
 {
     int count = 0;
@@ -144,7 +144,7 @@ static bool keeps_input(const srq_layer *layer)
     return layer->chain || layer->op->keeps_input;
 }
 
-/* Until when the output of layer `producer` (or its float32 copy) is read. */
+/* The time until which the output of layer `producer` (or its float32 copy) is read. */
 static int last_use(const srq_graph *graph, int producer, const srq_tensor *tensor)
 {
     int last = producer;
@@ -200,7 +200,7 @@ static srq_status reserve_gradients(srq_graph *graph)
                                    capacity * logits->features * sizeof(float), &graph->logit_gradient);
 }
 
-/* The gradient of a layer's output is that of its first user; the others are added to it before it is needed. */
+/* The first user of a layer writes the gradient of its output. Those of other users are added later. */
 static void connect_gradients(srq_graph *graph)
 {
     for (int i = graph->layer_count - 1; i >= 0; i--)
@@ -222,7 +222,7 @@ static srq_status check_used(const srq_graph *graph)
     return SRQ_OK;
 }
 
-/* Layers, chains, memory. On failure the graph can be destroyed. */
+/* Makes layers, chains and the memory plan. After a failure, the graph can be destroyed. */
 static srq_status build(srq_graph *graph)
 {
     const srq_model_spec *spec = graph->spec;
@@ -233,7 +233,7 @@ static srq_status build(srq_graph *graph)
                                  .dtype = SRQ_FLOAT32,
                                  .scale = 1};
     if (graph->layer_count < 1)
-        return srq_fail(SRQ_ERROR_USAGE, "%s: a model without layers; add some to \"layers\"", spec->origin);
+        return srq_fail(SRQ_ERROR_USAGE, "%s: the model has no layers; add some to \"layers\"", spec->origin);
     graph->layers = calloc((size_t)graph->layer_count, sizeof *graph->layers);
     graph->widened = calloc((size_t)graph->layer_count, sizeof *graph->widened);
     if (!graph->layers || !graph->widened) return srq_fail_memory(sizeof *graph->layers, "the layers");

@@ -1,5 +1,5 @@
-/* The inside of a srq_graph, for the files that make it up: graph_build.c makes layers, chains and the memory plan,
- * graph.c runs it. Nobody else includes this. */
+/* The struct srq_graph, only for the files that implement it: graph_build.c makes layers, chains and the memory plan;
+ * graph.c runs them. */
 #ifndef SRQ_CORE_GRAPH_PARTS_H
 #define SRQ_CORE_GRAPH_PARTS_H
 
@@ -14,14 +14,16 @@ struct srq_graph {
     srq_tensor images;
     int layer_count;
     srq_layer *layers;
-    /* For a layer whose codes are read by an operator that wants float32: that copy. Without features if none does. */
+    /* [layer_count]: the float32 copy of a layer's codes, for operators that cannot read codes. It has 0 features if it
+     * is not needed. */
     srq_tensor *widened;
     size_t logit_gradient; /* a place */
     /* What belongs to a pass: */
     srq_pass pass;
 };
 
-/* What a layer reads when it runs: for its whole chain if it has one, nothing inside of one. */
+/* The inputs of a layer when it runs. The last layer of a chain has the inputs of the chain; the other layers of a
+ * chain do not run. */
 static inline bool runs(const srq_layer *layer)
 {
     return !layer->in_chain;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A huge page, and from where on a block is worth some. */
+/* The size of a huge page, and the smallest block that uses huge pages. */
 enum { LINE = 64, PAGE = 2 << 20, LARGE = 2 * PAGE };
 
 static size_t round_up(size_t bytes, size_t to)
@@ -16,7 +16,8 @@ void *srq_memory(size_t bytes)
 {
     if (bytes < LARGE) return aligned_alloc(LINE, bytes ? round_up(bytes, LINE) : LINE);
     void *block = aligned_alloc(PAGE, round_up(bytes, PAGE));
-    /* Advice: without huge pages it works as well, only slower. The last page stays small, as it may be mostly empty.
+    /* This is only advice: without huge pages, the program is slower but works. The last page stays small, because it
+     * may be mostly empty.
      */
     if (block) (void)madvise(block, bytes / PAGE * PAGE, MADV_HUGEPAGE);
     return block;

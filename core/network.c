@@ -77,7 +77,7 @@ void srq_network_need_scratch(srq_network *network, size_t bytes)
 
 /* --- The plan */
 
-/* One of the two blocks, the shared one or that of a pass: buffers[request_count] is room to plan in. */
+/* Plans one of the two blocks, the shared one or that of a pass. buffers[request_count] is work space. */
 static srq_status plan_block(srq_network *network, bool shared, srq_buffer *buffers, size_t *size)
 {
     int count = 0;
@@ -104,7 +104,7 @@ static srq_status plan_blocks(srq_network *network)
 srq_status srq_network_plan(srq_network *network)
 {
     SRQ_TRY(plan_blocks(network));
-    /* One line more than planned: reading a whole vector at the end of a buffer stays inside. */
+    /* One cache line more than planned, so that a vector read at the end of a buffer stays inside the block. */
     network->shared = srq_memory(network->shared_size + 64);
     if (!network->shared) return srq_fail_memory(network->shared_size, "codes of weights");
     for (int i = 0; i < network->request_count; i++) {

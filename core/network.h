@@ -1,13 +1,12 @@
-/* What belongs to a network for as long as it lives: parameters, memory that every pass reads, and the plan of the
- * memory that each pass has for itself. Layers ask for all of it here while they are created (core/ops/op.h); what
- * runs them is core/graph.h.
+/* The permanent part of a network: parameters, memory that all passes read, and the plan of the memory that each pass
+ * has for itself. Layers request memory here while they are created (core/ops/op.h). core/graph.h runs them.
  *
- *     network    parameters, packed weights and codes, tables      one, whatever runs on it
+ *     network    parameters, packed weights and codes, tables      one
  *     pass       activations, their gradients, scratch memory      one for each worker
  *
- * Operators write only to the memory of their pass. Two passes over one network still share one thing: the plan of a
- * convolution (core/kernels/) keeps the addresses of the call that is running, and the reference back end its patches.
- * So passes must take turns. */
+ * Operators write only to the memory of their pass. However, the plan of a convolution (core/kernels/) stores the
+ * addresses of the current call, and the reference back end stores its patches there. Therefore two passes over one
+ * network must not run at the same time. */
 #ifndef SRQ_CORE_NETWORK_H
 #define SRQ_CORE_NETWORK_H
 
@@ -16,14 +15,15 @@
 #include "core/spec.h"
 #include "core/status.h"
 
-/* What a parameter is decides how a step changes it. */
+/* The kind of a parameter decides how a step changes it. */
 typedef enum srq_parameter_kind {
     SRQ_PARAMETER_WEIGHT,    /* conv and dense weights: the only ones with weight decay */
     SRQ_PARAMETER_BIAS,      /* biases, batch-norm scale and shift */
     SRQ_PARAMETER_ALPHA,     /* step size: stays positive, learned as log alpha */
-    SRQ_PARAMETER_SIGMA,     /* noise scale: likewise */
+    SRQ_PARAMETER_SIGMA,     /* noise scale: stays positive, learned as log sigma */
     SRQ_PARAMETER_GATE,      /* logit phi of a DropBits gate */
-    SRQ_PARAMETER_STATISTIC, /* not learned: moves by `momentum` towards the batch's own, found in its gradient's place
+    SRQ_PARAMETER_STATISTIC, /* not learned: moves by `momentum` towards the statistic of the batch, which is stored in
+                              * place of its gradient
                               */
 } srq_parameter_kind;
 
@@ -35,11 +35,11 @@ typedef struct srq_parameter {
     int rank;        /* 0 for a scalar */
     size_t shape[4]; /* weights [out][in / groups][kernel 0][kernel 1] or [out][in] */
     size_t count;    /* product of the shape */
-    size_t offset;   /* of its first float in the network's vector of values, and of gradients */
+    size_t offset;   /* of its first element in the vectors of values and gradients */
     float momentum;  /* statistics only */
 } srq_parameter;
 
-/* Memory that a layer has asked for: shared by all passes (`slot`), or in each pass (`place`). */
+/* A request of a layer for memory: shared by all passes (`slot`), or in each pass (`place`). */
 typedef struct srq_request {
     srq_buffer buffer;
     void **slot;
@@ -47,7 +47,7 @@ typedef struct srq_request {
 } srq_request;
 
 typedef struct srq_network {
-    int capacity;    /* most images of one pass */
+    int capacity;    /* largest number of images in a pass */
     int layer_count; /* L: layer i runs forward at time i of a pass, backward at time 2 L - i */
     const srq_kernels *kernels;
     const srq_vector *vector;
@@ -57,9 +57,9 @@ typedef struct srq_network {
     float *values;
     int request_count, request_room;
     srq_request *requests;
-    char *shared; /* what passes share */
+    char *shared; /* the memory that all passes share */
     size_t shared_size;
-    size_t pass_size;    /* bytes of a pass but for its scratch memory */
+    size_t pass_size;    /* bytes of a pass without its scratch memory */
     size_t scratch_size; /* bytes */
 } srq_network;
 
@@ -68,17 +68,19 @@ void srq_network_free(srq_network *network);
 
 /* --- While layers are created */
 
-/* Adds a parameter called LAYER/suffix; its index is returned in *index. SRQ_ERROR_USAGE if it is too large. */
+/* Adds a parameter with the name LAYER/suffix, and returns its index in *index. SRQ_ERROR_USAGE if it is too large. */
 srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec *layer, const char *suffix,
                                      srq_parameter_kind kind, int rank, const size_t *shape, int *index);
-/* Memory of `bytes` that all passes share, for codes, tables and the like: its address is put into *slot once the
- * network is planned. Its contents are undefined until then. */
+/* Requests `bytes` of memory that all passes share, for codes, tables and the like. *slot receives its address when the
+ * network is planned. Until then *slot is undefined. */
 srq_status srq_network_share(srq_network *network, size_t bytes, void **slot);
-/* Memory of `bytes` in every pass, kept from layer `index`'s forward to its backward: srq_pass_at(pass, *place). */
+/* Requests `bytes` of memory in every pass, kept from the forward to the backward pass of layer `index`. Its address is
+ * srq_pass_at(pass, *place). */
 srq_status srq_network_reserve(srq_network *network, int index, size_t bytes, size_t *place);
 /* The same, kept from time `birth` to time `death`. Always: from -1 to srq_network_end. */
 srq_status srq_network_reserve_for(srq_network *network, int birth, int death, size_t bytes, size_t *place);
-/* Every pass gets scratch memory of at least `bytes`, 64-byte aligned; what an operator leaves there does not stay. */
+/* Requests scratch memory of at least `bytes` in every pass, aligned to 64 bytes. Its contents are lost when the next
+ * operator runs. */
 void srq_network_need_scratch(srq_network *network, size_t bytes);
 
 static inline int srq_network_backward_time(const srq_network *network, int layer)
@@ -93,12 +95,13 @@ static inline int srq_network_end(const srq_network *network)
 
 /* --- Once all layers are created */
 
-/* Finds a place for everything that was asked for, and gets the memory for values (all 0) and for what is shared. */
+/* Plans all requested memory. Allocates the values (all 0) and the shared memory. */
 srq_status srq_network_plan(srq_network *network);
 
 /* --- Any time */
 
-/* Where a parameter stands in `vector`, values or gradients [size]; NULL for index -1 or without a vector. */
+/* The address of a parameter in `vector`, which holds values or gradients [size]. NULL if the index is -1 or there is
+ * no vector. */
 static inline float *srq_network_in(const srq_network *network, float *vector, int index)
 {
     return index < 0 || !vector ? NULL : vector + network->parameters[index].offset;

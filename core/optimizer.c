@@ -70,7 +70,7 @@ static double base_rate(const srq_optimizer_options *options, srq_parameter_kind
     return options->learning_rate;
 }
 
-/* w by g, `count` floats of the parameter p; their state is at `offset`. */
+/* Updates w[count] of parameter p by the gradient g. The state is at `offset`. */
 static void update(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, size_t offset, size_t count,
                    float *w, const float *g, double factor)
 {
@@ -81,7 +81,7 @@ static void update(srq_optimizer *o, const srq_vector *vector, const srq_paramet
         vector->sgd(count, w, o->state[0] + offset, g, (float)rate, (float)options->momentum, decay);
         return;
     }
-    /* m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), with the corrections taken out of the loop. */
+    /* m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), with the corrections outside of the loop. */
     const double t = (double)o->steps + 1;
     const double second = sqrt(1 - pow(options->beta2, t));
     const srq_adam_step step = {.rate = (float)(rate * second / (1 - pow(options->beta1, t))),
@@ -92,7 +92,7 @@ static void update(srq_optimizer *o, const srq_vector *vector, const srq_paramet
     vector->adam(count, w, o->state[0] + offset, o->state[1] + offset, g, &step);
 }
 
-/* A positive parameter moves in its logarithm, whose gradient is v dL/dv. */
+/* The logarithm of a positive parameter v is updated. Its gradient is v dL/dv. */
 static void update_logarithm(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, float *value,
                              const float *gradient, double factor)
 {

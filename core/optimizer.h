@@ -1,4 +1,4 @@
-/* SGD with momentum and Adam, with a learning rate for each kind of parameter, and schedules of the rates. */
+/* SGD with momentum and Adam, with learning rates for each kind of parameter and learning-rate schedules. */
 #ifndef SRQ_CORE_OPTIMIZER_H
 #define SRQ_CORE_OPTIMIZER_H
 
@@ -19,39 +19,39 @@ typedef struct srq_optimizer_options {
 
 typedef enum srq_schedule_method { SRQ_CONSTANT, SRQ_STEP, SRQ_LINEAR, SRQ_COSINE } srq_schedule_method;
 
-/* The factor on every learning rate over training. */
+/* A learning-rate schedule: a factor on every learning rate. */
 typedef struct srq_schedule {
     srq_schedule_method method;
-    long total;      /* steps of training */
-    long warmup;     /* steps of linear rise from 0 */
-    long step_every; /* step: the factor is multiplied by `factor` every so many steps */
+    long total;      /* number of training steps */
+    long warmup;     /* number of steps in which the factor rises linearly from 0 */
+    long step_every; /* step: the factor is multiplied by `factor` after every step_every steps */
     double factor;
     double final; /* linear, cosine: the factor at the end */
 } srq_schedule;
 
-/* The factor for `step` (0 is the first): warm-up first, then the method over the steps that are left. */
+/* The factor for `step` (0 is the first): warm-up first, then the method over the remaining steps. */
 double srq_schedule_factor(const srq_schedule *schedule, long step);
 
 typedef struct srq_optimizer srq_optimizer;
 
-/* State for the graph's parameters, all zeros. The caller destroys *optimizer. */
+/* Makes an optimizer with zero state for the graph's parameters. The caller destroys *optimizer. */
 srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_options *options,
                                 srq_optimizer **optimizer);
-/* From now on gates' logits stay as they are, whatever their gradient and momentum. */
+/* From now on, the gates' logits stay unchanged, also with momentum left. */
 void srq_optimizer_hold_gates(srq_optimizer *optimizer);
 void srq_optimizer_destroy(srq_optimizer **optimizer);
 
-/* One step: changes the graph's values by `gradient` with every rate times `factor`. alpha and sigma move as
- * logarithms, v <- v e^(-d), so they stay positive; d is cut to [-1, 1]. Statistics move towards the batch's. Call
- * srq_graph_prepare afterwards. */
+/* One step: updates the graph's values from `gradient`, with every learning rate multiplied by `factor`. alpha and
+ * sigma are updated as logarithms, v <- v e^(-d), so they stay positive; d is clipped to [-1, 1]. Statistics move
+ * towards those of the batch. Call srq_graph_prepare afterwards. */
 void srq_optimizer_step(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
-/* The same in parts: weights in [begin, end) of the vector, as often as needed; then everything that is no weight,
- * which ends the step. */
+/* The same in parts: first the weights in [begin, end) of the vector, in as many calls as needed; then all other
+ * parameters, which ends the step. */
 void srq_optimizer_step_weights(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, size_t begin,
                                 size_t end, double factor);
 void srq_optimizer_step_others(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
 
-/* What a checkpoint must hold: the number of steps taken and the state vectors, laid out as the graph's values. */
+/* The state for a checkpoint: the number of steps, and the state vectors with the layout of the graph's values. */
 long srq_optimizer_steps(const srq_optimizer *optimizer);
 void srq_optimizer_set_steps(srq_optimizer *optimizer, long steps);
 int srq_optimizer_state_count(const srq_optimizer *optimizer);

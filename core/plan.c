@@ -8,7 +8,8 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* By size, largest first; by place in the list where sizes are equal, so that the plan is always the same. */
+/* Orders by size, largest first. Equal sizes are ordered by their place in the list, so that the plan is always the
+ * same. */
 static int compare(const void *a, const void *b)
 {
     const srq_buffer *x = *(srq_buffer *const *)a, *y = *(srq_buffer *const *)b;
@@ -21,7 +22,7 @@ static bool meet(const srq_buffer *a, const srq_buffer *b)
     return a->birth <= b->death && b->birth <= a->death;
 }
 
-/* The lowest offset at which `buffer` collides with none of the `placed`. */
+/* The lowest offset at which `buffer` overlaps with none of the buffers `placed`. */
 static size_t find_place(const srq_buffer *buffer, srq_buffer *const *placed, int count)
 {
     size_t offset = 0;

@@ -1,4 +1,4 @@
-/* Places buffers that live for a known time into one block of memory. */
+/* Plans memory: places buffers with known lifetimes in one block. */
 #ifndef SRQ_CORE_PLAN_H
 #define SRQ_CORE_PLAN_H
 
@@ -6,15 +6,16 @@
 
 #include <stddef.h>
 
-/* One buffer: used from `birth` to `death`, both included. */
+/* A buffer. It is used from time `birth` to time `death`, both included. */
 typedef struct srq_buffer {
     size_t bytes;
     int birth, death;
-    size_t offset; /* the answer, a multiple of 64 */
+    size_t offset; /* the result, a multiple of 64 */
 } srq_buffer;
 
-/* Gives every buffer an offset so that no two of them share a byte at one time; *total is the size of the block.
- * Largest first, each at the lowest place that is free: within a few percent of the least for networks. */
+/* Sets the offset of every buffer, so that buffers that are used at the same time do not overlap. *total is the size of
+ * the block. The largest buffers are placed first, each at the lowest free offset. For networks, the result is within a
+ * few percent of the minimum. */
 srq_status srq_plan_buffers(srq_buffer *buffers, int count, size_t *total);
 
 #endif

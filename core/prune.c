@@ -11,7 +11,7 @@ bool srq_graph_has_masks(const srq_graph *graph)
     return false;
 }
 
-/* After a change of the layer's mask. */
+/* Applies a changed mask to the layer. */
 static void take_mask(srq_graph *graph, srq_layer *layer)
 {
     const srq_parameter *w = srq_graph_parameter(graph, layer->weight);
@@ -41,8 +41,8 @@ size_t srq_layer_kept(const srq_graph *graph, const srq_layer *layer)
     return layer->mask ? layer->kept : srq_graph_parameter(graph, layer->weight)->count;
 }
 
-/* --- Pruning: magnitudes are ordered by their bits, which are those of a non-negative float, by counting the upper and
- * then the lower half of them. */
+/* --- Pruning. Non-negative floats are ordered like their bits. A radix selection counts the upper half of the bits
+ * first, then the lower half. */
 
 enum { HALF = 1 << 16 };
 
@@ -51,8 +51,8 @@ typedef struct pruning {
     srq_graph *graph;
     int first, last;
     size_t *counts;     /* [HALF] */
-    uint32_t threshold; /* bits of a magnitude: all below it go, and ... */
-    size_t equal;       /* ... so many of those at it, the first */
+    uint32_t threshold; /* bits of a magnitude: all weights below it are pruned, and ... */
+    size_t equal;       /* ... the first so many of those equal to it */
 } pruning;
 
 static uint32_t magnitude(float w)
@@ -70,8 +70,8 @@ static size_t kept_in(const pruning *p)
     return kept;
 }
 
-/* Counts the kept weights by one half of their magnitudes: the upper one, or the lower one of those whose upper half is
- * `upper`. */
+/* Counts the kept weights by one half of their magnitude's bits: the upper half, or the lower half of those whose upper
+ * half is `upper`. */
 static void count_halves(pruning *p, bool lower, uint32_t upper)
 {
     memset(p->counts, 0, HALF * sizeof *p->counts);
@@ -91,7 +91,8 @@ static void count_halves(pruning *p, bool lower, uint32_t upper)
     }
 }
 
-/* The half that the weight number *place in order is in; *place is then its number within that. */
+/* The value of the half for the weight at position *place in the order. *place becomes its position among the weights
+ * with that value. */
 static uint32_t find_half(const pruning *p, size_t *place)
 {
     uint32_t half = 0;
@@ -119,7 +120,8 @@ static void remove_below(pruning *p)
 
 static void prune(pruning *p, double rate)
 {
-    /* Of the number after the last that goes: what is below it, and its equals that come first. */
+    /* Finds the magnitude of the first weight that is kept: smaller ones are pruned, and the first of those equal to
+     * it. */
     size_t place = (size_t)floor(rate * (double)kept_in(p));
     if (place == 0) return;
     if (place >= kept_in(p)) place = kept_in(p) - 1;
@@ -131,7 +133,7 @@ static void prune(pruning *p, double rate)
     remove_below(p);
 }
 
-/* A mask that keeps all, for layers without one. */
+/* Gives layers without a mask one that keeps all weights. */
 static srq_status start_mask(srq_graph *graph, int index)
 {
     const srq_layer *layer = srq_graph_layer(graph, index);

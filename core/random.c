@@ -22,7 +22,7 @@ void srq_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 
 void srq_random(uint64_t seed, srq_purpose purpose, uint64_t step, uint64_t index, uint32_t out[4])
 {
-    /* The purpose shares a word with nothing; the step is cut to the 32 bits that are left. */
+    /* The purpose has a word of its own. The step is cut to the remaining 32 bits. */
     const uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)step, (uint32_t)purpose};
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     srq_philox(counter, key, out);
@@ -51,7 +51,7 @@ void srq_random_normal(uint64_t seed, srq_purpose purpose, uint64_t step, size_t
 uint64_t srq_random_order(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t place)
 {
     enum { ROUNDS = 8 };
-    int half = 1; /* bits of each half of the network's domain */
+    int half = 1; /* number of bits in each half of the Feistel network */
     while (half < 31 && ((uint64_t)1 << (2 * half)) < n) half++;
     const uint64_t mask = ((uint64_t)1 << half) - 1;
     uint64_t x = place;

@@ -1,12 +1,12 @@
 /* Random numbers as functions (architecture.md, idea 4): Philox4x32-10 of Salmon et al., "Parallel random numbers: as
- * easy as 1, 2, 3", SC 2011. No state: a number depends on (seed, purpose, step, index) alone. */
+ * easy as 1, 2, 3", SC 2011. There is no state: a number depends only on (seed, purpose, step, index). */
 #ifndef SRQ_CORE_RANDOM_H
 #define SRQ_CORE_RANDOM_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a number is for; each purpose has its own stream. The values are part of what makes runs repeatable. */
+/* The purpose of a number. Each purpose has its own stream. Changing these values would change the results of runs. */
 typedef enum srq_purpose {
     SRQ_RANDOM_WEIGHTS = 1,
     SRQ_RANDOM_ORDER = 2,
@@ -20,14 +20,15 @@ typedef enum srq_purpose {
 /* The block cipher: four 32-bit numbers from a 128-bit counter and a 64-bit key. */
 void srq_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* Four 32-bit numbers for the place (seed, purpose, step, index). `step` is below 2^32. */
+/* Four 32-bit numbers for (seed, purpose, step, index). `step` is below 2^32. */
 void srq_random(uint64_t seed, srq_purpose purpose, uint64_t step, uint64_t index, uint32_t out[4]);
 
 /* out[i] drawn from a normal distribution with mean 0 (Box-Muller). */
 void srq_random_normal(uint64_t seed, srq_purpose purpose, uint64_t step, size_t n, float deviation, float *out);
 
-/* A permutation of 0..n-1 evaluated one place at a time: a Feistel network keyed by (seed, epoch) on the next power
- * of four, walked until it falls into the range. Returns which sample is at `place` (< n) in this epoch's order. */
+/* A random permutation of 0..n-1 that can be evaluated at any position: a Feistel network, keyed by (seed, epoch), on
+ * the next power of four, applied again until the result is below n. Returns the sample at position `place` (< n) in
+ * the order of this epoch. */
 uint64_t srq_random_order(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t place);
 
 #endif

@@ -8,7 +8,7 @@ static _Thread_local char last_message[SRQ_MESSAGE_SIZE];
 
 srq_status srq_fail(srq_status status, const char *format, ...)
 {
-    /* Formatted apart: an argument may be the last message itself. */
+    /* Formatted to another buffer, because an argument may be the last message itself. */
     char text[SRQ_MESSAGE_SIZE];
     va_list args;
     va_start(args, format);

@@ -1,7 +1,7 @@
-/* Status codes and messages: how every function of srq that can fail says so.
+/* Status codes and messages: how functions report failures.
  *
- * A function that can fail returns a srq_status and leaves one message, as errno does, per thread. The values are
- * the exit statuses of the program, so that main() returns what it was given. Callers check with SRQ_TRY. */
+ * A function that can fail returns an srq_status and leaves one message for its thread, similar to errno. The values
+ * are the exit statuses of the program, so main() returns the status of the command. Callers check with SRQ_TRY. */
 #ifndef SRQ_CORE_STATUS_H
 #define SRQ_CORE_STATUS_H
 
@@ -14,18 +14,18 @@ typedef enum srq_status {
     SRQ_STOPPED = 75     /* stopped on request after saving; can be resumed */
 } srq_status;
 
-/* Longest message kept, with its terminating zero; a longer one is cut. */
+/* Size of the longest message, with its terminating zero. Longer messages are cut. */
 enum { SRQ_MESSAGE_SIZE = 2048 };
 
-/* Leaves a message and returns `status`, so that a failing function ends with `return srq_fail(...)`.
- * A message is one sentence or two, without a final newline: what is wrong (file, line, layer or data set; what was
- * found, what was expected), then what to do. */
+/* Stores a message and returns `status`, so that a failing function ends with `return srq_fail(...)`. A message has one
+ * or two sentences and no final newline. It says what is wrong (file, line, layer or data set; what was found, what was
+ * expected) and then what to do. */
 __attribute__((format(printf, 2, 3))) srq_status srq_fail(srq_status status, const char *format, ...);
 
-/* Puts a prefix before the message that a callee left: the place where it happened. Returns `status`. */
+/* Adds a prefix to the message of a called function, to say where the failure happened. Returns `status`. */
 __attribute__((format(printf, 2, 3))) srq_status srq_fail_in(srq_status status, const char *format, ...);
 
-/* The message of this thread's last failure; "" if there was none. Valid until the thread's next failure. */
+/* The message of this thread's last failure, or "" if there was none. It is valid until the thread's next failure. */
 const char *srq_message(void);
 
 /* srq_fail for a failed allocation of `bytes` bytes for `purpose`. */
@@ -38,7 +38,7 @@ srq_status srq_fail_memory(unsigned long bytes, const char *purpose);
         if (srq_try_status_ != SRQ_OK) return srq_try_status_;                                                         \
     } while (0)
 
-/* Where something must be released first: stores the status and jumps to `label` if `call` fails. */
+/* For functions that have to release something first: stores the status, and jumps to `label` if `call` fails. */
 #define SRQ_TRY_GOTO(status, call, label)                                                                              \
     do {                                                                                                               \
         (status) = (call);                                                                                             \

@@ -13,7 +13,7 @@ struct srq_comm {
     bool mpi; /* false: one process, MPI not started */
     MPI_Comm world;
     int rank, size;
-    int *counts, *offsets; /* [size]: of a gather */
+    int *counts, *offsets; /* [size], for srq_comm_gather */
     srq_watch *watch;      /* NULL without MPI */
 };
 
@@ -32,15 +32,15 @@ static void wait_for(const srq_comm *comm, MPI_Request request, const char *what
     srq_comm_wait(comm, 1, &request, what, 0);
 }
 
-/* Seconds, whatever signals come. */
+/* Sleeps for the whole time, even if signals arrive. */
 static void pause_for(time_t seconds)
 {
     struct timespec left = {.tv_sec = seconds};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
 }
 
-/* What MPI itself cannot do: mostly a connection that broke. Nothing can be agreed any more. If the other end has died,
- * who watches over it says so, and the launcher ends this process before it speaks. */
+/* MPI's error handler. The usual cause is a broken connection, so the ranks cannot agree on anything any more. If the
+ * other rank has died, its supervisor prints a message, and the launcher ends this process during the pause. */
 static void failed(MPI_Comm *world, int *code, ...)
 {
     pause_for(5);
@@ -50,8 +50,8 @@ static void failed(MPI_Comm *world, int *code, ...)
     MPI_Get_processor_name(host, &length);
     MPI_Comm_rank(*world, &rank);
     fprintf(stderr,
-            "srq: rank %d (host %s): MPI reports \"%s\": a rank or the connection to it is lost. The job ends here; a "
-            "training's last checkpoint is kept: go on with `--resume auto`\n",
+            "srq: rank %d (host %s): MPI reports \"%s\": a rank or the connection to it is lost. The job ends here. If "
+            "it was training, its last checkpoint is kept: resume with `--resume auto`\n",
             rank, host, text);
     MPI_Abort(*world, SRQ_ERROR_RUN);
 }
@@ -70,7 +70,7 @@ static bool launched(void)
     return false;
 }
 
-/* srun without a PMI that this MPI speaks starts every task as a run of its own, each of one rank. */
+/* If srun offers no PMI that this MPI supports, every task becomes a separate run of one rank. */
 static srq_status check_launcher(const srq_comm *comm)
 {
     int tasks = number_from_environment("SLURM_STEP_NUM_TASKS");
@@ -80,10 +80,11 @@ static srq_status check_launcher(const srq_comm *comm)
         by = "the launcher";
     }
     if (comm->size > 1 || tasks <= 1 || number_from_environment("OMPI_COMM_WORLD_SIZE") > 0) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_USAGE,
-                    "%s started %d tasks, but each of them sees only itself: they would all train the same run. Use "
-                    "`srun --mpi=pmix` (see `srun --mpi=list`) or `mpirun`",
-                    by, tasks);
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "%s started %d tasks, but no task sees the others, so each of them would train the same run by itself. Use "
+        "`srun --mpi=pmix` (see `srun --mpi=list`) or `mpirun`",
+        by, tasks);
 }
 
 srq_status srq_comm_create(bool parallel, srq_comm **out)
@@ -93,7 +94,7 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
     comm->size = 1;
     if (parallel || launched()) {
         int granted;
-        /* One process alone needs no daemon of Open MPI beside it. */
+        /* A single process needs no Open MPI daemon. */
         if (!launched()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
         if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted) != MPI_SUCCESS) {
             free(comm);
@@ -102,7 +103,7 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
         comm->mpi = true;
         MPI_Errhandler handler;
         MPI_Comm_create_errhandler(failed, &handler);
-        MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler); /* inherited by what is made from it */
+        MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler); /* communicators made from it inherit this */
         MPI_Errhandler_free(&handler);
         MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
         MPI_Comm_rank(comm->world, &comm->rank);
@@ -146,7 +147,7 @@ srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
     struct {
         int status, rank;
     } mine = {(int)status, comm->rank}, worst;
-    /* MAXLOC gives the lowest rank among equals. */
+    /* MPI_MAXLOC returns the lowest rank among equals. */
     MPI_Request request;
     MPI_Iallreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world, &request);
     wait_for(comm, request, "an agreement of all ranks");
@@ -161,7 +162,7 @@ srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
 void srq_comm_share(const srq_comm *comm, void *data, size_t bytes)
 {
     if (comm->size == 1) return;
-    /* MPI counts are ints: in pieces. */
+    /* MPI counts are ints, so large data is sent in pieces. */
     for (char *at = data; bytes > 0;) {
         int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
         MPI_Request request;
@@ -177,7 +178,7 @@ void srq_comm_sum(const srq_comm *comm, double *values, int count)
     if (comm->size == 1) return;
     MPI_Request request;
     MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world, &request);
-    wait_for(comm, request, "a sum over ranks");
+    wait_for(comm, request, "the sum over ranks");
 }
 
 void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size)
@@ -203,7 +204,7 @@ void srq_comm_fetch(const srq_comm *comm, int from, void *data, size_t bytes)
             MPI_Irecv(at, piece, MPI_BYTE, from, 0, comm->world, &request);
         else
             MPI_Isend(at, piece, MPI_BYTE, 0, 0, comm->world, &request);
-        wait_for(comm, request, "what one rank has for rank 0");
+        wait_for(comm, request, "data of one rank for rank 0");
         at += piece;
         bytes -= (size_t)piece;
     }

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two sums that become one. */
+/* An addition of two nodes. */
 typedef struct joining {
     int left;     /* nodes[left] += nodes[left + 1] */
-    bool is_root; /* the whole sum, which is never rounded */
+    bool is_root; /* the root: the whole sum, which is never rounded */
 } joining;
 
 struct srq_reduce {
@@ -21,25 +21,25 @@ struct srq_reduce {
     srq_reduce_plan plan;
     size_t *ends, *slices;
     srq_reduce_range *coarse;
-    long first, last, next; /* this rank's shards, and the one to be pushed */
+    long first, last, next; /* this rank's shards, and the next one to be pushed */
 
-    srq_tree tree;                    /* of this rank's shards so far */
-    float *nodes[SRQ_TREE_NODES_MAX]; /* [size] each: sums of tree.nodes, and the leaf after them */
+    srq_tree tree;                    /* of the shards that this rank has pushed */
+    float *nodes[SRQ_TREE_NODES_MAX]; /* [size] each: the sums of tree.nodes, followed by the next leaf */
     int node_room;
-    size_t ready; /* from here on the leaf is final, and added */
+    size_t ready; /* from here on, the leaf is final and added */
     joining joinings[SRQ_TREE_NODES_MAX];
-    int joining_count; /* of the leaf */
+    int joining_count; /* additions that the leaf completes */
     bool leaf_is_root;
 
-    int *counts;         /* [ranks]: nodes that each rank is left with */
-    srq_tree_node *left; /* [all]: those nodes, in the order of ranks */
+    int *counts;         /* [ranks]: how many nodes each rank has left */
+    srq_tree_node *left; /* [all]: those nodes of all ranks, in the order of ranks */
     int all;
-    int started;         /* buckets that were sent */
-    bool posted;         /* what is to be received has been asked for */
-    uint16_t *outgoing;  /* this rank's nodes for the wire, with coarse ranges only */
-    void *incoming;      /* slices of the other ranks' nodes, of all buckets */
-    size_t *incoming_at; /* [buckets]: in units */
-    float *decoded;      /* those of one bucket */
+    int started;         /* number of buckets that were sent */
+    bool posted;         /* the receives of this step were posted */
+    uint16_t *outgoing;  /* this rank's nodes, encoded; used with coarse ranges only */
+    void *incoming;      /* slices of the other ranks' nodes, for all buckets */
+    size_t *incoming_at; /* [buckets]: where each begins, in units */
+    float *decoded;      /* the slices of one bucket, decoded */
     MPI_Request *receives, *sends, *joins;
     int send_count, join_count;
     int *join_counts, *join_offsets; /* [buckets][ranks] */
@@ -50,7 +50,7 @@ static size_t slice_of(const srq_reduce *r, int bucket, int rank)
     return r->slices[(size_t)bucket * ((size_t)r->ranks + 1) + (size_t)rank];
 }
 
-/* 16-bit numbers on the wire, or floats without coarse ranges. */
+/* A unit is a 16-bit number, or a float if there are no coarse ranges. */
 static size_t units_of(const srq_reduce *r, size_t begin, size_t end)
 {
     return r->plan.coarse_count ? srq_wire_size(begin, end, r->plan.coarse_count, r->coarse) : end - begin;
@@ -63,7 +63,7 @@ static size_t unit_size(const srq_reduce *r)
 
 /* --- Building */
 
-/* The nodes that the shards [first, last) leave, into `tree`. */
+/* Sets `tree` to the nodes that are left of the shards [first, last). */
 static void leave_nodes(long shards, long first, long last, srq_tree *tree, int *most)
 {
     srq_tree_create(tree, shards);
@@ -92,7 +92,7 @@ static srq_status copy_plan(srq_reduce *r, const srq_reduce_plan *plan)
         memcpy(r->slices, plan->slices, buckets * borders * sizeof *r->slices);
         return SRQ_OK;
     }
-    for (size_t b = 0; b < buckets; b++) { /* on cache lines */
+    for (size_t b = 0; b < buckets; b++) { /* slices begin on cache lines */
         const size_t begin = r->ends[b + 1], end = r->ends[b], lines = (end - begin + 15) / 16;
         for (size_t i = 0; i < borders; i++) {
             const size_t at = begin + lines * i / (size_t)r->ranks * 16;
@@ -124,7 +124,7 @@ static srq_status lay_out(srq_reduce *r)
     return SRQ_OK;
 }
 
-/* Room for what arrives, for all buckets at once. */
+/* Allocates buffers for all buckets of a step. */
 static srq_status make_room(srq_reduce *r)
 {
     const size_t others = (size_t)(r->all - r->counts[r->rank]), own = (size_t)r->counts[r->rank];
@@ -170,7 +170,7 @@ static srq_status build(srq_reduce *r, const srq_reduce_plan *plan)
     return SRQ_OK;
 }
 
-/* The sums that the leaf to come will complete. */
+/* Lists the additions that the next leaf completes. */
 static void begin_leaf(srq_reduce *r)
 {
     srq_tree tree = r->tree;
@@ -257,7 +257,7 @@ float *srq_reduce_leaf(srq_reduce *reduce)
 
 /* --- Exchange */
 
-/* Before the first of the others can send: a message that is expected needs no second copy. */
+/* Receives are posted early, because MPI copies a message twice if it arrives before its receive was posted. */
 static void post_receives(srq_reduce *r)
 {
     int count = 0;
@@ -274,7 +274,7 @@ static void post_receives(srq_reduce *r)
 
 static void send_bucket(srq_reduce *r, int b)
 {
-    /* Each rank starts with its right neighbour, so that not all send to rank 0 at once. */
+    /* Each rank starts with its right neighbour, so that not all ranks send to rank 0 at once. */
     uint16_t *room = r->outgoing;
     for (int k = 0; room && b > 0 && k < r->counts[r->rank]; k++) room += units_of(r, r->ends[b], r->plan.size);
     for (int i = 1; i < r->ranks; i++) {
@@ -301,7 +301,7 @@ static void start_bucket(srq_reduce *r, int b)
     send_bucket(r, b);
 }
 
-/* Messages move only inside of calls of MPI. */
+/* MPI makes progress only inside its own functions. */
 static void move_messages(srq_reduce *r)
 {
     int done;
@@ -338,7 +338,7 @@ void srq_reduce_push(srq_reduce *r)
     if (r->next < r->last) begin_leaf(r);
 }
 
-/* The slices of the other ranks' nodes of a bucket, in the order of ranks. */
+/* Waits for this rank's slices of the other ranks' nodes. They are in the order of ranks. */
 static float *arrived_slices(srq_reduce *r, int b)
 {
     const int others = r->all - r->counts[r->rank];
@@ -353,8 +353,8 @@ static float *arrived_slices(srq_reduce *r, int b)
     return r->decoded;
 }
 
-/* This rank's slice of the sum, from its nodes and the incoming ones, in the order of leaves; into the first node,
- * which has been sent. */
+/* Computes this rank's slice of the sum from its own nodes and the received ones, in the order of leaves. The result
+ * overwrites the first node, which has been sent. */
 static void finish_slice(srq_reduce *r, int b)
 {
     const size_t begin = slice_of(r, b, r->rank), width = slice_of(r, b, r->rank + 1) - begin;
@@ -380,8 +380,8 @@ float *srq_reduce_finish(srq_reduce *r, int bucket)
 {
     if (r->ranks > 1) finish_slice(r, bucket);
     if (bucket < r->plan.bucket_count - 1) return r->nodes[0];
-    /* The last one: what was sent has been taken, and the next step can begin. */
-    srq_comm_wait(r->comm, r->send_count, r->sends, "gradients to be taken", 0);
+    /* After the last bucket: once all sends are complete, the next step can begin. */
+    srq_comm_wait(r->comm, r->send_count, r->sends, "other ranks to receive its gradients", 0);
     r->send_count = 0;
     r->started = 0;
     r->posted = false;
@@ -410,7 +410,7 @@ void srq_reduce_join(srq_reduce *r, float *vector)
     srq_reduce_join_wait(r);
 }
 
-/* --- Looking into it */
+/* --- Memory and traffic */
 
 size_t srq_reduce_memory(const srq_reduce *r)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMED = 6, GROUPS = 4, GROUP_TEXT = 240 }; /* of a list, what a message has room for */
+enum { NAMED = 6, GROUPS = 4, GROUP_TEXT = 240 }; /* how much of a list fits into a message */
 
 void srq_comm_collect(const srq_comm *comm, const void *mine, size_t bytes, void *all)
 {
@@ -28,7 +28,7 @@ __attribute__((format(printf, 4, 5))) static void append(char *out, size_t size,
     *at += n > 0 ? (size_t)n : 0;
 }
 
-/* Runs of ranks: "0 to 2, 5". */
+/* Consecutive ranks are joined: "0 to 2, 5". */
 static void name_numbers(const bool *marked, int ranks, char *out, size_t size, size_t *at)
 {
     int runs = 0;
@@ -45,7 +45,7 @@ static void name_numbers(const bool *marked, int ranks, char *out, size_t size, 
     }
 }
 
-/* Ranks of a host mostly follow one another; one that comes again later is named again. */
+/* The ranks of a host are usually consecutive. A host whose ranks are not is named more than once. */
 static void name_hosts(const srq_comm *comm, const bool *marked, char *out, size_t size, size_t *at)
 {
     const char *last = NULL;
@@ -77,7 +77,7 @@ char *srq_comm_name_ranks(const srq_comm *comm, const bool *marked, char *out, s
 
 /* --- Comparing */
 
-/* Marks the ranks whose text is that of rank `first`. */
+/* Marks the ranks that have the same text as rank `first`. */
 static void mark_group(const srq_comm *comm, const char (*texts)[SRQ_SAME_SIZE], int first, bool *marked, bool *named)
 {
     for (int r = 0; r < srq_comm_size(comm); r++) {
@@ -119,7 +119,8 @@ srq_status srq_comm_same(const srq_comm *comm, srq_status status, const char *wh
     if (differing == 0) return SRQ_OK;
     char(*texts)[SRQ_SAME_SIZE] = calloc((size_t)size, sizeof *texts);
     bool *marks = calloc(2 * (size_t)size, sizeof *marks);
-    srq_status room = texts && marks ? SRQ_OK : srq_fail_memory((size_t)size * sizeof *texts, "what ranks have");
+    srq_status room =
+        texts && marks ? SRQ_OK : srq_fail_memory((size_t)size * sizeof *texts, "the comparison of ranks");
     room = srq_comm_agree(comm, room);
     if (room == SRQ_OK) {
         char groups[SRQ_MESSAGE_SIZE];

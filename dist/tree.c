@@ -6,7 +6,7 @@ void srq_tree_create(srq_tree *tree, long leaves)
     tree->count = 0;
 }
 
-/* A left child without a sibling is its parent. */
+/* A left child without a sibling equals its parent, so it takes the parent's place. */
 static void promote(const srq_tree *tree, srq_tree_node *node)
 {
     while (node->index % 2 == 0 && ((node->index + 1) << node->level) >= tree->leaves &&

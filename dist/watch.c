@@ -7,21 +7,21 @@
 
 enum { HOST_SIZE = 64, WHAT_SIZE = 64, ASK = 1, ANSWER = 2 };
 
-/* How long answers may take, and how long the rank that speaks is left to end the job. */
+/* Seconds to wait for answers; and seconds to wait for the reporting rank to end the job. */
 static const double patience = 1, last_patience = 3;
 
 struct srq_watch {
-    MPI_Comm comm; /* for questions and answers alone */
+    MPI_Comm comm; /* only for questions and answers */
     int rank, size;
     double warn, end; /* seconds; 0: no watch */
     srq_tell tell;
     void *context;
     long step;
     char (*hosts)[HOST_SIZE]; /* [size] */
-    bool *heard;              /* [size]: waits, too */
-    char what[WHAT_SIZE];     /* that this rank waits for ... */
-    double waited;            /* ... and has waited so many seconds for */
-    MPI_Request *sends;       /* [size] of questions, then [size] of answers */
+    bool *heard;              /* [size]: whether this rank answered that it waits as well */
+    char what[WHAT_SIZE];     /* what this rank waits for */
+    double waited;            /* for how many seconds */
+    MPI_Request *sends;       /* [size] questions, then [size] answers */
 };
 
 static double clock_now(void)
@@ -87,7 +87,7 @@ const char *srq_watch_host(const srq_watch *w, int rank)
 
 /* --- Questions and answers */
 
-/* The message before has long been taken where the other end is alive; if it has not, there is no point in another. */
+/* A rank that responds has received the previous message long ago. If it has not, another message is pointless. */
 static void send_to(srq_watch *w, int rank, int tag)
 {
     MPI_Request *request = &w->sends[tag == ASK ? rank : w->size + rank];
@@ -97,7 +97,7 @@ static void send_to(srq_watch *w, int rank, int tag)
     MPI_Isend(NULL, 0, MPI_BYTE, rank, tag, w->comm, request);
 }
 
-/* Answers what is asked, and takes what is answered. */
+/* Answers questions and records answers. */
 static void converse(srq_watch *w)
 {
     for (;;) {
@@ -121,9 +121,9 @@ static void ask(srq_watch *w)
         if (r != w->rank) send_to(w, r, ASK);
 }
 
-/* --- What is said */
+/* --- Messages */
 
-/* The lowest of those that wait speaks for all: if it has not waited as long, it will. */
+/* Whether this rank is the lowest that waits. That rank reports for all, when its own time has come. */
 static bool speaks(const srq_watch *w)
 {
     for (int r = 0; r < w->rank; r++)
@@ -148,7 +148,7 @@ static void name_ranks(const srq_watch *w, char *text, size_t size)
         count++;
     }
     if (count > 8) append(text, size, at, " and %d more%s", count - 8, "");
-    if (count == 0) snprintf(text, size, "none: each of them waits for something");
+    if (count == 0) snprintf(text, size, "none, all ranks wait for something");
 }
 
 static void say(srq_watch *w, bool final)
@@ -159,17 +159,17 @@ static void say(srq_watch *w, bool final)
         snprintf(text, sizeof text,
                  "step %ld: rank %d (host %s) has waited %.0f s for %s; ranks that have not arrived: %s%s", w->step,
                  w->rank, w->hosts[w->rank], w->waited, w->what, ranks,
-                 w->end > 0 ? "" : "; train.stall_end = 0 lets it wait on");
+                 w->end > 0 ? "" : "; train.stall_end is 0, so the job keeps waiting");
     else
         snprintf(text, sizeof text,
                  "step %ld: rank %d (host %s) has waited %.0f s for %s, longer than train.stall_end; ranks that have "
-                 "not arrived: %s. The job ends here and the last checkpoint is kept: look at these ranks' nodes and "
-                 "at the network between them, then go on with `--resume auto`",
+                 "not arrived: %s. The job ends here, and the last checkpoint is kept. Check the nodes of these ranks "
+                 "and the network between them, then resume with `--resume auto`",
                  w->step, w->rank, w->hosts[w->rank], w->waited, w->what, ranks);
     w->tell(w->context, text, final);
 }
 
-/* Looks at the clock of one wait. */
+/* The state of one wait. */
 typedef struct wait_state {
     double since, next_look, ask_at, speak_at;
     bool asked, warned;
@@ -179,7 +179,8 @@ static void look(srq_watch *w, wait_state *s, double now)
 {
     w->waited = now - s->since;
     converse(w);
-    if (w->end > 0 && now - s->since >= w->end + last_patience) { /* whoever should have spoken is cut off from here */
+    if (w->end > 0 &&
+        now - s->since >= w->end + last_patience) { /* the rank that should have reported is disconnected */
         say(w, true);
         MPI_Abort(w->comm, SRQ_ERROR_RUN);
     }
@@ -194,7 +195,7 @@ static void look(srq_watch *w, wait_state *s, double now)
     if (speaks(w) && (ending || !s->warned)) say(w, ending);
     if (speaks(w) && ending) MPI_Abort(w->comm, SRQ_ERROR_RUN);
     s->warned = true;
-    /* The next question comes in time for the end. */
+    /* Ask again just before the time limit. */
     const double left = s->since + w->end - patience - now;
     s->ask_at = w->end <= 0 ? now + 1e9 : now + (left > 0 ? left : patience);
 }
@@ -211,7 +212,7 @@ void srq_watch_wait(srq_watch *w, int count, MPI_Request *requests, const char *
         MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE);
         if (done || turn % 64 != 63) continue;
         const double now = clock_now();
-        if (s.since == 0) { /* most waits end before the first look */
+        if (s.since == 0) { /* most waits end before the clock is read */
             s = (wait_state){.since = now, .ask_at = now + w->warn - patience};
             snprintf(w->what, sizeof w->what, what, index);
         }

@@ -16,7 +16,8 @@ static float of_bits(uint32_t bits)
     return x;
 }
 
-/* The upper half, rounded. A NaN keeps its sign and is made a quiet one: rounding could carry it away. */
+/* The upper half, rounded. Rounding could turn a NaN into an infinity, so a NaN is made quiet instead; it keeps its
+ * sign. */
 static uint32_t upper_half(uint32_t bits)
 {
     const uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1);
@@ -29,7 +30,7 @@ float srq_wire_round(float x)
     return of_bits(upper_half(bits_of(x)));
 }
 
-/* The pieces of [begin, end) in order: *at moves on, and the piece ends at what is returned. */
+/* Iterates over the pieces of [begin, end), each coarse or not. Returns where the piece that begins at `at` ends. */
 static size_t next_piece(size_t at, size_t end, int count, const srq_reduce_range *coarse, int *range, bool *is_coarse)
 {
     while (*range < count && coarse[*range].end <= at) (*range)++;

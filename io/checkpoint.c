@@ -10,7 +10,7 @@
 
 enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64, STATES_MAX = 2 };
 
-/* What training changes about the quantizer of a layer. */
+/* The parts of a layer's quantizer that change during training. */
 typedef struct layer_bits {
     int bits, trained_bits, smallest, largest;
 } layer_bits;
@@ -21,7 +21,7 @@ struct srq_snapshot {
     srq_optimizer *optimizer;
     const char *versions;
     int state_count;
-    float *values, *states[STATES_MAX]; /* laid out as the graph's */
+    float *values, *states[STATES_MAX]; /* with the layout of the graph's values */
     layer_bits *layers;
     long optimizer_steps;
     srq_progress_point point;
@@ -45,7 +45,7 @@ srq_status srq_snapshot_create(const srq_config *config, const srq_graph *graph,
         s->states[i] = malloc(bytes + 1);
         whole = whole && s->states[i];
     }
-    /* Touched now: the first copy finds its pages there. */
+    /* Write to the memory now, so that the first copy causes no page faults. */
     for (int i = 0; whole && i < s->state_count; i++) memset(s->states[i], 0, bytes);
     if (whole) memset(s->values, 0, bytes);
     if (!whole) {
@@ -71,7 +71,7 @@ void srq_snapshot_destroy(srq_snapshot **snapshot)
 srq_status srq_snapshot_take(srq_snapshot *s, const srq_progress_point *point, const srq_bits_history *history)
 {
     const size_t bytes = srq_graph_size(s->graph) * sizeof(float);
-    /* The history only grows. */
+    /* The history only becomes longer. */
     for (int i = s->history.count; i < history->count; i++)
         SRQ_TRY(srq_bits_history_add(&s->history, history->changes[i]));
     memcpy(s->values, srq_graph_values(s->graph), bytes);
@@ -138,7 +138,7 @@ static srq_status write_points(srq_h5_writer *writer, const srq_layer *layer, co
     return srq_h5_write(writer, name, H5T_NATIVE_FLOAT, 1, &count, points.point);
 }
 
-/* What a reader without the configuration needs to make sense of a layer. */
+/* What a reader needs to interpret a layer without the configuration. */
 static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, const layer_bits *bits)
 {
     char name[NAME_SIZE];
@@ -263,7 +263,7 @@ srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
     return SRQ_OK;
 }
 
-/* A number that no training writes: the file was damaged or made by hand. */
+/* Training never writes such a number, so the file was damaged or made by hand. */
 static srq_status check_values(const srq_h5_reader *reader, const char *name, const srq_parameter *p,
                                const float *values, bool state)
 {
@@ -297,7 +297,7 @@ static srq_status read_vector(const srq_h5_reader *reader, const srq_graph *grap
     return SRQ_OK;
 }
 
-/* Layers of the file that the model does not have. */
+/* Checks that the model has all layers of the file. */
 static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *graph)
 {
     size_t count = 0;
@@ -318,7 +318,7 @@ static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *gra
     return status;
 }
 
-/* Not there where no step was left out. */
+/* The attributes are missing if no step was skipped. */
 static srq_status read_skipped(const srq_h5_reader *reader, srq_progress_point *point)
 {
     int64_t all = 0, row = 0;
@@ -379,7 +379,7 @@ static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *g
     return SRQ_OK;
 }
 
-/* Bit-lengths as they were when the checkpoint was written: a schedule may be under way. */
+/* Bit-lengths when the checkpoint was written, possibly in the middle of a schedule. */
 static srq_status read_bits(const srq_h5_reader *reader, srq_graph *graph)
 {
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
@@ -419,7 +419,7 @@ static srq_status read_changes(const srq_h5_reader *reader, const srq_graph *gra
         const srq_bits_change change = {
             .step = (long)columns[i], .layer = find_layer(graph, layers[i]), .bits = (int)columns[count + i]};
         if (change.layer < 0 || change.bits < 1 || change.bits > 8 || change.step < 0)
-            status = srq_fail(SRQ_ERROR_DATA, "%s: entry %zu of bits_history makes no sense; use an earlier checkpoint",
+            status = srq_fail(SRQ_ERROR_DATA, "%s: entry %zu of bits_history is not valid; use an earlier checkpoint",
                               srq_h5_reader_path(reader), i);
         if (status == SRQ_OK) status = srq_bits_history_add(history, change);
     }

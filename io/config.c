@@ -12,9 +12,9 @@ struct srq_config {
     char *text;
 };
 
-/* --- From the tree to the settings */
+/* --- Reading settings from the tree */
 
-/* Settings that the schema does not have. */
+/* Reports settings that are not in the schema. */
 static srq_status check_known(const config_setting_t *group, const char *prefix, const char *file)
 {
     for (int i = 0; i < config_setting_length(group); i++) {
@@ -98,7 +98,7 @@ static srq_status read_model(const config_t *tree, const char *file, const char 
     if (value.kind != SRQ_VALUE_TEXT)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model must be the path of a model file or a group, but is %s",
                         value.where, srq_describe(&value, path, sizeof path));
-    /* As short as the user would write it. */
+    /* As the user would write it. */
     if (value.text[0] == '/' || strcmp(folder, ".") == 0)
         snprintf(path, sizeof path, "%s", value.text);
     else
@@ -123,12 +123,12 @@ static srq_status split_set(const char *set, char path[128], const char **value)
     return SRQ_OK;
 }
 
-/* Makes the path that a setting holds absolute, as seen from `folder`. */
+/* Makes the path in a setting absolute, relative to `folder`. */
 static srq_status place_path(const srq_setting *setting, const char *folder, srq_settings *settings)
 {
     char *path = (char *)settings + setting->offset, given[SRQ_PATH_MAX];
     if (setting->type != SRQ_SET_PATH || !path[0]) return SRQ_OK;
-    /* The default is a word in quotes. */
+    /* The default is not a path, but a word in quotes. */
     const size_t length = strlen(path);
     if (setting->initial && strncmp(setting->initial + 1, path, length) == 0 && setting->initial[length + 1] == '"')
         return SRQ_OK;
@@ -141,15 +141,15 @@ static srq_status apply_set(const char *set, srq_settings *settings)
     char path[128], room[SRQ_PATH_MAX];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
-    if (strcmp(path, "model") == 0) return SRQ_OK; /* taken by read_set_model */
+    if (strcmp(path, "model") == 0) return SRQ_OK; /* read_set_model handles it */
     if (strcmp(path, "quantizer.layers") == 0)
-        return srq_fail(SRQ_ERROR_USAGE, "--set %s: quantizer.layers is a list, which only a file can hold", set);
+        return srq_fail(SRQ_ERROR_USAGE, "--set %s: quantizer.layers is a list, so it can be set only in a file", set);
     const srq_setting *setting = srq_setting_find(path);
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
                         srq_setting_closest(path));
     srq_value value = srq_value_of_text(text, room, sizeof room);
-    /* A file may be called 2024: where a text is wanted, digits are one. */
+    /* A file can have the name 2024, so digits are accepted as a text. */
     if ((setting->type == SRQ_SET_TEXT || setting->type == SRQ_SET_PATH) && value.kind != SRQ_VALUE_TEXT) {
         snprintf(room, sizeof room, "%s", text);
         value = (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
@@ -159,7 +159,7 @@ static srq_status apply_set(const char *set, srq_settings *settings)
     return place_path(setting, ".", settings);
 }
 
-/* The --set that decides `path`, the last one, or NULL. */
+/* The last --set of `path`, or NULL. */
 static const char *find_set(int count, const char *const *sets, const char *path)
 {
     const size_t length = strlen(path);
@@ -178,9 +178,9 @@ static srq_status read_set_model(const char *set, int classes, srq_model_spec *m
     return read_model_file(value.kind == SRQ_VALUE_TEXT ? value.text : text, where, classes, model);
 }
 
-/* --- Putting it together */
+/* --- Checking combinations */
 
-/* Where the last of two settings, which may be the same, got its value: --set comes after the file. */
+/* The place of the value of two settings (which can be the same): the last --set, or otherwise the file. */
 static void locate(const config_t *tree, const char *file, int count, const char *const *sets,
                    const char *const paths[2], char where[512])
 {
@@ -195,15 +195,15 @@ static void locate(const config_t *tree, const char *file, int count, const char
     }
 }
 
-/* Augmentation that makes no sense together or on this network. */
+/* Rejects combinations of augmentation settings that are not possible, or not on this network. */
 static srq_status check_data(const srq_settings *s, const char *file)
 {
     const int side = s->model.height < s->model.width ? s->model.height : s->model.width;
     const bool resized = strcmp(s->data.crop, "resized") == 0;
     if (resized && s->data.pad > 0)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: data.pad = %d pads plain crops, but data.crop is \"resized\"; leave one of the two out",
-                        file, s->data.pad);
+                        "%s: data.pad = %d pads plain crops, but data.crop is \"resized\"; remove one of the two", file,
+                        s->data.pad);
     if (s->data.scale_min > s->data.scale_max || s->data.ratio_min > s->data.ratio_max)
         return srq_fail(SRQ_ERROR_USAGE, "%s: data.scale_min and data.ratio_min must not be above their _max", file);
     if (s->data.resize > 0 && s->data.resize < side)
@@ -254,7 +254,7 @@ static srq_status print_resolved(srq_config *config)
     return fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the configuration");
 }
 
-/* `folder` is where relative paths start, NULL to leave them alone. */
+/* Relative paths start at `folder`. NULL: paths are not changed. */
 static srq_status fill(srq_config *config, const config_t *tree, const char *name, const char *folder, int set_count,
                        const char *const *sets, int bit_count, const srq_layer_bits *bits)
 {

@@ -1,4 +1,4 @@
-/* What decides the results of a run, compared and listed. */
+/* Compares and lists the settings that decide the results of a run. */
 #include "io/schema.h"
 
 #include <stdlib.h>
@@ -46,7 +46,7 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, char *w
         return true;
     }
     if (overrides_differ(s, t)) {
-        snprintf(what, what_size, "quantizer.layers is not the same here and there");
+        snprintf(what, what_size, "quantizer.layers differs here and there");
         return true;
     }
     return srq_model_differs(&s->model, &t->model, what, what_size);

@@ -1,4 +1,4 @@
-/* A configuration in 64 digits, by which runs of one configuration are known wherever and whenever they are made. */
+/* The digest of a configuration, which identifies runs with the same configuration. */
 #include "io/digest.h"
 #include "io/schema.h"
 
@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct collector {
-    srq_settings *initial; /* room for a default */
+    srq_settings *initial; /* space for a default */
     const char *init;
     int count, room;
     char **lines; /* "train.batch = 64" */
@@ -29,7 +29,7 @@ static void add_line(collector *c, const char *path, const char *value)
     if (line) c->lines[c->count++] = line;
 }
 
-/* Whether `value` is what the setting has without being given: printed as it is. */
+/* Whether `value`, as printed, is the default of the setting. */
 static bool is_default(collector *c, const char *path, const char *value)
 {
     const srq_setting *setting = srq_setting_find(path);
@@ -63,7 +63,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In an order that is not the schema's: settings may move there. */
+/* In another order than the schema, because settings may be moved in the schema. */
 static srq_status digest_lines(const collector *c, char text[SRQ_DIGEST_SIZE])
 {
     srq_digest *digest = NULL;

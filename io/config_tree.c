@@ -15,7 +15,7 @@ enum { FILE_LIMIT = 1 << 20, INCLUDE_LIMIT = 64, INCLUDE_DEPTH = 10 };
 /* --- Before libconfig */
 
 typedef struct srq_scan {
-    const char *path, *folder; /* of the file, for messages; where @include starts */
+    const char *path, *folder; /* name of the file, for messages; folder at which @include starts */
     int line, depth;
     int *included; /* files so far */
 } srq_scan;
@@ -35,12 +35,12 @@ static srq_status scan_file(const srq_scan *outer, const char *path)
     return status;
 }
 
-/* `at` is behind @include's opening quote. */
+/* `at` is after @include's opening quote. */
 static srq_status scan_include(const srq_scan *scan, const char *at)
 {
     char path[2 * SRQ_PATH_MAX], *text = NULL;
     size_t length = 0;
-    if (*at == '/') /* libconfig puts the folder before it */
+    if (*at == '/') /* libconfig adds the folder */
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s:%d: @include of \"%.*s\", but its path must start at the folder of the configuration that "
                         "is read, such as \"../base.cfg\"",
@@ -53,10 +53,10 @@ static srq_status scan_include(const srq_scan *scan, const char *at)
     path[length] = '\0';
     if (scan->depth >= INCLUDE_DEPTH || ++*scan->included > INCLUDE_LIMIT)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s:%d: @include goes more than %d files deep or takes in more than %d files; does a file "
-                        "include itself?",
+                        "%s:%d: @include is nested more than %d files deep, or includes more than %d files; does a "
+                        "file include itself?",
                         scan->path, scan->line, INCLUDE_DEPTH, INCLUDE_LIMIT);
-    /* A file that cannot be read is the mistake of the line that asks for it. */
+    /* If a file cannot be read, the message names the line that includes it. */
     if (srq_file_read_text(path, FILE_LIMIT, &text) != SRQ_OK)
         return srq_fail(SRQ_ERROR_USAGE, "%s:%d: @include: %s", scan->path, scan->line, srq_message());
     srq_scan inner = {.path = path, .folder = scan->folder, .depth = scan->depth + 1, .included = scan->included};
@@ -65,14 +65,14 @@ static srq_status scan_include(const srq_scan *scan, const char *at)
     return status;
 }
 
-/* The end of the number at `at`; an integer must be one that libconfig reads in full. */
+/* The end of the number at `at`. An integer must be one that libconfig does not cut. */
 static srq_status scan_number(const srq_scan *scan, const char *at, const char **end)
 {
     const char *digits = at + (*at == '-' || *at == '+');
     const bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
     const char *behind = digits + strspn(digits, "0123456789");
     *end = behind + strspn(behind, ".0123456789eE+-");
-    /* A float or only a sign. */
+    /* A float, or only a sign. */
     if (!hexadecimal && (behind == digits || *end != behind)) return SRQ_OK;
     char *stop;
     errno = 0;
@@ -97,7 +97,7 @@ static const char *skip_comment(const char *at, int *line)
     return end;
 }
 
-/* libconfig loses memory in a text that has no end. */
+/* libconfig leaks memory in a text without an end. */
 static srq_status skip_quoted(srq_scan *scan, const char *at, const char **end)
 {
     const int start = scan->line;

@@ -38,7 +38,7 @@ static srq_status read_classes(const srq_h5_reader *reader, srq_dataset *d)
                     srq_h5_reader_path(reader), count);
 }
 
-/* The size of the images and of both splits. */
+/* Reads the size of the images and of both splits. */
 static srq_status read_plain_sizes(const srq_h5_reader *reader, srq_dataset *d)
 {
     for (int s = 0; s < 2; s++) {
@@ -65,7 +65,7 @@ static srq_status read_plain_sizes(const srq_h5_reader *reader, srq_dataset *d)
     return SRQ_OK;
 }
 
-/* Encoded images are RGB; their number is that of their labels. */
+/* Encoded images are RGB. There are as many as labels. */
 static srq_status read_encoded_counts(const srq_h5_reader *reader, srq_dataset *d)
 {
     d->channels = 3;
@@ -137,20 +137,21 @@ static srq_status read_pixels(const srq_h5_reader *reader, const srq_dataset *d,
     return srq_h5_read(reader, name, H5T_NATIVE_UINT8, 4, shape, split->images);
 }
 
-/* Offsets rise from 0 to the number of bytes; sizes are those of images. */
+/* Offsets must increase from 0 to the number of bytes, and sizes must be possible. */
 static srq_status check_tables(const char *path, const srq_split *split, int s, size_t total, srq_dataset *d)
 {
     const char *name = split_names[s];
     if (split->offsets[0] != 0 || split->offsets[split->count] != (int64_t)total)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: data set %s/offsets goes from %lld to %lld, but the bytes from 0 to %zu; use another copy",
-                        path, name, (long long)split->offsets[0], (long long)split->offsets[split->count], total);
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: data set %s/offsets goes from %lld to %lld, but the bytes go from 0 to %zu; use another copy", path,
+            name, (long long)split->offsets[0], (long long)split->offsets[split->count], total);
     for (size_t i = 0; i < split->count; i++) {
         const int64_t begin = split->offsets[i], end = split->offsets[i + 1];
         if (begin < 0 || end <= begin || end > (int64_t)total || end - begin > ENCODED_MAX)
             return srq_fail(SRQ_ERROR_DATA,
-                            "%s: data set %s/offsets puts image %zu at bytes %lld to %lld of %zu; it must rise, by at "
-                            "most 2^28: use another copy",
+                            "%s: data set %s/offsets puts image %zu at bytes %lld to %lld of %zu; offsets must "
+                            "increase, by at most 2^28: use another copy",
                             path, name, i, (long long)begin, (long long)end, total);
         if ((size_t)(end - begin) > d->largest_bytes) d->largest_bytes = (size_t)(end - begin);
         for (int k = 0; k < 2; k++) {
@@ -187,7 +188,7 @@ static srq_status read_tables(const srq_h5_reader *reader, srq_dataset *d, int s
     return check_tables(srq_h5_reader_path(reader), split, s, total, d);
 }
 
-/* Labels first: there are as many as counts say, or less was stored than that. */
+/* Labels are read first. If the file stores fewer than the counts say, this fails before more memory is allocated. */
 static srq_status read_split(const srq_h5_reader *reader, srq_dataset *d, int s)
 {
     SRQ_TRY(read_labels(reader, d, s, &d->splits[s]));
@@ -251,7 +252,7 @@ srq_status srq_dataset_read(const srq_dataset *d, srq_split_name split, size_t i
     SRQ_TRY(read_bytes(d, s->begin + s->offsets[index], bytes, *size));
     if ((uint32_t)crc32(0, bytes, (uInt)*size) == s->checks[index]) return SRQ_OK;
     return srq_fail(SRQ_ERROR_DATA,
-                    "%s: the bytes of %s image %zu are damaged (their CRC-32 is another); use another copy, or import "
+                    "%s: the bytes of %s image %zu are damaged (their CRC-32 differs); use another copy, or import "
                     "it again",
                     d->path, split_names[split], index);
 }
@@ -290,7 +291,7 @@ static srq_status print_counts(const srq_dataset *d, FILE *out)
     return SRQ_OK;
 }
 
-/* Smallest, median and largest of one side, over both splits. */
+/* Smallest, median and largest value of a side, over both splits. */
 static int compare_sides(const void *a, const void *b)
 {
     const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;

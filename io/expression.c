@@ -16,7 +16,7 @@ typedef struct reader {
     int depth;
     int count;
     const srq_variable *variables;
-    char *what; /* empty until something is wrong */
+    char *what; /* empty until there is a mistake */
     size_t what_size;
 } reader;
 
@@ -29,7 +29,7 @@ bool srq_expression_is(const char *text)
 
 static long read_sum(reader *r);
 
-/* The first mistake is the one that is told. */
+/* The first mistake is reported. */
 static long wrong(reader *r, const char *what)
 {
     if (!r->what[0]) snprintf(r->what, r->what_size, "%s", what);

@@ -12,7 +12,7 @@
 
 enum { PATH_SIZE = 4352 };
 
-/* A system call that a signal may have interrupted is made again. */
+/* Repeats a system call that a signal has interrupted. */
 #define AGAIN(result, call)                                                                                            \
     do (result) = (call);                                                                                              \
     while ((result) < 0 && errno == EINTR)
@@ -20,11 +20,11 @@ enum { PATH_SIZE = 4352 };
 static srq_status cannot(const char *what, const char *path)
 {
     return srq_fail(SRQ_ERROR_RUN,
-                    "cannot %s %s: %s; check the rights and the free space there, or choose another folder", what, path,
-                    strerror(errno));
+                    "cannot %s %s: %s; check the permissions and the free space there, or choose another folder", what,
+                    path, strerror(errno));
 }
 
-/* Some file systems report a failed write only here; after a signal the file is closed all the same. */
+/* Some file systems report a failed write only here. After a signal, the file is closed nevertheless. */
 static int close_file(int file)
 {
     return close(file) != 0 && errno != EINTR ? -1 : 0;
@@ -72,7 +72,7 @@ static srq_status rename_file(const char *from, const char *to)
     return result == 0 ? SRQ_OK : cannot("rename a file to", to);
 }
 
-/* The name of a renamed file is safe only when its folder has been written out, too. */
+/* The new name of a file is safe only after its folder has been synced. */
 srq_status srq_file_sync_folder(const char *path)
 {
     char copy[PATH_SIZE];
@@ -81,14 +81,14 @@ srq_status srq_file_sync_folder(const char *path)
     const char *folder = dirname(copy);
     SRQ_TRY(srq_file_open(folder, O_RDONLY | O_DIRECTORY, &file));
     AGAIN(result, fsync(file));
-    /* Some network file systems sync no folders at all, and say so: there is nothing more to be done there. */
+    /* Some network file systems cannot sync folders and report this. Nothing more can be done then. */
     bool done = result == 0 || errno == EINVAL || errno == ENOTSUP;
     srq_status status = done ? SRQ_OK : cannot("sync", folder);
     close_file(file);
     return status;
 }
 
-/* Messages name the target: the temporary file is nothing that the user knows of. */
+/* Messages name the target, because users do not know the temporary file. */
 static srq_status write_temporary(const char *path, const char *target, const void *data, size_t size)
 {
     int file, result;
@@ -120,7 +120,7 @@ bool srq_file_is_temporary(const char *name, const char *of)
     return name[0] == '.' && strncmp(name + 1, of, n) == 0 && strncmp(name + 1 + n, ".tmp.", 5) == 0;
 }
 
-/* What was made at `temporary` takes its place, or is removed. */
+/* Renames `temporary` to its final name, or removes it. */
 static srq_status put_in_place(srq_status status, const char *temporary, const char *path)
 {
     int removed;
@@ -158,7 +158,8 @@ srq_status srq_file_publish(const char *made, const char *path)
     return status == SRQ_OK ? srq_file_sync_folder(path) : status;
 }
 
-/* Open file descriptions own such a lock, as flock's: it ends with the process, whatever else it closes. */
+/* Like a lock of flock, this belongs to the open file description. It ends with the process, and not when another
+ * descriptor is closed. */
 static int lock_range(int file)
 {
     int result;
@@ -236,7 +237,7 @@ srq_status srq_file_read_text(const char *path, size_t limit, char **text)
         return srq_fail(SRQ_ERROR_DATA, "%s: %s; name a file", path,
                         S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
     FILE *stream = fopen(path, "rb");
-    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its rights", path, strerror(errno));
+    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
     srq_status status = read_stream(stream, path, limit, text);
     fclose(stream);
     return status;

@@ -45,7 +45,7 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Whether a name of a folder belongs to what is looked for. */
+/* Whether a directory entry is of the kind that is searched. */
 typedef bool (*accept)(const char *folder, const struct dirent *entry);
 
 static bool is_folder(const char *folder, const struct dirent *entry)
@@ -67,7 +67,7 @@ static bool is_image(const char *folder, const struct dirent *entry)
 static srq_status read_names(const char *folder, accept wanted, names *n, size_t *left_out)
 {
     DIR *stream = opendir(folder);
-    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its rights", folder, strerror(errno));
+    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", folder, strerror(errno));
     srq_status status = SRQ_OK;
     errno = 0;
     for (struct dirent *entry; status == SRQ_OK && (entry = readdir(stream)); errno = 0) {
@@ -94,8 +94,8 @@ static srq_status list_class(const char *source, const char *split, const char *
     srq_status status = read_names(path, is_image, &files, left_out);
     if (status == SRQ_OK && files.count == 0)
         status = srq_fail(SRQ_ERROR_DATA,
-                          "%s: a class without images: files that end in .jpg, .jpeg or .png are expected in it; fill "
-                          "or remove the folder",
+                          "%s: a class without images: it must contain files that end in .jpg, .jpeg or .png; fill or "
+                          "remove the folder",
                           path);
     for (size_t i = 0; status == SRQ_OK && i < files.count; i++)
         fprintf(text, "%s/%s/%s%c", split, name, files.list[i], '\0');
@@ -110,8 +110,9 @@ static srq_status list_split(const char *source, const char *split, FILE *text, 
     snprintf(path, sizeof path, "%s/%s", source, split);
     srq_status status = read_names(path, is_folder, &classes, left_out);
     if (status == SRQ_OK && classes.count == 0)
-        status = srq_fail(SRQ_ERROR_DATA, "%s: no folders in it; one for each class is expected (%s/CLASS/IMAGE.jpg)",
-                          path, split);
+        status =
+            srq_fail(SRQ_ERROR_DATA, "%s: it contains no folders; it must have one for each class (%s/CLASS/IMAGE.jpg)",
+                     path, split);
     for (size_t i = 0; status == SRQ_OK && i < classes.count; i++)
         status = list_class(source, split, classes.list[i], text, left_out);
     free_names(&classes);
@@ -130,7 +131,7 @@ static bool holds_folders(const char *source, const char *split)
     return any;
 }
 
-/* ImageNet's test folder holds images without classes: val is taken then. */
+/* ImageNet's test folder holds images without classes. val is used then. */
 static srq_status list_all(const char *source, FILE *text, size_t *left_out)
 {
     char path[PATH_SIZE];
@@ -197,7 +198,7 @@ static srq_status label_test(srq_folder *f)
         if (!same_class(f->paths[i], f->class_names[c])) {
             for (c = 0; c < (size_t)f->classes && !same_class(f->paths[i], f->class_names[c]);) c++;
             if (c == (size_t)f->classes)
-                return srq_fail(SRQ_ERROR_DATA, "%s/%s: its class is none of the %d in train/; is it misspelt?",
+                return srq_fail(SRQ_ERROR_DATA, "%s/%s: its class is not one of the %d in train/; is it misspelt?",
                                 f->source, f->paths[i], f->classes);
         }
         f->labels[i] = (int32_t)c;

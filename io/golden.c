@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Most elements of a data set: a file cannot ask for more memory than this by naming large shapes. */
+/* Largest number of elements of a data set, so that a file with large shapes cannot allocate more memory. */
 static const size_t elements_max = (size_t)1 << 30;
 
-/* Above 0, and a number in float32, too. */
+/* Above 0, also as float32. */
 static bool is_positive(double v)
 {
     return v >= (double)FLT_MIN && v <= (double)FLT_MAX;
 }
 
-/* Which gradient srq passes; other methods have no estimator. */
+/* The estimator of srq; other methods have none. */
 static srq_status read_estimator(const srq_h5_reader *reader, srq_golden_case *c)
 {
     if (strcmp(c->method, "srq") != 0) return SRQ_OK;
@@ -103,7 +103,7 @@ static srq_status read_count(const srq_h5_reader *reader, srq_golden_case *c, co
     return SRQ_OK;
 }
 
-/* What the cases of all quantizers have. */
+/* The common part of all quantizer cases. */
 static srq_status read_numbers(const srq_h5_reader *reader, srq_golden_case *c)
 {
     SRQ_TRY(read_count(reader, c, "x"));

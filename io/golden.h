@@ -1,5 +1,5 @@
-/* Golden cases: inputs and float64 answers for quantizers, in an HDF5 file of format "srq-golden" version 1. Each group
- * is a case with the attribute method:
+/* Golden cases are inputs and float64 results of quantizers, in an HDF5 file of format "srq-golden" version 1. Each
+ * group is a case with the attribute method:
  *   srq, lsq, ste: attributes bits, signed, alpha, sigma (if the method has it), estimator (srq); data sets x, grad_out
  *     (inputs), code, y, grad_x, grad_alpha, grad_sigma (answers);
  *   srq with gates on its levels (DropBits): also the attribute min_bits, the input mask, one gate for each bit above

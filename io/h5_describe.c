@@ -1,11 +1,11 @@
-/* What is in a file, for those who do not know beforehand: groups, and the types and shapes of data sets. */
+/* Describes an unknown file: groups, and the types and shapes of data sets. */
 #include "io/h5_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* H5Lexists wants every group on the way to exist. */
+/* H5Lexists requires that all groups of the path exist. */
 bool srq_h5_exists(const srq_h5_reader *reader, const char *name)
 {
     char part[512];
@@ -66,7 +66,7 @@ srq_status srq_h5_shape_of(const srq_h5_reader *reader, const char *name, hid_t 
     bool null = H5Sget_simple_extent_type(space) == H5S_NULL;
     if (found >= 0 && found <= 8) H5Sget_simple_extent_dims(space, dimensions, NULL);
     H5Sclose(space);
-    if (null) return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has no value; write the file again", reader->path, name);
+    if (null) return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is empty; write the file again", reader->path, name);
     if (found < 0 || found > 8)
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions; at most 8 are expected", reader->path, name,
                         found);

@@ -1,4 +1,4 @@
-/* The digest of all that a file holds: SHA-256 over a walk in a defined order, docs/checkpoint-format.md. */
+/* The digest of the content of a file: SHA-256 over a walk in a defined order (docs/checkpoint-format.md). */
 #include "io/h5_internal.h"
 
 #include <stdio.h>
@@ -10,14 +10,14 @@ enum { DEPTH_MAX = 16, PATH_SIZE = 1024, LINE_SIZE = 2048 };
 typedef struct walk {
     const srq_h5_reader *reader;
     srq_digest *digest;
-    /* What can still come: a file holds no more than its size, though a damaged one may say so. */
+    /* Remaining bytes: the content cannot be larger than the file, even if a damaged file says so. */
     hsize_t left;
 } walk;
 
 static srq_status strange(const walk *w, const char *path, const char *what)
 {
     return srq_fail(SRQ_ERROR_DATA,
-                    "%s: %s %s, which its writer does not do: the file was damaged or changed; use another copy",
+                    "%s: %s %s, which srq never writes: the file was damaged or changed; use another copy",
                     w->reader->path, path, what);
 }
 
@@ -28,7 +28,7 @@ static srq_status take(walk *w, const char *path, hsize_t bytes)
     return SRQ_OK;
 }
 
-/* The name of a type and what it is read as: little-endian. False for types without a name. */
+/* The name of a type and its little-endian type for reading. False for other types. */
 static bool name_type(hid_t type, const char **name, hid_t *as)
 {
     static const char *const names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
@@ -92,16 +92,16 @@ static srq_status add_numbers(walk *w, const char *path, hid_t object, bool attr
     return result >= 0 ? SRQ_OK : srq_h5_broken(w->reader, path);
 }
 
-/* Line and content of a data set or an attribute of this type and space. */
+/* Adds the line and the content of a data set or attribute with this type and space. */
 static srq_status add_values(walk *w, const char *kind, const char *path, hid_t object, bool attribute, hid_t type,
                              hid_t space, int rank, const size_t *shape)
 {
     const char *name;
     hid_t as;
-    if (!name_type(type, &name, &as)) return strange(w, path, "is of a type that is neither a number nor a text");
+    if (!name_type(type, &name, &as)) return strange(w, path, "has a type that is neither a number nor a text");
     size_t count = 1;
     for (int i = 0; i < rank; i++) count *= shape[i];
-    if (count > SIZE_MAX / 16) return strange(w, path, "claims to be of a size that nothing has");
+    if (count > SIZE_MAX / 16) return strange(w, path, "claims an impossible size");
     add_line(w, kind, path, name, rank, shape);
     return as < 0 ? add_texts(w, path, object, attribute, type, space, count)
                   : add_numbers(w, path, object, attribute, as, count);
@@ -213,7 +213,7 @@ static srq_status add_object(walk *w, const char *path, int depth)
 srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE])
 {
     walk w = {.reader = reader};
-    /* Of a file in memory, too, and before it is written: HDF5 knows. */
+    /* The size according to HDF5, because the file may be in memory and not written yet. */
     if (H5Fget_filesize(reader->file, &w.left) < 0) return srq_h5_broken(reader, "/");
     SRQ_TRY(srq_digest_create(&w.digest));
     srq_status status = add_object(&w, "/", 0);

@@ -1,4 +1,4 @@
-/* Failures of HDF5 as messages of ours. */
+/* Converts HDF5's errors to our messages. */
 #include "io/h5_internal.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@ static herr_t take_reason(unsigned n, const H5E_error2_t *error, void *data)
     return 0;
 }
 
-/* Walking down from the call ends with the innermost, which tells most. */
+/* The walk goes down from the call and ends with the innermost error, which is the most specific. */
 const char *srq_h5_reason(char text[SRQ_H5_REASON_SIZE])
 {
     snprintf(text, SRQ_H5_REASON_SIZE, "no reason given");

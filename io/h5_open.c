@@ -1,4 +1,4 @@
-/* Opening a file to read: that it is one of HDF5, of the kind that is expected, and as it was written. */
+/* Opens a file for reading: checks that it is an HDF5 file of the expected kind with unchanged content. */
 #include "io/h5_internal.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static srq_status check_regular(const char *path, const char *what)
                         S_ISDIR(info.st_mode) ? "a folder" : "not a regular file", what);
     if (info.st_size == 0) return srq_fail(SRQ_ERROR_DATA, "%s: it is empty; name %s", path, what);
     FILE *stream = fopen(path, "rb");
-    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its rights", path, strerror(errno));
+    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
     fclose(stream);
     return SRQ_OK;
 }
@@ -26,7 +26,8 @@ static srq_status check_format(const srq_h5_reader *reader, const char *what, co
 {
     char found[64] = "", range[64];
     if (!srq_h5_has_attribute(reader, "/", "format") || !srq_h5_has_attribute(reader, "/", "version"))
-        return srq_fail(SRQ_ERROR_DATA, "%s: an HDF5 file, but not %s of srq: it has no attributes format and version",
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: an HDF5 file, but not %s of srq: the attributes format and version are missing",
                         reader->path, what);
     SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "format", found, sizeof found));
     if (strcmp(found, format) != 0)
@@ -40,7 +41,7 @@ static srq_status check_format(const srq_h5_reader *reader, const char *what, co
                     reader->path, (long long)*version, format, range);
 }
 
-/* Of files that carry one. */
+/* Checks the digest of files that have one. */
 static srq_status check_digest(const srq_h5_reader *reader)
 {
     char found[SRQ_DIGEST_SIZE + 1], expected[SRQ_DIGEST_SIZE];
@@ -66,7 +67,8 @@ static srq_status open_reader(const char *path, const char *what, const char *fo
     srq_status status;
     if (reader->file < 0) {
         char reason[SRQ_H5_REASON_SIZE];
-        bool lock = strstr(srq_h5_reason(reason), "unable to lock file") != NULL; /* "lock" alone is in "sblock", too */
+        bool lock =
+            strstr(srq_h5_reason(reason), "unable to lock file") != NULL; /* "lock" alone would also match "sblock" */
         status = srq_fail(SRQ_ERROR_DATA, "%s: not a whole HDF5 file (%s); %s", path, reason,
                           lock ? "set HDF5_USE_FILE_LOCKING=FALSE if the file system has no locks"
                                : "it may have been cut short: use another copy");

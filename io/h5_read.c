@@ -1,4 +1,4 @@
-/* Data sets that are read: numbers and strings, of the type and shape that are expected. */
+/* Reads data sets of numbers and strings with the expected type and shape. */
 #include "io/h5_internal.h"
 
 #include <stdio.h>
@@ -33,9 +33,9 @@ srq_status srq_h5_shape(const srq_h5_reader *reader, const char *name, H5T_class
 
 /* --- Numbers */
 
-/* A header of a few bytes can claim any shape, and HDF5 fills what was never written with zeros. No compression makes
- * numbers 4096 times smaller (deflate, the strongest in use, 1032 times), so less than that was not written by anyone.
- */
+/* A header of a few bytes can claim any shape, and HDF5 fills missing data with zeros. No compression makes numbers
+ * 4096 times smaller (deflate, the strongest in use, reaches 1032), so a file that stores less was not written whole.
+ * */
 static srq_status check_size(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
 {
     const hsize_t stored = H5Dget_storage_size(set), limit = stored * 4096;
@@ -52,7 +52,7 @@ static srq_status check_size(const srq_h5_reader *reader, const char *name, hid_
     return SRQ_OK;
 }
 
-/* Bytes that the chunks of a data set take, or 0 where that cannot be said: not in chunks, or compressed. */
+/* The bytes of the chunks of a data set, or 0 if unknown: without chunks, or compressed. */
 static hsize_t chunk_bytes(hid_t set, int rank, const size_t *shape)
 {
     hid_t properties = H5Dget_create_plist(set), type = H5Dget_type(set);
@@ -72,7 +72,7 @@ static hsize_t chunk_bytes(hid_t set, int rank, const size_t *shape)
     return known ? bytes : 0;
 }
 
-/* HDF5 1.10 reads past its memory where a damaged header says that a chunk is larger than what was stored for it. */
+/* HDF5 1.10 reads past its memory if a damaged header says that a chunk is larger than the stored data. */
 srq_status srq_h5_check_stored(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
 {
     SRQ_TRY(check_size(reader, name, set, rank, shape));
@@ -81,7 +81,7 @@ srq_status srq_h5_check_stored(const srq_h5_reader *reader, const char *name, hi
                     reader->path, name, (unsigned long long)H5Dget_storage_size(set));
 }
 
-/* HDF5 would cut 300 to 255 and -1 to 0 when it makes bytes of wider integers: such a read is ended instead. */
+/* HDF5 would convert 300 to 255 and -1 to 0 when reading wider integers as bytes. Such a read fails instead. */
 static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to, void *old, void *made, void *data)
 {
     (void)from, (void)to, (void)old, (void)made;
@@ -145,7 +145,7 @@ srq_status srq_h5_read(const srq_h5_reader *reader, const char *name, hid_t type
 
 /* --- Strings of any kind */
 
-/* How the raw strings of a data set or an attribute are read; each is then copied. */
+/* Buffers for the raw strings of a data set or an attribute. Each string is then copied. */
 typedef herr_t (*read_function)(hid_t object, hid_t type, void *data);
 
 static herr_t read_set(hid_t set, hid_t type, void *data)

@@ -1,4 +1,4 @@
-/* Data sets whose bytes are written and read beside HDF5: room for them, and where they are. */
+/* Data sets whose bytes are written and read without HDF5: their disk space, and their place in the file. */
 #include "io/h5_internal.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Blocks of the disk for the whole file, so that neither HDF5 nor the caller meets a full one later. */
+/* Allocates disk space for the whole file, so that neither HDF5 nor the caller fails later because of a full disk. */
 static srq_status take_room(const char *path, size_t total)
 {
     enum { HEADERS = 1 << 16 };
@@ -70,7 +70,7 @@ srq_status srq_h5_room(const srq_h5_reader *reader, const char *name, int64_t *o
     SRQ_TRY(status);
     if (!bytes || place == HADDR_UNDEF)
         return srq_fail(SRQ_ERROR_DATA,
-                        "%s: data set %s must be one row of bytes, contiguous and without a filter; write it so",
+                        "%s: data set %s must be one row of bytes, contiguous and without a filter; write it like this",
                         reader->path, name);
     struct stat info;
     if (stat(reader->path, &info) != 0 || place > (haddr_t)info.st_size || shape[0] > (haddr_t)info.st_size - place)

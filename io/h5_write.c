@@ -1,4 +1,4 @@
-/* Files built in memory. */
+/* Builds files in memory. */
 #include "io/h5_internal.h"
 
 #include "io/file.h"
@@ -18,7 +18,7 @@ srq_status srq_h5_writer_create(const char *format, int64_t version, srq_h5_writ
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_fapl_core(access, 1 << 20, 0);
     H5Pset_obj_track_times(creation, 0);
-    /* The name is of no file: nothing is ever stored under it. */
+    /* HDF5 requires a name, but nothing is stored there. */
     writer->file = H5Fcreate("srq-in-memory", H5F_ACC_TRUNC, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
@@ -70,7 +70,7 @@ hid_t srq_h5_link_properties(void)
     return properties;
 }
 
-/* One chunk, or several along the first dimension where a chunk would be larger than 1 GiB; chunks carry a checksum. */
+/* One chunk, or several along the first dimension if it would be larger than 1 GiB. Chunks have a checksum. */
 static hid_t storage(hid_t type, int rank, const hsize_t *shape)
 {
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE);

@@ -1,10 +1,10 @@
-/* Settings that act only under others. */
+/* Settings that have an effect only with certain values of other settings. */
 #include "io/method_settings.h"
 #include "io/schema.h"
 
 #include <string.h>
 
-/* `paths` act where the text `on` is one of `values`; both end with NULL. */
+/* `paths` have an effect only if the setting `on` is one of `values`. Both lists end with NULL. */
 typedef struct condition {
     const char *const *paths;
     const char *on;
@@ -28,7 +28,8 @@ static const condition conditions[] = {
      "dropbits.mode", LIST("learn")},
 };
 
-/* `it acts where ON is "a" or "b", and it is "found"`: begun with NULL, then each value, then the end. */
+/* Writes `it acts only if ON is "a" or "b", but that is "found"`: call it with NULL, then with each value, then for the
+ * end. */
 typedef struct reason {
     char *text;
     size_t size, n;
@@ -52,29 +53,29 @@ static bool has_path(const condition *c, const char *path)
     return false;
 }
 
-/* Whether the method leaves the setting without effect. A single layer may have a method that the others do not. */
+/* Whether the setting has no effect with the method. Single layers can have other methods. */
 static bool is_idle_by_method(const srq_settings *s, const char *path, reason *why)
 {
     const srq_quantizer_method *method;
     if (s->quantizer.override_count > 0 || !srq_method_settings_has(path)) return false;
     if (srq_method_settings_acts(path, srq_quantizer_find(s->quantizer.method))) return false;
-    add(why, "it acts where %s is ", "quantizer.method");
+    add(why, "it acts only if %s is ", "quantizer.method");
     for (int i = 0; (method = srq_quantizer_list(i)); i++)
         if (srq_method_settings_acts(path, method)) add_value(why, method->name);
-    add(why, ", and it is \"%.200s\"", s->quantizer.method);
+    add(why, ", but that is \"%.200s\"", s->quantizer.method);
     return true;
 }
 
 static bool is_idle_by(const condition *c, const srq_settings *s, reason *why)
 {
     const char *found = (const char *)s + srq_setting_find(c->on)->offset;
-    /* Tensors that the file does not have start at random. */
+    /* Tensors that are missing in the file are initialized at random. */
     if (strcmp(c->on, "train.init") == 0 && strcmp(s->train.init_match, "partial") == 0) return false;
     for (int i = 0; c->values[i]; i++)
         if (strcmp(found, c->values[i]) == 0) return false;
-    add(why, "it acts where %s is ", c->on);
+    add(why, "it acts only if %s is ", c->on);
     for (int i = 0; c->values[i]; i++) add_value(why, c->values[i]);
-    add(why, ", and it is \"%.200s\"", found);
+    add(why, ", but that is \"%.200s\"", found);
     return true;
 }
 

@@ -18,7 +18,7 @@ static srq_status check_regular(const char *path)
     return SRQ_OK;
 }
 
-/* gzread at most 1 GiB at a time, with its ways to fail put into words. *got is less than `size` at the end. */
+/* Calls gzread for at most 1 GiB at a time, and reports its errors. *got is less than `size` at the end of the file. */
 static srq_status read_bytes(gzFile stream, const char *path, void *to, size_t size, size_t *got)
 {
     *got = 0;
@@ -85,7 +85,7 @@ static srq_status read_data(gzFile stream, const char *path, srq_idx *idx)
         return srq_fail(SRQ_ERROR_DATA,
                         "%s: cut short: %zu bytes of data, but its header claims %zu; fetch the file again", path,
                         filled, idx->size);
-    /* Reading past the end makes zlib check the length and checksum at the end of a gzip stream. */
+    /* After a read past the end, zlib checks the length and checksum of a gzip stream. */
     uint8_t extra;
     SRQ_TRY(read_bytes(stream, path, &extra, 1, &got));
     if (got)
@@ -99,7 +99,7 @@ srq_status srq_idx_read(const char *path, srq_idx *idx)
     *idx = (srq_idx){0};
     SRQ_TRY(check_regular(path));
     gzFile stream = gzopen(path, "rb");
-    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its rights", path, strerror(errno));
+    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
     srq_status status = read_header(stream, path, idx);
     if (status == SRQ_OK) status = read_data(stream, path, idx);
     int closed = gzclose(stream);

@@ -1,4 +1,4 @@
-/* The memory of an image, and resizing: of no format. */
+/* The memory of an image, and resizing. */
 #include "io/image.h"
 
 #include <math.h>
@@ -10,8 +10,8 @@ enum { PIXELS_MAX = 1 << 26 };
 srq_status srq_image_reserve(srq_image *image, int height, int width)
 {
     if (height < 1 || width < 1 || (long)height * width > PIXELS_MAX)
-        return srq_fail(SRQ_ERROR_DATA, "an image of %d x %d pixels; 1 to %d in all are expected", height, width,
-                        PIXELS_MAX);
+        return srq_fail(SRQ_ERROR_DATA, "an image of %d x %d pixels; 1 to %d pixels in total are expected", height,
+                        width, PIXELS_MAX);
     const size_t bytes = (size_t)height * (size_t)width * SRQ_IMAGE_CHANNELS;
     if (bytes > image->room) {
         uint8_t *larger = realloc(image->pixels, bytes);
@@ -32,7 +32,7 @@ void srq_image_free(srq_image *image)
 
 /* --- Resizing: rows first, then columns */
 
-/* The weights of one place of the result along one axis: taps[count] from `first` on, summing to 1. */
+/* The weights of one output position along one axis: taps[count], beginning at `first`. Their sum is 1. */
 typedef struct kernel {
     int first, count;
 } kernel;
@@ -60,7 +60,7 @@ static size_t taps_of(int from_size, int to_size)
 
 size_t srq_image_resize_room(int height, int width, int out_height, int out_width)
 {
-    /* Rows brought to their width; the taps of every column, or of one row; where each column's taps begin. */
+    /* Resized rows; the taps of all columns, or of one row; where the taps of each column begin. */
     const size_t columns = (size_t)out_width * taps_of(width, out_width), row = taps_of(height, out_height);
     return (size_t)height * (size_t)out_width * SRQ_IMAGE_CHANNELS + (columns > row ? columns : row) +
            (size_t)out_width * 2 + (size_t)out_width * SRQ_IMAGE_CHANNELS;

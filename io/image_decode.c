@@ -1,4 +1,4 @@
-/* The format of an encoded image, from its first bytes. */
+/* Detects the format of an encoded image from its first bytes. */
 #include "io/image.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* JPEG by libjpeg-turbo's libjpeg interface: every error comes back through setjmp. */
+/* JPEG with libjpeg-turbo's libjpeg interface. Errors return through setjmp. */
 #include "io/image.h"
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 enum { SCANS_MAX = 200 };
 
-/* libjpeg's error manager, and the way out of it. */
+/* libjpeg's error manager, and where to return after an error. */
 typedef struct failure {
     struct jpeg_error_mgr manager;
     jmp_buf out;
@@ -25,7 +25,7 @@ static void leave(j_common_ptr jpeg)
     longjmp(f->out, 1);
 }
 
-/* Warnings that leave every pixel as it was meant are passed over; libjpeg makes up pixels after the others. */
+/* Warnings that do not affect pixels are ignored. After all other warnings, libjpeg invents pixels. */
 static void judge(j_common_ptr jpeg, int level)
 {
     const int code = jpeg->err->msg_code;
@@ -52,7 +52,7 @@ static struct jpeg_error_mgr *report_to(failure *f)
 
 /* --- Decoding */
 
-/* Each scan of a progressive JPEG costs time over the whole image, however short it is. */
+/* Even a short scan of a progressive JPEG costs time for the whole image. */
 static void count_scans(j_common_ptr jpeg)
 {
     failure *f = (failure *)jpeg->err;
@@ -64,7 +64,7 @@ static void count_scans(j_common_ptr jpeg)
 static srq_status start(j_decompress_ptr jpeg, srq_image *image)
 {
     if (jpeg->num_components == 4 || jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
-        return srq_fail(SRQ_ERROR_DATA, "a CMYK JPEG (four colours of ink); convert it to RGB");
+        return srq_fail(SRQ_ERROR_DATA, "a CMYK JPEG (four ink colours); convert it to RGB");
     if (jpeg->num_components != 1 && jpeg->num_components != 3)
         return srq_fail(SRQ_ERROR_DATA, "a JPEG of %d colour components; 1 (grey) or 3 are expected",
                         jpeg->num_components);
@@ -133,13 +133,13 @@ srq_status srq_image_encode(const srq_image *image, int quality, uint8_t **bytes
     struct room {
         unsigned char *bytes;
         unsigned long size;
-    } *room = calloc(1, sizeof *room); /* not a local: outlives a longjmp */
+    } *room = calloc(1, sizeof *room); /* not a local variable, because it must survive longjmp */
     failure f;
     if (!room) return srq_fail_memory(sizeof *room, "an image");
     jpeg.err = report_to(&f);
     srq_status status = SRQ_OK;
     if (setjmp(f.out)) {
-        status = srq_fail(SRQ_ERROR_RUN, "an image cannot be made a JPEG (%s)", f.message);
+        status = srq_fail(SRQ_ERROR_RUN, "cannot encode an image as JPEG (%s)", f.message);
         free(room->bytes);
     } else {
         jpeg_create_compress(&jpeg);

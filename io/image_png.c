@@ -1,4 +1,4 @@
-/* PNG by libpng's simplified interface, which returns every error. */
+/* PNG with libpng's simplified interface, which returns errors. */
 #include "io/image.h"
 
 #include <png.h>
@@ -19,7 +19,7 @@ static srq_status read_pixels(png_image *png, srq_image *image)
     if (png->height > 1 << 20 || png->width > 1 << 20)
         return srq_fail(SRQ_ERROR_DATA, "a PNG of %u x %u pixels; sides of at most %d are expected", png->height,
                         png->width, 1 << 20);
-    /* A third more rows make the room of the fourth channel. */
+    /* A third more rows give space for the fourth channel. */
     SRQ_TRY(srq_image_reserve(image, alpha ? height + (height + 2) / 3 : height, width));
     image->height = height;
     png->format = alpha ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB;

@@ -43,13 +43,14 @@ srq_status srq_source_find(const char *source, srq_source_kind *kind)
             : holds_any(source, cifar100, sizeof cifar100 / sizeof *cifar100) ? SRQ_SOURCE_CIFAR100
                                                                               : SRQ_SOURCE_FOLDER;
     if (*kind != SRQ_SOURCE_FOLDER || holds(source, "train", true)) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA,
-                    "%s: nothing in it that is known; it must hold one of: images as train/CLASS/IMAGE.jpg (or .jpeg, "
-                    ".png) and test/CLASS/... or val/CLASS/...; CIFAR-10 as data_batch_1.bin to data_batch_5.bin, "
-                    "test_batch.bin and batches.meta.txt; CIFAR-100 as train.bin, test.bin and fine_label_names.txt; "
-                    "IDX files as train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-                    "t10k-labels-idx1-ubyte, plain or with .gz",
-                    source);
+    return srq_fail(
+        SRQ_ERROR_DATA,
+        "%s: it contains no known format; it must contain one of: images as train/CLASS/IMAGE.jpg (or .jpeg, "
+        ".png) and test/CLASS/... or val/CLASS/...; CIFAR-10 as data_batch_1.bin to data_batch_5.bin, "
+        "test_batch.bin and batches.meta.txt; CIFAR-100 as train.bin, test.bin and fine_label_names.txt; "
+        "IDX files as train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+        "t10k-labels-idx1-ubyte, plain or with .gz",
+        source);
 }
 
 srq_status srq_dataset_import(const char *source, const char *dest, FILE *progress, bool *done_already)

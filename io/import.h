@@ -1,4 +1,4 @@
-/* What makes data sets: `srq data import`. */
+/* Makes data sets, for `srq data import`. */
 #ifndef SRQ_IO_IMPORT_H
 #define SRQ_IO_IMPORT_H
 
@@ -14,17 +14,20 @@ typedef enum srq_source_kind {
     SRQ_SOURCE_FOLDER    /* train/CLASS/IMAGE.jpg */
 } srq_source_kind;
 
-/* What `source` is, from what it holds. SRQ_ERROR_DATA lists what is taken if it is none of them. */
+/* Detects the format of `source` from the files in it. If there is none, the message of SRQ_ERROR_DATA lists the
+ * supported formats. */
 srq_status srq_source_find(const char *source, srq_source_kind *kind);
 
-/* Imports `source` into a new file at `dest`, written beside it and renamed when whole: a folder of IDX files
- * (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or with .gz), of CIFAR-10's or CIFAR-100's
- * binary files, or of images (io/import_folder.h has these in parts, for several processes). An existing `dest` is left
- * alone: if it holds the same source (by checksum) this is SRQ_OK and *done_already is true, else SRQ_ERROR_USAGE. The
- * data set's name is the last part of the source folder's path. `progress` gets one plain line a file, or NULL.
+/* Imports `source` to a new file `dest`. It is written to a temporary file, which is renamed when it is complete.
+ * `source` is a folder of IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or with
+ * .gz), of the binary files of CIFAR-10 or CIFAR-100, or of images (io/import_folder.h imports these in parts, with
+ * several processes). An existing `dest` is never changed: if it holds the same source (by checksum), returns SRQ_OK
+ * with *done_already true, otherwise SRQ_ERROR_USAGE. The name of the data set is the last part of the path of
+ * `source`. `progress` gets one line for each file; it may be NULL.
  *
- * Images of a folder are RGB. If all are of one size with sides up to 64 they are stored as pixels; else encoded: the
- * file's own bytes, or, if the short side is above 256, resized to that and as JPEG of quality 95. */
+ * Images of a folder are stored as RGB. If all have the same size with sides up to 64, they are stored as pixels,
+ * otherwise encoded. An encoded image is the unchanged file or, if its short side is above 256, a JPEG of quality 95
+ * that is resized to 256. */
 srq_status srq_dataset_import(const char *source, const char *dest, FILE *progress, bool *done_already);
 
 #endif

@@ -1,5 +1,5 @@
 /* A folder of the binary files of CIFAR-10 or CIFAR-100 (Krizhevsky, "Learning multiple layers of features from tiny
- * images", 2009): records of one label (CIFAR-100: a coarse label, which is passed over, and the fine one) and 32 x 32
+ * images", 2009): records of one label (CIFAR-100: a coarse label, which is ignored, and the fine one) and 32 x 32
  * pixels, plane after plane. */
 #include "io/dataset.h"
 #include "io/dataset_write.h"
@@ -15,12 +15,12 @@
 
 enum { SIDE = 32, PIXELS = SIDE * SIDE, CHANNELS = 3, FILES_MAX = 6, RECORDS_MAX = 1 << 22 };
 
-/* What distinguishes the two. */
+/* The differences between the two. */
 typedef struct variant {
-    int labels, used, classes; /* labels of a record; which one counts; values that it has */
+    int labels, used, classes; /* number of labels in a record; index of the one that is used; number of its values */
     int files, train_files;
     const char *files_named[FILES_MAX]; /* training, then test */
-    const char *names;                  /* one class a line */
+    const char *names;                  /* one class per line */
 } variant;
 
 static const variant cifar10 = {1,
@@ -80,7 +80,7 @@ static srq_status take_checksum(source *s)
     srq_digest *digest = NULL;
     SRQ_TRY(srq_digest_create(&digest));
     srq_status status = SRQ_OK;
-    /* In the order of names: CIFAR-100's test before train. */
+    /* In the order of names: for CIFAR-100, test before train. */
     for (int i = 0; status == SRQ_OK && i < s->v->files; i++)
         status = srq_digest_add_file(digest, s->paths[s->v->files == 2 ? 1 - i : i]);
     srq_digest_finish(&digest, s->checksum);
@@ -100,7 +100,7 @@ static srq_status read_names(source *s)
                     s->v->classes, s->v->classes);
 }
 
-/* Planes to pixels. */
+/* Converts planes to pixels. */
 static srq_status take_record(const source *s, int file, size_t index, const uint8_t *record, uint8_t *image,
                               int32_t *label)
 {
@@ -138,7 +138,7 @@ static srq_status read_files(source *s, FILE *progress)
     for (int i = 0; i < s->v->files; i++) {
         const int k = i < s->v->train_files ? SRQ_TRAIN : SRQ_TEST;
         FILE *stream = fopen(s->paths[i], "rb");
-        if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its rights", s->paths[i], strerror(errno));
+        if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", s->paths[i], strerror(errno));
         srq_status status =
             read_records(s, i, stream, s->images[k] + filled[k] * PIXELS * CHANNELS, s->labels[k] + filled[k]);
         fclose(stream);

@@ -22,7 +22,7 @@ int srq_import_split_of(const srq_import *import, size_t image)
     return image < import->folder->counts[SRQ_TRAIN] ? SRQ_TRAIN : SRQ_TEST;
 }
 
-/* The images of a part; no part holds training and test images. */
+/* The images of a part. No part holds training and test images. */
 static void part_range(const srq_import *import, size_t part, size_t *first, size_t *count)
 {
     const size_t train = import->folder->counts[SRQ_TRAIN], test = import->folder->counts[SRQ_TEST];
@@ -76,7 +76,7 @@ void srq_import_add_checksum(srq_digest *digest, const char *path, const char *o
     srq_digest_add(digest, of_file, strlen(of_file) + 1);
 }
 
-/* Of the folder as it is. */
+/* The checksum of the current content of the folder. */
 static srq_status checksum_files(const srq_folder *f, char checksum[SRQ_DIGEST_SIZE])
 {
     srq_digest *whole = NULL;
@@ -98,7 +98,7 @@ static srq_status checksum_files(const srq_folder *f, char checksum[SRQ_DIGEST_S
     return status;
 }
 
-/* What a part depends on: names, sizes and times of its files. */
+/* The fingerprint of a part: names, sizes and times of its files. */
 static srq_status take_fingerprint(const srq_import *import, size_t first, size_t count, char text[SRQ_DIGEST_SIZE])
 {
     srq_digest *digest = NULL;
@@ -178,6 +178,6 @@ srq_status srq_import_read_part(const srq_import *import, size_t index, unsigned
     srq_status status = srq_part_read(path, fingerprint, what, part);
     if (status == SRQ_OK && (*part)->count == count) return SRQ_OK;
     srq_part_destroy(part);
-    return srq_fail(SRQ_ERROR_DATA, "%s: it cannot be used (%s); did images change meanwhile? Import again", path,
-                    srq_message());
+    return srq_fail(SRQ_ERROR_DATA, "%s: it cannot be used (%s); did images change during the import? Import again",
+                    path, srq_message());
 }

@@ -1,4 +1,4 @@
-/* A folder of IDX files into a data set. */
+/* Makes a data set from a folder of IDX files. */
 #include "io/dataset_write.h"
 #include "io/digest.h"
 #include "io/file.h"
@@ -86,7 +86,7 @@ static srq_status check_files(source *s)
     bool same = train->rank == test->rank;
     for (int i = 1; same && i < train->rank; i++) same = train->shape[i] == test->shape[i];
     if (!same)
-        return srq_fail(SRQ_ERROR_DATA, "%s and %s hold images of different sizes", s->paths[TRAIN_IMAGES],
+        return srq_fail(SRQ_ERROR_DATA, "%s and %s contain images of different sizes", s->paths[TRAIN_IMAGES],
                         s->paths[TEST_IMAGES]);
     const srq_idx *labels = &s->files[TRAIN_LABELS], *test_labels = &s->files[TEST_LABELS];
     for (size_t i = 0; i < labels->size; i++)
@@ -118,7 +118,7 @@ static srq_status read_files(source *s, FILE *progress)
 static const char *const fashion[10] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                         "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
-/* Names from classes.txt beside the files, one a line, if it is there; `text` is what they point into. */
+/* Reads the names from classes.txt beside the files, one per line, if it exists. They point into `text`. */
 static srq_status read_classes(const source *s, char **text, const char *names[257], bool *found)
 {
     char path[SRQ_PATH_SIZE];
@@ -130,8 +130,8 @@ static srq_status read_classes(const source *s, char **text, const char *names[2
     int count = 0;
     for (char *line = strtok(*text, "\r\n"); line && count < 257; line = strtok(NULL, "\r\n")) names[count++] = line;
     if (count == s->classes) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA, "%s: %d names, but the labels have %d classes; write one name a line", path, count,
-                    s->classes);
+    return srq_fail(SRQ_ERROR_DATA, "%s: %d names, but the labels have %d classes; write one name per line", path,
+                    count, s->classes);
 }
 
 static srq_status write_named(const source *s, const char *const *class_names, const char *dest)

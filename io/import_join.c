@@ -1,4 +1,4 @@
-/* The parts of an image folder joined into one data set. */
+/* Joins the parts of an image folder to a data set. */
 #include "io/dataset.h"
 #include "io/dataset_write.h"
 #include "io/file.h"
@@ -15,22 +15,22 @@
 
 enum { LISTED_MAX = 100 };
 
-/* --- What is known of all images together */
+/* --- Data about all images */
 
 typedef struct joined {
     const srq_import *import;
     uint8_t *good;       /* [images] */
     int32_t (*sizes)[2]; /* [images] */
-    int64_t *lengths;    /* [images]: bytes as kept */
+    int64_t *lengths;    /* [images]: size of the stored image */
     uint32_t *checks;    /* [images] */
-    size_t counts[2];    /* good images by split */
+    size_t counts[2];    /* number of good images by split */
     size_t totals[2];    /* their bytes */
     size_t bad;
-    char *bad_list; /* "PATH: what is wrong", one a line */
+    char *bad_list; /* "PATH: what is wrong", one per line */
     size_t bad_size;
     srq_sums sums;     /* of training images */
-    int height, width; /* of all, if the data set is one of pixels; else 0 */
-    bool plain;        /* so far */
+    int height, width; /* of all images, if they are stored as pixels; else 0 */
+    bool plain;        /* number of images added so far */
     char checksum[SRQ_DIGEST_SIZE];
 } joined;
 
@@ -83,7 +83,7 @@ static srq_status gather(joined *j)
     return status;
 }
 
-/* Says what is bad, and whether that is the end. */
+/* Lists the bad images, and decides whether the import fails. */
 static srq_status judge(const joined *j, bool skip_bad, FILE *out)
 {
     const srq_folder *f = j->import->folder;
@@ -97,12 +97,12 @@ static srq_status judge(const joined *j, bool skip_bad, FILE *out)
     if (out && j->bad > LISTED_MAX) fprintf(out, "... and %zu more\n", j->bad - LISTED_MAX);
     if (j->bad && !skip_bad)
         return srq_fail(SRQ_ERROR_DATA,
-                        "%s: %zu of %zu images are bad, the first is %.*s; mend or remove them, or leave them out with "
-                        "--skip-bad (what is done is kept in %s)",
+                        "%s: %zu of %zu images are bad, the first is %.*s; repair or remove them, or skip them with "
+                        "--skip-bad (finished parts are kept in %s)",
                         f->source, j->bad, all, (int)strcspn(j->bad_list, "\n"), j->bad_list, j->import->parts_folder);
     for (int s = 0; s < 2; s++)
         if (j->counts[s] == 0)
-            return srq_fail(SRQ_ERROR_DATA, "%s: not one of its %zu %s images is good", f->source, f->counts[s],
+            return srq_fail(SRQ_ERROR_DATA, "%s: all of its %zu %s images are bad", f->source, f->counts[s],
                             s == SRQ_TRAIN ? "training" : "test");
     return SRQ_OK;
 }
@@ -206,7 +206,7 @@ static srq_status write_split_tables(const joined *j, int split, srq_h5_writer *
     return status;
 }
 
-/* Everything but the bytes. */
+/* Everything except the bytes. */
 static srq_status write_tables(const joined *j, const char *path)
 {
     srq_h5_writer *writer = NULL;
@@ -236,7 +236,7 @@ static srq_status put(int file, const char *path, const uint8_t *bytes, size_t s
     return SRQ_OK;
 }
 
-/* Parts in order: bad images have no bytes. */
+/* In the order of parts. Bad images have no bytes. */
 static srq_status put_bytes(const joined *j, int file, const char *path, const int64_t begin[2])
 {
     int64_t at[2] = {begin[0], begin[1]};
@@ -266,9 +266,9 @@ static srq_status write_encoded(const joined *j, const char *path)
     return status;
 }
 
-/* --- All of it */
+/* --- The whole import */
 
-/* Files of our own names, then the folder if nothing else is in it. */
+/* Removes the files with our names, and then the folder if it is empty. */
 static void remove_parts(const char *folder)
 {
     DIR *stream = opendir(folder);
@@ -288,7 +288,7 @@ static srq_status write_skipped(const joined *j, FILE *out)
     snprintf(path, sizeof path, "%s.skipped.txt", j->import->dest);
     if (!j->bad) return SRQ_OK;
     SRQ_TRY(srq_file_write_atomic(path, j->bad_list, j->bad_size));
-    if (out) fprintf(out, "left out %zu bad images, listed in %s\n", j->bad, path);
+    if (out) fprintf(out, "skipped %zu bad images, listed in %s\n", j->bad, path);
     return SRQ_OK;
 }
 
@@ -304,7 +304,7 @@ static srq_status join(joined *j, bool skip_bad, FILE *out)
     if (status == SRQ_OK)
         remove_parts(j->import->parts_folder);
     else
-        unlink(made); /* the room is wanted; parts stay for the next try */
+        unlink(made); /* free the space; parts are kept for the next attempt */
     return status;
 }
 

@@ -11,29 +11,29 @@
 #include <zlib.h>
 
 enum {
-    SIDE_KEPT = 256,    /* the short side of a larger image is brought to this */
-    SIDE_SMALL = 64,    /* images of one size, not larger than this, are kept as pixels */
-    QUALITY = 95,       /* of re-encoded images */
-    FILE_MAX = 1 << 28, /* bytes of an image file */
+    SIDE_KEPT = 256,    /* the short side of a larger image is resized to this */
+    SIDE_SMALL = 64,    /* images with the same size, at most this, are stored as pixels */
+    QUALITY = 95,       /* JPEG quality of images that are encoded again */
+    FILE_MAX = 1 << 28, /* largest size of an image file */
     MESSAGE_MAX = 400
 };
 
-/* What is used again from image to image. */
+/* Buffers that are used for all images. */
 typedef struct bench {
     srq_image image, smaller;
     uint8_t *file;
-    size_t size, file_room; /* of the file that was read */
+    size_t size, file_room; /* size of the file that was read */
     float *resize;
     size_t resize_room;
-    uint8_t *encoded;    /* of a re-encoded image */
-    size_t filled, room; /* of the part's bytes */
+    uint8_t *encoded;    /* size of an image that was encoded again */
+    size_t filled, room; /* allocated size of the part's bytes */
 } bench;
 
 /* --- One image */
 
 static srq_status read_stream(FILE *stream, size_t size, bench *b)
 {
-    /* One byte more than there should be: the file may grow under the hand. */
+    /* Reads one byte more than expected, because the file may have grown. */
     if (size + 1 > b->file_room) {
         uint8_t *larger = realloc(b->file, size + 1);
         if (!larger) return srq_fail_memory(size + 1, "an image file");
@@ -42,7 +42,7 @@ static srq_status read_stream(FILE *stream, size_t size, bench *b)
     }
     b->size = fread(b->file, 1, size + 1, stream);
     if (ferror(stream)) return srq_fail(SRQ_ERROR_DATA, "cannot be read: %s", strerror(errno));
-    return b->size == size ? SRQ_OK : srq_fail(SRQ_ERROR_DATA, "changes while it is read");
+    return b->size == size ? SRQ_OK : srq_fail(SRQ_ERROR_DATA, "it changed while it was read");
 }
 
 static srq_status read_file(const char *path, bench *b)
@@ -59,7 +59,7 @@ static srq_status read_file(const char *path, bench *b)
     return status;
 }
 
-/* An image whose short side is longer than what is kept. */
+/* Resizes and encodes an image with a short side above the limit. */
 static srq_status make_smaller(bench *b)
 {
     const int height = b->image.height, width = b->image.width, side = height < width ? height : width;
@@ -92,7 +92,7 @@ static srq_status keep_bytes(srq_part *p, size_t i, bench *b, const uint8_t *byt
     return SRQ_OK;
 }
 
-/* The pixels of small images, as long as all are of one size. */
+/* Stores the pixels of small images, as long as all have the same size. */
 static srq_status keep_pixels(srq_part *p, size_t i, const srq_image *image, bool first)
 {
     const size_t bytes = (size_t)image->height * (size_t)image->width * SRQ_IMAGE_CHANNELS;
@@ -144,7 +144,7 @@ static srq_status take_image(srq_part *p, size_t i, const char *path, bench *b)
     return keep(p, i, b);
 }
 
-/* --- All of them */
+/* --- All images */
 
 static srq_part *allocate(size_t count)
 {

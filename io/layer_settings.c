@@ -29,7 +29,7 @@ void srq_layer_setting_default(const srq_op *type, const srq_op_setting *s, srq_
     memcpy(to, like ? (const char *)layer + like->place : initial, size_of(s));
 }
 
-/* The first number of a pair stands for both. */
+/* The first number of a pair is compared for both. */
 static double number_of(const srq_layer_spec *layer, const srq_op_setting *s)
 {
     const void *at = (const char *)layer + s->place;
@@ -75,7 +75,7 @@ static void print_number(double number, FILE *out)
         fputs(text, out);
 }
 
-/* "the kernel", "true", "0.1", "none": what a layer has where its file does not say. */
+/* The default: "the kernel", "true", "0.1", "none". */
 static void print_default(const srq_op_setting *s, FILE *out)
 {
     if (s->like)
@@ -141,10 +141,9 @@ void srq_layer_reference(FILE *out, bool markdown)
     if (markdown)
         fputs("| type | settings (default) | meaning |\n|---|---|---|\n", out);
     else
-        fputs(
-            "Types of layers in model files. Every layer has a name and a type; inputs = [\"NAME\", ...] says what it "
-            "reads,\nand without it a layer reads the one above it.\n\n",
-            out);
+        fputs("Layer types in model files. Every layer has a name and a type. inputs = [\"NAME\", ...] lists its "
+              "inputs;\nby default, the input of a layer is the layer above it.\n\n",
+              out);
     for (int i = 0; i < srq_op_count(); i++) {
         if (markdown)
             print_row(srq_op_at(i), out);

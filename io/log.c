@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* A line of an evaluation is some 400 bytes a layer: what is longer than this is none of ours. */
+/* A line of an evaluation has about 400 bytes per layer. srq writes no line that is longer than this. */
 enum { LINE_MAX_SIZE = 16 << 20 };
 
-/* --- Numbers out of JSON */
+/* --- Numbers from JSON */
 
 static double number(const json_t *object, const char *name)
 {
@@ -47,7 +47,8 @@ static double time_of(const json_t *line)
     return seconds > 0 ? (double)seconds : 0;
 }
 
-/* printf writes infinities and NaN as words that JSON does not have: outside of strings they become null, in place. */
+/* printf writes infinities and NaN as words that are not valid JSON. Outside of strings, they are replaced by null, in
+ * place. */
 static bool null_words(char *line, size_t size)
 {
     static const char *const words[] = {"-nan", "nan", "-inf", "inf"};
@@ -59,7 +60,7 @@ static bool null_words(char *line, size_t size)
             quoted = !quoted;
         for (int w = 0; !quoted && w < 4; w++) {
             const size_t length = strlen(words[w]);
-            /* Three letters make no "null": the space or the colon before them gives room for the fourth. */
+            /* "null" has four letters, so the space before a word of three letters is used as well. */
             if (i + length > size || memcmp(line + i, words[w], length) != 0) continue;
             const size_t from = length == 4 ? i : i - 1;
             if (length == 3 && (i == 0 || line[i - 1] != ' ')) continue;
@@ -79,7 +80,7 @@ static json_t *parse(char *line, size_t size)
     return NULL;
 }
 
-/* --- Entries: in order of steps, no more than are kept */
+/* --- Entries: in the order of steps, limited in number */
 
 static srq_status make_room(void **items, int *room, int count, size_t size, const char *what)
 {
@@ -92,7 +93,7 @@ static srq_status make_room(void **items, int *room, int count, size_t size, con
     return SRQ_OK;
 }
 
-/* Two lines of training become one that stands for both. */
+/* Two entries of training become one. */
 static void thin_steps(srq_log *log)
 {
     int n = 0;
@@ -119,7 +120,7 @@ static void thin_evals(srq_log *log)
     log->eval_count = n;
 }
 
-/* What was said of steps above `last` is said again, or was of work that is lost. */
+/* Removes entries after step `last`: these steps were lost or are done again. */
 static void forget_steps(srq_log *log, long last)
 {
     while (log->step_count > 0 && log->steps[log->step_count - 1].step > last) log->step_count--;
@@ -130,7 +131,7 @@ static void forget_evals(srq_log *log, long last)
     while (log->eval_count > 0 && log->evals[log->eval_count - 1].step > last) free(log->evals[--log->eval_count].bits);
 }
 
-/* --- One line each */
+/* --- Lines */
 
 static srq_status read_step(srq_log *log, const json_t *line, long step)
 {
@@ -150,7 +151,7 @@ static bool has_weights(const json_t *layer)
     return json_is_string(json_object_get(layer, "name")) && integer(layer, "weight_bits", 32, 0) > 0;
 }
 
-/* The first evaluation that names layers says which there are. */
+/* The first evaluation with layers defines the list of layers. */
 static srq_status name_layers(srq_log *log, const json_t *layers)
 {
     const size_t most = json_array_size(layers) < SRQ_LAYERS_MAX ? json_array_size(layers) : SRQ_LAYERS_MAX;
@@ -164,7 +165,7 @@ static srq_status name_layers(srq_log *log, const json_t *layers)
     return SRQ_OK;
 }
 
-/* The place of a layer, which is nearly always the one after that of the layer before: `from`. */
+/* The index of a layer. It is usually `from`, the one after the previous layer. */
 static int find_layer(const srq_log *log, const json_t *layer, int from)
 {
     char name[SRQ_NAME_SIZE];
@@ -193,7 +194,7 @@ static srq_status read_bits(srq_log *log, const json_t *line, unsigned char **bi
     return SRQ_OK;
 }
 
-/* The number of kept weights is there under masks only. */
+/* The number of kept weights is present only with masks. */
 static double share_kept(const json_t *line)
 {
     const double weights = number(line, "weights"), kept = number(line, "kept");
@@ -255,7 +256,7 @@ static srq_status read_stop(srq_log *log, const json_t *line)
     return log->reason ? SRQ_OK : srq_fail_memory(1, "the reason of a stop");
 }
 
-/* Of one event; *known is false if it makes no sense. */
+/* Reads one event. *known is false if it is not valid. */
 static srq_status read_event(srq_log *log, const json_t *line, bool *known)
 {
     const char *event = json_string_value(json_object_get(line, "event"));
@@ -308,13 +309,13 @@ static srq_status cannot_read(const srq_log *log)
     return srq_fail(SRQ_ERROR_DATA, "%s: cannot be read: %s", log->path, strerror(errno));
 }
 
-/* Whole lines from where the last call ended; what follows the last newline waits for the next call. */
+/* Reads whole lines, beginning where the last call ended. An incomplete line waits for the next call. */
 static srq_status read_lines(srq_log *log, FILE *file, char *buffer)
 {
     srq_status status = SRQ_OK;
     bool skipping = false;
     while (status == SRQ_OK && fgets(buffer, LINE_MAX_SIZE, file)) {
-        /* A line may hold zero bytes, after which strlen sees nothing: the file's position knows better. */
+        /* A line may contain zero bytes, so its length is computed from the position in the file and not by strlen. */
         const long long here = ftello(file);
         size_t size = here > log->offset ? (size_t)(here - log->offset) : 0;
         if (size >= LINE_MAX_SIZE) size = LINE_MAX_SIZE - 1;
@@ -332,7 +333,7 @@ static srq_status read_lines(srq_log *log, FILE *file, char *buffer)
     return status;
 }
 
-/* A log that has become shorter is another one: all of it is read again. */
+/* If a log has become shorter, it is another log, and is read again. */
 static void begin_again(srq_log *log)
 {
     char *path = log->path;

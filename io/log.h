@@ -1,8 +1,8 @@
-/* log.jsonl of a run, for whoever looks at runs (docs/checkpoint-format.md): read while the run may still be writing.
+/* Reads log.jsonl of a run (docs/checkpoint-format.md), also while the run is still writing it.
  *
- * What is there is not trusted: a last line that is half written waits for its end, other lines that make no sense are
- * counted and passed over, and what a long run says is thinned out, so that memory is bounded. Where steps were done
- * twice, after a resume, the later line counts. */
+ * The content is not trusted. An incomplete last line is read later, when it is complete. Other invalid lines are
+ * counted and skipped. Entries of a long log are thinned out, so that memory is bounded. If steps were done twice,
+ * because of a resume, the later line counts. */
 #ifndef SRQ_IO_LOG_H
 #define SRQ_IO_LOG_H
 
@@ -12,66 +12,67 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Numbers that a line does not have are NaN. */
+/* Numbers that are missing in a line are NaN. */
 typedef struct srq_log_step {
     long step;
-    double epoch, loss, error; /* of training, since the line before; error 0..1 */
-    double rate;               /* images a second */
+    double epoch, loss, error; /* of training since the previous line; error 0..1 */
+    double rate;               /* images per second */
 } srq_log_step;
 
 typedef struct srq_log_eval {
     long step;
     double epoch, loss, error; /* on the test images */
-    double mean_bits;          /* of a weight */
-    double gated_bits;         /* the same under the gates' probabilities, where bit-lengths are learned */
+    double mean_bits;          /* mean bit-length of a weight, as used by the evaluation */
+    double gated_bits;         /* expected bit-length under the gates, if bit-lengths are learned */
     double zeros;              /* share of weights */
     double kept;               /* share of weights that the masks keep: 1 without masks */
     double bytes, float32_bytes, bops, float32_bops, w8a8_bops;
-    unsigned char
-        *bits; /* [layer_count of the log] weight bits, 0 where the line names none; NULL if it names no layer */
+    unsigned char *bits; /* [layer_count of the log] weight bits, 0 if missing; NULL if the line has no layers */
 } srq_log_eval;
 
 typedef enum srq_log_state {
-    SRQ_LOG_EMPTY,    /* nothing has been said */
-    SRQ_LOG_OPEN,     /* started and not stopped: under way, or killed */
+    SRQ_LOG_EMPTY,    /* no event yet */
+    SRQ_LOG_OPEN,     /* started and not stopped: running or killed */
     SRQ_LOG_FINISHED, /* trained to the end */
-    SRQ_LOG_STOPPED,  /* on request, saved */
+    SRQ_LOG_STOPPED,  /* stopped on request, saved */
     SRQ_LOG_FAILED
 } srq_log_state;
 
-enum { SRQ_LOG_STEPS_MAX = 1 << 16, SRQ_LOG_EVALS_MAX = 1 << 13 }; /* entries that are kept; beyond, every second one */
+enum {
+    SRQ_LOG_STEPS_MAX = 1 << 16,
+    SRQ_LOG_EVALS_MAX = 1 << 13
+}; /* largest numbers of entries; above, every second one is dropped */
 
 typedef struct srq_log {
     int step_count, eval_count, layer_count;
-    srq_log_step *steps;           /* in order of steps, each step once */
+    srq_log_step *steps;           /* in the order of steps, each step once */
     srq_log_eval *evals;           /* likewise */
     char (*layers)[SRQ_NAME_SIZE]; /* names of the layers with weights, in the network's order */
     srq_log_state state;
-    char *reason;   /* what the stop line says, or NULL */
-    int status;     /* of the stop line */
-    long last_step; /* the last that any line speaks of since the last start */
-    /* Of the last start line; 0 or "" where it says nothing: */
+    char *reason;   /* reason of the stop line, or NULL */
+    int status;     /* status of the stop line */
+    long last_step; /* largest step of any line since the last start */
+    /* From the last start line; 0 or "" if missing: */
     long total_steps, steps_per_epoch, batch, ranks;
     char engine[64], data_sha256[65];
-    int starts;              /* lines of that kind: 1, and one for each time the run went on */
-    double first_time, time; /* of the first and the last line, seconds since 1970; 0 without */
-    double seconds;          /* that the run was worked on, over all starts */
-    long bad_lines;          /* passed over */
+    int starts;              /* number of start lines: 1, plus 1 for each resume */
+    double first_time, time; /* time of the first and the last line, in seconds since 1970; 0 if missing */
+    double seconds;          /* duration of training, over all starts */
+    long bad_lines;          /* number of skipped lines */
     bool half_line;          /* the file ends in the middle of a line */
     /* Private: */
     char *path;
-    long long offset; /* up to which the file has been read */
+    long long offset; /* the file has been read up to here */
     double session;   /* time of the last start */
     double before;    /* seconds of the sessions before it */
     int step_room, eval_room;
 } srq_log;
 
-/* Reads what is there. SRQ_ERROR_DATA if the file is missing or none that can be read; an empty one is fine. The caller
- * destroys *log. */
+/* Reads the log. SRQ_ERROR_DATA if the file is missing or cannot be read. It may be empty. The caller destroys *log. */
 srq_status srq_log_create(const char *path, srq_log **log);
-/* The same of the log of a run directory. */
+/* The same for the log of a run directory. */
 srq_status srq_log_create_of(const char *run, srq_log **log);
-/* Reads what has been added since; *changed (not NULL) whether anything has. */
+/* Reads lines that were added since the last call. *changed says whether there were any; `changed` may be NULL. */
 srq_status srq_log_update(srq_log *log, bool *changed);
 void srq_log_destroy(srq_log **log);
 

@@ -49,7 +49,7 @@ static srq_status check_mask(const srq_h5_reader *reader, const char *name, size
                     srq_h5_reader_path(reader), name, (long long)kept, found);
 }
 
-/* Into *mask, which the caller frees; NULL if there is none. */
+/* Reads the mask to *mask, which the caller frees; NULL if there is none. */
 static srq_status read_mask(const srq_h5_reader *reader, const srq_graph *graph, const srq_layer *layer, uint8_t **mask)
 {
     char name[NAME_SIZE];
@@ -96,7 +96,7 @@ srq_status srq_masks_check(const srq_h5_reader *reader, const char *folder, cons
     return SRQ_OK;
 }
 
-/* `strict`: the graph's values are those of the file, and must be 0 where they are not kept. */
+/* `strict`: the graph's values come from the file, so weights that are not kept must be 0. */
 static srq_status read_masks(const srq_h5_reader *reader, srq_graph *graph, bool strict)
 {
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
@@ -119,7 +119,7 @@ srq_status srq_masks_read(const srq_h5_reader *reader, srq_graph *graph)
     return read_masks(reader, graph, true);
 }
 
-/* --- Files of masks alone */
+/* --- Mask files */
 
 srq_status srq_masks_save(const char *path, const srq_graph *graph)
 {
@@ -133,7 +133,7 @@ srq_status srq_masks_save(const char *path, const srq_graph *graph)
     return status;
 }
 
-/* Every layer of the file that has a mask must be one of the graph's with weights. */
+/* Checks that every mask of the file belongs to a layer with weights of the graph. */
 static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *graph)
 {
     size_t count = 0;
@@ -159,7 +159,8 @@ static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *gra
     }
     free(names);
     if (status == SRQ_OK && masks == 0)
-        status = srq_fail(SRQ_ERROR_DATA, "%s: it has no mask; name a file that `srq ticket` or a pruned run has made",
+        status = srq_fail(SRQ_ERROR_DATA,
+                          "%s: it has no mask; name a mask file of `srq ticket` or a checkpoint of a pruned run",
                           srq_h5_reader_path(reader));
     return status;
 }
@@ -172,7 +173,7 @@ static srq_status open_any(const char *path, srq_h5_reader **reader)
     if (srq_h5_has_attribute(*reader, "/", "format"))
         status = srq_h5_read_attribute_text(*reader, "/", "format", format, sizeof format);
     if (status == SRQ_OK && strcmp(format, SRQ_MASKS_FORMAT) != 0 && strcmp(format, SRQ_CHECKPOINT_FORMAT) != 0)
-        status = srq_fail(SRQ_ERROR_DATA, "%s: an HDF5 file, but no checkpoint and no file of masks of srq", path);
+        status = srq_fail(SRQ_ERROR_DATA, "%s: an HDF5 file, but neither a checkpoint nor a mask file of srq", path);
     if (status != SRQ_OK) srq_h5_reader_close(reader);
     return status;
 }

@@ -10,19 +10,19 @@
 #define SRQ_MASKS_FORMAT "srq-masks"
 enum { SRQ_MASKS_VERSION = 1 };
 
-/* The masks of all layers that have one. */
+/* Writes the masks of all layers that have one. */
 srq_status srq_masks_write(srq_h5_writer *writer, const srq_graph *graph);
-/* Those of the file become those of the graph, whose values have been read: a layer without one in the file has none.
- * SRQ_ERROR_DATA names what is not right: a size, a sum, or a weight that is not kept and not 0. */
+/* Reads the masks of a checkpoint into the graph, after its values were read. A layer without a mask in the file has
+ * none. SRQ_ERROR_DATA if a size or a count is wrong, or if a weight that is not kept is not 0. */
 srq_status srq_masks_read(const srq_h5_reader *reader, srq_graph *graph);
-/* SRQ_ERROR_DATA if a vector that was read from the group `folder`, laid out as the graph's values, is not 0 where a
- * weight is not kept. */
+/* Checks a vector with the layout of the graph's values that was read from group `folder`. SRQ_ERROR_DATA if an element
+ * is not 0 although its weight is not kept. */
 srq_status srq_masks_check(const srq_h5_reader *reader, const char *folder, const srq_graph *graph,
                            const float *vector);
 
-/* A file of masks alone. */
+/* Writes a file that contains only masks. */
 srq_status srq_masks_save(const char *path, const srq_graph *graph);
-/* The masks of such a file, or of a checkpoint, become those of the graph, and its weights 0 where they are not kept.
+/* Reads the masks of such a file, or of a checkpoint, into the graph, and sets weights that are not kept to 0.
  * SRQ_ERROR_DATA as above, and if the file has a mask for a layer that the graph does not have. */
 srq_status srq_masks_load(const char *path, srq_graph *graph);
 

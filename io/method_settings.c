@@ -17,10 +17,10 @@ static bool is_in(const char *const *list, const char *path)
     return false;
 }
 
-/* Of every method. */
+/* Settings that have an effect with every method. */
 static const char *const of_all[] = {"quantizer.weight_bits", "quantizer.activation_bits", "quantizer.granularity",
                                      "optimizer.alpha_learning_rate", NULL};
-/* Of those with sigma. */
+/* With every method that has sigma. */
 static const char *const of_sigma[] = {"quantizer.sigma", "quantizer.sigma_ratio", "quantizer.sigma_final",
                                        "optimizer.sigma_learning_rate", NULL};
 

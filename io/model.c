@@ -1,4 +1,4 @@
-/* Models as they are held: quantizers of layers, printing and comparison (see io/config.h). */
+/* Models in memory: quantizers of layers, printing and comparison (see io/config.h). */
 #include "core/quant/methods.h"
 #include "io/layer_settings.h"
 #include "io/schema.h"
@@ -91,13 +91,13 @@ static srq_status apply_override(const srq_layer_override *o, srq_model_spec *mo
     srq_layer_spec *layer = &model->layers[found];
     if (quantizes(layer) == SRQ_QUANTIZES_OUTPUT && (o->granularity[0] || o->dropbits[0]))
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: \"%s\" quantizes an activation: granularity and dropbits are of weights; remove them",
+                        "%s: \"%s\" quantizes an activation, but granularity and dropbits are for weights; remove them",
                         o->where, o->name);
     override_quantizer(o, &layer->quantizer);
     return SRQ_OK;
 }
 
-/* DropBits that would drop nothing is a mistake. */
+/* Rejects DropBits if it would drop nothing. */
 static srq_status check_dropbits(const srq_settings *s, const char *where)
 {
     if (strcmp(s->dropbits.mode, "off") == 0) return SRQ_OK;
@@ -117,12 +117,12 @@ static srq_status check_dropbits(const srq_settings *s, const char *where)
                         where, s->dropbits.mode, names);
     if (longest > s->dropbits.min_bits) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
-                    "%s: dropbits.mode is \"%s\", but there is no bit to drop: weights have at most %d and "
+                    "%s: dropbits.mode is \"%s\", but there is no bit to drop: weights have at most %d bits, and "
                     "dropbits.min_bits is %d; use more bits, or dropbits.min_bits = 1",
                     where, s->dropbits.mode, longest, s->dropbits.min_bits);
 }
 
-/* dropbits = "on" that would change nothing is a mistake. */
+/* Rejects dropbits = "on" without effect. */
 static srq_status check_override(const srq_layer_override *o, const srq_settings *s)
 {
     char names[200];
@@ -202,7 +202,7 @@ void srq_model_print(const srq_model_spec *model, FILE *out)
 
 enum { VALUE_SIZE = 1024 };
 
-/* The value of a setting, or, without one, of "name", "type" or "inputs". */
+/* The value of a setting, or of "name", "type" or "inputs" if `setting` is NULL. */
 static void value_to(char out[VALUE_SIZE], const srq_layer_spec *layer, const srq_op_setting *setting, const char *key)
 {
     snprintf(out, VALUE_SIZE, "not there");
@@ -225,7 +225,7 @@ static bool layer_differs(const srq_layer_spec *here, const srq_layer_spec *ther
     static const char *const common[] = {"name", "type", "inputs"};
     const srq_op *op = srq_op_find(here->type);
     for (int k = 0; k < 3 + srq_op_setting_count(op); k++) {
-        const srq_op_setting *setting = k < 3 ? NULL : &op->settings[k - 3]; /* types are the same by then */
+        const srq_op_setting *setting = k < 3 ? NULL : &op->settings[k - 3]; /* the types are equal here */
         const char *key = setting ? setting->name : common[k];
         char a[VALUE_SIZE], b[VALUE_SIZE];
         value_to(a, here, setting, key);

@@ -28,7 +28,7 @@ static srq_status read_type(const srq_scope *in, const config_setting_t *group, 
     return srq_scope_bad(in, config_setting_get_member(group, "type"), what);
 }
 
-/* --- Which settings there may be */
+/* --- Allowed settings */
 
 static const char *const common[] = {"name", "type", "inputs"};
 enum { COMMON = sizeof common / sizeof *common };
@@ -40,7 +40,7 @@ static bool is_common(const char *name)
     return false;
 }
 
-/* A setting that the type does not have: it may be another type's, or meant to be one that is near it. */
+/* Reports a setting that the type does not have: a setting of another type, or a misspelt one. */
 static srq_status unknown_setting(const srq_scope *in, const config_setting_t *member, const srq_op *type)
 {
     const char *name = config_setting_name(member);
@@ -84,7 +84,7 @@ static srq_status check_settings(const srq_scope *in, const config_setting_t *gr
             return srq_scope_bad(in, group, what);
         }
         if (member && s->with && !config_setting_get_member(group, s->with)) {
-            snprintf(what, sizeof what, "%s of a layer of type %s has no meaning without %s; add %s, or remove %s",
+            snprintf(what, sizeof what, "%s of a layer of type %s has no effect without %s; add %s, or remove %s",
                      s->name, type->type, s->with, s->with, s->name);
             return srq_scope_bad(in, member, what);
         }
@@ -94,7 +94,7 @@ static srq_status check_settings(const srq_scope *in, const config_setting_t *gr
 
 /* --- Their values */
 
-/* One number for both, or [height, width]. */
+/* One number for both directions, or [height, width]. */
 static srq_status read_pair(const srq_scope *in, const config_setting_t *setting, int min, int max, int values[2])
 {
     if (config_setting_is_array(setting) || config_setting_is_list(setting)) {
@@ -109,7 +109,7 @@ static srq_status read_pair(const srq_scope *in, const config_setting_t *setting
     return SRQ_OK;
 }
 
-/* A float is what is kept: 1e-60 would become 0. */
+/* The value is stored as float, in which 1e-60 would become 0. */
 static srq_status read_real(const srq_scope *in, const config_setting_t *setting, const srq_op_setting *s, float *value)
 {
     const srq_value v = srq_value_of(setting, in->all->file);
@@ -181,7 +181,7 @@ static srq_status read_inputs(const srq_scope *in, const config_setting_t *group
 
 /* --- The layer */
 
-/* A new layer at the end of the model. */
+/* Adds a layer to the end of the model. */
 static srq_status add_layer(const srq_scope *in, const config_setting_t *group, srq_layer_spec **layer)
 {
     srq_reading *all = in->all;

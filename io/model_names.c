@@ -36,7 +36,7 @@ static const srq_instance *find_instance(const srq_reading *all, const char *nam
     return NULL;
 }
 
-/* The name as this scope says it, or NULL if it is of another scope. */
+/* The name without the prefix of this scope, or NULL if it belongs to another scope. */
 static const char *local_name(const srq_scope *in, const char *name)
 {
     const size_t length = strlen(in->name);
@@ -51,15 +51,15 @@ srq_status srq_scope_check_name(const srq_scope *in, const config_setting_t *gro
     char what[SRQ_NAME_SIZE + 2 * SRQ_ORIGIN_SIZE];
     if (strcmp(local_name(in, name), "input") == 0)
         return srq_scope_bad(in, group,
-                             in->block ? "\"input\" names what the block reads and cannot be the name of a layer"
-                                       : "\"input\" names the images and cannot be the name of a layer");
+                             in->block ? "\"input\" is the input of the block and cannot be the name of a layer"
+                                       : "\"input\" is the images and cannot be the name of a layer");
     if (!layer && !block) return SRQ_OK;
-    snprintf(what, sizeof what, "a %s called \"%s\" is at %s already; names must be unique", layer ? "layer" : "block",
-             name, layer ? layer->origin : block->origin);
+    snprintf(what, sizeof what, "there is already a %s called \"%s\" at %s; names must be unique",
+             layer ? "layer" : "block", name, layer ? layer->origin : block->origin);
     return srq_scope_bad(in, group, what);
 }
 
-/* Whether a layer or instance called `name` is at place `index` or below it in the list. */
+/* Whether a layer or instance with the name `name` is at position `index` of the list or after it. */
 static bool is_below(const config_setting_t *layers, int index, const char *name)
 {
     for (int i = index; i < config_setting_length(layers); i++) {
@@ -80,7 +80,7 @@ static srq_status unknown_input(const srq_scope *in, const config_setting_t *lay
     if (is_below(config_setting_parent(layer), config_setting_index(layer), name)) {
         snprintf(what, sizeof what,
                  "input \"%.64s\" is this layer or one below it; layers must come after their inputs, so move it up "
-                 "(a cycle cannot be)",
+                 "(cycles are not possible)",
                  name);
         return srq_scope_bad(in, setting, what);
     }

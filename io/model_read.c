@@ -41,7 +41,7 @@ static srq_status find_block(const srq_scope *in, const config_setting_t *group,
     return srq_scope_bad(in, place_of_it, what);
 }
 
-/* The names that a block declares in `parameters`, up to SRQ_PARAMETERS_MAX. */
+/* Reads the names in `parameters` of a block, at most SRQ_PARAMETERS_MAX. */
 static srq_status read_parameters(const srq_scope *in, const config_setting_t *block, const char **names, int *count)
 {
     const config_setting_t *list = config_setting_get_member(block, "parameters");
@@ -73,7 +73,7 @@ static srq_status read_parameters(const srq_scope *in, const config_setting_t *b
     return SRQ_OK;
 }
 
-/* The instance's numbers for them, evaluated where the instance stands. */
+/* Evaluates the values of the parameters in the scope of the instance. */
 static srq_status read_arguments(const srq_scope *in, const config_setting_t *group, const config_setting_t *block,
                                  srq_scope *inner)
 {
@@ -132,7 +132,7 @@ static srq_status add_instance(const srq_scope *in, const config_setting_t *grou
     return SRQ_OK;
 }
 
-/* The layers of one block, with this instance's numbers. */
+/* Reads the layers of a block, with the parameters of this instance. */
 static srq_status read_instance(srq_scope *in, const config_setting_t *group)
 {
     static const char *const members[] = {"parameters", "layers"};
@@ -190,7 +190,7 @@ static srq_status read_image_size(const srq_scope *in, const config_setting_t *g
     return SRQ_OK;
 }
 
-/* What "classes" stands for: data.classes, else the model's own number. */
+/* The value of "classes": data.classes, or otherwise the model's own number. */
 static srq_status read_classes(srq_scope *in, const config_setting_t *group, int classes)
 {
     const config_setting_t *setting = config_setting_get_member(group, "classes");
@@ -203,7 +203,7 @@ static srq_status read_classes(srq_scope *in, const config_setting_t *group, int
     return SRQ_OK;
 }
 
-/* data.classes must not be without effect. */
+/* Rejects data.classes if it has no effect. */
 static srq_status check_classes(const srq_model_spec *model, int classes)
 {
     const srq_layer_spec *last = &model->layers[model->layer_count - 1];

@@ -6,7 +6,7 @@ enum { PLACE_SIZE = 1200 };
 
 /* --- Messages */
 
-/* "FILE:LINE", and in a block the instance. */
+/* "FILE:LINE", and in a block also the instance. */
 static const char *place(const srq_scope *in, const config_setting_t *setting, char out[PLACE_SIZE])
 {
     char where[512];
@@ -69,8 +69,9 @@ srq_status srq_scope_integer(const srq_scope *in, const config_setting_t *settin
         if (!srq_expression_evaluate(v.text, in->variable_count, in->variables, &number, why, sizeof why)) {
             const bool classes = !knows(in, "classes") && strcmp(v.text, "classes") == 0;
             snprintf(what, sizeof what, "%.64s = \"%.100s\": %s", key, v.text,
-                     classes ? "their number is not known; set data.classes in the configuration, or classes here"
-                             : why);
+                     classes
+                         ? "the number of classes is not known; set data.classes in the configuration, or classes here"
+                         : why);
             return srq_scope_bad(in, setting, what);
         }
         v.integer = number;

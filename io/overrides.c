@@ -1,4 +1,4 @@
-/* quantizer.layers: what the quantizers of single layers do differently (see io/config.h). */
+/* quantizer.layers: quantizer settings of single layers (see io/config.h). */
 #include "io/schema.h"
 
 #include <stdlib.h>

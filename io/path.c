@@ -10,7 +10,7 @@ srq_status srq_path_resolve(const char *folder, const char *path, char out[SRQ_P
     char full[3 * SRQ_PATH_MAX], here[SRQ_PATH_MAX] = "";
     bool absolute = path[0] == '/' || folder[0] == '/';
     if (!absolute && !getcwd(here, sizeof here))
-        return srq_fail(SRQ_ERROR_USAGE, "the current folder has no path any more; change to another folder");
+        return srq_fail(SRQ_ERROR_USAGE, "the current folder does not exist any more; change to another folder");
     int n = path[0] == '/' ? snprintf(full, sizeof full, "%s", path)
                            : snprintf(full, sizeof full, "%s/%s/%s", here, folder, path);
     size_t length = 0;

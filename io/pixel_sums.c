@@ -33,7 +33,7 @@ srq_status srq_sums_write(const srq_sums *sums, size_t channels, srq_h5_writer *
         const double n = (double)sums->pixels, m = (double)sums->sum[c] / n;
         const double variance = (double)sums->squares[c] / n - m * m;
         mean[c] = (float)(m / 255);
-        /* A channel that is the same everywhere carries nothing: any scale serves. */
+        /* A constant channel has no information, so any scale is correct. */
         std[c] = variance > 0 ? (float)(sqrt(variance) / 255) : 1;
     }
     SRQ_TRY(srq_h5_write(writer, "mean", H5T_NATIVE_FLOAT, 1, &channels, mean));

@@ -10,7 +10,7 @@
 struct srq_progress {
     FILE *out;
     bool terminal;
-    bool open; /* a line that may be written over is on the screen */
+    bool open; /* the screen shows a line that can be overwritten */
     double shown;
 };
 
@@ -21,8 +21,8 @@ double srq_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Open MPI gives its processes a pseudo-terminal whatever its own output is: ask the launcher's. That is the parent, or
- * the parent of the process that watches over this one and says so in SRQ_LAUNCHER. */
+/* Open MPI always gives its processes a pseudo-terminal, so the output of the launcher is checked instead. The launcher
+ * is the parent process, or the process in SRQ_LAUNCHER, which the supervisor of this process has set. */
 static bool is_terminal(FILE *out)
 {
     if (!getenv("OMPI_COMM_WORLD_SIZE")) return isatty(fileno(out));

@@ -1,4 +1,4 @@
-/* Progress of long work: one line that is written over on a terminal, plain lines now and then elsewhere. */
+/* Progress of long tasks: on a terminal, one line that is overwritten; otherwise, a new line from time to time. */
 #ifndef SRQ_IO_PROGRESS_H
 #define SRQ_IO_PROGRESS_H
 
@@ -6,17 +6,17 @@
 
 typedef struct srq_progress srq_progress;
 
-/* Shows on `out`; NULL for none. Under mpirun, what matters is whether mpirun's own output is a terminal. Returns NULL
- * without memory: every function below takes that. */
+/* Shows progress on `out`; NULL for none. Under mpirun, the output of mpirun decides whether it is a terminal. Returns
+ * NULL without memory; all functions below accept NULL. */
 srq_progress *srq_progress_create(FILE *out);
 void srq_progress_destroy(srq_progress **progress);
 
-/* Seconds of a clock that only moves forward. */
+/* Seconds of a monotonic clock. */
 double srq_seconds(void);
 
-/* Something to show now: at most ten times a second on a terminal, once in ten seconds elsewhere. */
+/* Shows a progress line: at most ten times a second on a terminal, otherwise once in ten seconds. */
 __attribute__((format(printf, 2, 3))) void srq_progress_update(srq_progress *progress, const char *format, ...);
-/* A line that stays. */
+/* Prints a permanent line. */
 __attribute__((format(printf, 2, 3))) void srq_progress_line(srq_progress *progress, const char *format, ...);
 
 /* "45 s", "3 min 20 s", "2 h 05 min" */

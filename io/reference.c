@@ -17,7 +17,7 @@ static void print_allowed(const srq_setting *s, FILE *out)
         char min[32], max[32];
         srq_setting_bound(s->min, min, sizeof min);
         srq_setting_bound(s->max, max, sizeof max);
-        /* Bounds that only keep arithmetic from overflowing would distract. */
+        /* Bounds that only prevent overflow are not printed. */
         if (s->max < 1e12)
             fprintf(out, ", %s to %s", min, max);
         else
@@ -31,7 +31,7 @@ static void print_group(const char *group, bool markdown, bool first, FILE *out)
     if (markdown) fputs("\n| setting | value | default | meaning |\n|---|---|---|---|\n", out);
 }
 
-/* What it means; "@" at the start stands for the methods under which it acts. */
+/* Prints the meaning. "@" at the start stands for the methods with which the setting has an effect. */
 static void print_doc(const srq_setting *s, FILE *out)
 {
     char names[400] = "";
@@ -54,16 +54,16 @@ static void print_row(const srq_setting *s, bool markdown, FILE *out)
 
 void srq_config_reference(FILE *out, bool markdown)
 {
-    static const srq_setting model = {
-        .path = "model",
-        .type = SRQ_SET_TEXT,
-        .doc = "The network: the path of a model file (relative to the configuration's folder, with --set to the "
-               "current one), or the model itself as a group."};
+    static const srq_setting model = {.path = "model",
+                                      .type = SRQ_SET_TEXT,
+                                      .doc =
+                                          "The network: the path of a model file (relative to the configuration's "
+                                          "folder, with --set to the current folder), or the model itself as a group."};
     static const srq_setting overrides = {
         .path = "quantizer.layers",
         .type = SRQ_SET_TEXT,
         .initial = "none",
-        .doc = "What single layers do differently: a list such as ( { name = \"conv1\"; bits = 8; }, ... ) with any of "
+        .doc = "Settings of single layers: a list such as ( { name = \"conv1\"; bits = 8; }, ... ) with any of "
                "method, estimator, bits, granularity, sigma_ratio, dropbits (\"on\" or \"off\")."};
     char group[32] = "";
     print_group("model", markdown, true, out);
@@ -76,7 +76,7 @@ void srq_config_reference(FILE *out, bool markdown)
             print_group(group, markdown, false, out);
         }
         print_row(s, markdown, out);
-        /* The list ends the group. */
+        /* The list is the last setting of the group. */
         const bool last = i + 1 == srq_schema_count || strncmp(srq_schema[i + 1].path, "quantizer.", 10) != 0;
         if (last && strncmp(s->path, "quantizer.", 10) == 0) print_row(&overrides, markdown, out);
     }

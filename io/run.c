@@ -16,7 +16,7 @@
 
 enum { PATH_SIZE = 4352 };
 
-/* What is known of a checkpoint in the folder: whether it was read whole. */
+/* A checkpoint in the folder, and whether it could be read completely. */
 typedef struct judged {
     long step;
     bool whole;
@@ -27,7 +27,7 @@ enum { JUDGED = 16 };
 struct srq_run {
     char dir[4096];
     int log;                  /* its file, or -1 */
-    pthread_mutex_t log_lock; /* lines come from two threads */
+    pthread_mutex_t log_lock; /* two threads write lines */
     judged known[JUDGED];     /* a ring */
     int known_count;
 };
@@ -40,8 +40,8 @@ static void path_in(const srq_run *run, const char *name, char path[PATH_SIZE])
 static srq_status cannot(const char *what, const char *path)
 {
     return srq_fail(SRQ_ERROR_RUN,
-                    "cannot %s %s: %s; check the rights and the free space there, or choose another --out", what, path,
-                    strerror(errno));
+                    "cannot %s %s: %s; check the permissions and the free space there, or choose another --out", what,
+                    path, strerror(errno));
 }
 
 static bool exists(const char *path)
@@ -52,8 +52,8 @@ static bool exists(const char *path)
 
 /* --- Opening */
 
-/* Whether a run may begin here: nothing in it but what a job leaves that was killed before its configuration was
- * written. */
+/* Whether a run may begin here: the folder is empty, or has only files of a job that was killed before it wrote its
+ * configuration. */
 static bool is_free(const char *dir)
 {
     DIR *stream = opendir(dir);
@@ -73,7 +73,7 @@ static bool is_free(const char *dir)
     return free_;
 }
 
-/* What is in the directory already: nothing, this run, or something that must be left alone. */
+/* Checks what the directory contains: nothing, this run, or something that must not be changed. */
 static srq_status check_contents(const srq_run *run, const srq_config *config, srq_resume resume, bool *is_run)
 {
     char path[PATH_SIZE], what[512];
@@ -87,7 +87,7 @@ static srq_status check_contents(const srq_run *run, const srq_config *config, s
     }
     if (resume != SRQ_RESUME_AUTO)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "--out %s: it holds a run already; continue it with `--resume auto`, or choose another folder",
+                        "--out %s: it holds a run already; resume it with `--resume auto`, or choose another folder",
                         run->dir);
     srq_config *old = NULL;
     SRQ_TRY(srq_config_load(path, 0, NULL, &old));
@@ -101,7 +101,7 @@ static srq_status check_contents(const srq_run *run, const srq_config *config, s
         run->dir, what, run->dir);
 }
 
-/* A line that a killed job left half written is cut off. */
+/* Cuts off an incomplete line of a killed job. */
 static srq_status repair_log(int file, const char *path)
 {
     off_t size = lseek(file, 0, SEEK_END), end = size;
@@ -115,18 +115,18 @@ static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
     srq_lock lock;
     const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
     SRQ_TRY(srq_file_lock(run->log, path, &lock));
-    /* srq_run_is_busy holds it for a moment. */
+    /* srq_run_is_busy may hold the lock for a moment. */
     for (int i = 0; lock == SRQ_LOCK_HELD && i < 10; i++) {
         nanosleep(&moment, NULL);
         SRQ_TRY(srq_file_lock(run->log, path, &lock));
     }
     if (lock == SRQ_LOCK_HELD)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "--out %s: another job is running in it; wait for its end, or choose another folder", run->dir);
+                        "--out %s: another job is running in it; wait until it has ended, or choose another folder",
+                        run->dir);
     if (lock == SRQ_LOCK_NONE)
         fprintf(notes,
-                "srq: --out %s: the file system has no locks (%s): make sure yourself that no other job runs in this "
-                "folder\n",
+                "srq: --out %s: the file system has no locks (%s); make sure that no other job runs in this folder\n",
                 run->dir, strerror(errno));
     return SRQ_OK;
 }
@@ -148,7 +148,7 @@ static srq_status write_config(const srq_run *run, const srq_config *config)
     return srq_file_write_atomic(path, text, strlen(text));
 }
 
-/* The temporary files of what a run writes. */
+/* Whether a file is a temporary file of a run. */
 static bool is_temporary(const char *name)
 {
     char file[64];
@@ -161,8 +161,8 @@ static bool is_temporary(const char *name)
            srq_file_is_temporary(name, "last.h5");
 }
 
-/* What a killed job left of a file that it was writing: of nobody else, since the lock is ours. What cannot be removed
- * is in nobody's way. */
+/* Removes temporary files of killed jobs. This job has the lock, so no other job is writing. Files that cannot be
+ * removed do no harm. */
 static void sweep_temporaries(const char *folder)
 {
     DIR *stream = opendir(folder);
@@ -187,7 +187,7 @@ static srq_status open_run(srq_run *run, const srq_config *config, srq_resume re
     }
     SRQ_TRY(srq_folder_create(run->dir));
     SRQ_TRY(open_log(run, notes));
-    /* Again, now that no other job can change it. */
+    /* Check again, now that no other job can change it. */
     SRQ_TRY(check_contents(run, config, resume, &is_run));
     if (!is_run) SRQ_TRY(write_config(run, config));
     path_in(run, "checkpoints", path);
@@ -287,7 +287,7 @@ static void remember(srq_run *run, long step, bool whole)
     run->known[run->known_count++ % JUDGED] = (judged){step, whole};
 }
 
-/* Whether a checkpoint can be read and matches its digest; read once. */
+/* Whether a checkpoint can be read and matches its digest. It is read only once. */
 static bool is_whole(srq_run *run, long step)
 {
     for (int i = 0; i < JUDGED && i < run->known_count; i++)
@@ -301,12 +301,12 @@ static bool is_whole(srq_run *run, long step)
     return whole;
 }
 
-/* To begin again from the start would be to lose the run without a word. */
+/* Starting from the beginning would lose the run silently, so this is an error. */
 static srq_status none_usable(const srq_run *run, int count)
 {
     return srq_fail(SRQ_ERROR_DATA,
-                    "--out %s: none of its %d checkpoints can be used (%s); restore one from a copy, or choose another "
-                    "folder to begin again",
+                    "--out %s: none of its %d checkpoints can be used (%s); restore one from a copy, or start again in "
+                    "another folder",
                     run->dir, count, srq_message());
 }
 
@@ -322,7 +322,7 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
         step_path(run, steps[i], path);
         *found = srq_checkpoint_read(path, graph, optimizer, point, history) == SRQ_OK;
         remember(run, steps[i], *found);
-        if (!*found) fprintf(notes, "srq: passing over a checkpoint that cannot be used: %s\n", srq_message());
+        if (!*found) fprintf(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
     }
     if (status == SRQ_OK && count > 0 && !*found) status = none_usable(run, count);
     free(steps);
@@ -337,8 +337,8 @@ static srq_status link_last(const srq_run *run, long step)
     return srq_file_link_atomic(path, target);
 }
 
-/* Removes what is older than the `keep` newest, but nothing before two whole ones have been met: if the newest are
- * damaged, older ones stay. `written` is whole and stays whatever damaged ones there are of later steps. */
+/* Removes checkpoints that are older than the `keep` newest, but only after two whole ones: if the newest are damaged,
+ * older ones are kept. `written` is whole and is kept, even if there are damaged ones with later steps. */
 static srq_status remove_old(srq_run *run, int keep, long written)
 {
     long *steps = NULL;
@@ -404,7 +404,8 @@ char *srq_json_quote(const char *text, char *out, size_t size)
     return out;
 }
 
-/* One write for a line: a kill leaves whole lines, or a last one that repair_log cuts off; so does a full disk. */
+/* Each line is one write. After a kill or with a full disk, only the last line can be incomplete, and repair_log cuts
+ * it off. */
 static srq_status append_line(srq_run *run, const char *path, const char *line, size_t size)
 {
     pthread_mutex_lock(&run->log_lock);

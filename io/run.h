@@ -1,4 +1,4 @@
-/* Run directories (architecture.md, idea 5):
+/* Run directories:
  *
  *     DIR/config.cfg             the resolved configuration
  *     DIR/log.jsonl              one JSON object a line: event = start, step, eval, checkpoint, resume, stop
@@ -18,18 +18,18 @@ typedef enum srq_resume { SRQ_RESUME_NEVER, SRQ_RESUME_AUTO, SRQ_RESUME_FILE } s
 
 typedef struct srq_run srq_run;
 
-/* Opens `dir` for a run of `config`, making it if it is not there. SRQ_ERROR_USAGE, and nothing is touched, if it
- * holds something else, a run of another configuration, or any run while `resume` is SRQ_RESUME_NEVER, or if another
- * job is using it; SRQ_ERROR_RUN if it cannot be written. Where the file system has no locks, a line on `notes` says
- * so. Temporary files of dead jobs are removed. The caller closes *run. */
+/* Opens `dir` for a run of `config`, and creates it if necessary. SRQ_ERROR_USAGE, without any change, if it holds
+ * something else, a run of another configuration, any run while `resume` is SRQ_RESUME_NEVER, or if another job is
+ * using it. SRQ_ERROR_RUN if it cannot be written. If the file system has no locks, a line on `notes` says so.
+ * Temporary files of dead jobs are removed. The caller closes *run. */
 srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, srq_run **run);
 void srq_run_close(srq_run **run);
-/* The step of a checkpoint by its file's name, "00001234.h5"; -1 for any other name: such a file is not ours. */
+/* The step of a checkpoint from its file name, "00001234.h5"; -1 for any other name. */
 long srq_run_step_of(const char *name);
 const char *srq_run_folder(const srq_run *run);
 
-/* Reads the newest checkpoint that is whole into graph, optimizer and *point; *found is false if there is none at all.
- * A newer one that is not whole is passed over with a line on `notes`; SRQ_ERROR_DATA if that leaves none. */
+/* Reads the newest whole checkpoint into graph, optimizer and *point. *found is false if there are no checkpoints.
+ * Checkpoints that are not whole are skipped, with a line on `notes`; SRQ_ERROR_DATA if none is left. */
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                            srq_bits_history *history, bool *found, FILE *notes);
 
@@ -39,16 +39,17 @@ typedef struct srq_saved {
     long bytes;
 } srq_saved;
 
-/* Writes checkpoints/STEP.h5 (and, `learns_bits`, before it DIR/bits.cfg: the bit-lengths of conv and dense layers, to
- * be included in a configuration's quantizer group), moves last.h5 to it, and removes all but the `keep` newest. Two
- * whole ones stay in any case, this and an older one: what cannot be read does not count. */
+/* Writes checkpoints/STEP.h5, sets last.h5 to it, and removes all except the `keep` newest. Two whole checkpoints are
+ * always kept, this and an older one; files that cannot be read do not count. If `learns_bits`, first writes
+ * DIR/bits.cfg: the bit-lengths of conv and dense layers, which can be included in the quantizer group of a
+ * configuration. */
 srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int keep, bool learns_bits, srq_saved *saved);
 
-/* Appends one line to log.jsonl: the object {"event": event, ...}, whose further members `format` prints. From any
- * thread. */
+/* Appends a line to log.jsonl: the object {"event": event, ...}, with further members printed by `format`. Can be
+ * called from any thread. */
 __attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);
 
-/* `text` as a JSON string with its quotes, into `out`; cut if it does not fit. Returns `out`. */
+/* Writes `text` to `out` as a JSON string with quotes, cut if it does not fit. Returns `out`. */
 char *srq_json_quote(const char *text, char *out, size_t size);
 
 #endif

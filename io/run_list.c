@@ -57,7 +57,7 @@ static srq_status look_below(srq_run_list *list, const char *folder, int depth, 
 {
     struct dirent **entries = NULL;
     const int count = scandir(folder, &entries, visible, versionsort);
-    if (count < 0 && depth > 0) return SRQ_OK; /* not ours to read */
+    if (count < 0 && depth > 0) return SRQ_OK; /* no permission to read it */
     if (count < 0)
         return srq_fail(SRQ_ERROR_DATA, "%s: %s; name a run directory, or a folder that holds some", folder,
                         strerror(errno));
@@ -76,7 +76,7 @@ static srq_status look_below(srq_run_list *list, const char *folder, int depth, 
 static srq_status look(srq_run_list *list, const char *folder, int depth, int *looked)
 {
     if (++*looked > FOLDERS_MAX)
-        return srq_fail(SRQ_ERROR_USAGE, "%s: there are more than %d folders to look through; name the folders of runs",
+        return srq_fail(SRQ_ERROR_USAGE, "%s: there are more than %d folders to search; name the folders of runs",
                         folder, FOLDERS_MAX);
     if (holds(folder, "config.cfg") && holds(folder, "log.jsonl")) return add_run(list, folder);
     return depth < DEPTH_MAX ? look_below(list, folder, depth, looked) : SRQ_OK;
@@ -88,7 +88,7 @@ srq_status srq_run_list_add(srq_run_list *list, const char *folder)
     char path[PATH_SIZE];
     size_t n = (size_t)snprintf(path, sizeof path, "%s", folder);
     if (n == 0 || n >= sizeof path)
-        return srq_fail(SRQ_ERROR_DATA, "\"%.80s\": no folder has such a name; name a run directory", folder);
+        return srq_fail(SRQ_ERROR_DATA, "\"%.80s\" is not a folder; name a run directory", folder);
     while (n > 1 && path[n - 1] == '/') path[--n] = '\0';
     return look(list, path, 0, &looked);
 }

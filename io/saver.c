@@ -12,21 +12,21 @@
 struct srq_saver {
     srq_run *run;
     srq_saver_options options;
-    srq_snapshot *snapshot; /* the thread's while `busy` */
+    srq_snapshot *snapshot; /* used only by the thread while `busy` */
     pthread_t thread;
-    bool running; /* the thread is there */
+    bool running; /* the thread was started */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    /* Under the lock: */
+    /* Protected by the lock: */
     bool busy, end;
-    double last_begin, last_end; /* of the last one written */
+    double last_begin, last_end; /* of the last complete checkpoint */
     double waited;               /* seconds that training has waited for this checkpoint */
     double since;                /* above 0: when training began to wait for its end */
     srq_status status;
     char message[SRQ_MESSAGE_SIZE];
 };
 
-/* --- In the thread */
+/* --- The thread */
 
 static srq_status log_saved(srq_saver *s, const srq_saved *saved, double took)
 {
@@ -73,22 +73,23 @@ static void *work(void *saver)
     return NULL;
 }
 
-/* --- Outside */
+/* --- The caller */
 
 static srq_status start_thread(srq_saver *s)
 {
     sigset_t all, before;
-    /* Signals are for the main thread. */
+    /* Only the main thread handles signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int code = pthread_create(&s->thread, NULL, work, s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     s->running = code == 0;
-    return s->running ? SRQ_OK
-                      : srq_fail(SRQ_ERROR_RUN,
-                                 "the thread that writes checkpoints cannot be started: %s; raise the limit of "
-                                 "processes (ulimit -u)",
-                                 strerror(code));
+    return s->running
+               ? SRQ_OK
+               : srq_fail(
+                     SRQ_ERROR_RUN,
+                     "cannot start the thread that writes checkpoints: %s; raise the limit of processes (ulimit -u)",
+                     strerror(code));
 }
 
 srq_status srq_saver_create(srq_run *run, const srq_config *config, const srq_graph *graph, srq_optimizer *optimizer,
@@ -125,7 +126,7 @@ void srq_saver_destroy(srq_saver **saver)
     *saver = NULL;
 }
 
-/* With the lock held: the thread's failure as this thread's. */
+/* Call it with the lock. Makes the failure of the thread the failure of this thread. */
 static srq_status report(const srq_saver *s)
 {
     return s->status == SRQ_OK ? SRQ_OK : srq_fail(s->status, "%s", s->message);

@@ -1,4 +1,4 @@
-/* One setting: what it may be, and how it is stored and written. */
+/* A setting: its allowed values, and how it is stored and printed. */
 #include "io/method_settings.h"
 #include "io/schema.h"
 
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- What it may be */
+/* --- Allowed values */
 
 const char *srq_setting_choice(const srq_setting *s, int index, char *room, size_t size)
 {
@@ -42,7 +42,7 @@ static srq_status mistyped(const srq_setting *s, const srq_value *v, const char 
 
 static srq_status check_range(const srq_setting *s, const srq_value *v, double number)
 {
-    /* So written that NaN fails. */
+    /* Written so that NaN fails. */
     if (number >= s->min && number <= s->max) return SRQ_OK;
     char found[160], min[32], max[32];
     srq_setting_bound(s->min, min, sizeof min);
@@ -84,7 +84,7 @@ static srq_status assign_text(const srq_setting *s, const srq_value *v, char *to
 {
     if (v->kind != SRQ_VALUE_TEXT) return mistyped(s, v, "a text in quotes");
     if (!is_choice(s, v->text)) return not_a_choice(s, v);
-    if (!*v->text) return srq_fail(SRQ_ERROR_USAGE, "%s: %s is empty; give it a text", v->where, s->path);
+    if (!*v->text) return srq_fail(SRQ_ERROR_USAGE, "%s: %s is empty; enter a text", v->where, s->path);
     if (strlen(v->text) >= s->size)
         return srq_fail(SRQ_ERROR_USAGE, "%s: %s is longer than %zu characters; use a shorter one", v->where, s->path,
                         s->size - 1);
@@ -112,8 +112,8 @@ static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span
     return SRQ_OK;
 }
 
-/* One stage: "8", "8 until 5ep", "8 until epoch 5", in steps "8 until 500it", "8 until step 500"; *text moves past it.
- */
+/* Reads one stage: "8", "8 until 5ep", "8 until epoch 5", or in steps "8 until 500it", "8 until step 500". Moves *text
+ * past it. */
 static bool read_stage(const char **text, int *bits, srq_span *until, bool *last)
 {
     int used = 0;
@@ -156,7 +156,7 @@ static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits
                             s->path, made.bits[made.count]);
         if (!last && made.count + 1 < SRQ_STAGES_MAX) made.until[made.count] = until;
     }
-    /* As far as that can be said without knowing the data set. */
+    /* Checked as far as possible without the data set. */
     for (int i = 0; i + 2 < made.count; i++)
         if (made.until[i].epochs == made.until[i + 1].epochs && made.until[i].count >= made.until[i + 1].count)
             return srq_fail(SRQ_ERROR_USAGE, "%s: %s: each stage must end after the one before it", v->where, s->path);

@@ -25,8 +25,8 @@ srq_status srq_bits_check(const srq_model_spec *model, long steps_per_epoch)
             const long next = srq_span_steps(bits->until[i + 1], steps_per_epoch);
             if (end < next) continue;
             return srq_fail(SRQ_ERROR_USAGE,
-                            "layer \"%s\" shall have %d bits until step %ld and then %d bits until step %ld (%ld steps "
-                            "make an epoch of this data set): each stage must end after the one before it",
+                            "layer \"%s\" has a schedule of %d bits until step %ld and then %d bits until step %ld (an "
+                            "epoch of this data set has %ld steps): each stage must end after the one before it",
                             model->layers[l].name, bits->bits[i], end, bits->bits[i + 1], next, steps_per_epoch);
         }
     }

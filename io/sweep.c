@@ -9,7 +9,7 @@
 
 enum { PATH_SIZE = 4096, HASH_DIGITS = 12, ROWS_MAX = 1000, SEEDS_MAX = 1000 };
 
-/* What is being read. */
+/* State of reading a table. */
 typedef struct reader {
     const char *file, *folder;
     const char *init; /* of the table */
@@ -68,7 +68,7 @@ static srq_status copy_text(const reader *r, const config_setting_t *group, cons
     return SRQ_OK;
 }
 
-/* "a/b" and "../c/d" make "a/c/d". */
+/* Joins paths: "a/b" and "../c/d" give "a/c/d". */
 static void join(const char *folder, const char *path, char *out, size_t size)
 {
     char base[PATH_SIZE];
@@ -102,7 +102,7 @@ static bool sets(const char *set, const char *path)
     return strncmp(set, path, length) == 0 && set[length] == '=';
 }
 
-/* A later value takes the place of an earlier one. */
+/* A later value replaces an earlier one. */
 static srq_status add_set(srq_sweep_row *row, const char *set)
 {
     int at = 0;
@@ -123,7 +123,7 @@ static srq_status add_set(srq_sweep_row *row, const char *set)
     return SRQ_OK;
 }
 
-/* Files are looked for from the table's folder, not from where the program is started. */
+/* Paths are relative to the table's folder, not to the current one. */
 static srq_status read_set(const reader *r, const config_setting_t *setting, srq_sweep_row *row)
 {
     const srq_value value = srq_value_of(setting, r->file);
@@ -133,7 +133,7 @@ static srq_status read_set(const reader *r, const config_setting_t *setting, srq
         return srq_fail(SRQ_ERROR_USAGE, "%s: \"%s\" must be path=value, such as \"train.epochs=3\"", value.where,
                         value.text);
     if (sets(value.text, "train.seed"))
-        return srq_fail(SRQ_ERROR_USAGE, "%s: train.seed comes from the table's seeds; leave it out of sets",
+        return srq_fail(SRQ_ERROR_USAGE, "%s: train.seed comes from the table's seeds; remove it from sets",
                         value.where);
     if (!is_path(value.text, (size_t)(equals - value.text)) || strcmp(value.text, "train.init=random") == 0)
         return add_set(row, value.text);
@@ -156,7 +156,7 @@ static srq_status read_sets(const reader *r, const config_setting_t *list, srq_s
 
 /* --- Rows */
 
-/* A part of a folder's name that shells and SLURM leave alone. */
+/* A name that can be part of a folder name, without special characters for shells and SLURM. */
 static srq_status check_name(const srq_sweep *sweep, const srq_sweep_row *row)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -165,12 +165,12 @@ static srq_status check_name(const srq_sweep *sweep, const srq_sweep_row *row)
     if (!name[0]) return srq_fail(SRQ_ERROR_USAGE, "%s: the row has no name; add name = \"...\";", row->where);
     if (name[good] || !strchr(letters, name[0]))
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: the row's name \"%s\" becomes part of folders' names: it must be of letters, digits and "
-                        "any of . _ + -, and begin with a letter or digit",
+                        "%s: the row's name \"%s\" becomes part of folder names; it must consist of letters, digits "
+                        "and . _ + -, and begin with a letter or digit",
                         row->where, name);
     const int other = srq_sweep_row_called(sweep, name);
     if (other < 0) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_USAGE, "%s: the row at %s is called %s, too; give each row a name of its own", row->where,
+    return srq_fail(SRQ_ERROR_USAGE, "%s: the row at %s is called %s as well; use different names", row->where,
                     sweep->rows[other].where, name);
 }
 
@@ -184,13 +184,13 @@ static srq_status find_init(const reader *r, const config_setting_t *group, srq_
     for (int i = 0; i < row->set_count; i++)
         if (row->init >= 0 && sets(row->sets[i], "train.init"))
             return srq_fail(SRQ_ERROR_USAGE,
-                            "%s: row %s starts from row %s and sets train.init; leave one of the two out (init = "
-                            "\"random\" where a table's init shall not count)",
+                            "%s: row %s starts from row %s and sets train.init; remove one of the two (init = "
+                            "\"random\" overrides the table's init)",
                             row->where, row->name, init);
     if (row->init >= 0 || strcmp(init, "random") == 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
-                    "%s: row %s starts from init = \"%s\", but no row above it is called so; did you mean %s? (a file "
-                    "of weights goes into sets, as train.init=FILE)",
+                    "%s: row %s starts from init = \"%s\", but no row above it has this name; did you mean %s? (for a "
+                    "file of weights, use sets = [\"train.init=FILE\"])",
                     row->where, row->name, init, srq_sweep_row_closest(r->sweep, init));
 }
 
@@ -209,7 +209,7 @@ static srq_status read_published(const reader *r, const config_setting_t *group,
                     value.where, value.number);
 }
 
-/* A row that starts from another is known by that one's settings. */
+/* The identity of a row that starts from another row includes the settings of that row. */
 static srq_status digest_row(const srq_sweep *sweep, srq_sweep_row *row)
 {
     srq_config *config = NULL;
@@ -225,7 +225,7 @@ static srq_status check_new(const srq_sweep *sweep, const srq_sweep_row *row)
 {
     for (int i = 0; i < sweep->row_count; i++)
         if (strcmp(sweep->rows[i].digest, row->digest) == 0)
-            return srq_fail(SRQ_ERROR_USAGE, "%s: row %s has the same settings as row %s; leave one of the two out",
+            return srq_fail(SRQ_ERROR_USAGE, "%s: row %s has the same settings as row %s; remove one of the two",
                             row->where, row->name, sweep->rows[i].name);
     return SRQ_OK;
 }
@@ -305,7 +305,7 @@ static srq_status read_seeds(const reader *r, const config_setting_t *root)
             return mistyped(&value, "a seed", "an integer of 0 or more");
         for (int k = 0; k < i; k++)
             if (r->sweep->seeds[k] == value.integer)
-                return srq_fail(SRQ_ERROR_USAGE, "%s: seed %lld is there twice", value.where, value.integer);
+                return srq_fail(SRQ_ERROR_USAGE, "%s: seed %lld is listed twice", value.where, value.integer);
         r->sweep->seeds[r->sweep->seed_count++] = value.integer;
     }
     return SRQ_OK;
@@ -321,7 +321,7 @@ static srq_status read_table(reader *r, const config_setting_t *root)
     r->sets = config_setting_get_member(root, "sets");
     SRQ_TRY(read_rows(r, root));
     if (!r->init || strcmp(r->init, "random") == 0 || srq_sweep_row_called(r->sweep, r->init) >= 0) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_USAGE, "%s: init = \"%s\" is no row of the table; did you mean %s?", r->file, r->init,
+    return srq_fail(SRQ_ERROR_USAGE, "%s: init = \"%s\" is not a row of the table; did you mean %s?", r->file, r->init,
                     srq_sweep_row_closest(r->sweep, r->init));
 }
 
@@ -429,7 +429,8 @@ srq_status srq_sweep_config(const srq_sweep *sweep, int row, long long seed, con
     return status;
 }
 
-/* Whether a run starts from the table's run of `row`: the name of its directory says so, wherever that is. */
+/* Whether a run starts from the table's run of `row`, according to the name of that run's directory. The folder may
+ * differ. */
 static bool starts_from(const srq_sweep *sweep, int row, const srq_settings *s)
 {
     char name[SRQ_RUN_NAME_SIZE];

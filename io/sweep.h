@@ -1,6 +1,6 @@
-/* Tables of experiments (docs/tables.md): rows that are configurations with a few settings, the seeds that each is run
- * with, and what has been published. A run of a table is known by its settings: its directory is called
- * ROW-seedS-HASH, HASH being the first digits of srq_config_digest. */
+/* Tables of experiments (docs/tables.md): rows, which are configurations with some settings; the seeds for each row;
+ * and published results. A run of a table is identified by its settings: its directory is ROW-seedS-HASH, where HASH is
+ * the first digits of srq_config_digest. */
 #ifndef SRQ_IO_SWEEP_H
 #define SRQ_IO_SWEEP_H
 
@@ -11,45 +11,45 @@ enum { SRQ_ROW_SIZE = 64, SRQ_RUN_NAME_SIZE = SRQ_ROW_SIZE + 48 };
 
 typedef struct srq_sweep_row {
     char name[SRQ_ROW_SIZE];
-    char *config; /* as the program can open it */
+    char *config; /* path of the configuration, relative to the current folder */
     int set_count;
-    char **sets;      /* "path=value": the table's, then the row's own */
-    int init;         /* the row above whose run of the same seed it starts from, or -1 */
-    double published; /* test error in %; NaN if none is */
-    char source[256]; /* who published it, or "" */
+    char **sets;      /* "path=value": those of the table, then those of the row */
+    int init;         /* the earlier row from whose run, with the same seed, it starts; or -1 */
+    double published; /* published test error in %, or NaN */
+    char source[256]; /* source of the published figure, or "" */
     char digest[SRQ_DIGEST_SIZE];
     char where[512]; /* FILE:LINE */
 } srq_sweep_row;
 
 typedef struct srq_sweep {
-    char name[SRQ_ROW_SIZE]; /* of the file, without its folder and ".cfg" */
+    char name[SRQ_ROW_SIZE]; /* name of the file without its folder and ".cfg" */
     char title[256];
     int seed_count, row_count;
     long long *seeds;
     srq_sweep_row *rows;
 } srq_sweep;
 
-/* Reads a table and the configuration of every row. SRQ_ERROR_USAGE with one message, "FILE:LINE: ...", naming the
- * closest valid name for an unknown one. The caller destroys *sweep. */
+/* Reads a table and the configuration of every row. SRQ_ERROR_USAGE with one message, "FILE:LINE: ...". For an unknown
+ * name, it suggests the most similar one. The caller destroys *sweep. */
 srq_status srq_sweep_load(const char *path, srq_sweep **sweep);
 void srq_sweep_destroy(srq_sweep **sweep);
 
 /* "ROW-seedS-HASH". Returns `out`. */
 char *srq_sweep_run_name(const srq_sweep *sweep, int row, long long seed, char out[SRQ_RUN_NAME_SIZE]);
 
-/* The settings of a run, as --set takes them: those of the row, its seed, and the run in `folder` that it starts from.
- * The caller frees *sets with srq_sweep_free_sets. */
+/* The settings of a run as arguments of --set: those of the row, the seed, and train.init if it starts from a run in
+ * `folder`. The caller frees *sets with srq_sweep_free_sets. */
 srq_status srq_sweep_sets(const srq_sweep *sweep, int row, long long seed, const char *folder, char ***sets,
                           int *count);
 void srq_sweep_free_sets(char **sets, int count);
 /* The configuration of a run. */
 srq_status srq_sweep_config(const srq_sweep *sweep, int row, long long seed, const char *folder, srq_config **config);
 
-/* The row whose settings a configuration has, whatever its seed and wherever the run is that it starts from; -1 if
- * none. */
+/* The row that has the settings of a configuration, or -1. The seed and the folder of the run that it starts from are
+ * ignored. */
 srq_status srq_sweep_find(const srq_sweep *sweep, const srq_config *config, int *row);
 
-/* The row called `name`, or -1; and the name that is nearest. */
+/* The row with the name `name`, or -1; the most similar name of a row. */
 int srq_sweep_row_called(const srq_sweep *sweep, const char *name);
 const char *srq_sweep_row_closest(const srq_sweep *sweep, const char *name);
 

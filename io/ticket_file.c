@@ -14,11 +14,12 @@ srq_status srq_ticket_file_read(const char *path, srq_ticket_file **file)
     json_error_t error;
     *file = NULL;
     json_t *root = json_load_file(path, 0, &error);
-    if (!root && error.line > 0) return srq_fail(SRQ_ERROR_DATA, "%s:%d: no JSON: %s", path, error.line, error.text);
+    if (!root && error.line > 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s:%d: not valid JSON: %s", path, error.line, error.text);
     if (!root) return srq_fail(SRQ_ERROR_DATA, "%s: cannot be read: %s", path, error.text);
     if (!json_is_array(json_object_get(root, "stages"))) {
         json_decref(root);
-        return srq_fail(SRQ_ERROR_DATA, "%s: no comparison of a ticket: it has no list \"stages\"", path);
+        return srq_fail(SRQ_ERROR_DATA, "%s: not a comparison of a ticket: it has no list \"stages\"", path);
     }
     *file = malloc(sizeof **file);
     if (!*file) {

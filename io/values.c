@@ -1,4 +1,4 @@
-/* Values as libconfig's files and --set have them: where they stand, what they are, how they are written. */
+/* Values in libconfig files and in --set: their place, type and text. */
 #include "io/schema.h"
 
 #include <errno.h>
@@ -75,7 +75,7 @@ srq_value srq_value_of(const config_setting_t *setting, const char *name)
     return v;
 }
 
-/* Whole text an integer, as libconfig writes them: decimal or 0x..., an L or two at the end. */
+/* Whether the whole text is an integer in libconfig syntax: decimal or 0x..., with an optional L or LL at the end. */
 static bool is_integer(const char *text, long long *integer)
 {
     char *end;
@@ -85,7 +85,8 @@ static bool is_integer(const char *text, long long *integer)
     return end != text && errno == 0 && end[strspn(end, "L")] == '\0';
 }
 
-/* Takes quotes and escapes off, by libconfig's rules. A line break could start an @include, so it stays text. */
+/* Removes quotes and escapes by libconfig's rules. A text with a line break is not parsed, because it could contain an
+ * @include. */
 static bool unquote(const char *text, char *room, size_t size)
 {
     const size_t n = strlen(text);
@@ -112,7 +113,7 @@ srq_value srq_value_of_text(const char *text, char *room, size_t size)
     }
     char *end;
     v = (srq_value){.kind = SRQ_VALUE_FLOAT, .number = strtod(text, &end)};
-    /* strtod also takes "inf", "nan" and hexadecimal ones, which files do not. */
+    /* strtod also accepts "inf", "nan" and hexadecimal numbers, which files do not. */
     if (*text && *end == '\0' && text[strspn(text, "+-.0123456789eE")] == '\0') return v;
     if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
         return (srq_value){.kind = SRQ_VALUE_BOOLEAN, .integer = text[0] == 't', .text = "a boolean"};
@@ -168,7 +169,7 @@ void srq_print_number(double number, FILE *out)
 void srq_print_float(float number, FILE *out)
 {
     char text[64];
-    /* Read back as it will be: through a double. */
+    /* Checked as it will be read: through a double. */
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)number);
         if ((float)strtod(text, NULL) == number) break;

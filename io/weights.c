@@ -10,7 +10,7 @@
 
 enum { PATH_MAX_LENGTH = 400, TENSORS_MAX = 100000, DEPTH_MAX = 8, SHAPE_SIZE = 200, SHOWN = 3 };
 
-/* A data set of the file. */
+/* A tensor of the file. */
 typedef struct tensor {
     char *path; /* "/layers/conv1/weight" */
     char *name; /* "conv1.weight" */
@@ -19,7 +19,7 @@ typedef struct tensor {
     size_t shape[8];
 } tensor;
 
-/* A parameter of the network, and what was found for it. */
+/* A parameter of the network, and the tensor that was found for it. */
 typedef struct match {
     const srq_parameter *parameter;
     tensor *found; /* NULL: missing */
@@ -28,15 +28,15 @@ typedef struct match {
 
 typedef struct matching {
     const srq_h5_reader *reader;
-    size_t root;        /* characters of a path before the names begin */
-    bool is_checkpoint; /* of srq: has tensors that are not looked for */
+    size_t root;        /* length of the path before the names */
+    bool is_checkpoint; /* a file of srq: it has tensors that are not used */
     tensor *tensors;
     int tensor_count, tensor_room;
     match *matches;
     int match_count, fitting;
 } matching;
 
-/* --- What the file has */
+/* --- The tensors of the file */
 
 static const char *last_part(const char *name)
 {
@@ -44,7 +44,7 @@ static const char *last_part(const char *name)
     return point ? point + 1 : name;
 }
 
-/* Step sizes and gates start anew; a count of batches is of no use here. */
+/* Step sizes and gates are initialized again; the number of batches is not used. */
 static bool is_of_interest(const matching *m, const char *name)
 {
     static const char *const kept[] = {"weight", "bias", "scale", "shift", "running_mean", "running_variance"};
@@ -73,7 +73,7 @@ static srq_status add_tensor(matching *m, const char *path)
         free(t->name);
         return srq_fail_memory(strlen(path), "the names of tensors");
     }
-    /* What would move the cursor of a terminal is in none of our names. */
+    /* srq's names have no control characters, which could affect a terminal. */
     for (char *c = t->name; *c; c++) *c = *c == '/' ? '.' : iscntrl((unsigned char)*c) ? '?' : *c;
     if (!is_of_interest(m, t->name)) {
         free(t->path);
@@ -85,7 +85,7 @@ static srq_status add_tensor(matching *m, const char *path)
     return SRQ_OK;
 }
 
-/* All data sets of a group and of the groups in it. */
+/* Lists all data sets of a group and of the groups in it. */
 static srq_status list_tensors(matching *m, const char *group, int depth)
 {
     size_t count = 0;
@@ -96,7 +96,7 @@ static srq_status list_tensors(matching *m, const char *group, int depth)
         char path[2 * PATH_MAX_LENGTH];
         const int length = snprintf(path, sizeof path, "%s%s%s", group, strcmp(group, "/") == 0 ? "" : "/", names[i]);
         free(names[i]);
-        /* A name longer than any of ours, or a link to nothing. */
+        /* The name is too long for srq, or it is a broken link. */
         if (status != SRQ_OK || length >= PATH_MAX_LENGTH || !srq_h5_exists(m->reader, path)) continue;
         if (!srq_h5_is_group(m->reader, path))
             status = add_tensor(m, path);
@@ -116,7 +116,7 @@ static srq_status list_all(matching *m)
         format[0] = '\0';
     const bool kept = strcmp(format, SRQ_WEIGHTS_FORMAT) == 0;
     m->is_checkpoint = strcmp(format, SRQ_CHECKPOINT_FORMAT) == 0 || kept;
-    /* With a digest, it was checked when the file was opened. */
+    /* If there is a digest, it was checked when the file was opened. */
     if (kept && !srq_h5_has_attribute(m->reader, "/", SRQ_H5_DIGEST))
         return srq_fail(SRQ_ERROR_DATA, "%s: it has no digest (attribute " SRQ_H5_DIGEST "); the file was changed",
                         srq_h5_reader_path(m->reader));
@@ -129,7 +129,7 @@ static srq_status list_all(matching *m)
     return list_tensors(m, m->is_checkpoint ? "/layers" : "/", 0);
 }
 
-/* --- What fits */
+/* --- Matching */
 
 static tensor *find_tensor(const matching *m, const char *layer, const char *suffix)
 {
@@ -140,7 +140,7 @@ static tensor *find_tensor(const matching *m, const char *layer, const char *suf
     return NULL;
 }
 
-/* By its own name, or by PyTorch's for the same thing in a batch-norm. */
+/* Finds a tensor by its name or, in a batch-norm, by PyTorch's name. */
 static tensor *find_for(const matching *m, const srq_parameter *p)
 {
     static const char *const others[][2] = {
@@ -180,7 +180,7 @@ static srq_status match_all(matching *m, const srq_graph *graph)
     return SRQ_OK;
 }
 
-/* --- In words */
+/* --- Messages */
 
 static const char *print_shape(int rank, const size_t *shape, char out[SHAPE_SIZE])
 {
@@ -196,7 +196,7 @@ static void print_tensor(const tensor *t, char *out, size_t size)
     if (t->floats)
         snprintf(out, size, "%s", print_shape(t->rank, t->shape, shape));
     else
-        snprintf(out, size, "not one of floats");
+        snprintf(out, size, "not of type float");
 }
 
 static void print_match(const match *m, FILE *notes)
@@ -222,7 +222,7 @@ static int count_unused(const matching *m)
 static void print_list(const matching *m, FILE *notes)
 {
     const bool all = m->fitting == m->match_count && count_unused(m) == 0;
-    fprintf(notes, "train.init: %s: %d of %d tensors of the network taken%s\n", srq_h5_reader_path(m->reader),
+    fprintf(notes, "train.init: %s: %d of %d tensors of the network read%s\n", srq_h5_reader_path(m->reader),
             m->fitting, m->match_count, all ? "" : ":");
     for (int i = 0; !all && i < m->match_count; i++) print_match(&m->matches[i], notes);
     for (int i = 0; !all && i < m->tensor_count; i++) {
@@ -234,7 +234,7 @@ static void print_list(const matching *m, FILE *notes)
     fflush(notes);
 }
 
-/* The first few names of one kind of misfit, for the message. */
+/* Names the first few tensors that do not fit for the same reason. */
 static void add_names(const matching *m, const char *title, bool missing, char *out, size_t size)
 {
     int count = 0;
@@ -267,18 +267,18 @@ static srq_status judge(const matching *m, bool partial)
     if (m->fitting == m->match_count && (partial || count_unused(m) == 0)) return SRQ_OK;
     if (partial && m->fitting > 0) return SRQ_OK;
     if (m->fitting == 0)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: no tensor of it has a name and a shape that the network has: the file has %s%.100s%s, the "
-                        "network %s",
-                        srq_h5_reader_path(m->reader), m->tensor_count ? "" : "no tensors",
-                        m->tensor_count ? m->tensors[0].name : "", m->tensor_count > 1 ? ", ..." : "",
-                        m->match_count ? m->matches[0].parameter->name : "none");
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: none of its tensors fits the network by name and shape: the file has %s%.100s%s, the network %s",
+            srq_h5_reader_path(m->reader), m->tensor_count ? "" : "no tensors",
+            m->tensor_count ? m->tensors[0].name : "", m->tensor_count > 1 ? ", ..." : "",
+            m->match_count ? m->matches[0].parameter->name : "none");
     add_names(m, "; missing in the file:", true, what, sizeof what);
     add_names(m, "; of another shape:", false, what, sizeof what);
     add_unused(m, what, sizeof what);
     return srq_fail(SRQ_ERROR_DATA,
-                    "%s: it is of another network: %d of %d tensors fit%s; use train.init_match = \"partial\" to take "
-                    "what fits",
+                    "%s: it belongs to another network: %d of %d tensors fit%s; use train.init_match = \"partial\" to "
+                    "read those that fit",
                     srq_h5_reader_path(m->reader), m->fitting, m->match_count, what);
 }
 

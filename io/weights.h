@@ -1,4 +1,4 @@
-/* Weights from another file, for fine-tuning (train.init). */
+/* Reads weights from another file, for fine-tuning (train.init). */
 #ifndef SRQ_IO_WEIGHTS_H
 #define SRQ_IO_WEIGHTS_H
 
@@ -6,20 +6,20 @@
 
 #include <stdio.h>
 
-/* Reads what a network computes with, weights, biases, and batch-norm scales, shifts and statistics, but no step sizes,
- * into the graph. `path` is a checkpoint of any network, or any HDF5 file of float tensors such as h5py writes. Tensors
- * are found by name and must have the parameter's shape; in names "/" and "." are one ("conv1/weight",
- * "conv1.weight"), and batch-norm may have PyTorch's (weight, bias, running_mean, running_var).
+/* Reads weights, biases, and batch-norm scales, shifts and statistics into the graph, but not step sizes. `path` is a
+ * checkpoint of any network, or any HDF5 file of float tensors, for example one written by h5py. Tensors are found by
+ * name, and must have the shape of the parameter. "/" and "." in names are equivalent ("conv1/weight", "conv1.weight"),
+ * and batch-norm can have PyTorch's names (weight, bias, running_mean, running_var).
  *
- * Every parameter must be in the file and every tensor of the file must be used, unless `partial`: then what fits is
- * taken and the rest of the graph stays as it is, but something must fit. SRQ_ERROR_DATA names what does not; the graph
- * is not to be used then.
+ * All parameters must be in the file, and all tensors of the file must be used. With `partial`, the tensors that fit
+ * are read and other parameters stay unchanged; at least one must fit. The message of SRQ_ERROR_DATA names what does
+ * not fit; do not use the graph then.
  *
- * `notes` gets a line, and where something did not fit the list of what matched and what did not; NULL for silence. */
+ * `notes` gets a summary line and, if something did not fit, a list of all tensors. It may be NULL. */
 srq_status srq_weights_read(const char *path, bool partial, srq_graph *graph, FILE *notes);
 
-/* Writes such a file, atomically: format "srq-weights" version 1, the tensors under /layers, with the digest of its
- * content (io/h5.h), without which srq_weights_read does not take it. */
+/* Writes such a file, atomically: format "srq-weights" version 1, with the tensors under /layers and a digest of the
+ * content (io/h5.h), which srq_weights_read requires. */
 #define SRQ_WEIGHTS_FORMAT "srq-weights"
 srq_status srq_weights_write(const char *path, const srq_graph *graph, long step);
 

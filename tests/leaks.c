@@ -1,5 +1,5 @@
-/* In the sanitizer build only: where leaks are looked for. Each leak that is left to a suppression of tests/lsan.supp
- * has its stack looked up first, which took most of a short process's time. */
+/* In the sanitizer build only: decides which processes look for leaks. LeakSanitizer looks up the stack of every leak
+ * before it applies the suppressions of tests/lsan.supp, which takes most of the time of a short process. */
 #include <sanitizer/lsan_interface.h>
 #include <stdlib.h>
 
@@ -7,16 +7,16 @@ extern int dlclose(void *handle);
 extern int MPI_Init_thread(int *argc, char ***argv, int required, int *provided);
 extern int PMPI_Init_thread(int *argc, char ***argv, int required, int *provided) __attribute__((weak));
 
-/* Libraries stay loaded, so that a leak inside a plugin of MPI is reported under the plugin's name, which
- * tests/lsan.supp knows, and not as one of an unknown module. */
+/* Libraries stay loaded, so that a leak in an MPI plugin is reported with the name of the plugin. tests/lsan.supp
+ * suppresses it by that name. */
 int dlclose(void *handle)
 {
     (void)handle;
     return 0;
 }
 
-/* What Open MPI allocates while it starts is its own to free. (PMPI is the standard's way to put a function before one
- * of MPI's; it is not there in programs without MPI.) */
+/* Leaks of what Open MPI allocates while it starts are ignored. (PMPI is the standard's way to wrap an MPI function. It
+ * does not exist in programs without MPI.) */
 int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
 {
     __lsan_disable();
@@ -25,7 +25,7 @@ int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
     return status;
 }
 
-/* One rank of several looks: the first of an even number, the last of an odd one. */
+/* Of several ranks, one looks for leaks: the first if their number is even, the last if it is odd. */
 int __lsan_is_turned_off(void)
 {
     const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *ranks = getenv("OMPI_COMM_WORLD_SIZE");

@@ -1,21 +1,21 @@
-/* The main() of every test program: runs one Check suite, quietly but for failures. */
+/* The main() of every test program: runs one Check suite and prints only failures. */
 #ifndef SRQ_TESTS_SUITE_H
 #define SRQ_TESTS_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>
 
-/* Slow: repetition that tells nothing about memory is left out. */
+/* Sanitizers are slow, so tests skip repetitions that find no memory errors. */
 #ifdef __SANITIZE_ADDRESS__
 enum { SRQ_SANITIZED = 1 };
 #else
 enum { SRQ_SANITIZED = 0 };
 #endif
 
-/* Check notes the place of every assertion that holds, by a system call: most of the time of a test that looks at every
- * element of a tensor. */
+/* Check makes a system call for every assertion that holds. In a test that compares every element of a tensor, that
+ * would take most of the time. */
 #undef ck_assert_msg
-#define ck_assert_msg(expr, ...) \
+#define ck_assert_msg(expr, ...)                                                                                       \
     ((expr) ? (void)0 : (void)_ck_assert_failed(__FILE__, __LINE__, "Assertion '" #expr "' failed", __VA_ARGS__))
 
 static inline int srq_suite_run(Suite *suite)

@@ -5,12 +5,12 @@
 
 enum { NODES = SRQ_CURVE_DEGREE + 1, EDGES = 40 };
 
-/* From the lower end, p = 0 in the formulas of srq.c: s = e^u, u = rho (a_0 - v), Q_j = e^(-j rho), and E / alpha =
- * M - R, R = sum over inner edges of A_j (s + Q_n) / (s + Q_j), A_j = (1 - Q_j) / (1 - Q_n). Edges beyond EDGES are out
- * of reach of all bins. */
+/* From the lower end, p = 0 in the formulas of srq.c: s = e^u, u = rho (a_0 - v), Q_j = e^(-j rho), and E / alpha = M -
+ * R, R = sum over inner edges of A_j (s + Q_n) / (s + Q_j), A_j = (1 - Q_j) / (1 - Q_n). Edges beyond EDGES have no
+ * effect on any bin. */
 typedef struct edges {
     double rho, first;                                          /* a_0 */
-    int count;                                                  /* of inner edges looked at */
+    int count;                                                  /* number of inner edges that are used */
     double last, n;                                             /* Q_n; codes */
     double q[EDGES], part[EDGES], change[EDGES], weight[EDGES]; /* Q_j, A_j, dA_j / drho, K_j */
 } edges;

@@ -1,22 +1,23 @@
-/* SRQ under DropBits with fractional gates (method.md, section 4). Built three times, see vector.h.
+/* SRQ with fractional gates of DropBits (method.md, section 4). Built three times, see vector.h.
  *
  * In t = x / alpha + 1/2 everything is symmetric about 0: the c-bit grid covers |t| < L_c = 2^(c-1), edges are the
  * integers, and code k sits at kappa = k + 1/2. So x is reflected to t >= 0, and level(k) depends on |kappa| alone.
  *
- * With p the edge nearest to t, s = e^((e_p - x)/sigma) and Q_d = e^(-d alpha/sigma), the edge d above p has
- * S = s / (s + Q_d), and the code between edges d and d + 1 has the untruncated mass
+ * With p the edge nearest to t, s = e^((e_p - x)/sigma) and Q_d = e^(-d alpha/sigma), the edge d above p has S = s / (s
+ * + Q_d), and the code between edges d and d + 1 has the untruncated mass
  *     S_{d+1} - S_d = s (1 - Q_1) w,    w = Q_d / ((s + Q_d)(s + Q_{d+1})),
- * whose derivatives, with gap = (e_p - x)/sigma, rho = alpha/sigma, eta = S_d + S_{d+1},
- * c = [(d+1) Q_{d+1}/(s+Q_{d+1})^2 - d Q_d/(s+Q_d)^2] / ((1 - Q_1) w), are
+ * whose derivatives, with gap = (e_p - x)/sigma, rho = alpha/sigma, eta = S_d + S_{d+1}, c = [(d+1)
+ * Q_{d+1}/(s+Q_{d+1})^2 - d Q_d/(s+Q_d)^2] / ((1 - Q_1) w), are
  *     d log w / dx = eta/sigma + const,    d log w / dsigma = -(rho c - gap eta)/sigma + const,
- * const the same for all codes. By homogeneity d/dalpha = (c - a_p eta)/sigma with e_p = alpha a_p.
- * So with r ~ m w all derivatives of E = sum g r are covariances of kappa with eta and with c. They are taken with
- * delta = kappa - own, from the hard code, which has most of the mass, so little cancels. One loop over the codes
- * within the window gives the sums for both estimators; nothing depends on 2^b.
+ * const the same for all codes. By homogeneity d/dalpha = (c - a_p eta)/sigma with e_p = alpha a_p. So with r ~ m w all
+ * derivatives of E = sum g r are covariances of kappa with eta and with c. They are computed with delta = kappa - own,
+ * the distance to the hard code. That code has most of the mass, so little cancels. One loop over the codes in the
+ * window gives the sums for both estimators, so the cost does not depend on 2^b.
  *
  * The hard code: m p is largest at the nearest code, or at the end code L_c - 1/2 of a smaller grid. p is log-concave,
- * so the largest moves up with t, and end code L_c - 1/2 wins until t reaches a threshold T_c >= L_c that is the same
- * for the whole tensor (gates.h): the forward pass is a rounding and a comparison for each level. */
+ * so the code with the largest m p increases with t. End code L_c - 1/2 has the largest until t reaches a threshold T_c
+ * >= L_c, which is the same for the whole tensor (gates.h). So the forward pass is a rounding and one comparison for
+ * each level. */
 #include "core/kernels/gates.h"
 #include "core/kernels/polynomial.h"
 
@@ -46,8 +47,8 @@ static void fill(tables *t, const srq_grid *grid, const srq_levels *levels)
     }
     srq_level_ends_find(grid, levels, &t->ends);
     t->largest = t->ends.limit[levels->count];
-    /* Beyond it masses are below e^-18, an eighth of the last place, of the largest, however small the mask of what is
-     * near. */
+    /* Outside of the window, masses are below e^-18 of the largest, an eighth of the last place, even if the masks
+     * inside are small. */
     const double window = ceil(1 + (18 - log(least)) / rho);
     t->window = window < 2 * (double)t->largest ? (int)window : (int)(2 * t->largest);
     for (int d = -t->window - 1; d <= t->window + 1; d++) {
@@ -62,7 +63,7 @@ static inline pack hard_code(const srq_level_ends *ends, pack v)
     const float largest = ends->limit[ends->levels];
     const pack zero = {0};
     const pack there = v + 0.5f, far = zero + 1e37f, away = pack_if_above(zero, there, -there, there);
-    /* v may be infinite where x is not, and an infinite threshold is above whatever is there. */
+    /* v may be infinite if x is finite; an infinite threshold is above any v. */
     const pack at = pack_if_above(away, far, far, away);
     pack nearest = pack_if_above(v, zero - largest, v, zero - largest); /* NaN: the smallest */
     nearest = pack_if_above(nearest, zero + (largest - 1), zero + (largest - 1), nearest);
@@ -75,7 +76,7 @@ static inline pack hard_code(const srq_level_ends *ends, pack v)
     return pack_if_above(zero, nearest, -kappa, kappa);
 }
 
-/* Whole blocks apart from what is left of the tensor, so that nothing is copied by a call. */
+/* Whole blocks are processed without a copy; only the rest of the tensor is copied. */
 ALWAYS_INLINE pack quantize_block(const srq_level_ends *ends, float alpha, size_t count, const float *x, int8_t *codes)
 {
     float lanes[LANES] = {0};
@@ -105,16 +106,17 @@ static bool quantize(size_t n, const float *x, const srq_grid *grid, const srq_l
     return sum == 0;
 }
 
-/* Sums over the codes of one pack of elements. For argmax the hard code, own, is apart from the others: where it has
- * nearly all the mass its gradient is what little the others have, which its own terms would swamp. */
+/* Sums over the codes of one pack of elements. For argmax, the hard code, own, is kept separate. If it has nearly all
+ * the mass, its gradient is the small mass of the other codes, which its own terms would cancel away. */
 typedef struct moments {
     pack mass, delta, eta, eta_delta, c, c_delta;
     pack own_mass, own_eta, own_c, own_mask;
-    pack level[SRQ_LEVELS_MAX], level_delta[SRQ_LEVELS_MAX]; /* unmasked, of each level's codes; argmax: but own */
+    pack level[SRQ_LEVELS_MAX],
+        level_delta[SRQ_LEVELS_MAX]; /* unmasked sum over the codes of each level; for argmax without own */
 } moments;
 
-/* CALL(levels) with a constant, so that each case is compiled apart, with its sums in registers; under the sanitizers
- * with a variable: the bodies would take minutes to compile. */
+/* CALL(levels) with a constant, so that each case is compiled separately and keeps its sums in registers. With
+ * sanitizers it is a variable, because the cases would take minutes to compile. */
 #ifdef __SANITIZE_ADDRESS__
 #define BY_LEVELS(levels_, CALL) CALL(levels_);
 #else
@@ -153,7 +155,8 @@ ALWAYS_INLINE void add_code(const kind k, const tables *t, moments *m, pack kapp
     for (int i = 0; i < k.levels; i++) {
         const pack limit = zero + t->ends.limit[i];
         mask = pack_if_above(size, limit, zero + t->mask[i + 1], mask);
-        /* Of this level alone: a difference of larger sums would lose it where the level above is nearer. */
+        /* The sum of this level is computed by itself, because a difference of larger sums would lose it if the level
+         * above is nearer. */
         const pack_mask above = i + 1 < k.levels ? size > zero + t->ends.limit[i + 1] : (pack_mask){0};
         const pack_mask inside = (size > limit) & ~above;
         m->level[i] += pack_where(inside, counted);
@@ -192,7 +195,7 @@ ALWAYS_INLINE void sum_codes(const kind k, const tables *t, moments *m, pack s, 
     }
 }
 
-/* The answer for one pack of elements. */
+/* The result for one pack of elements. */
 typedef struct answer {
     pack dx, alpha, sigma;
     pack gate[SRQ_LEVELS_MAX]; /* by the mask of level i */
@@ -250,7 +253,7 @@ static inline void find_place(const tables *t, const float *x, place *at)
     pack_store(p, at->p);
     pack_store(sign, at->sign);
     for (int l = 0; l < PACK; l++) {
-        /* In float64, where the product is exact. Farther out than 80 sigma nothing changes any more. */
+        /* In float64, in which the product is exact. Beyond 80 sigma, the result is constant. */
         const double x_there = (double)sign[l] * ((double)x[l] + 0.5 * t->alpha);
         gap[l] = (float)fmax(-80, fmin(80, (t->alpha * (double)p[l] - x_there) / (double)t->sigma));
     }

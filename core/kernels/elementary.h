@@ -1,5 +1,5 @@
-/* exp and log of float32 in plain C. Sums and products alone, in one order: the same bits on every CPU and with every C
- * library, whose own functions differ in their last digits. The compiler vectorizes loops over them. */
+/* exp and log of float32 in plain C. They use only sums and products in a fixed order, so they give the same bits on
+ * every CPU. The functions of C libraries differ in their last digits. The compiler vectorizes loops over them. */
 #ifndef SRQ_CORE_KERNELS_ELEMENTARY_H
 #define SRQ_CORE_KERNELS_ELEMENTARY_H
 
@@ -27,8 +27,8 @@ static inline float exp_near_lane(float x)
     return p * scale.value;
 }
 
-/* The same with x clamped to [-60, 60]: 1 / (1 + e^-60) is 1 in float32, and e^60 stays well below 1e37, where
- * dropbits.c cuts its table, so that sums of the two keep their meaning. */
+/* The same with x clamped to [-60, 60]. 1 / (1 + e^-60) is 1 in float32. e^60 is well below 1e37, at which dropbits.c
+ * cuts its table, so that sums of the two are valid. */
 static inline float exp_lane(float x)
 {
     x = x >= -60.0f ? x : -60.0f;
@@ -62,7 +62,7 @@ static inline int32_t exponent_of(float x)
     return (int32_t)(b.bits - 0x3f3504f3u) >> 23; /* the bits of sqrt(1/2) */
 }
 
-/* That m. */
+/* The mantissa m of x = 2^e m. */
 static inline float mantissa_of(float x, int32_t exponent)
 {
     float_bits b = {.value = x};

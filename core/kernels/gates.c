@@ -6,7 +6,7 @@
 
 /* --- Thresholds */
 
-/* log p of the code at kappa, but for a constant: p = sinh(rho/2) / (cosh(rho/2) + cosh(rho (t - kappa))). */
+/* log p of the code at kappa, up to a constant: p = sinh(rho/2) / (cosh(rho/2) + cosh(rho (t - kappa))). */
 static double log_mass(double rho, double t, double kappa)
 {
     const double far = fabs(t - kappa) * rho;
@@ -18,7 +18,7 @@ static double mask_of(const srq_levels *levels, int i)
     return i ? (double)levels->mask[i - 1] : 1;
 }
 
-/* Whether a code of a level above the i-th beats the end code of the i-th at t. */
+/* Whether a code of a level above i has a larger mass at t than the end code of level i. */
 static bool outer_wins(const srq_levels *levels, const srq_level_ends *ends, double rho, double at, int i)
 {
     const double own = log(mask_of(levels, i)) + log_mass(rho, at, (double)ends->limit[i] - 0.5);
@@ -32,7 +32,7 @@ static bool outer_wins(const srq_levels *levels, const srq_level_ends *ends, dou
 
 static float find_threshold(const srq_levels *levels, const srq_level_ends *ends, double rho, int i)
 {
-    /* Far beyond the grid the odds no longer change: what does not win there never does. */
+    /* Far outside of the grid, the ratios are constant. A code that is not the largest there never is. */
     double low = (double)ends->limit[i], high = (double)ends->limit[ends->levels] + 50 / rho;
     if (i == ends->levels || !outer_wins(levels, ends, rho, high, i)) return INFINITY;
     for (int step = 0; step < 60; step++) {
@@ -57,11 +57,12 @@ void srq_level_ends_find(const srq_grid *grid, const srq_levels *levels, srq_lev
 
 static const double RHO_LEAST = 2, RHO_MOST = 4.2, MASK_LEAST = 1e-3;
 
-/* Beyond these bins from its end the grid's codes have kept their shares of the mass but for e^-14, and masses of codes
- * beyond the window are e^-18 of the largest, however small the masks of what is near. */
+/* Outside of these bins, the shares of the codes change by less than e^-14. Codes outside of the window have less than
+ * e^-18 of the largest mass, even if the masks inside are small. */
 enum { OUTSIDE_MAX = 11, WINDOW_MAX = 14 };
 
-/* The codes that a bin sees, between the edges d and d + 1 from the one at `edge`, d = -window - 1 .. window. */
+/* The codes that affect a bin: those between the edges d and d + 1, counted from `edge`, for d = -window - 1 .. window.
+ */
 typedef struct codes {
     double rho, share, edge; /* share: 1 / (1 - Q_1) */
     double largest;
@@ -126,7 +127,7 @@ static void fit_bin(const srq_curve_basis *basis, const codes *c, int bin, int l
 bool srq_gate_curves_fit(const srq_grid *grid, const srq_levels *levels, srq_gate_curves *curves)
 {
     const double rho = (double)grid->alpha / (double)grid->sigma;
-    const double least = mask_of(levels, levels->count); /* masks do not rise */
+    const double least = mask_of(levels, levels->count); /* masks do not increase */
     curves->fitted = rho >= RHO_LEAST && rho <= RHO_MOST && least >= MASK_LEAST;
     if (!curves->fitted) return false;
     curves->grid = *grid;

@@ -31,7 +31,7 @@ const char *srq_isa_name(srq_isa isa)
     return "unknown";
 }
 
-/* "AVX512_CORE_VNNI" and "avx512_vnni" are one. */
+/* "AVX512_CORE_VNNI" and "avx512_vnni" are equal. */
 static bool is_name(const char *text, const char *name)
 {
     for (; *text || *name; text++, name++) {
@@ -50,13 +50,13 @@ srq_status srq_isa_parse(const char *name, srq_isa *isa)
         return SRQ_OK;
     }
     return srq_fail(SRQ_ERROR_USAGE,
-                    "\"%s\" is not an instruction set; there are x86-64, sse41, avx, avx2, avx2_vnni, avx512, "
-                    "avx512_vnni, avx512_bf16, avx512_amx",
+                    "\"%s\" is not an instruction set; use x86-64, sse41, avx, avx2, avx2_vnni, avx512, "
+                    "avx512_vnni, avx512_bf16 or avx512_amx",
                     name);
 }
 
 #ifdef SRQ_HAVE_X86
-/* Those that not every compiler asks for by name: leaf 7 of cpuid. */
+/* From leaf 7 of cpuid: instruction sets that not every compiler knows by name. */
 static bool has_avx_vnni(void)
 {
     unsigned a, b, c, d;
@@ -69,7 +69,7 @@ static bool has_avx512_bf16(void)
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
 }
 
-/* Tiles, of bfloat16 and of bytes; and an operating system that saves them. */
+/* Tiles of bfloat16 and of bytes, and support by the operating system. */
 static bool has_amx(void)
 {
     unsigned a, b, c, d, low, high;
@@ -83,7 +83,7 @@ static srq_isa of_cpu(void)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("sse4.1")) return SRQ_ISA_BASELINE;
     if (!__builtin_cpu_supports("avx")) return SRQ_ISA_SSE41;
-    /* The compiler was allowed all of x86-64-v3 and -v4 for two of the tables of vector.h: each part is asked for. */
+    /* Two of the tables of vector.h are compiled for all of x86-64-v3 and -v4, so every feature is checked. */
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi") ||
         !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
         return SRQ_ISA_AVX;
@@ -119,7 +119,7 @@ srq_status srq_isa_here(srq_isa *isa)
     srq_isa limit;
     *isa = of_cpu();
     if (!theirs) theirs = getenv("DNNL_MAX_CPU_ISA");
-    /* oneDNN's own words that are no names here limit nothing there, or nothing that is looked at. */
+    /* Other values of oneDNN's variable limit nothing, or nothing that matters here. */
     if (theirs && srq_isa_parse(theirs, &limit) == SRQ_OK) *isa &= limit;
     if (!ours || !*ours) return SRQ_OK;
     if (srq_isa_parse(ours, &limit) != SRQ_OK) return srq_fail_in(SRQ_ERROR_USAGE, "SRQ_MAX_ISA");

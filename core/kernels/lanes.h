@@ -1,4 +1,4 @@
-/* What the files built once for each instruction set share (see vector.h): packs and rounding. Only they include it. */
+/* Packs and rounding, only for the files that are built once for each instruction set (see vector.h). */
 #ifndef SRQ_CORE_KERNELS_LANES_H
 #define SRQ_CORE_KERNELS_LANES_H
 
@@ -13,13 +13,13 @@
 #include <emmintrin.h>
 #endif
 
-/* `name` as compiled for the instruction set SRQ_ISA: name_baseline, name_avx2, name_avx512. */
+/* `name` with the suffix of the instruction set SRQ_ISA: name_baseline, name_avx2, name_avx512. */
 #define SRQ_ISA_NAME(name) SRQ_ISA_NAME_(name, SRQ_ISA)
 #define SRQ_ISA_NAME_(name, isa) SRQ_ISA_NAME__(name, isa)
 #define SRQ_ISA_NAME__(name, isa) name##_##isa
 
-/* PACK elements in one register. The compiler does not vectorize every condition by itself; with its vector types it
- * must: the lanes of a comparison are 0 or all ones. */
+/* PACK elements in one register. The compiler does not vectorize every condition, but with its vector types it has to:
+ * each lane of a comparison is 0 or all ones. */
 #if defined __AVX512F__
 enum { PACK = 16 };
 #elif defined __AVX2__
@@ -47,7 +47,7 @@ static inline pack pack_where(pack_mask mask, pack v)
     return (pack)(mask & (pack_mask)v);
 }
 
-/* a > b ? yes : no. Two instructions where the compiler makes more of its own vector types. */
+/* a > b ? yes : no. This is two instructions; the compiler makes more from its vector types. */
 static inline pack pack_if_above(pack a, pack b, pack yes, pack no)
 {
 #if defined __AVX512F__
@@ -67,8 +67,8 @@ static inline pack pack_round(pack v)
     return (v + magic) - magic;
 }
 
-/* clamp(rint(v), min, max), exactly: the bounds are integers, so clamping first changes nothing, and then the
- * magic number rounds to nearest, ties to even. NaN gives min. */
+/* clamp(rint(v), min, max), exactly. The bounds are integers, so v can be clamped first; then the magic number rounds
+ * to nearest, ties to even. NaN gives min. */
 static inline float round_lane(float v, float min, float max)
 {
     const float magic = 12582912.0f;

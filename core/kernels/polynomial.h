@@ -1,14 +1,15 @@
-/* Polynomials with other coefficients for each lane, for the files built once for each instruction set (lanes.h). */
+/* Polynomials with different coefficients for each lane, for the files that are built once for each instruction set
+ * (lanes.h). */
 #ifndef SRQ_CORE_KERNELS_POLYNOMIAL_H
 #define SRQ_CORE_KERNELS_POLYNOMIAL_H
 
 #include "core/kernels/lanes.h"
 
-/* Lanes' coefficients first..first+3 into coefficient[4], from the table that `lookup` stands for. */
+/* Loads coefficients first..first+3 of each lane into coefficient[4], from the table of `lookup`. */
 typedef void (*look_up_function)(const void *lookup, int first, pack coefficient[4]);
 
-/* sum_i c_i t^i of degree SRQ_CURVE_DEGREE, c_0 being coefficient `first`: even and odd powers apart, for two short
- * chains instead of a long one. */
+/* sum_i c_i t^i of degree SRQ_CURVE_DEGREE, where c_0 is coefficient `first`. Even and odd powers are summed
+ * separately, for two short dependency chains instead of a long one. */
 static inline __attribute__((always_inline)) pack polynomial_at(look_up_function look_up, const void *lookup, int first,
                                                                 pack t, pack square)
 {
@@ -24,7 +25,7 @@ static inline __attribute__((always_inline)) pack polynomial_at(look_up_function
     return even + odd * t;
 }
 
-/* A table with a row of coefficients for each bin, and where the lanes' rows start in it. */
+/* A table with a row of coefficients for each bin, and where the row of each lane starts. */
 typedef struct row_lookup {
     const float *table;
     int32_t start[PACK];
@@ -40,7 +41,7 @@ static inline row_lookup find_rows(const float *table, int row, pack bin)
 }
 
 #if defined __AVX2__
-/* Four coefficients of eight lanes: lanes i and i + 4 in the halves of one register, which are then turned round. */
+/* Loads four coefficients of eight lanes, lanes i and i + 4 in the halves of one register, and transposes them. */
 static inline void look_up_eight(const float *table, const int32_t *start, __m256 coefficient[4])
 {
     __m256 r[4];

@@ -1,14 +1,16 @@
 /* Relaxed Quantization (arXiv 1810.01875), built three times like vector.c.
  *
- * In z = softmax((log r_k + G_k) / temperature) everything in log r_k (method.md, section 2) that is the same for all
- * codes drops out, truncation included. With G = -log E, E exponentially distributed, what is left is the score
+ * In z = softmax((log r_k + G_k) / temperature), all terms of log r_k (method.md, section 2) that are equal for all
+ * codes cancel, including the truncation. With G = -log E, where E is exponentially distributed, the remaining term is
+ * the score
  *     log w_k,   w_k = S(u_k) S(-v_k) / E_k,   v_k = u_{k-1}:
- * the highest w is the code that is drawn, whatever the temperature, and at temperature 1 z is w over its sum. At
- * others a pass before finds the scores as
+ * the code with the largest w is drawn at any temperature, and at temperature 1, z is w divided by its sum. At other
+ * temperatures, a first pass computes the scores as
  *     min(u_k, 0) + min(-v_k, 0) - log((1 + e^-|u_k|) (1 + e^-|v_k|) E_k),
- * which counts codes that float32 holds no w of.
+ * which also covers codes whose w underflows in float32.
  *
- * Derivatives of the score, up to what is common to all codes, for codes k = c + i counted from the nearest one, c:
+ * Derivatives of the score, without terms that are common to all codes, for codes k = c + i counted from the nearest
+ * one, c:
  *     by x:      (S(u_k) + S(v_k)) / sigma                                                        =: X_k / sigma
  *     by alpha:  (-c X_k + A_k) / sigma,   A_k = S(-u_k)(i + 1/2) - S(v_k)(i - 1/2)
  *     by sigma:  ((alpha c - x) X_k - alpha A_k) / sigma^2     (the score depends on x/sigma and alpha/sigma only)
@@ -17,20 +19,20 @@
  *
  * An edge t between two codes is kept as three numbers with S(t) = low / sum and S(-t) = high / sum, so that
  *     w_k = low_u high_v / (sum_u sum_v E_k) :
- * one division for each code, which gives S(u_k) and S(-u_k), too. There are two kinds of edges.
+ * one division for each code, which also gives S(u_k) and S(-u_k). There are two kinds of edges.
  *
- * Wide: low and high are 1 and q = e^-|t|, as t's sign has it, sum = 1 + q, and |t| is cut at 84, where S(t) and S(-t)
- * have long been 0 and 1. Of low_u and high_v one is 1, as u > v, and E is 2^-32 to 22.2. So w is above
- * e^-84 / 22.2 = 3e-38, a normal number, or near to 1 / (4 * 22.2), and below 2^32. Where the cut changes S(u) or
- * S(-v), w is below e^-84 2^32 = e^-61.8. The nearest code has at least e^-24 / 22.2 = e^-27.1, as x is cut to 24 sigma
- * beyond the grid: 8e-16 of it, by which the cut changes no sum of 256 codes and no decision.
+ * Wide: low and high are 1 and q = e^-|t| (which one is which depends on the sign of t), sum = 1 + q, and |t| is cut at
+ * 84, far beyond the point where S(t) and S(-t) become 0 and 1. Of low_u and high_v one is 1, as u > v, and E is 2^-32
+ * to 22.2. So w is above e^-84 / 22.2 = 3e-38, a normal number, or near to 1 / (4 * 22.2), and below 2^32. Where the
+ * cut changes S(u) or S(-v), w is below e^-84 2^32 = e^-61.8. The nearest code has at least e^-24 / 22.2 = e^-27.1, as
+ * x is cut to 24 sigma beyond the grid: 8e-16 of it, by which the cut changes no sum of 256 codes and no decision.
  *
- * Narrow: where no edge of a local grid is further than 40 from x, as with the usual reach, low = e^t, high = 1,
- * sum = 1 + e^t, and e^t is that of the lowest edge times e^(j alpha / sigma), from a table: one exponential for each
- * element. sum_u sum_v E is below e^84 and w above e^-40 / (4 * 22.2). A block computes edges above an element's local
- * grid, too: they are cut at e^40, and what comes of them is finite and not counted.
+ * Narrow: used if no edge of a local grid is further than 40 from x, as with the usual reach. low = e^t, high = 1, sum
+ * = 1 + e^t, and e^t is e^t of the lowest edge times e^(j alpha / sigma) from a table. So there is one exponential for
+ * each element. sum_u sum_v E is below e^84 and w above e^-40 / (4 * 22.2). A block also computes edges above an
+ * element's local grid. They are cut at e^40, so their results are finite, and they are not used.
  *
- * A block of LANES elements runs through its local grids together, as many codes as the largest of them has. */
+ * A block of LANES elements processes its local grids together, with as many codes as the largest of them has. */
 #include "core/kernels/relaxed.h"
 
 #include "core/random.h"
@@ -40,41 +42,41 @@
 
 enum { LANES = 64, CALLS = LANES / 4, CODES_MAX = 256, ROUNDS = 10 };
 
-/* The rounds' keys of srq_philox. */
+/* The keys of the rounds of srq_philox. */
 typedef struct key_table {
     uint64_t keys[ROUNDS][2];
 } key_table;
 
-/* What the blocks of one tensor share. */
+/* Values that are equal for all blocks of a tensor. */
 typedef struct tensor {
     float alpha, sigma;
-    float ratio;  /* alpha / sigma: an edge is this far from the next, in units of sigma */
-    float radius; /* of the local grid, in codes */
+    float ratio;  /* alpha / sigma: the distance between edges in units of sigma */
+    float radius; /* half the width of the local grid, in codes */
     float min, max;
-    /* x is cut to 24 sigma beyond the grid: S of an edge there is 4e-11 of 1, which changes nothing in float32, and
-     * scores keep their precision, and stay finite, for any x. */
+    /* x is cut to 24 sigma outside of the grid. There S of an edge differs from 1 by 4e-11, which is nothing in
+     * float32. So scores are precise and finite for any x. */
     float x_min, x_max;
     float sharpness; /* 1 / temperature */
     int levels;      /* codes of the whole grid */
     const srq_relaxation *relaxation;
     key_table noise;
-    bool direct;                /* z by w: the temperature is 1 */
-    bool narrow;                /* edges are; only if `direct` */
+    bool direct;                /* compute z from w: the temperature is 1 */
+    bool narrow;                /* use narrow edges; only if `direct` */
     float power[CODES_MAX + 1]; /* e^(j ratio), if narrow */
 } tensor;
 
-/* One block. Everything is counted from the nearest code. */
+/* One block. Codes are counted from the nearest one. */
 typedef struct block {
     _Alignas(64) float near[LANES];            /* the nearest code */
     float gap[LANES];                          /* alpha * near - x */
     float first[LANES];                        /* of the local grid, minus near */
     float count[LANES];                        /* codes in the local grid */
     float lowest[LANES];                       /* e^t of the lowest edge, if narrow */
-    float low[LANES], high[LANES], sum[LANES]; /* of the edge below the code at hand */
+    float low[LANES], high[LANES], sum[LANES]; /* of the edge below the current code */
     float below[LANES];                        /* S(t) of it */
     float at[LANES];                           /* t of it */
-    float rate[LANES];                         /* E of the code at hand */
-    float best[LANES], highest[LANES];         /* place in the local grid of the highest w, and that w */
+    float rate[LANES];                         /* E of the current code */
+    float best[LANES], highest[LANES];         /* position of the largest w in the local grid, and that w */
     float total[LANES], place[LANES];          /* sums of w and w i */
     float by_x[LANES], by_x_place[LANES];      /* of w X and w i X */
     float by_a[LANES], by_a_place[LANES];      /* of w A and w i A */
@@ -91,8 +93,9 @@ static void make_keys(uint64_t seed, key_table *table)
     }
 }
 
-/* e^(j ratio) for j up to `count`, infinite where float32 ends. By hand, as the C library's exp is not the same on all
- * machines: the series of e^(ratio / 1024), squared ten times, is good to 1e-12 for ratios below 40. */
+/* e^(j ratio) for j up to `count`, infinite if float32 overflows. It is not computed with the C library's exp, which
+ * differs between machines. The series of e^(ratio / 1024), squared ten times, is accurate to 1e-12 for ratios
+ * below 40. */
 static void make_powers(double ratio, int count, float *power)
 {
     const double part = ratio / 1024;
@@ -102,7 +105,7 @@ static void make_powers(double ratio, int count, float *power)
     for (int j = 0; j <= count; j++, all *= step) power[j] = all < 3e38 ? (float)all : INFINITY;
 }
 
-/* The furthest edge of any local grid: of one that is the nearest code alone, or of one around x, or of the whole. */
+/* The furthest edge of any local grid: of the nearest code only, of a grid around x, or of the whole grid. */
 static double furthest_edge(const tensor *t)
 {
     const double ratio = (double)t->ratio, one = 24 + ratio, around = ((double)t->radius + 1) * ratio,
@@ -122,7 +125,7 @@ static void fill_tensor(tensor *t, const srq_grid *grid, const srq_relaxation *r
     t->x_min = grid->alpha * (t->min - 0.5f) - 24 * grid->sigma;
     t->x_max = grid->alpha * (t->max + 0.5f) + 24 * grid->sigma;
     const double deviation = 1.8137993642342178; /* pi / sqrt(3) */
-    const double most = 1e7;                     /* above any |x / alpha| that `prepare` lets through */
+    const double most = 1e7;                     /* above any |x / alpha| that `prepare` accepts */
     double radius = relaxation->reach > 0 ? (double)relaxation->reach * deviation / (double)t->ratio : most;
     t->radius = (float)(radius < most ? radius : most);
     t->sharpness = 1 / relaxation->temperature;
@@ -158,7 +161,7 @@ static inline bool prepare(const tensor *t, const float *x, block *b)
         b->count[l] = floor - ceiling + 1;
     }
     for (int l = 0; l < LANES; l++) {
-        /* In float64, where the product is exact. */
+        /* In float64, in which the product is exact. */
         b->gap[l] = (float)((double)t->alpha * (double)b->near[l] - (double)clamp_lane(x[l], t->x_min, t->x_max));
     }
     for (int l = 0; l < LANES; l++) {
@@ -171,7 +174,7 @@ static inline bool prepare(const tensor *t, const float *x, block *b)
     return !bad;
 }
 
-/* Calls of srq_philox side by side, one word of each: in the lower halves, and anything in the upper ones. */
+/* Parallel calls of srq_philox: one word of each call in the lower halves; the upper halves are arbitrary. */
 typedef uint64_t words __attribute__((vector_size(PACK * sizeof(uint32_t))));
 enum { WORDS = PACK / 2 };
 
@@ -180,7 +183,7 @@ static inline words words_all(uint64_t value)
     return (words){0} + value;
 }
 
-/* Products of the lower halves. */
+/* The products of the lower halves. */
 static inline words multiply(words a, uint64_t b)
 {
 #if defined __AVX512F__
@@ -201,8 +204,8 @@ static inline void philox_round(words c[4], const uint64_t keys[2])
     c[3] = p0;
 }
 
-/* CALLS calls of srq_philox, their first outputs first: the layout in vector.h. Even and odd calls go apart, and their
- * words together again at the end. */
+/* CALLS calls of srq_philox, ordered by output word (the layout in vector.h). Even and odd calls are computed
+ * separately, and their words are merged at the end. */
 static inline void draw(const srq_relaxation *r, const key_table *table, size_t element, int code, uint32_t bits[LANES])
 {
     const uint32_t first = (uint32_t)(element / 4), place = (uint32_t)code | (uint32_t)r->stream << 8;
@@ -223,8 +226,8 @@ static inline void draw(const srq_relaxation *r, const key_table *table, size_t 
     }
 }
 
-/* -log(1 - V), V = (bits / 2 + 1/2) / 2^31. Where 1 - V is near 1, V itself is the mantissa's part of the logarithm and
- * keeps all of its digits: small values become the upper tail of the Gumbel variable. */
+/* -log(1 - V), V = (bits / 2 + 1/2) / 2^31. If 1 - V is near 1, V itself is used in the logarithm, so it keeps all of
+ * its digits. Small values of V become the upper tail of the Gumbel variable. */
 static inline float exponential_lane(uint32_t bits)
 {
     const float unit = 4.656612873077393e-10f; /* 2^-31 */
@@ -279,7 +282,7 @@ static inline void keep_edge(block *b, int l, edge e, bool narrow)
     b->high[l] = e.high;
 }
 
-/* The lowest edge, and no sums yet. */
+/* Computes the lowest edge, and sets the sums to 0. */
 static inline void begin_codes(const tensor *t, bool narrow, block *b)
 {
     if (narrow)
@@ -309,7 +312,7 @@ static inline void add_code(block *b, int l, int j, float w, bool slopes, float 
     b->below[l] = below;
 }
 
-/* What a pass over the codes of a block finds; all but FIND_MEAN the best as well. */
+/* What a pass over the codes of a block computes. All except FIND_MEAN also find the best code. */
 typedef enum find { FIND_BEST, FIND_MEAN, FIND_SLOPES, FIND_SCORES } find;
 
 static inline __attribute__((always_inline)) void scan(const tensor *t, size_t element, size_t count, bool narrow,
@@ -346,7 +349,7 @@ static inline __attribute__((always_inline)) void scan(const tensor *t, size_t e
     }
 }
 
-/* The sums from the scores. */
+/* Computes the sums from the scores. */
 static inline __attribute__((always_inline)) void soften(const tensor *t, bool slopes, block *b)
 {
     begin_codes(t, false, b);
@@ -361,7 +364,7 @@ static inline __attribute__((always_inline)) void soften(const tensor *t, bool s
     }
 }
 
-/* The sums of a block, and if `slopes` the best. */
+/* Computes the sums of a block and, if `slopes`, the best code. */
 static void sum_up(const tensor *t, size_t element, size_t count, bool slopes, block *b)
 {
     if (!t->direct) {
@@ -382,7 +385,7 @@ static void find_best(const tensor *t, size_t element, size_t count, block *b)
         scan(t, element, count, false, FIND_BEST, b);
 }
 
-/* dx, and what the elements add to the sums. `hard`: alpha moves the drawn code, not the mean. */
+/* Computes dx and the contributions to the sums. `hard`: alpha scales the drawn code, not the mean. */
 static inline void finish(const tensor *t, const block *b, bool hard, const float *dy, float *dx, float *alpha,
                           float *sigma)
 {
@@ -398,7 +401,7 @@ static inline void finish(const tensor *t, const block *b, bool hard, const floa
     }
 }
 
-/* `count` of the elements of x; zeros fill up the block. */
+/* Loads `count` elements of x; the rest of the block is zeros. */
 static inline void load(float lanes[LANES], const float *x, size_t count)
 {
     if (count < LANES) memset(lanes, 0, LANES * sizeof *lanes);

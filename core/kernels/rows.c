@@ -1,12 +1,12 @@
-/* Arithmetic on rows of channels, built three times like vector.c. Sums go down the rows in one order, whatever the
- * width of a register and however the rows are cut into calls. */
+/* Arithmetic on rows of channels, built three times like vector.c. Sums are computed down the rows in one order,
+ * independent of the width of a register and of how rows are divided into calls. */
 #include "core/kernels/rows.h"
 
 static inline uint16_t to_bf16(float x)
 {
     float_bits b = {.value = x};
     uint32_t rounded = (b.bits + 0x7fffu + ((b.bits >> 16) & 1u)) >> 16;
-    /* NaN stays NaN: rounding could make it infinite. */
+    /* NaN is kept, because rounding could make it infinite. */
     return (uint16_t)((b.bits & 0x7fffffffu) > 0x7f800000u ? (b.bits >> 16) | 0x40u : rounded);
 }
 
@@ -57,7 +57,7 @@ void SRQ_ISA_NAME(srq_combine_rows_bf16)(size_t rows, size_t n, const float *g, 
 /* Channels are taken WIDTH at a time, with their sums in registers. */
 enum { WIDTH = 32 };
 
-/* Blocks of 256 rows summed apart keep the rounding error of long float32 sums small. */
+/* Blocks of 256 rows are summed separately, which keeps the rounding error of long float32 sums small. */
 enum { BLOCK = 256 };
 
 static inline void block_sums(size_t rows, size_t n, size_t width, const float *y, double *total)
@@ -143,7 +143,7 @@ void SRQ_ISA_NAME(srq_clip_backward)(size_t n, const float *y, const float *dy, 
     for (size_t i = 0; i < n; i++) dx[i] = (y[i] > low) & (y[i] < high) ? dy[i] : 0;
 }
 
-/* --- Windows that lie side by side: a line of them, k0 lines of width * k1 pixels */
+/* --- A line of adjacent windows: k0 lines of width * k1 pixels */
 
 static inline void take_larger(float x, int32_t k, float *y, int32_t *where)
 {
@@ -152,7 +152,7 @@ static inline void take_larger(float x, int32_t k, float *y, int32_t *where)
     *where = larger ? k : *where;
 }
 
-/* The usual window, in one go. */
+/* The usual window, 2 x 2, without a loop over it. */
 static void max_pool_2x2(size_t width, size_t n, const float *x, float *restrict y, int32_t *restrict where)
 {
     const float *below = x + 2 * width * n;

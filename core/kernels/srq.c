@@ -1,24 +1,24 @@
 /* Backward of Semi-Relaxed Quantization (method.md, section 3), built three times like vector.c.
  *
- * Edges of the bins are e_j = alpha a_j, a_j = m - 1/2 + j, j = 0..n, and F_j = S((e_j - x) / sigma), so that
- * r_k = (F_{j+1} - F_j) / (F_n - F_0) with j = k - m. Everything is written in
+ * Edges of the bins are e_j = alpha a_j, a_j = m - 1/2 + j, j = 0..n, and F_j = S((e_j - x) / sigma), so that r_k =
+ * (F_{j+1} - F_j) / (F_n - F_0) with j = k - m. Everything is expressed by
  *     ratio = alpha / sigma,   s = e^((e_p - x) / sigma) for an edge p near x,   Q_j = e^(-(j - p) ratio),
  * because F_j = s / (s + Q_j) and F_i - F_j = s (Q_j - Q_i) / ((s + Q_i)(s + Q_j)): the outer edges 0 and n then cancel
- * out of the denominators of every r_k, and what is left needs one exponential an element, and no difference of
- * numbers that are nearly equal. That holds far above the grid too, where every F underflows.
+ * in the denominator of every r_k. The rest needs one exponential for each element, and no difference of nearly equal
+ * numbers. This is also true far above the grid, where every F underflows.
  *
  * r depends on x, alpha and sigma through u = log s = ratio a_p - x / sigma and ratio only. With f_u and f_q the
  * derivatives of any f(u, ratio):
  *     df/dx = -f_u / sigma,   df/dalpha = (a_p f_u + f_q) / sigma,   df/dsigma = -(u f_u + ratio f_q) / sigma.
  *
- * e^-REACH is an eighth of the last place of 1 in float32: nothing farther than REACH sigma from x is looked at. */
+ * e^-REACH is an eighth of the last place of 1 in float32, so edges farther than REACH sigma from x are ignored. */
 #include "core/kernels/srq.h"
 
 #include "core/kernels/polynomial.h"
 
 static const double REACH = 18;
 
-/* Sums have LANES accumulators, in float32 over CHUNK blocks and in float64 over those. */
+/* Sums have LANES accumulators: in float32 over CHUNK blocks, and in float64 over chunks. */
 enum { LANES = 16, CHUNK = 16 };
 
 static const double LN_2 = 0.69314718055994531;
@@ -30,7 +30,8 @@ static inline pack pack_fill(float x)
     return (pack){0} + x;
 }
 
-/* v > bound ? v : bound, and the same with <: NaN gives the bound. One instruction where the compiler needs three. */
+/* v > bound ? v : bound, and the same with <: NaN gives the bound. This is one instruction; the compiler would need
+ * three. */
 static inline pack pack_at_least(pack v, float bound)
 {
 #if defined __AVX512F__
@@ -64,7 +65,7 @@ static inline pack pack_abs(pack v)
     return (pack)((pack_bits)v & 0x7fffffffu);
 }
 
-/* The sign bit of v, which pack_flip turns other signs round with: cheaper than a product with 1 or -1. */
+/* The sign bit of v. pack_flip flips other signs with it, which is cheaper than a product with 1 or -1. */
 static inline pack_bits pack_sign(pack v)
 {
     return (pack_bits)v & 0x80000000u;
@@ -75,7 +76,7 @@ static inline pack pack_flip(pack v, pack_bits sign)
     return (pack)((pack_bits)v ^ sign);
 }
 
-/* Adding it rounds to an integer, ties to even, and leaves that in the low bits. */
+/* Adding it rounds to an integer, ties to even, and leaves the integer in the low bits. */
 static const float MAGIC = 12582912.0f; /* 1.5 * 2^23 */
 
 /* 2^x for -126 <= x <= 127 to 2 units in the last place, exact at integers. The polynomial has the least relative error
@@ -90,11 +91,11 @@ static inline pack pack_exp2(pack x)
 
 enum { PAIRS_MAX = 128 };
 
-/* What the elements of one tensor share. */
+/* Values that are equal for all elements of a tensor. */
 typedef struct tensor {
-    float alpha, alpha_high, alpha_low; /* alpha = high + low; high times a code and a half is exact */
+    float alpha, alpha_high, alpha_low; /* alpha = high + low; the product of high and (a code + 1/2) is exact */
     float ratio;
-    float ratio_log2; /* ratio / log(2), for a u that is a logarithm to base 2 */
+    float ratio_log2; /* ratio / log(2), because u is a logarithm to base 2 */
     float log2_s;     /* log2(e) / sigma */
     float min, max;
     float middle; /* of the grid */
@@ -113,7 +114,7 @@ typedef struct tensor {
     float c[PAIRS_MAX], weight[PAIRS_MAX], weight_c[PAIRS_MAX], weight_q[PAIRS_MAX], weight_e[PAIRS_MAX];
 } tensor;
 
-/* The gradient of an element, and what it adds to the sums; to that of sigma in units of log(2). */
+/* The gradient of an element, and its contributions to the sums. The one to sigma is in units of log(2). */
 typedef struct terms {
     pack dx, alpha, sigma;
 } terms;
@@ -129,7 +130,7 @@ static inline __attribute__((always_inline)) void run_pack(terms_function functi
     *sigma += e.sigma;
 }
 
-/* `blocks` whole blocks, at most CHUNK of them. Goes down the columns, to sum in registers. */
+/* Processes `blocks` whole blocks, at most CHUNK. It goes down the columns, to keep the sums in registers. */
 static inline __attribute__((always_inline)) void run_chunk(terms_function function, const tensor *t, size_t blocks,
                                                             const float *x, const float *dy, float *dx, double *alpha,
                                                             double *sigma)
@@ -175,7 +176,7 @@ static inline void fill_common(tensor *t, const srq_grid *grid)
         float value;
         uint32_t bits;
     } high = {.value = grid->alpha};
-    high.bits &= 0xfffffe00u; /* 15 bits are left: times 9 they fit in 24 */
+    high.bits &= 0xfffffe00u; /* 15 bits are left; a product with 9 bits fits in 24 */
     t->alpha = grid->alpha;
     t->alpha_high = high.value;
     t->alpha_low = grid->alpha - high.value;
@@ -188,30 +189,30 @@ static inline void fill_common(tensor *t, const srq_grid *grid)
     t->half = 0.5f * (t->max - t->min);
 }
 
-/* log2 of s for the edge `a`, times alpha, above x on the axis that `sign` turns round. The difference is exact near
- * the edge: at code 255 a rounded product would be off by 1e-5 alpha. Cut where 1 / s is nothing beside 1 and its
- * square still a number, and at `least`. */
+/* log2 of s for the edge at a * alpha above x, on the axis with direction `sign`. The difference is exact near the
+ * edge; at code 255, a rounded product would be wrong by 1e-5 alpha. The result is cut at `least`, and at a value where
+ * 1 / s is negligible against 1 but its square does not underflow. */
 static inline pack log2_of_s(const tensor *t, pack x, pack a, pack_bits sign, float least)
 {
     pack gap = pack_flip((t->alpha_high * a - x) + t->alpha_low * a, sign);
     return pack_at_most(pack_at_least(gap * t->log2_s, least), 57);
 }
 
-/* Subnormal numbers would slow everything down: what is nothing beside 1 is 0. */
+/* Subnormal numbers would be slow, so numbers that are negligible against 1 are set to 0. */
 static inline float vanish(double x)
 {
     return fabs(x) > 1e-26 ? (float)x : 0;
 }
 
-/* clamp(rint(v), min, max), bit for bit what `quantize` gives. */
+/* clamp(rint(v), min, max), with the same bits as `quantize`. */
 static inline pack code_of(const tensor *t, pack v)
 {
     return pack_round(pack_at_most(pack_at_least(v, t->min), t->max));
 }
 
-/* --- argmax. The axis is turned round where x is below its code's point, so that p, the edge above the code, is the
- * nearer one. With T = e^(-j ratio) for the j codes from there to the end of the grid, A likewise for the k codes to
- * the other end, q = e^-ratio and N = e^(-n ratio):
+/* --- argmax. The axis is reversed if x is below the point of its code, so that the nearer edge p is always the one
+ * above the code. With T = e^(-j ratio) for the j codes from there to the end of the grid, A likewise for the k codes
+ * to the other end, q = e^-ratio and N = e^(-n ratio):
  *     r = mass V / D,   V = A q s^2 + (1 + N) s + T,   D = (1 + q s)(1 + s),   mass = (1 - q) / (1 - N),
  *     r_u = mass s / D^2 (up + q s (2 (A - T) - s down)),   up = (1 - T) + (N - q T),   down = (1 - A) + (N - q A),
  *     r_q = mass / D ((rate - k - 1) A q s^2 + (rate (1 + N) - n N) s + (rate - j) T + V q s / (1 + q s)),
@@ -232,8 +233,8 @@ static void fill_argmax(tensor *t, const srq_grid *grid)
     t->rate_s = vanish(rate * (1 + q_all) - n * q_all);
 }
 
-/* s < 1 only above the grid, where everything is proportional to q s: from 2^-40 on nothing is left, and A q s^2 is
- * still a normal number. */
+/* s < 1 only above the grid, where everything is proportional to q s. At 2^-40 that is negligible, and A q s^2 is still
+ * a normal number. */
 static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_ends)
 {
     pack v = x / t->alpha, code = code_of(t, v);
@@ -247,7 +248,7 @@ static inline terms argmax_terms(const tensor *t, pack x, pack dy, bool both_end
         pack quotient = 1 / (d * top);
         inverse = quotient * top;
         bottom = quotient * (d * t->q_ends);
-    } else { /* the farther end is out of reach */
+    } else { /* the farther end has no effect */
         pack end = pack_exp2(pack_at_least((pack_abs(place) - t->half) * t->log2_q, -40));
         inverse = 1 / d;
         top = pack_where(place >= 0, end);
@@ -296,16 +297,16 @@ void SRQ_ISA_NAME(srq_argmax_backward)(size_t n, const float *x, const float *dy
 /* --- full. E = sum_k g_k r_k = alpha (M - R), R = sum over the inner edges 0 < j < n of (F_j - F_0) / (F_n - F_0):
  *     R = sum_j A_j (s + Q_n) / (s + Q_j),   A_j = (Q_0 - Q_j) / (Q_0 - Q_n),
  *     R_u = s sum_j K_j / (s + Q_j)^2,       K_j = (Q_0 - Q_j)(Q_j - Q_n) / (Q_0 - Q_n).
- * The axis is turned round where x is below the middle of the grid. Edges are taken in pairs d above and d below p,
- * which share a division: with c = Q + 1/Q, Q = e^(-d ratio), the pair's D = 1 / (s^2 + c s + 1).
+ * The axis is reversed if x is below the middle of the grid. Edges are processed in pairs, d above and d below p, which
+ * share a division: with c = Q + 1/Q, Q = e^(-d ratio), the pair's D = 1 / (s^2 + c s + 1).
  *
  * A grid with both ends within reach of its middle (`fill_whole`): p is the middle, which need not be an edge, and the
  * pairs are all inner edges. By symmetry K is weight times Q for both, and R_q is odd in u:
  *     R_u = s sum weight D^2 (c (1 + s^2) + 4 s),   R_q = (1 - s^2) sum D^2 (weight_e (1 + s^2) + weight_q s).
  *
- * Otherwise (`fill_window`): the other end is out of reach, A = 1 and K_j = Q_j - Q_n. p is the edge nearest to x that
- * has the edges within reach of it inside the grid. Only where p is the last such edge Q_n is not nothing, and there it
- * is a constant. With S1 = sum Q D-, S2 = sum D-, S3 = sum d Q D-, where D- is 1 / (s + Q)^2, over single edges:
+ * Otherwise (`fill_window`): the other end has no effect, A = 1 and K_j = Q_j - Q_n. p is the edge nearest to x whose
+ * neighbours within reach are all inside the grid. Q_n is only relevant if p is the last such edge, and then it is a
+ * constant. With S1 = sum Q D-, S2 = sum D-, S3 = sum d Q D-, where D- is 1 / (s + Q)^2, over single edges:
  *     R_u = s (S1 - Q_n S2),   R_q = (s + Q_n) S3 - (n - p) Q_n (s S2 + S1),
  * and by pairs, the edge p itself as half of one,
  *     S1 = sum D^2 (c (1 + s^2) + 4 s),   S2 = sum D^2 (c^2 - 2 (1 - s^2) + 2 c s),
@@ -317,7 +318,7 @@ static void fill_whole(tensor *t, double n, double ratio)
     t->offset = h > t->pairs ? 0.5f : 0;
     double d = (double)t->offset, q = exp(-d * ratio);
     for (int i = 0; i < t->pairs; i++, d += 1, q *= step) {
-        /* The edge itself, as half a pair, if d = 0. */
+        /* If d = 0, the edge itself, as half a pair. */
         const double share = d > 0 ? 1 : 0.5, up = q * end, down = end / q, part = 1 - all;
         const double a_up = (1 - up) / part, a_down = (1 - down) / part; /* A_j of the two, and dA_j / dratio */
         const double e_up = ((h + d) * up * part - (1 - up) * n * all) / (part * part);
@@ -363,7 +364,7 @@ static inline terms full_terms(const tensor *t, pack x, pack dy, bool whole)
     if (!whole) p = pack_round(pack_at_most(pack_abs(place) - t->offset, t->p_most - t->offset)) + t->offset;
     pack a = t->middle + pack_flip(p, sign);
     pack log2_s = log2_of_s(t, x, a, sign, -80), s = pack_exp2(log2_s);
-    pack normal = pack_at_least(s, 1e-15f), square = normal * normal; /* the square is only ever added to 1 */
+    pack normal = pack_at_least(s, 1e-15f), square = normal * normal; /* its square is only added to 1 */
     pack one = {0}, by_c = {0}, by_q = {0}, by_e = {0};
     for (int i = 0; i < t->pairs; i++) {
         pack inverse = 1 / ((1 + square) + s * t->c[i]);
@@ -407,7 +408,7 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
     tensor t;
     fill_common(&t, grid);
     const double codes = grid->max - grid->min + 1, ratio = (double)grid->alpha / (double)grid->sigma;
-    /* The next edge is at least 1/2 beyond the window. */
+    /* The next edge is at least 1/2 outside of the window. */
     const double window = ceil(fmax(REACH / ratio - 0.5, 0));
     if (0.5 * codes * ratio < REACH || floor(0.5 * codes) < window + 1) {
         fill_whole(&t, codes, ratio);
@@ -421,7 +422,7 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
 /* --- full by its curves (curves.h) */
 
 #if defined __AVX512F__
-/* Registers hold a whole table of SRQ_CURVE_BINS. */
+/* Whether a whole table of SRQ_CURVE_BINS fits into registers. */
 typedef struct lookup {
     const srq_curves *curves;
     __m512i bin;
@@ -448,8 +449,8 @@ static inline lookup find_curves(const srq_curves *curves, pack bin)
 }
 #endif
 
-/* The lower end is as the upper one turned round; bins are counted from the nearer. Beyond the outermost bins nothing
- * moves. v - rint(v) is exact for the codes near x. */
+/* The lower end mirrors the upper one, and bins are counted from the nearer end. Beyond the outermost bins, the curves
+ * are constant. v - rint(v) is exact for codes near x. */
 static inline __attribute__((always_inline)) terms curve_terms(const tensor *t, pack x, pack dy)
 {
     const float beyond = SRQ_CURVE_OUTSIDE, inner = SRQ_CURVE_BINS - 1;

@@ -1,7 +1,7 @@
 /* Built three times, with SRQ_ISA = baseline, avx2, avx512: see vector.h and CMakeLists.txt.
  *
- * The inner loops run over LANES elements held in arrays, which the compiler keeps in vector registers; sums have
- * LANES accumulators that are added in one order at the end, whatever the width of a register is. */
+ * The inner loops run over LANES elements in arrays, which the compiler keeps in vector registers. Sums have LANES
+ * accumulators, which are added in one order at the end, for any width of a register. */
 #include "core/kernels/lanes.h"
 
 #include "core/kernels/relaxed.h"
@@ -89,7 +89,7 @@ static void widen_s8_bf16(size_t n, const int8_t *x, uint16_t *y)
 static bool quantize(size_t n, const float *x, const srq_grid *grid, void *codes)
 {
     const float alpha = grid->alpha, min = (float)grid->min, max = (float)grid->max;
-    /* One byte holds either sign: an int8_t and the uint8_t of the same value modulo 256 are the same bits. */
+    /* One conversion for both signs: an int8_t and the uint8_t with the same value modulo 256 have the same bits. */
     uint8_t *out = codes;
     for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(int32_t)round_lane(x[i] / alpha, min, max);
     return is_finite(n, x);
@@ -112,8 +112,8 @@ static double quantize_error(size_t n, const float *x, const srq_grid *grid)
     return sum;
 }
 
-/* One block of `ste`: dx, and dy times the derivative of the output by alpha. One condition after the other, as the
- * compiler takes no `&&` into vectors. */
+/* One block of `ste`: dx, and dy times the derivative of the output by alpha. Conditions are nested, because the
+ * compiler does not vectorize `&&`. */
 static inline void ste_block(const srq_grid *grid, const float *x, const float *dy, float *dx, float *by_alpha)
 {
     const float alpha = grid->alpha, min = (float)grid->min, max = (float)grid->max;
@@ -125,7 +125,8 @@ static inline void ste_block(const srq_grid *grid, const float *x, const float *
     }
 }
 
-/* Blocks are copied in and out, zeros with gradient 0 filling the last one, so that the arithmetic sees whole blocks.
+/* Blocks are copied in and out. The last one is filled with zeros and gradient 0, so that the arithmetic always has
+ * whole blocks.
  */
 static void ste_backward(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                          srq_grid_gradient *sums)

@@ -1,8 +1,8 @@
-/* Elementwise arithmetic behind one table, compiled once for each instruction set.
+/* Tables of elementwise functions, one for each instruction set.
  *
- * vector.c, rows.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes; they are built for
- * x86-64, AVX2 and AVX-512, and the best one that the CPU has is taken at run time. Floating-point contraction is off
- * and every sum has a fixed number of lanes, so the three give the same bits (tests/core/test_quantizers.c). */
+ * vector.c, rows.c, srq.c, dropbits.c and relaxed.c are plain C that the compiler vectorizes. They are built for
+ * x86-64, AVX2 and AVX-512, and the best table for the CPU is chosen at run time. Floating-point contraction is off,
+ * and every sum has a fixed number of lanes. So all three give the same bits (tests/core/test_quantizers.c). */
 #ifndef SRQ_CORE_KERNELS_VECTOR_H
 #define SRQ_CORE_KERNELS_VECTOR_H
 
@@ -16,7 +16,7 @@
  * int8_t if min < 0, else uint8_t. */
 typedef struct srq_grid {
     float alpha; /* step size, > 0 */
-    float sigma; /* noise scale, > 0; srq and rq read it */
+    float sigma; /* noise scale, > 0; used by srq and rq */
     int min, max;
 } srq_grid;
 
@@ -25,7 +25,7 @@ typedef struct srq_grid_gradient {
     double alpha, sigma;
 } srq_grid_gradient;
 
-/* core/kernels/curves.h: the slopes of one grid's E, by bins. */
+/* The slopes of E for one grid, by bins (core/kernels/curves.h). */
 enum {
     SRQ_CURVE_BINS = 16,
     SRQ_CURVE_OUTSIDE = 7,
@@ -35,59 +35,59 @@ enum {
 typedef struct srq_curves {
     bool fitted;
     srq_grid grid;
-    /* The polynomials of 1 - D, then those of T; twice, for lookups by registers of a table and by rows. */
+    /* The polynomials of 1 - D, then those of T. They are stored twice: as a table for registers, and as rows. */
     float by_power[SRQ_CURVE_POWERS][SRQ_CURVE_BINS], by_bin[SRQ_CURVE_BINS][SRQ_CURVE_POWERS];
 } srq_curves;
 
 enum { SRQ_LEVELS_MAX = 7 };
 
-/* The gates of a signed grid (method.md, section 4): the codes of level min_bits + 1 + i count mask[i] times. */
+/* The gates of a signed grid (method.md, section 4). The codes of level min_bits + 1 + i have the factor mask[i]. */
 typedef struct srq_levels {
     int min_bits, count;        /* c0 >= 1; the grid has c0 + count bits */
-    float mask[SRQ_LEVELS_MAX]; /* m_c, above 0 and not rising, at most 1 */
+    float mask[SRQ_LEVELS_MAX]; /* m_c: above 0, at most 1, and not increasing */
 } srq_levels;
 
-/* core/kernels/gates.h: where codes of one level give way to those of others. Level i ends at |x / alpha + 1/2| =
- * limit[i]; the code at its end is the hard code up to threshold[i], if no lower level's is. */
+/* Where the hard code moves from one level to another (core/kernels/gates.h). Level i ends at |x / alpha + 1/2| =
+ * limit[i]. The code at its end is the hard code up to threshold[i], unless that of a lower level is. */
 typedef struct srq_level_ends {
     int levels; /* 0..levels */
     float limit[SRQ_LEVELS_MAX + 1], threshold[SRQ_LEVELS_MAX + 1];
 } srq_level_ends;
 
-/* core/kernels/gates.h: the slopes of one grid's E under fractional gates, by bins. */
+/* The slopes of E for one grid with fractional gates, by bins (core/kernels/gates.h). */
 typedef struct srq_gate_curves {
     bool fitted;
     srq_grid grid;
     srq_level_ends ends;
-    int bins, powers; /* rows[bins][powers]; the caller's memory, of srq_gate_curves_size() floats */
+    int bins, powers; /* rows[bins][powers], memory of the caller with srq_gate_curves_size() floats */
     float *rows;
 } srq_gate_curves;
 
-/* SRQ under fractional gates. `grid` has min_bits + count bits, signed. */
+/* SRQ with fractional gates. `grid` is signed and has min_bits + count bits. */
 typedef struct srq_dropbits_kernels {
     /* codes = argmax_k r_k; false if an x is infinite or NaN. */
     bool (*quantize)(size_t n, const float *x, const srq_grid *grid, const srq_levels *levels, int8_t *codes);
-    /* dx from dy as in the functions of srq_vector, and gates[i] = dL/dmask[i]; dx may be dy. */
+    /* Computes dx from dy like the functions of srq_vector, and gates[i] = dL/dmask[i]. dx may be dy. */
     void (*backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, const srq_levels *levels,
                      bool argmax, float *dx, srq_grid_gradient *sums, double *gates);
-    /* The same for `full` by its curves, several times as fast; curves->fitted. */
+    /* The same for `full` with its curves, several times as fast. Needs curves->fitted. */
     void (*curves_backward)(size_t n, const float *x, const float *dy, const srq_gate_curves *curves, float *dx,
                             srq_grid_gradient *sums, double *gates);
 } srq_dropbits_kernels;
 
 /* Noise and temperature of Relaxed Quantization (arXiv 1810.01875). x is perturbed by logistic noise of scale sigma,
- * standard deviation pi sigma / sqrt(3), and only codes within `reach` standard deviations of x, its local grid, take
- * part (section 2.3 there, which uses 3). The probabilities are truncated to the local grid, whose ends are constants
- * for differentiation. It holds the nearest code always. */
+ * whose standard deviation is pi sigma / sqrt(3). Only the local grid is used: the codes within `reach` standard
+ * deviations of x (section 2.3 there uses 3). The probabilities are truncated to the local grid, and its ends are
+ * constants for differentiation. It always contains the nearest code. */
 typedef struct srq_relaxation {
     float temperature; /* > 0 */
     float reach;       /* 0: the whole grid */
-    /* [n][max - min + 1], the noise G of every code, from -4 to 24; NULL: drawn from what follows */
+    /* [n][max - min + 1], the noise G of every code, from -4 to 24; NULL: drawn by the members below */
     const float *gumbel;
-    /* The number of element i and local code j (code - lowest code of its local grid) is word l / 16 of
-     * srq_random(seed, SRQ_RANDOM_GUMBEL, step, index), l = i % 64, with index = 16 (i / 64) + l % 16 in bits 0..31,
-     * j in bits 32..39 and `stream` in bits 40..63: streams below 2^24 and tensors of at most 2^34 elements never
-     * share a number. */
+    /* The random number of element i and local code j (code - lowest code of its local grid) is word l / 16 of
+     * srq_random(seed, SRQ_RANDOM_GUMBEL, step, index), where l = i % 64. index has 16 (i / 64) + l % 16 in bits 0..31,
+     * j in bits 32..39 and `stream` in bits 40..63. So with streams below 2^24 and tensors of at most 2^34 elements, no
+     * number is used twice. */
     uint64_t seed;
     uint32_t step;
     uint64_t stream; /* the tensor: layer * 4096 + shard */
@@ -96,7 +96,7 @@ typedef struct srq_relaxation {
 typedef struct srq_adam_step {
     float rate;         /* learning rate with both bias corrections folded in */
     float beta1, beta2; /* decay of the two moments */
-    float epsilon;      /* added to sqrt(v), scaled by the bias correction of v */
+    float epsilon;      /* epsilon, scaled by the bias correction of v */
     float decay;        /* weight decay, added to the gradient */
 } srq_adam_step;
 
@@ -110,7 +110,7 @@ typedef struct srq_vector {
     /* y = max(x, 0), NaN kept; dx = dy where y > 0, else 0 */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_backward)(size_t n, const float *y, const float *dy, float *dx);
-    /* y = min(max(x, 0), ceiling), NaN kept; clip_backward goes back. */
+    /* y = min(max(x, 0), ceiling), NaN kept; its backward function is clip_backward. */
     void (*relu_under)(size_t n, const float *x, float ceiling, float *y);
     /* Rows of n channels, [rows][n]; bf16 is the upper half of a float32, rounded to nearest, ties to even. */
     /* y = clamp(a[c] x + b[c], low, high), NaN kept; y may be x */
@@ -133,15 +133,16 @@ typedef struct srq_vector {
     void (*products)(size_t rows, size_t n, const float *g, const float *x, double *sums, double *products);
     /* dx = dy where low < y < high, else 0; dx may be dy */
     void (*clip_backward)(size_t n, const float *y, const float *dy, float low, float high, float *dx);
-    /* Max-pooling of windows k0 x k1 side by side, one line of them: x [k0][width k1][n] -> y [width][n], and which of
-     * its window each was, row after row; the first of equals. And the way back: dx overwritten. */
+    /* Max-pooling of a line of adjacent windows k0 x k1: x [k0][width k1][n] -> y [width][n], and the position of each
+     * maximum in its window, counted row by row; the first one if several are equal. The backward function overwrites
+     * dx. */
     void (*max_pool_line)(size_t width, size_t n, int k0, int k1, const float *x, float *y, int32_t *where);
     void (*max_unpool_line)(size_t width, size_t n, int k0, int k1, const float *dy, const int32_t *where, float *dx);
-    /* Where x > y (or x is NaN): y = x, where = k. For max-pooling, one window position k at a time. */
+    /* If x > y or x is NaN: y = x, where = k. For max-pooling, one window position k at a time. */
     void (*max_update)(size_t n, const float *x, int32_t k, float *y, int32_t *where);
-    /* dx += dy where `where` is k */
+    /* dx += dy if `where` is k */
     void (*max_scatter)(size_t n, const float *dy, const int32_t *where, int32_t k, float *dx);
-    /* Bytes of codes to floats, or to bfloat16, which holds them exactly. */
+    /* Converts codes to float32, or to bfloat16, which represents them exactly. */
     void (*widen_u8)(size_t n, const uint8_t *x, float *y);
     void (*widen_s8)(size_t n, const int8_t *x, float *y);
     void (*widen_u8_bf16)(size_t n, const uint8_t *x, uint16_t *y);
@@ -151,8 +152,9 @@ typedef struct srq_vector {
     bool (*quantize)(size_t n, const float *x, const srq_grid *grid, void *codes);
     /* The sum of squares of x - alpha * code. */
     double (*quantize_error)(size_t n, const float *x, const srq_grid *grid);
-    /* Round with gradient 1 inside the range [min, max] of x / alpha and 0 outside (LSQ, arXiv 1902.08153, eq. 3
-     * without its gradient scale): dx from dy = dL/d(alpha * code), and the sum for alpha. dx may be dy. */
+    /* The backward pass of rounding: gradient 1 for x / alpha inside [min, max] and 0 outside (LSQ, arXiv 1902.08153,
+     * eq. 3, without its gradient scale). Computes dx from dy = dL/d(alpha * code), and the sum for alpha. dx may be
+     * dy. */
     void (*ste_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid, float *dx,
                          srq_grid_gradient *sums);
     /* SRQ, method.md section 3, both estimators; dx may be dy. */
@@ -166,23 +168,23 @@ typedef struct srq_vector {
 
     const srq_dropbits_kernels *dropbits;
 
-    /* The noise that the functions below draw: g[i][j] for i < n, local codes j < codes. A Gumbel(0, 1) variable
-     * -log(-log(1 - V)), V = (b + 1/2) / 2^31 with b the upper 31 bits of the number. V is rounded relative to itself
-     * where it is small and 1 - V where that is: the values run from -3.10 to 22.18, and of either tail 2^-32 is
-     * lost. Its argument `relaxation->gumbel` is not read. */
+    /* The noise that the functions below draw: g[i][j] for i < n and local codes j < codes. It is a Gumbel(0, 1)
+     * variable -log(-log(1 - V)), where V = (b + 1/2) / 2^31 and b is the upper 31 bits of the random number. Small
+     * values of V and of 1 - V have full relative precision. The values lie between -3.10 and 22.18; each tail loses a
+     * probability of 2^-32. `relaxation->gumbel` is not read. */
     void (*gumbel)(size_t n, int codes, const srq_relaxation *relaxation, float *g);
     /* Relaxed Quantization, method.md sections 2 and 7: y = sum over the local grid of z_k alpha k, with
      * z = softmax((log r_k + G_k) / temperature). False if an x is infinite or NaN. */
     bool (*rq_forward)(size_t n, const float *x, const srq_grid *grid, const srq_relaxation *relaxation, float *y);
-    /* Its derivative: dx from dy = dL/dy, the sums for alpha and sigma. dx may be dy. */
+    /* Its backward pass: dx from dy = dL/dy, and the sums for alpha and sigma. dx may be dy. */
     void (*rq_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid,
                         const srq_relaxation *relaxation, float *dx, srq_grid_gradient *sums);
-    /* The straight-through variant: codes = argmax_k (log r_k + G_k), the lowest on a tie: a sample from r. False if
-     * an x is infinite or NaN. */
+    /* The straight-through variant: codes = argmax_k (log r_k + G_k), the lowest code on a tie. This is a sample from
+     * r. False if an x is infinite or NaN. */
     bool (*rq_st_forward)(size_t n, const float *x, const srq_grid *grid, const srq_relaxation *relaxation,
                           void *codes);
-    /* dL/d(alpha * code) passed as if to sum_k z_k g_k, the points g_k held fixed; the points move with alpha by the
-     * code that was drawn. dx may be dy. */
+    /* Its backward pass: dL/d(alpha * code) is used as the gradient of sum_k z_k g_k with fixed points g_k. The
+     * gradient of alpha through the points uses the code that was drawn. dx may be dy. */
     void (*rq_st_backward)(size_t n, const float *x, const float *dy, const srq_grid *grid,
                            const srq_relaxation *relaxation, float *dx, srq_grid_gradient *sums);
 
@@ -192,10 +194,10 @@ typedef struct srq_vector {
     void (*adam)(size_t n, float *w, float *m, float *v, const float *g, const srq_adam_step *step);
 } srq_vector;
 
-/* The table for CPUs that have `isa`. */
+/* The table for CPUs with `isa`. */
 const srq_vector *srq_vector_of(srq_isa isa);
-/* The table of the best instruction set that srq_isa_here and this build have; `limit` names the highest one wanted, or
- * NULL. Returns NULL if `limit` is not a name or the CPU does not have it. */
+/* The table of the best instruction set that srq_isa_here and this build have. `limit` is the name of the highest one
+ * to use, or NULL. Returns NULL if `limit` is not a name, or if the CPU does not have it. */
 const srq_vector *srq_vector_best(const char *limit);
 
 #endif

@@ -21,7 +21,7 @@ const srq_vector *srq_vector_of(srq_isa isa)
 const srq_vector *srq_vector_best(const char *limit)
 {
     srq_isa here;
-    (void)srq_isa_here(&here); /* who runs networks hears of a wrong SRQ_MAX_ISA from srq_graph_create */
+    (void)srq_isa_here(&here); /* srq_graph_create reports a wrong SRQ_MAX_ISA */
     const srq_isa tables[] = {SRQ_ISA_AVX512, SRQ_ISA_AVX2, SRQ_ISA_BASELINE};
     for (int i = 0; i < 3; i++) {
         const srq_vector *vector = srq_vector_of(here & tables[i]);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* y = sum of the inputs, all of one shape. */
+/* y = the sum of the inputs, which all have the same shape. */
 
 static srq_status create(srq_layer *layer)
 {
@@ -49,5 +49,5 @@ const srq_op srq_op_add = {
     .create = create,
     .forward = forward,
     .backward = backward,
-    .meaning = "sum of inputs of one shape",
+    .meaning = "sum of inputs with the same shape",
 };

@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Batch normalization over the images of one shard, arXiv 1502.03167: y = scale (x - mean) / sqrt(variance + epsilon)
- * + shift, for each channel. The running statistics move towards the average over shards; the variance kept is the
- * unbiased one, as in other frameworks. Sums are float64, in which products of float32 are exact: the variance as the
- * mean square less the squared mean loses nothing that float32 could show. */
+/* Batch normalization over the images of one shard, arXiv 1502.03167: y = scale (x - mean) / sqrt(variance + epsilon) +
+ * shift, for each channel. The running statistics move towards the average over shards; the variance kept is the
+ * unbiased one, as in other frameworks. Sums are float64, in which products of float32 are exact. So the variance can
+ * be computed as the mean square minus the squared mean, without a loss that is visible in float32. */
 
 typedef struct batch_norm {
     int scale, shift, mean, variance; /* parameter indices */
-    size_t work;                      /* place of what a pass computes, if the layer runs by itself */
+    size_t work;                      /* place of srq_batch_norm_work in a pass, if the layer runs outside of a chain */
 } batch_norm;
 
 enum { WORK_DOUBLES = 4, WORK_FLOATS = 7 };
 
-/* Whole lines of 64 bytes, of float32 and of float64. */
+/* Rounded up to whole cache lines of 64 bytes, for float32 and for float64. */
 static size_t work_line(size_t channels)
 {
     return (channels + 15) / 16 * 16;
@@ -97,7 +97,7 @@ void srq_batch_norm_forward_lines(const srq_layer *layer, const srq_pass *pass, 
             const double m = sums[c] / count, v = fmax(0, squares[c] / count - m * m); /* of the elements */
             mean = (double)scales[c] * m + (double)bias[c];
             variance = (double)scales[c] * (double)scales[c] * v;
-            if (isnan(sums[c]) || isnan(squares[c])) variance = NAN; /* fmax would hide it */
+            if (isnan(sums[c]) || isnan(squares[c])) variance = NAN; /* fmax would hide a NaN */
             if (kept_mean) kept_mean[c] = pass->share * (float)mean;
             if (kept) kept[c] = pass->share * (float)(variance * unbiased);
         }

@@ -1,18 +1,18 @@
-/* Batch normalization as two lines for each channel, for core/ops/batchnorm.c and core/ops/chain.c. The input may be
- * elements with scales and a bias still to be applied (weighted.h): they go into the lines. */
+/* Batch normalization as two linear functions for each channel, used by core/ops/batchnorm.c and core/ops/chain.c. If
+ * scales and a bias still have to be applied to the input (weighted.h), they become part of these functions. */
 #ifndef SRQ_CORE_OPS_BATCHNORM_H
 #define SRQ_CORE_OPS_BATCHNORM_H
 
 #include "core/ops/op.h"
 
-/* Of each channel, [channels] all: from the elements x of the input to y = a x + b, and to the normalized
+/* The functions of each channel, all arrays [channels]: from an input element x to y = a x + b, and to the normalized
  * x^ = p x + q. */
 typedef struct srq_batch_norm_lines {
     float *a, *b;
     double *p, *q;
 } srq_batch_norm_lines;
 
-/* What a pass computes by the channel, from forward to backward, [channels] each. */
+/* Values per channel that a pass keeps from forward to backward, [channels] each. */
 typedef struct srq_batch_norm_work {
     srq_batch_norm_lines lines;
     double *sums, *products;
@@ -20,18 +20,20 @@ typedef struct srq_batch_norm_work {
     float *ones, *zeros;
 } srq_batch_norm_work;
 
-/* Its bytes in the memory of a pass, and itself at a place there. */
+/* Its size in the memory of a pass, and the struct for a place there. */
 size_t srq_batch_norm_work_size(size_t channels);
 srq_batch_norm_work srq_batch_norm_work_at(const srq_pass *pass, size_t place, size_t channels);
 
-/* The lines of a pass over `rows` rows. In training by the batch's own statistics, from the sums of x and of x^2, which
- * also go into the gradient's place; otherwise (sums and squares unread) by the running ones. */
+/* Computes the functions for a pass over `rows` rows. In training, they use the statistics of the batch, from the sums
+ * of x and of x^2, and the statistics are also stored in place of the gradient. Otherwise they use the running
+ * statistics, and `sums` and `squares` are not read. */
 void srq_batch_norm_forward_lines(const srq_layer *layer, const srq_pass *pass, size_t rows, const double *sums,
                                   const double *squares, const float *scales, const float *bias,
                                   const srq_batch_norm_lines *lines);
 
-/* From the sums of g and of g x, g = dL/dy: the gradients of scale and shift, and dL/d(value of the input), times
- * factors[c] (NULL: 1), as by_g g + by_x x + constant. `scales` are those given to the forward lines (NULL: 1). */
+/* Computes the gradients of scale and shift from the sums of g and of g x, where g = dL/dy. The gradient of the input,
+ * multiplied by factors[c] (NULL: 1), is by_g g + by_x x + constant. `scales` are those of the forward pass (NULL: 1).
+ */
 void srq_batch_norm_backward_lines(const srq_layer *layer, const srq_pass *pass, size_t rows, const double *sums,
                                    const double *products, const srq_batch_norm_lines *lines, const float *scales,
                                    const float *factors, float *by_g, float *by_x, float *constant);

@@ -8,23 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tile is a number of units: a line of windows with pooling, else a pixel. */
+/* A tile consists of units. With pooling, a unit is a line of windows; otherwise, it is a pixel. */
 enum { TILE_FLOATS = 4096 };
 
 struct srq_chain {
-    const srq_layer *producer;    /* that defers to the chain, or NULL */
+    const srq_layer *producer;    /* the `deferred` layer that makes the input, or NULL */
     const srq_layer *norm, *pool; /* or NULL */
     srq_layer *quantize;          /* or NULL */
     const srq_layer *last;
-    bool clips; /* there is a ReLU */
+    bool clips; /* the chain has a ReLU */
     float low, high;
     size_t channels;
-    size_t image_units, tile_units; /* units of an image, of a tile */
-    size_t unit_in, unit_out;       /* floats of a unit */
-    size_t work;                    /* place of what a pass computes by the channel */
+    size_t image_units, tile_units; /* number of units in an image and in a tile */
+    size_t unit_in, unit_out;       /* number of floats in a unit */
+    size_t work;                    /* place of srq_batch_norm_work in a pass */
 };
 
-/* What a tile is computed in, in the scratch memory of the pass. */
+/* Buffers for a tile, in the scratch memory of the pass. */
 typedef struct tile {
     size_t units, in, out; /* of this tile; floats before and after pooling */
     float *wide;           /* before pooling */
@@ -35,7 +35,7 @@ typedef struct tile {
 
 /* --- Which layers make a chain */
 
-/* Windows side by side that cover the image. */
+/* Whether adjacent windows cover the image. */
 static bool pools_evenly(const srq_layer *layer)
 {
     const srq_layer_spec *s = layer->spec;
@@ -145,7 +145,7 @@ static void pool_tile(const srq_chain *chain, const srq_vector *vector, const ti
                               narrow + u * chain->unit_out, t->where + u * chain->unit_out);
 }
 
-/* The tile that starts at the element x, as it is before quantization, into `narrow`. */
+/* Computes the tile that starts at element x, up to the quantizer, in `narrow`. */
 static void compute_tile(const srq_chain *chain, const srq_vector *vector, const srq_batch_norm_work *w, const tile *t,
                          const float *x, float *narrow)
 {
@@ -155,7 +155,7 @@ static void compute_tile(const srq_chain *chain, const srq_vector *vector, const
     if (chain->pool) pool_tile(chain, vector, t, wide, narrow);
 }
 
-/* The gradient g after pooling, before it; g itself without. */
+/* The gradient before pooling, from g after it; without pooling, g itself. */
 static const float *spread_tile(const srq_chain *chain, const srq_vector *vector, const tile *t, const float *g)
 {
     if (!chain->pool) return g;
@@ -179,7 +179,7 @@ static size_t rows_of(const srq_chain *chain, const srq_pass *pass)
     return (size_t)pass->n * chain->image_units * chain->unit_in / chain->channels;
 }
 
-/* From the elements of the input to what is clipped. */
+/* The linear function of the input elements. */
 static void set_lines(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w)
 {
     const float *scales = chain->producer ? srq_weighted_output_scales(chain->producer, pass) : w->ones;
@@ -200,7 +200,8 @@ static void set_lines(const srq_chain *chain, const srq_pass *pass, const srq_ba
     srq_batch_norm_forward_lines(chain->norm, pass, rows, w->sums, w->products, scales, bias, &w->lines);
 }
 
-/* Quantizers take their step sizes from a whole tensor. Not part of a training step: memory for it is of the moment. */
+/* Quantizers are initialized from a whole tensor. This is not part of a training step, so memory is allocated
+ * temporarily. */
 srq_status srq_chain_start(srq_chain *chain, srq_pass *pass)
 {
     if (!chain->quantize) return SRQ_OK;
@@ -208,7 +209,7 @@ srq_status srq_chain_start(srq_chain *chain, srq_pass *pass)
     const float *x = input_in(chain, pass);
     const size_t units = (size_t)pass->n * chain->image_units, count = units * chain->unit_out;
     float *whole = malloc(count * sizeof *whole);
-    if (!whole) return srq_fail_memory(count * sizeof *whole, "the start of a quantizer");
+    if (!whole) return srq_fail_memory(count * sizeof *whole, "the initialization of a quantizer");
     set_lines(chain, pass, &w);
     for (size_t u = 0; u < units;) {
         const tile t = tile_in(chain, pass, next_units(chain, u, units));
@@ -243,10 +244,10 @@ void srq_chain_forward(const srq_chain *chain, srq_pass *pass)
     if (!finite && pass->bad < 0) pass->bad = chain->quantize->index;
 }
 
-/* --- Backward. First down to the line, with the sums that batch-norm needs; what comes out goes where the gradient of
- * the output was. Then through the line. */
+/* --- Backward. The first pass goes back to the linear function and computes the sums that batch-norm needs; its result
+ * overwrites the gradient of the output. The second pass goes through the linear function. */
 
-/* The gradient of the chain's input from g before pooling and the input x, at element `at`. */
+/* Computes the gradient of the chain's input at element `at`, from g before pooling and the input x. */
 static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
                  const float *g, const float *x, size_t at)
 {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Concatenation along the channels, x_i [n][h][w][c_i] -> y [n][h][w][sum of c_i]. Inputs that are codes, of grids of
- * their own, arrive as float32. */
+/* Concatenation along the channels, x_i [n][h][w][c_i] -> y [n][h][w][sum of c_i]. Inputs may have different grids, so
+ * codes are converted to float32 first. */
 
 static srq_status create(srq_layer *layer)
 {
@@ -60,5 +60,5 @@ const srq_op srq_op_concat = {
     .create = create,
     .forward = forward,
     .backward = backward,
-    .meaning = "concatenation along the channels of inputs of one height and width",
+    .meaning = "concatenation along the channels; inputs must have the same height and width",
 };

@@ -1,15 +1,15 @@
 #include "core/ops/weighted.h"
 
 /* Convolution, x [n][h][w][in] -> y [n][oh][ow][out], weights [out][in / groups][kernel 0][kernel 1], zero padding.
- * Channels are cut into groups, each convolved alone; as many groups as channels make it depthwise. */
+ * Channels are divided into groups, and each group is convolved separately. With as many groups as channels, the
+ * convolution is depthwise. */
 
 static srq_status check_groups(int groups, int in, int out)
 {
     if (in % groups == 0 && out % groups == 0) return SRQ_OK;
     const bool input = in % groups != 0;
     return srq_fail(SRQ_ERROR_USAGE,
-                    "%d groups, but the %s %d channels, which is no multiple; input and output channels must both be "
-                    "multiples of groups",
+                    "%d groups, but the %s %d channels; input and output channels must both be multiples of groups",
                     groups, input ? "input has" : "output (out) has", input ? in : out);
 }
 
@@ -60,8 +60,9 @@ const srq_op srq_op_conv = {
     .type = "conv",
     .create = create,
     SRQ_WEIGHTED_OP,
-    .meaning = "convolution with quantized weights. Input and output channels are divided into `groups` equal parts, "
-               "each convolved alone. With as many groups as input channels, the convolution is depthwise",
+    .meaning =
+        "convolution with quantized weights. Input and output channels are divided into `groups` equal parts, and each "
+        "part is convolved separately. With as many groups as input channels, the convolution is depthwise",
     .settings = {{"out", SRQ_OP_WHOLE, SRQ_PLACE(out), .least = 1, .most = 1 << 20, .required = true},
                  {"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
                  {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .initial = 1},

@@ -1,7 +1,7 @@
 #include "core/ops/weighted.h"
 
-/* Dense layer, x [n][h][w][c] -> y [n][1][1][out]. Its weights are [out][c * h * w], in the order that a flattened
- * [c][h][w] image has in other frameworks: a convolution whose kernel is the whole image. */
+/* Dense layer, x [n][h][w][c] -> y [n][1][1][out]. Its weights are [out][c * h * w], in the order of a flattened
+ * [c][h][w] image in other frameworks. It is computed as a convolution whose kernel covers the whole image. */
 static srq_status create(srq_layer *layer)
 {
     const srq_tensor *x = layer->inputs[0];

@@ -23,7 +23,7 @@ srq_status srq_layer_add_quantizer(srq_layer *layer, const char *prefix)
     return srq_network_add_parameter(layer->network, layer->spec, name, SRQ_PARAMETER_GATE, 1, &count, &layer->gates);
 }
 
-/* The grid of evaluation: gates are open up to its bit-length and shut above. */
+/* Sets the grid of evaluation: gates are open up to its bit-length and closed above. */
 static void hold_gates(srq_quantizer *q)
 {
     double z[SRQ_LEVELS_MAX];
@@ -31,7 +31,7 @@ static void hold_gates(srq_quantizer *q)
     srq_gates_set(&q->gates, z);
 }
 
-/* With the gates' logits at `phi`, or without gates. */
+/* The bit-length of evaluation with gates' logits phi, or without gates if phi is NULL. */
 static int evaluated_bits(const srq_quantizer *q, const float *phi)
 {
     if (!phi || q->spec.dropbits != SRQ_DROPBITS_LEARN || !q->gates.count) return q->trained_bits;
@@ -69,7 +69,7 @@ void srq_layer_start_quantizer(srq_layer *layer, const srq_pass *pass, size_t n,
     float *alpha = values_of(layer, layer->alpha), *sigma = values_of(layer, layer->sigma);
     srq_quantizer *q = &layer->quantizer;
     const float *phi = q->spec.follow ? values_of(layer, layer->gates) : NULL;
-    int from = q->trained_bits; /* of the grid that alpha is of */
+    int from = q->trained_bits; /* bit-length of the grid to which alpha belongs */
     if (pass->starting)
         srq_quantizer_start(q, pass->vector, n, x, alpha, sigma);
     else if (pass->changing && layer->next_bits) {
@@ -77,7 +77,7 @@ void srq_layer_start_quantizer(srq_layer *layer, const srq_pass *pass, size_t n,
         srq_quantizer_set_bits(q, layer->next_bits, layer->next_bits);
     } else
         return;
-    const int to = evaluated_bits(q, phi); /* at the start, too: gates may begin closed */
+    const int to = evaluated_bits(q, phi); /* also when starting, because gates may begin closed */
     if (to != from) srq_quantizer_rescale(q, pass->vector, from, to, n, x, alpha, sigma);
 }
 

@@ -1,8 +1,8 @@
 #include "core/ops/op.h"
 
-/* y = x where x > 0, else slope x, any shape. NaN is kept. */
+/* y = x if x > 0, otherwise slope x; any shape. NaN is kept. */
 
-enum { SLOPE }; /* of spec->own */
+enum { SLOPE }; /* index in spec->own */
 
 static srq_status create(srq_layer *layer)
 {
@@ -20,7 +20,7 @@ static void forward(const srq_layer *layer, srq_pass *pass)
     for (size_t i = 0; i < count; i++) y[i] = x[i] < 0 ? slope * x[i] : x[i];
 }
 
-/* The slope is above 0: y has the sign of x. */
+/* The slope is above 0, so y has the sign of x. */
 static void backward(const srq_layer *layer, srq_pass *pass)
 {
     const size_t count = (size_t)pass->n * layer->output.features;
@@ -40,6 +40,6 @@ const srq_op srq_op_leaky_relu = {
     .create = create,
     .forward = forward,
     .backward = backward,
-    .meaning = "x if it is above 0, else `slope` times x",
+    .meaning = "x if x is above 0, otherwise `slope` times x",
     .settings = {{"slope", SRQ_OP_REAL, SRQ_PLACE(own[SLOPE].real), .most = 1, .above = true, .initial = 0.01}},
 };

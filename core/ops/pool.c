@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pooling over windows, x [n][h][w][c] -> y [n][oh][ow][c]. Max-pooling ignores padding; average-pooling counts it as
- * zeros, as PyTorch does. */
+/* Pooling over windows, x [n][h][w][c] -> y [n][oh][ow][c]. Max-pooling ignores padding. Average-pooling counts it as
+ * zeros, like PyTorch. */
 
 typedef struct pool {
     int kernel[2], stride[2], padding[2];
-    size_t where; /* max: place of the window positions of the largest, int32 [n][oh][ow][c] */
+    size_t where; /* max: place of the positions of the maxima in their windows, int32 [n][oh][ow][c] */
 } pool;
 
 /* The part of a window that lies inside the image, in rows and columns. */
 typedef struct window {
     int y0, y1, x0, x1; /* inside: y0 <= y < y1 */
-    int top, left;      /* of the whole window, may be negative */
+    int top, left;      /* corner of the whole window; may be negative */
 } window;
 
 static window window_at(const pool *p, const srq_tensor *x, int oy, int ox)
@@ -42,8 +42,8 @@ static srq_status infer(srq_layer *layer)
         p->padding[i] = spec->padding[i];
         if (2 * p->padding[i] > p->kernel[i])
             return srq_fail(SRQ_ERROR_USAGE,
-                            "padding of %d is more than half of the kernel of %d: some windows would hold "
-                            "nothing but padding; use less padding",
+                            "padding of %d is more than half of the kernel of %d, so some windows would contain only "
+                            "padding; use less padding",
                             p->padding[i], p->kernel[i]);
         int reach = size[i] + 2 * p->padding[i] - p->kernel[i];
         if (reach < 0)

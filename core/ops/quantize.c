@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The activation quantizer: codes of its input, unsigned where the input cannot be negative. With method "float32" it
- * passes its input on. */
+/* The activation quantizer. Its output is the codes of its input, unsigned if the input cannot be negative. With method
+ * "float32", it copies its input. */
 
 static srq_status create(srq_layer *layer)
 {
@@ -39,7 +39,7 @@ static srq_status start(srq_layer *layer, srq_pass *pass)
     return SRQ_OK;
 }
 
-/* The quantizer as this pass uses it: its noise is that of the pass's shard. */
+/* The quantizer for this pass, with the noise of the pass's shard. */
 static srq_quantizer quantizer_in(const srq_layer *layer, const srq_pass *pass)
 {
     srq_quantizer q = layer->quantizer;
@@ -70,7 +70,7 @@ static void backward(const srq_layer *layer, srq_pass *pass)
         if (dx) memcpy(dx, dy, count * sizeof *dx);
         return;
     }
-    /* Images need no gradient, but alpha does: theirs goes where dy was. */
+    /* Images need no gradient, but alpha does. So the gradient of images is computed too, and overwrites dy. */
     if (!dx) dx = dy;
     const srq_quantizer q = quantizer_in(layer, pass);
     srq_quantizer_backward(&q, pass->vector, count, layer->output.features, srq_pass_input(pass, layer, 0), dy, dx,

@@ -1,4 +1,4 @@
-/* The settings that a type of layer has in model files: the part of an operator's table (op.h) that io/ reads. */
+/* The settings of a layer type in model files. This is the part of an operator's table (op.h) that io/ reads. */
 #ifndef SRQ_CORE_OPS_SETTING_H
 #define SRQ_CORE_OPS_SETTING_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef enum srq_op_setting_kind {
-    SRQ_OP_WHOLE, /* a whole number: int. A block's parameters may stand in it */
+    SRQ_OP_WHOLE, /* a whole number: int. It can be an expression of a block's parameters */
     SRQ_OP_PAIR,  /* [height, width], or one whole number for both: int[2] */
     SRQ_OP_REAL,  /* a number: float */
     SRQ_OP_FLAG   /* true or false: bool */
@@ -17,17 +17,17 @@ typedef enum srq_op_setting_kind {
 typedef struct srq_op_setting {
     const char *name; /* in the model file: "kernel" */
     srq_op_setting_kind kind;
-    size_t place;       /* of the value in srq_layer_spec: SRQ_PLACE(kernel), or SRQ_PLACE(own[0].real) */
-    double least, most; /* both are allowed ... */
-    bool above;         /* ... but `least` itself is not */
+    size_t place;       /* offset of the value in srq_layer_spec: SRQ_PLACE(kernel), or SRQ_PLACE(own[0].real) */
+    double least, most; /* smallest and largest value ... */
+    bool above;         /* ... but `least` itself is not allowed */
     bool required;
-    double initial; /* without it in the file: this, ... */
-    /* ... or the value of the setting called `like`, which stands before it in the table. */
+    double initial; /* default: this value, ... */
+    /* ... or the value of the setting `like`, which must come before it in the table, ... */
     const char *like;
-    /* ... or `initial` (outside of least..most), which means that the layer has no such value: "none", "the whole
-     * image". */
+    /* ... or `initial`, outside of least..most, if the layer then has no such value. This text describes it: "none",
+     * "the whole image". */
     const char *absent;
-    /* The setting, before it in the table, without which this one means nothing and is refused. */
+    /* This setting is rejected without the setting of this name, which must come before it in the table. */
     const char *with;
 } srq_op_setting;
 

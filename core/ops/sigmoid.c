@@ -14,7 +14,7 @@ static srq_status create(srq_layer *layer)
 
 static float sigmoid(float x)
 {
-    /* Beyond 87 e^x is no normal number; y is 1 there, or below 1e-37. NaN becomes 87. */
+    /* Beyond +-87, e^x is not a normal number. y is 1 or below 1e-37 there. NaN becomes 87. */
     const float below = x < 87.0f ? x : 87.0f, inside = below > -87.0f ? below : -87.0f;
     const float y = 1.0f / (1.0f + exp_near_lane(-inside));
     return isnan(x) ? x : y;

@@ -14,13 +14,13 @@ typedef struct weighted {
     const srq_kernels *kernels;
     srq_conv_plan *plan;
     srq_conv_info info;
-    size_t rows;                 /* output pixels of one image */
+    size_t rows;                 /* number of output pixels of an image */
     size_t count;                /* weights */
-    size_t staging;              /* bytes of a gradient that is converted here, at the start of the scratch memory */
+    size_t staging;              /* bytes of the converted gradient, at the start of the scratch memory */
     void *codes;                 /* [count] bytes, if quantized */
-    float *floats;               /* [count], if the quantizer gives floats in training */
+    float *floats;               /* [count], if the quantizer makes floats in training */
     float *weight_scales, *bias; /* [out]: scales of the weights; the bias, or zeros */
-    size_t output_scales;        /* place in a pass: [out], the scales of the weights times the input's */
+    size_t output_scales;        /* place in a pass: [out], scales of the weights times the scale of the input */
     srq_grid_gradient *sums;     /* [channels of the quantizer] */
 } weighted;
 
@@ -36,7 +36,7 @@ static srq_status add_parameters(srq_layer *layer, int rank, const size_t *dimen
     return srq_layer_add_quantizer(layer, "weight");
 }
 
-/* Memory for the curves of a quantizer under gates (gates.h). */
+/* Requests memory for the curves of a quantizer with gates (gates.h). */
 static srq_status add_gate_curves(srq_layer *layer, size_t count)
 {
     srq_quantizer *q = &layer->quantizer;
@@ -134,7 +134,7 @@ static srq_operand quantized(const weighted *w, srq_layer *layer, const srq_pass
         .data = w->codes, .dtype = SRQ_INT8, .scale = q->grid.alpha, .scales = q->channels > 1 ? q->alpha : NULL};
 }
 
-/* Noise may have moved a weight that is not kept off its 0. */
+/* Noise may have made a weight that is not kept nonzero. */
 static void drop_codes(const weighted *w, const srq_layer *layer, const srq_operand *operand)
 {
     if (!layer->mask) return;
@@ -165,7 +165,7 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
     for (size_t c = 0; c < out; c++) w->bias[c] = bias ? bias[c] : 0;
 }
 
-/* The next layer applies scales and bias where it can, and saves a pass over memory. */
+/* If possible, the next layer applies scales and bias, which saves a pass over memory. */
 void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
@@ -178,7 +178,7 @@ void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
     pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, scales, w->bias, -INFINITY, INFINITY, y);
 }
 
-/* The gradient as the kernels want it: times the scales of the weights, rounded once to their type. */
+/* The gradient for the kernels: multiplied by the scales of the weights, and rounded once to their type. */
 static const void *staged(const weighted *w, const srq_layer *layer, const srq_pass *pass)
 {
     const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
@@ -218,7 +218,7 @@ void srq_weighted_backward(const srq_layer *layer, srq_pass *pass)
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_WEIGHTS);
 }
 
-/* --- Once a step: units of whole rows where each has its own step size */
+/* --- Once a step. If each row has its own step size, units are whole rows. */
 
 enum { UNIT = 16384 };
 
@@ -239,7 +239,7 @@ size_t srq_weighted_unit_size(const srq_layer *layer)
     return layer->quantizer.channels > 1 ? rows_of_unit(layer) * row_of(layer) : UNIT;
 }
 
-/* Masks, then alpha and sigma of each row. */
+/* The slots are masks, then alpha and sigma of each row. */
 size_t srq_weighted_unit_slots(const srq_layer *layer)
 {
     if (!layer->quantizer.method) return 0;
@@ -252,8 +252,8 @@ void srq_weighted_unpack(const srq_layer *layer, const srq_pass *pass, float *gr
     w->kernels->conv_unpack(w->plan, gradient, pass->scratch);
 }
 
-/* dL/d(scale * code) is the sum of codes times the gradient, which was scaled for the other direction: the input's
- * scale is missing and the weights' is one too many. */
+/* dL/d(scale * code) is the sum of codes times the gradient. That gradient was multiplied by the scale of the weights
+ * for the other direction, so this is divided out here, and the scale of the input is applied. */
 static void rescale(const srq_layer *layer, size_t begin, size_t end, float *gradient)
 {
     const weighted *w = layer->state;
@@ -273,7 +273,7 @@ void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size
     const srq_quantizer *q = &layer->quantizer;
     const float *x = srq_pass_values(pass, layer, layer->weight);
     rescale(layer, begin, end, gradient);
-    /* What is not kept adds nothing to the sums of the quantizer. */
+    /* Weights that are not kept add nothing to the sums of the quantizer. */
     if (layer->mask) srq_mask_floats(layer->mask, begin, end, gradient);
     if (!q->method) return;
     const size_t features = !layer->mask ? w->count : layer->kept ? layer->kept : 1;

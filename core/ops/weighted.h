@@ -1,4 +1,4 @@
-/* What convolution and dense layers share: weights, their quantizer, the bias, and the kernel's plan. */
+/* The common part of convolutions and dense layers: weights, their quantizer, the bias, and the kernel's plan. */
 #ifndef SRQ_CORE_OPS_WEIGHTED_H
 #define SRQ_CORE_OPS_WEIGHTED_H
 
@@ -17,16 +17,16 @@ void srq_weighted_unpack(const srq_layer *layer, const srq_pass *pass, float *gr
 void srq_weighted_finish_unit(const srq_layer *layer, const srq_pass *pass, size_t begin, size_t end, float *gradient,
                               double *slots);
 void srq_weighted_collect(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
-/* How the layer's kernels compute; NULL for a layer without weights. */
+/* The number formats of the layer's kernels; NULL for a layer without weights. */
 const srq_conv_info *srq_weighted_info(const srq_layer *layer);
-/* The scales of the weights, [out], of the last prepare. */
+/* The scales of the weights, [out], from the last prepare. */
 const float *srq_weighted_scales(const srq_layer *layer);
-/* Of a layer whose output holds bare sums (`deferred`), [out]: the value is scales[c] * element + bias[c]. The scales
- * are those of the pass's last forward. */
+/* For a `deferred` layer, whose output holds sums without scales and bias, [out]: the value is scales[c] * element +
+ * bias[c]. The scales are those of the last forward pass. */
 const float *srq_weighted_output_scales(const srq_layer *layer, const srq_pass *pass);
 const float *srq_weighted_bias(const srq_layer *layer);
 
-/* What the tables of both operators have in common. */
+/* The common part of the tables of both operators. */
 #define SRQ_WEIGHTED_OP                                                                                                \
     .min_inputs = 1, .max_inputs = 1, .reads_codes = true, .keeps_input = true, .destroy = srq_weighted_destroy,       \
     .initialize = srq_weighted_initialize, .prepare = srq_weighted_prepare, .forward = srq_weighted_forward,           \

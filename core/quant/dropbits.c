@@ -38,7 +38,7 @@ static void find_levels(srq_gates *gates)
     gates->levels = (srq_levels){.min_bits = gates->min_bits};
     for (int i = 0; i < gates->count; i++) {
         mask *= gates->z[i];
-        /* Too small for float32 to see: the level is dropped, like one whose gate is 0. */
+        /* Below this, the factor is negligible in float32, and the level is dropped as if its gate were 0. */
         if (mask < 1e-12) return;
         if (mask < 1)
             gates->levels.mask[gates->levels.count++] = (float)mask;

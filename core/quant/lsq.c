@@ -2,9 +2,9 @@
 
 #include <math.h>
 
-/* Learned step size quantization, arXiv 1902.08153: straight-through rounding whose gradient of alpha is scaled by
- * 1 / sqrt(N M), N the features of the tensor (of the row, with a step size for each channel) and M its largest code
- * (section 2.2 there). */
+/* Learned step size quantization, arXiv 1902.08153: straight-through rounding, with the gradient of alpha multiplied by
+ * 1 / sqrt(N M). N is the number of features of the tensor, or of the row if each channel has a step size. M is the
+ * largest code (section 2.2 there). */
 static void backward(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
                      size_t n, size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *gradient,
                      double *masks)

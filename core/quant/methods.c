@@ -42,7 +42,7 @@ char *srq_quantizer_names(bool (*which)(const srq_quantizer_method *method), con
     size_t n = 0;
     int count = 0;
     out[0] = '\0';
-    /* A name is written once it is known whether another one follows. */
+    /* A name is written when it is known whether another one follows. */
     for (int i = 0; n < size; i++) {
         method = srq_quantizer_list(i);
         if (method && which && !which(method)) continue;
@@ -62,8 +62,8 @@ static srq_status check_gates(const srq_quantizer *q)
     if (q->spec.dropbits == SRQ_DROPBITS_OFF || (q->method->has_gates && q->is_signed)) return SRQ_OK;
     srq_quantizer_names(srq_quantizer_has_gates, " or ", names, sizeof names);
     return srq_fail(SRQ_ERROR_USAGE,
-                    "DropBits works on weights quantized by %s, and this is %s; use %s or dropbits.mode = \"off\"",
-                    names, q->method->name, names);
+                    "DropBits needs weights quantized by %s, but this is %s; use %s or dropbits.mode = \"off\"", names,
+                    q->method->name, names);
 }
 
 srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, int channels, srq_quantizer *q)
@@ -78,12 +78,12 @@ srq_status srq_quantizer_init(const srq_quantizer_spec *spec, bool is_signed, in
                         srq_quantizer_names(NULL, " or ", names, sizeof names));
     }
     if (q->method->point && !q->method->floats)
-        return srq_fail(SRQ_ERROR_RUN, "the table of the method %s has points of its own, so floats must be true",
+        return srq_fail(SRQ_ERROR_RUN, "the table of the method %s has a `point` function, so `floats` must be true",
                         q->method->name);
     for (int i = 0; i < spec->bits.count; i++)
         if (spec->bits.bits[i] < 1 || spec->bits.bits[i] > 8)
             return srq_fail(SRQ_ERROR_USAGE, "a bit-length of %d: it must be 1 to 8", spec->bits.bits[i]);
-    if (spec->bits.count < 1) return srq_fail(SRQ_ERROR_USAGE, "no bit-length is given; it must be 1 to 8");
+    if (spec->bits.count < 1) return srq_fail(SRQ_ERROR_USAGE, "the bit-length is missing; it must be 1 to 8");
     q->gates.min_bits = spec->min_bits;
     srq_quantizer_set_bits(q, spec->bits.bits[0], spec->bits.bits[0]);
     return check_gates(q);

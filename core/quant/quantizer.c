@@ -165,7 +165,7 @@ void srq_quantizer_backward(const srq_quantizer *q, const srq_vector *vector, si
 
 /* --- Step sizes from data */
 
-/* The sum of squares of x - value on the grid of `points`. */
+/* The sum of (x - value)^2 with values on the grid of `points`. */
 static double points_error(size_t n, const float *x, float alpha, const srq_points *points)
 {
     double sum = 0;
@@ -186,7 +186,8 @@ static float best_step(const srq_vector *vector, const srq_points *points, size_
     srq_grid grid = {.alpha = 1, .sigma = 1, .min = points->min, .max = points->min + points->count - 1};
     const float reach = fmaxf(srq_points_at(points, grid.max), -srq_points_at(points, grid.min));
     double best_error = INFINITY;
-    /* From the step that just covers the largest value down to a fiftieth of it, evenly in the logarithm. */
+    /* The candidates go from the step that just covers the largest value down to a fiftieth of it, evenly spaced in the
+     * logarithm. */
     for (int i = 0; i < CANDIDATES; i++) {
         grid.alpha = largest / reach * (float)pow(50, -(double)i / (CANDIDATES - 1));
         const double error =
@@ -206,7 +207,7 @@ float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t
     return best_step(vector, &points, n, x);
 }
 
-/* The points of the grid of `bits` bits. */
+/* The points of the grid with `bits` bits. */
 static void points_of_bits(const srq_quantizer *q, int bits, srq_points *points)
 {
     srq_points_make(smallest_code(q->is_signed, bits), largest_code(q->is_signed, bits), q->method->point, points);

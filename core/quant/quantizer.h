@@ -1,11 +1,11 @@
-/* Quantizers: one tensor's grid and how its gradient passes (method.md, sections 1-4 and 7), behind one table.
+/* A quantizer has the grid of a tensor, and its forward and backward functions (method.md, sections 1-4 and 7).
  *
- * A quantized tensor is integer codes, one byte each, and the step size alpha: the value is alpha * code, or, where the
- * method has points of its own, alpha * point(code) (points.h). Weights may have one (alpha, sigma) for each output
- * channel: rows of the tensor, all with the same codes.
+ * A quantized tensor consists of integer codes, one byte each, and a step size alpha. The value of a code is alpha *
+ * code, or alpha * point(code) if the method has a `point` function (points.h). Weights can have one (alpha, sigma) for
+ * each output channel. These channels are the rows of the tensor, and have the same codes.
  *
- * A method is one file in core/quant/ with a table, and one line in core/quant/methods.def; all that others need to
- * know of it is in the table (docs/adding-a-quantizer.md). */
+ * A method is one file in core/quant/ with a table, and one line in core/quant/methods.def. Everything else is derived
+ * from the table (docs/adding-a-quantizer.md). */
 #ifndef SRQ_CORE_QUANT_QUANTIZER_H
 #define SRQ_CORE_QUANT_QUANTIZER_H
 
@@ -17,30 +17,32 @@
 
 typedef struct srq_quantizer srq_quantizer;
 
-/* One method, on a row of n elements with the grid `grid`. Members that are left out are false or NULL. */
+/* A method. Its functions work on a row of n elements with the grid `grid`. Omitted members are false or NULL. */
 typedef struct srq_quantizer_method {
     const char *name;    /* quantizer.method; at most 15 characters */
-    const char *summary; /* a line for `srq help methods` */
-    /* Settings of a configuration that act under this method but not under all, ended by NULL: "quantizer.temperature".
-     * What has_sigma and has_gates bring along is not listed. NULL: none. */
+    const char *summary; /* one line for `srq help methods` */
+    /* Settings of configurations that have an effect with this method but not with all, for example
+     * "quantizer.temperature". NULL ends the list. Settings that belong to has_sigma and has_gates are not listed.
+     * NULL: none. */
     const char *const *settings;
     bool has_sigma; /* sigma is a parameter and gets a gradient */
-    bool floats;    /* a training step gives floats, not codes; activations are floats in evaluation, too */
-    bool has_gates; /* can be under DropBits */
-    bool by_place;  /* its noise depends on where an element stands: tensors are taken whole */
-    /* The points of the grid in units of alpha, where they are not the codes themselves. They must not fall as codes
-     * rise. Kernels multiply codes, so such a method must have `floats`, and its tensors are floats in evaluation, too;
-     * there an element goes to the nearest point. */
+    bool floats;    /* a training step makes floats, not codes; activations are floats in evaluation as well */
+    bool has_gates; /* supports DropBits */
+    bool by_place;  /* its noise depends on the position of elements, so tensors must be processed whole */
+    /* The points of the grid in units of alpha, if they are not the codes themselves. They must not decrease with
+     * increasing codes. Kernels multiply codes, so such a method must set `floats`. Its tensors are floats in
+     * evaluation as well, where an element is rounded to the nearest point. */
     srq_point *point;
-    /* Once a step, when alpha, sigma, bit-lengths and gates are known: what all calls of the step share. Optional. */
+    /* Called once a step, when alpha, sigma, bit-lengths and gates are known: computes what all calls of the step need.
+     * Optional. */
     void (*begin)(srq_quantizer *quantizer);
-    /* What a training step makes of x: codes, or floats; false if x holds an infinity or NaN. NULL: as in evaluation,
-     * the nearest code or its value. `row` is the row's place in the tensor. */
+    /* The forward pass in training: from x to codes or floats. Returns false if x holds an infinity or NaN. `row` is
+     * the position of the row in the tensor. NULL: as in evaluation, the nearest code or its value. */
     bool (*forward)(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
                     size_t n, const float *x, void *out);
-    /* dx = dL/dx from dy = dL/d(value), and the gradients of alpha and sigma, and of DropBits' masks, which are
-     * added to masks[]. dx may be dy. `features` is the number of elements for one sample (activations) or in all
-     * (weights). */
+    /* The backward pass: computes dx = dL/dx from dy = dL/d(value), and the gradients of alpha and sigma. The gradients
+     * of DropBits' masks are added to masks[]. dx may be dy. `features` is the number of elements of one sample
+     * (activations) or of the tensor (weights). */
     void (*backward)(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
                      size_t n, size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *gradient,
                      double *masks);
@@ -50,71 +52,73 @@ struct srq_quantizer {
     const srq_quantizer_method *method; /* NULL: the tensor is not quantized */
     srq_quantizer_spec spec;
     bool is_signed;
-    int channels;               /* rows with an (alpha, sigma) of their own */
+    int channels;               /* number of rows with their own (alpha, sigma) */
     const float *alpha, *sigma; /* [channels]; NULL: those of `grid` */
-    int trained_bits;           /* of the grid in training, as the schedule says */
-    int bits;                   /* of the grid in evaluation: fewer if gates have closed for good */
-    srq_grid grid;              /* alpha and sigma of the first row; min, max of evaluation */
-    /* This step: */
+    int trained_bits;           /* bit-length in training, from the schedule */
+    int bits;                   /* bit-length in evaluation; smaller if gates are closed */
+    srq_grid grid;              /* alpha and sigma of the first row; min and max of evaluation */
+    /* Of the current step: */
     bool training;
     srq_gates gates;   /* count 0 without DropBits */
-    srq_curves curves; /* srq, one row: of the grid in training, if they fit */
-    /* The same under fractional gates, where the owner has set its rows to memory. They are worth fitting for
-     * `elements` or more, which the owner sets to the size of the tensor. */
+    srq_curves curves; /* srq with one row: curves of the grid in training, if they are accurate */
+    /* The same with fractional gates. The owner provides the memory for its rows, and sets `elements` to the size of
+     * the tensor, because fitting pays off only for large tensors. */
     srq_gate_curves gate_curves;
     size_t elements;
-    uint64_t seed; /* what methods that draw noise key it with ... */
+    uint64_t seed; /* keys of the noise ... */
     long step;
-    uint64_t stream; /* ... different for all tensors of a step */
+    uint64_t stream; /* ... which are different for all tensors of a step */
 };
 
-/* core/quant/methods.h has the list of methods and makes quantizers. */
+/* core/quant/methods.h has the list of methods, and initializes quantizers. */
 
-/* Whether the setting called `setting` is in the method's list. */
+/* Whether the method's list has the setting `setting`. */
 bool srq_quantizer_lists(const srq_quantizer_method *method, const char *setting);
-/* The longest and the shortest bit-length of a schedule. */
+/* The largest and the smallest bit-length of a schedule. */
 int srq_bits_longest(const srq_bits_schedule *schedule);
 int srq_bits_shortest(const srq_bits_schedule *schedule);
-/* The grid from now on; `bits` <= trained_bits is that of evaluation. */
+/* Sets the bit-lengths in training and in evaluation, `bits` <= trained_bits. */
 void srq_quantizer_set_bits(srq_quantizer *quantizer, int trained_bits, int bits);
 
-/* The grid of a row: in a training step under gates the smaller one that they leave. */
+/* The grid of a row. In a training step with gates, it is the smaller one that the gates leave. */
 srq_grid srq_quantizer_grid(const srq_quantizer *quantizer, size_t row);
 
-/* Once a step of training, after everything else is set; without, backward still gives the same but for rounding. */
+/* Call it once in a training step, after everything else is set. Without it, the backward pass gives the same result up
+ * to rounding. */
 void srq_quantizer_begin(srq_quantizer *quantizer);
 
 /* The points of the grid in evaluation. */
 void srq_quantizer_points(const srq_quantizer *quantizer, srq_points *points);
 
-/* Codes of x[n], n a multiple of the channels; false if x holds an infinity or NaN (the codes are then clamped or the
- * smallest one). In a training step of a method that gives floats: those, into `out`. */
+/* Computes the codes of x[n] to `out`, or floats in a training step of a method that makes floats. n is a multiple of
+ * the channels. Returns false if x holds an infinity or NaN; the codes are then clamped, or the smallest one. */
 bool srq_quantizer_forward(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
                            void *out);
-/* The values that evaluation works with, as floats. */
+/* The values of evaluation, as floats. */
 bool srq_quantizer_values(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
                           float *values);
-/* Backward of the training step: dx may be dy; alpha[channels], sigma[channels] (NULL where the method has none) and,
- * under DropBits, gates[spec's levels] = dL/dphi are overwritten. */
+/* The backward pass of a training step. dx may be dy. Overwrites alpha[channels], sigma[channels] (NULL if the method
+ * has none) and, with DropBits, gates[spec's levels] = dL/dphi. */
 void srq_quantizer_backward(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, size_t features,
                             const float *x, const float *dy, float *dx, float *alpha, float *sigma, float *gates);
 
-/* The same for n elements of row `row`: what belongs to alpha and sigma is added to *sums, and to masks[SRQ_LEVELS_MAX]
- * under DropBits. */
+/* The same for n elements of row `row`. The contributions to alpha and sigma are added to *sums, and those to masks,
+ * with DropBits, to masks[SRQ_LEVELS_MAX]. */
 void srq_quantizer_backward_part(const srq_quantizer *quantizer, const srq_vector *vector, size_t row, size_t n,
                                  size_t features, const float *x, const float *dy, float *dx, srq_grid_gradient *sums,
                                  double *masks);
-/* gates[spec's levels] = dL/dphi from masks[] = dL/dm. */
+/* Computes gates[spec's levels] = dL/dphi from masks[] = dL/dm. */
 void srq_quantizer_gate_gradients(const srq_quantizer *quantizer, const double *masks, float *gates);
 
-/* The step size with the least mean square error on x[n] among 64 candidates, on the uniform grid min..max. All zeros
- * give 1e-3. */
+/* The step size with the least mean square error on x[n] among 64 candidates, on the uniform grid min..max. If all x
+ * are zero, 1e-3. */
 float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t n, const float *x);
-/* Each row's best step size into alpha[channels], and sigma_ratio times that into sigma[channels] unless NULL. */
+/* Sets alpha[channels] to each row's best step size, and sigma[channels] to sigma_ratio times that, unless it is NULL.
+ */
 void srq_quantizer_start(const srq_quantizer *quantizer, const srq_vector *vector, size_t n, const float *x,
                          float *alpha, float *sigma);
-/* From a grid of `from` bits to one of `to`: each row's alpha and sigma change by the ratio of the best step sizes on
- * x[n] of the two, so that what training has made of them is kept. The quantizer's own grid stays as it is. */
+/* Adapts alpha and sigma to a change from `from` to `to` bits. Those of each row are multiplied by the ratio of the
+ * best step sizes of the two grids on x[n], so that training is not lost. The quantizer's own grid is not changed. */
 void srq_quantizer_rescale(const srq_quantizer *quantizer, const srq_vector *vector, int from, int to, size_t n,
                            const float *x, float *alpha, float *sigma);
 

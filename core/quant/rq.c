@@ -1,10 +1,10 @@
 #include "core/quant/quantizer.h"
 
-/* Relaxed Quantization, arXiv 1810.01875, and its straight-through variant (method.md, section 7): in training a sample
- * from the probabilities of the codes on the local grid, softened or hard; in evaluation the nearest code. */
+/* Relaxed Quantization, arXiv 1810.01875, and its straight-through variant (method.md, section 7): training uses a soft
+ * or hard sample from the probabilities of the codes on the local grid; evaluation uses the nearest code. */
 static srq_relaxation relaxation_of(const srq_quantizer *quantizer, size_t row)
 {
-    /* A row takes the place of a shard in the stream: weights, which have rows, know no shards. */
+    /* In the stream of random numbers, the row of weights replaces the shard of activations: weights have no shards. */
     enum { ROWS = SRQ_SHARDS_MAX };
     return (srq_relaxation){.temperature = quantizer->spec.temperature,
                             .reach = quantizer->spec.reach,

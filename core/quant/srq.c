@@ -2,8 +2,8 @@
 #include "core/kernels/gates.h"
 #include "core/quant/quantizer.h"
 
-/* Semi-Relaxed Quantization, arXiv 1911.12990, both estimators of method.md, section 3, and under the gates of
- * section 4. Gates that are 0 or 1 leave an ordinary grid. */
+/* Semi-Relaxed Quantization, arXiv 1911.12990, with both estimators of method.md, section 3, and with the gates of
+ * section 4. If all gates are 0 or 1, the grid is an ordinary one. */
 static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, const srq_grid *grid, size_t row,
                     size_t n, const float *x, void *out)
 {
@@ -13,8 +13,8 @@ static bool forward(const srq_quantizer *quantizer, const srq_vector *vector, co
     return vector->quantize(n, x, grid, out);
 }
 
-/* Gates that are fractional have kernels of their own. Fitting their curves, which every rank does, takes as long as
- * the backward pass without them for 40 to 75 elements a code on AVX2; AVX-512 has that 2.5 times as fast. */
+/* Fractional gates have separate kernels. Every rank fits their curves. On AVX2, this takes as long as the backward
+ * pass without curves for 40 to 75 elements per code. On AVX-512, that backward pass is 2.5 times as fast. */
 static void begin(srq_quantizer *quantizer)
 {
     if (quantizer->spec.estimator == SRQ_ESTIMATOR_ARGMAX) return;

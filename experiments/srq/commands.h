@@ -10,17 +10,17 @@
 
 #include <stddef.h>
 
-/* Commands that need all ranks. argv[0] is the name of the command. */
+/* Commands that run on all ranks. argv[0] is the name of the command. */
 srq_status srq_command_train(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_ticket(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_eval(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_bench(srq_comm *comm, int argc, char **argv);
 
-/* Commands that all ranks can share, and one process can do without MPI. */
+/* Commands that run on all ranks, or in one process without MPI. */
 srq_status srq_command_data(srq_comm *comm, int argc, char **argv);
 
-/* Commands that one process does. */
+/* Commands that run in one process. */
 srq_status srq_command_inspect(int argc, char **argv);
 srq_status srq_command_diff(int argc, char **argv);
 srq_status srq_command_report(int argc, char **argv);
@@ -28,7 +28,7 @@ srq_status srq_command_check(int argc, char **argv);
 srq_status srq_command_help(int argc, char **argv);
 srq_status srq_command_version(int argc, char **argv);
 
-/* Collective, train.c: trains a configuration in the run directory `dir`, saying what it does; `file` with
+/* Collective, train.c: trains a configuration in the run directory `dir`, and prints its progress. `file` is used with
  * SRQ_RESUME_FILE only. */
 struct srq_trainer_options;
 srq_status srq_train(srq_comm *comm, const srq_config *config, const struct srq_trainer_options *how, const char *dir,
@@ -37,18 +37,18 @@ srq_status srq_train(srq_comm *comm, const srq_config *config, const struct srq_
 /* srq bench step; argv[0] is "step". */
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv);
 srq_status srq_bench_allreduce(srq_comm *comm, int argc, char **argv);
-/* The text of experiments/models/lenet5.cfg, so that a benchmark needs no file. */
+/* The text of experiments/models/lenet5.cfg, compiled in so that a benchmark needs no file. */
 extern const char srq_lenet5[];
 
-/* One line that names srq and the libraries it runs with. */
+/* One line with the versions of srq and of the libraries it runs with. */
 void srq_versions(char *text, size_t size);
-/* Of these, what the bits of results depend on, and the rest. */
+/* The part of these versions that the bits of results depend on, and the rest. */
 void srq_exact_versions(char *text, size_t size);
 void srq_other_versions(char *text, size_t size);
-/* The CPU model whose kernels OpenBLAS has taken. */
+/* The CPU model whose kernels OpenBLAS has chosen. */
 const char *srq_blas_core(void);
 
-/* Collective: the configuration (and model) in a checkpoint or run directory, read by rank 0. The caller destroys it.
+/* Collective: rank 0 reads the configuration (and model) from a checkpoint or run directory. The caller destroys it.
  */
 srq_status srq_share_config(const srq_comm *comm, srq_status status, srq_config **config);
 

@@ -1,5 +1,5 @@
-/* srq: the program. Finds the command, starts MPI if it is needed, reports one message and ends with the status that
- * the command returned: the only place that does. */
+/* srq: the program. main() finds the command, starts MPI if the command needs it, prints the message of a failure, and
+ * exits with the status that the command returned. No other file does this. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/node_checks.h"
 #include "experiments/srq/train/supervisor.h"
@@ -12,7 +12,7 @@ typedef struct command {
     const char *name;
     srq_status (*parallel)(srq_comm *comm, int argc, char **argv);
     srq_status (*serial)(int argc, char **argv);
-    bool alone; /* parallel, but without a launcher one process does it and needs no MPI */
+    bool alone; /* parallel; without a launcher, one process runs it without MPI */
 } command;
 
 static const command commands[] = {
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 {
     const command *chosen = argc < 2 ? find("help") : find(argv[1]);
     if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) {
-        /* `srq train --help` is `srq help train`. */
+        /* `srq train --help` means `srq help train`. */
         char *words[] = {"help", argv[1], NULL};
         return (int)srq_command_help(2, words);
     }
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     srq_comm *comm = NULL;
     srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
     if (status == SRQ_OK && !chosen)
-        status = srq_fail(SRQ_ERROR_USAGE, "no command is called \"%s\"; `srq help` lists them", argv[1]);
+        status = srq_fail(SRQ_ERROR_USAGE, "no command is called \"%s\"; `srq help` lists all commands", argv[1]);
     if (status == SRQ_OK) status = run(chosen, comm, argc < 2 ? 0 : argc - 1, argv + 1);
     bool speaks = !comm || srq_comm_rank(comm) == 0;
     if (speaks && status != SRQ_OK && status != SRQ_NO && status != SRQ_STOPPED)

@@ -1,5 +1,5 @@
-/* DropBits: the quantizer under fractional gates by its definition, a sum over all 2^b codes in float64, its central
- * differences, and cases for tests. */
+/* The quantizer with fractional gates of DropBits by its definition, a sum over all 2^b codes in float64; its central
+ * differences; and cases for tests. */
 #ifndef SRQ_TESTS_CORE_DROPBITS_H
 #define SRQ_TESTS_CORE_DROPBITS_H
 
@@ -28,7 +28,7 @@ static inline int level_of(const definition *d, int code)
     return i;
 }
 
-/* log p_k but for what all codes share: S(u) - S(v) = S(u) S(-v) (1 - e^(v-u)). */
+/* log p_k, without terms that are equal for all codes: S(u) - S(v) = S(u) S(-v) (1 - e^(v-u)). */
 static inline double log_mass(const definition *d, double x, int k)
 {
     return log_sigmoid((d->alpha * (k + 0.5) - x) / d->sigma) + log_sigmoid((x - d->alpha * (k - 0.5)) / d->sigma);
@@ -44,7 +44,7 @@ static inline void probabilities(const definition *d, double x, double *r)
     for (int k = -half; k < half; k++) r[k + half] /= sum;
 }
 
-/* The relaxed output, points alpha0 * k held fixed; `argmax`: the one term of code i. */
+/* The relaxed output with fixed points alpha0 * k; with `argmax`, only the term of code i. */
 static inline double relaxed(const definition *d, double x, double alpha0, bool argmax, int i)
 {
     const int half = 1 << (d->min_bits + d->count - 1);
@@ -59,7 +59,7 @@ typedef struct slopes {
     double x, alpha, sigma, mask[SRQ_LEVELS_MAX];
 } slopes;
 
-/* Central differences: steps balance truncation against rounding at a relative error near 1e-8. */
+/* Central differences. The steps balance truncation and rounding at a relative error near 1e-8. */
 static inline slopes expected_slopes(const definition *d, double x, bool argmax, int code)
 {
     slopes s;
@@ -108,8 +108,8 @@ static inline drop_case make_case(int bits, int min_bits, float ratio, int kind)
     return c;
 }
 
-/* Across the grid and beyond, around edges in units of the noise; far outside, so far that x / alpha is infinite, zeros
- * of both signs, a denormal. */
+/* Inputs across the grid and beyond it, around edges in units of the noise, far outside, so far that x / alpha is
+ * infinite, zeros of both signs, and a denormal. */
 static inline void make_inputs(const srq_grid *grid, float *x, float *dy)
 {
     const int codes = grid->max - grid->min + 1;
@@ -124,8 +124,8 @@ static inline void make_inputs(const srq_grid *grid, float *x, float *dy)
     memcpy(x, special, sizeof special);
 }
 
-/* Beyond 80 sigma from the grid the odds of codes no longer change: they are in the proportion of e^(alpha k / sigma)
- * times their masks, and float64 can still tell edges apart here. */
+/* Beyond 80 sigma from the grid, the ratios of the codes are constant: they are proportional to e^(alpha k / sigma)
+ * times their masks. float64 can still distinguish edges here. */
 static inline double within_sight(double x, const srq_grid *grid)
 {
     const double beyond = 0.5 * (double)grid->alpha + 80 * (double)grid->sigma;

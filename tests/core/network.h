@@ -1,6 +1,6 @@
 /* Small networks for tests, and a float64 interpreter of them written from the definitions: the forward pass, and
- * central differences for every kind of parameter. A test that loops over WAYS takes its way first (take_way), and
- * returns if there is none. */
+ * central differences for every kind of parameter. A test that loops over WAYS calls take_way() first, and returns if
+ * the way is not available. */
 #ifndef SRQ_TESTS_CORE_NETWORK_H
 #define SRQ_TESTS_CORE_NETWORK_H
 
@@ -16,13 +16,13 @@
 
 enum { IMAGES = 3, LAYERS = 16 };
 
-/* Every way to compute: operators one by one or in chains, and the back ends that this CPU and build have. */
+/* All ways to compute: operators one by one or in chains, with each back end that this CPU and build have. */
 typedef struct way {
     const char *engine;
     bool plain;
-    /* Of a gradient, in parts of the largest: what rounding may do. float32 passes round to 6e-8 an operation over some
-     * hundred terms. bfloat16 gradients are rounded to 2^-9 wherever they enter a layer with weights; errors of up to
-     * three such layers in a row add up, and more where a sum cancels. */
+    /* Tolerances for rounding errors of a gradient, relative to its largest element. float32 passes round to 6e-8 in
+     * each of some hundred operations. bfloat16 gradients are rounded to 2^-9 when they enter a layer with weights. The
+     * errors of up to three such layers in a row add up, and are larger if a sum cancels. */
     double tolerance;
 } way;
 
@@ -323,7 +323,7 @@ static inline void finish(net *n)
 
 /* --- Checks */
 
-/* In three parts, as three ranks would, and in groups of a few layers. */
+/* In three parts, like three ranks, and in groups of a few layers. */
 static inline void finish_step(net *n, float *gradient)
 {
     enum { PARTS = 3 };
@@ -343,9 +343,9 @@ static inline void finish_step(net *n, float *gradient)
     srq_finish_destroy(&f);
 }
 
-/* Forward loss, and the gradient of every parameter of the given kinds by central differences. The differences of a
- * float64 function with step 1e-5 are good to 1e-9; the rest is the way's tolerance, of the largest gradient of the
- * parameter, and of the network's where that is 0. */
+/* Forward loss, and the gradient of every parameter of the given kinds by central differences. Differences of a float64
+ * function with step 1e-5 are accurate to 1e-9. The tolerance of the way is relative to the largest gradient of the
+ * parameter, or of the network if that is 0. */
 static inline void check_gradients(net *n)
 {
     srq_metrics metrics;
@@ -364,8 +364,8 @@ static inline void check_gradients(net *n)
         double largest = 1e-3, error = 0;
         const int layer = layer_of(n, q);
         interpret(n);
-        /* All elements the first way; the others share the formulas, and a part of them tells a wrong one. Under the
-         * sanitizers, which look at srq and not at the differences, a part everywhere. */
+        /* The first way checks all elements. The other ways use the same formulas, so some elements are enough. With
+         * sanitizers, every way checks only some elements, because sanitizers check srq and not the differences. */
         const size_t every = (current == &ways[0] && !SRQ_SANITIZED) || q->count < 24 ? 1 : q->count / 24 | 1;
         for (size_t i = 0; i < q->count; i += every) {
             double *v = &n->values[q->offset + i];

@@ -1,5 +1,5 @@
-/* What learned bit-lengths cost and how they are noted: penalties, means and bit operations by hand, their gradients
- * against central differences. */
+/* The cost and the history of learned bit-lengths: penalties, means and bit operations computed by hand, and their
+ * gradients against central differences. */
 #include "core/bits.h"
 #include "tests/suite.h"
 
@@ -167,7 +167,7 @@ START_TEST(means_by_hand)
 }
 END_TEST
 
-/* All gates shut and all open, whatever they are now; an activation from 4 bits to 2. */
+/* All gates closed and all open, whatever they are now; an activation from 4 bits to 2. */
 START_TEST(range_by_hand)
 {
     net n;
@@ -189,8 +189,8 @@ START_TEST(range_by_hand)
 }
 END_TEST
 
-/* Held gates leave the grid of evaluation and have no gradient; drawn ones, half open, some other or a fractional one.
- */
+/* With held gates, training uses the grid of evaluation, and gates have no gradient. Drawn gates that are half open
+ * give another grid. */
 START_TEST(held_gates_leave_the_grid_of_evaluation)
 {
     net n;
@@ -234,8 +234,8 @@ static double best_step(const net *n, int bits)
                                            weight->count, srq_graph_values(n->graph) + weight->offset);
 }
 
-/* Where gates come to stand for another bit-length, alpha and sigma change by the ratio of the best step sizes, each
- * rounded a few times to float32; where they do not, in another layer or without `follow`, by nothing. */
+/* If gates select another bit-length, alpha and sigma change by the ratio of the best step sizes, each rounded a few
+ * times to float32. They do not change in another layer or without `follow`. */
 START_TEST(alpha_follows_gates)
 {
     static const float open[] = {9, 9, 9, 9, 9, 9}, some[] = {9, 9, 9, -1, -9, 9}, wide[] = {9, 9};
@@ -271,8 +271,8 @@ START_TEST(alpha_follows_gates)
         ck_assert_double_eq_tol((double)value_of(&n, conv->alpha) / alpha, ratio, 1e-6 * ratio);
     }
 
-    /* A schedule's 4 bits are what the gates leave, too: alpha comes from the grid of 5 bits that it followed to, or
-     * from that of 8 where it stayed. */
+    /* The 4 bits of a schedule also limit the gates. alpha is rescaled from the grid of 5 bits if it followed the
+     * gates, or from that of 8 bits if it did not. */
     const int bits[LAYERS] = {[CONV] = 4};
     ck_assert_int_eq(srq_graph_change_bits(n.graph, 1, bits), SRQ_OK);
     const double now = best_step(&n, 4) / best_step(&n, 8);
@@ -280,7 +280,7 @@ START_TEST(alpha_follows_gates)
     ck_assert_float_eq(value_of(&n, dense->alpha), other);
     srq_graph_destroy(&n.graph);
 
-    /* Gates that begin closed: alpha begins with their 2 bits, or with all 8. */
+    /* If gates begin closed, alpha is initialized for their 2 bits, or for all 8. */
     ck_assert_int_eq(srq_graph_create(&n.spec, &options, &n.graph), SRQ_OK);
     srq_graph_initialize(n.graph, 1, SRQ_GAIN_HE);
     set_logits(&n, (const float[]){-1, 9, 9, 9, 9, 9}, wide);
@@ -292,7 +292,7 @@ START_TEST(alpha_follows_gates)
 }
 END_TEST
 
-/* The history has the start, every change once, and nothing where nothing changed. */
+/* The history has the initial bit-lengths and every change once, and no other entries. */
 START_TEST(history_notes_changes)
 {
     net n;

@@ -1,4 +1,4 @@
-/* DropBits: the quantizer under fractional gates and its gradients, against the definition in float64. */
+/* The quantizer with fractional gates of DropBits and its gradients, against the definition in float64. */
 #include "core/kernels/gates.h"
 #include "tests/core/dropbits.h"
 
@@ -19,8 +19,9 @@ static void check_codes(const srq_vector *v, const drop_case *c, const float *x,
             if (r[k - c->grid.min] > r[best - c->grid.min]) best = k;
         inputs++;
         if (codes[i] == best) continue;
-        /* x / alpha + 1/2 and a threshold are rounded to 6e-8 of up to 256, which is 1.5e-5 of a step: in the log odds
-         * of two codes at most that times alpha / sigma, in units of which they change with x; twice for both. */
+        /* x / alpha + 1/2 and a threshold are rounded to 6e-8 of up to 256, which is 1.5e-5 of a step. The log odds of
+         * two codes change with x by at most alpha / sigma per step. The bound is twice the product, because both are
+         * rounded. */
         const double odds = log(r[best - c->grid.min] / r[codes[i] - c->grid.min]);
         ck_assert_msg(odds <= 3e-5 * c->d.alpha / c->d.sigma,
                       "bits %d from %d, sigma/alpha %g, x %g: code %d, not %d (%g)",
@@ -116,7 +117,7 @@ START_TEST(quantizer_under_gates)
 }
 END_TEST
 
-/* Infinity and NaN are reported; they and dx in dy's place leave every other element as it was. */
+/* Infinity and NaN are reported. Neither they nor dx = dy change the results of other elements. */
 START_TEST(bad_numbers_and_places)
 {
     const srq_vector *v = srq_vector_best(NULL);

@@ -1,5 +1,5 @@
-/* DropBits in a network's quantizer: gates act in training alone, gradients reach their logits, and curves stand in for
- * the sum over codes where they fit. */
+/* DropBits in a network's quantizer: gates act only in training, gradients reach their logits, and curves replace the
+ * sum over codes if they are accurate. */
 #include "core/kernels/gates.h"
 #include "tests/core/dropbits.h"
 
@@ -16,7 +16,7 @@ static srq_quantizer make_quantizer(srq_dropbits mode, int bits, int min_bits, i
     return q;
 }
 
-/* In training the gates cut the grid; in evaluation it is whole, or what the bit-length says. */
+/* In training, the gates cut the grid. In evaluation it is whole, or that of the bit-length. */
 START_TEST(gates_act_in_training)
 {
     const srq_vector *v = srq_vector_best(NULL);
@@ -40,8 +40,8 @@ START_TEST(gates_act_in_training)
 }
 END_TEST
 
-/* dL/dphi through gate, mask and quantizer, for two rows with their own alpha and sigma: the same step's draw at
- * phi +- 1/1024 against the definition. */
+/* dL/dphi through gate, mask and quantizer, for two rows with different alpha and sigma: the definition at phi +-
+ * 1/1024, with the draw of the same step. */
 START_TEST(gradients_reach_the_logits)
 {
     enum { ROWS = 2, BITS = 4, MIN = 2, LEVELS = BITS - MIN };
@@ -95,7 +95,8 @@ START_TEST(gradients_reach_the_logits)
 }
 END_TEST
 
-/* Curves are not fitted where they would be off, and a quantizer takes them for a tensor that is worth it. */
+/* Curves are not fitted if they would be inaccurate, and a quantizer uses them only for tensors that are large enough.
+ */
 START_TEST(curves_where_they_do)
 {
     enum { MANY = 1 << 14 };

@@ -1,4 +1,4 @@
-/* DropBits' gates against the closed forms of the hard concrete distribution, and what they leave of a grid. */
+/* DropBits' gates against the closed forms of the hard concrete distribution, and the grids that they select. */
 #include "core/quant/dropbits.h"
 #include "tests/suite.h"
 
@@ -75,7 +75,8 @@ static double correlation(int lag, int layer, uint64_t seed, int level)
     return (ab / DRAWS - a * b) / sqrt((aa / DRAWS - a * a) * (bb / DRAWS - b * b));
 }
 
-/* Another level, step, layer or seed is another number: correlations within five standard errors, 1 / sqrt(draws). */
+/* Another level, step, layer or seed gives an independent number: correlations are within five standard errors, 1 /
+ * sqrt(draws). */
 START_TEST(gates_are_independent)
 {
     const double bound = 5 / sqrt(DRAWS);
@@ -95,8 +96,7 @@ START_TEST(gates_are_independent)
 }
 END_TEST
 
-/* A gate's draw depends on its own key alone: not on when it is asked for, how many gates there are, or their logits.
- */
+/* A gate's draw depends only on its own key: not on the order of draws, the number of gates, or their logits. */
 START_TEST(gates_go_by_their_key)
 {
     srq_gates all, again, few = {.min_bits = 4, .count = 2};
@@ -171,7 +171,7 @@ START_TEST(levels_that_gates_leave)
 }
 END_TEST
 
-/* dL/dZ for L = sum a_c m_c(Z): each mask is linear in each gate, so differences are exact but for rounding. */
+/* dL/dZ for L = sum a_c m_c(Z). Each mask is linear in each gate, so differences are exact up to rounding. */
 START_TEST(gradient_of_gates)
 {
     static const double cases[][4] = {{0.5, 0.25, 0.75, 0.9}, {1, 0.5, 1, 0.3}, {1, 1, 0.2, 0}, {0.7, 0, 0.5, 0.5}};

@@ -25,9 +25,9 @@ START_TEST(residual_block)
 }
 END_TEST
 
-/* With straight-through quantizers whose ranges hold everything, gradients are those of the network with what rounding
- * adds held fixed: codes, scales and their way through convolution, dense and the float32 copies for add and pool.
- * Loop: one step size for each weight tensor, and one for each output channel, all different. */
+/* With straight-through quantizers that clip nothing, the gradients are those of a network in which the rounding errors
+ * are constants. This tests codes, scales and their use in convolution, dense, and the float32 copies for add and pool.
+ * The test loops over one step size for each weight tensor, and one for each output channel. */
 START_TEST(quantized_networks)
 {
     net n;
@@ -72,7 +72,7 @@ START_TEST(quantized_networks)
 }
 END_TEST
 
-/* Everything that a chain can hold, with windows of several shapes, and a residual whose chain ends before the add. */
+/* Every operator of a chain, with windows of several shapes, and a residual block whose chain ends before the add. */
 START_TEST(chains)
 {
     static const int windows[][2] = {{2, 2}, {2, 3}, {4, 1}};

@@ -1,4 +1,4 @@
-/* Names of instruction sets, and what the environment leaves of this CPU's. */
+/* Names of instruction sets, and the limits of the environment. */
 #include "core/kernels/isa.h"
 #include "core/kernels/vector.h"
 #include "tests/suite.h"
@@ -28,7 +28,7 @@ START_TEST(test_names)
 }
 END_TEST
 
-/* What any two CPUs have in common is an instruction set with a name, and poorer than both. */
+/* The common part of any two CPUs is an instruction set with a name, and no larger than either. */
 START_TEST(test_common)
 {
     for (int i = 0; i < NAMES; i++)

@@ -1,4 +1,5 @@
-/* Masks of weights: what is not kept is 0 everywhere and adds nothing, whatever the quantizer; pruning in order. */
+/* Masks of weights: weights that are not kept are 0 everywhere and add nothing, with every quantizer; the order of
+ * pruning. */
 #include "core/finish.h"
 #include "core/kernels/engine.h"
 #include "core/optimizer.h"
@@ -102,7 +103,7 @@ static void destroy(net *n)
     srq_graph_destroy(&n->graph);
 }
 
-/* Forward, backward and the end of a step, the sums of quantizers included. */
+/* Forward, backward and the end of a step, with the sums of quantizers. */
 static void find_gradient(net *n, long step)
 {
     const srq_step now = {.seed = 3, .number = step};
@@ -172,8 +173,8 @@ START_TEST(masked_weights_stay_zero)
 }
 END_TEST
 
-/* A weight that is not kept takes no part in the network: in training too its output is that of the others alone.
- * What only such weights see changes nothing. */
+/* A weight that is not kept has no effect on the network: also in training, the output depends only on the other
+ * weights. Inputs that only such weights read change nothing. */
 START_TEST(masked_weights_do_nothing)
 {
     static const char *const engines[] = {"reference", "float32", "mixed"};
@@ -198,8 +199,8 @@ START_TEST(masked_weights_do_nothing)
 }
 END_TEST
 
-/* alpha, sigma and gates get the gradient that they would have if masked weights had none: here of all weights but one
- * of the dense layer. */
+/* alpha, sigma and gates get the gradient of the kept weights only. Here, all weights of the dense layer except one are
+ * masked. */
 START_TEST(masked_weights_add_nothing_to_sums)
 {
     net n;
@@ -211,7 +212,8 @@ START_TEST(masked_weights_add_nothing_to_sums)
     const srq_layer *fc = srq_graph_layer(n.graph, 2);
     find_gradient(&n, 0);
     const srq_quantizer *q = &fc->quantizer;
-    if (q->method && !q->method->forward) { /* methods without noise: the one weight's own backward is all there is */
+    if (q->method &&
+        !q->method->forward) { /* methods without noise: the sum is the backward pass of the one kept weight */
         const srq_parameter *w = srq_graph_parameter(n.graph, fc->weight), *a = srq_graph_parameter(n.graph, fc->alpha);
         double sum = 0;
         for (size_t c = 0; c < a->count; c++) sum += fabs((double)n.gradient[a->offset + c]);
@@ -257,7 +259,7 @@ START_TEST(packing)
 }
 END_TEST
 
-/* The number of weights of `layer` whose magnitude is at most `size`, that are kept. */
+/* The number of kept weights of `layer` whose magnitude is at most `size`. */
 static size_t kept_up_to(const net *n, int layer, float size)
 {
     const srq_layer *l = srq_graph_layer(n->graph, layer);
@@ -267,7 +269,7 @@ static size_t kept_up_to(const net *n, int layer, float size)
     return kept;
 }
 
-/* Magnitudes 1, 2, 3, ... with signs and out of order, each a hundred times: the conv layer's are the first. */
+/* Magnitudes 1, 2, 3, ... with random signs and order, each a hundred times. The conv layer has the first ones. */
 static void set_magnitudes(net *n)
 {
     for (int i = 0; i < LAYERS; i += 2) {
@@ -319,7 +321,8 @@ START_TEST(pruning_of_all_layers)
 }
 END_TEST
 
-/* Of equals the first go; a weight that is 0 and kept is the least of all, and signs do not matter. */
+/* Among equal magnitudes, the first weights are pruned. A kept weight that is 0 is the smallest of all. Signs do not
+ * matter. */
 START_TEST(ties_go_by_place)
 {
     net n;

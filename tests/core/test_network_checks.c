@@ -1,4 +1,4 @@
-/* What the graph refuses to build, and what a pass says of numbers that are not finite. */
+/* Networks that the graph rejects, and how a pass reports numbers that are not finite. */
 #include "tests/core/network.h"
 
 START_TEST(bad_numbers_name_the_layer)
@@ -71,7 +71,8 @@ START_TEST(misfits_are_refused)
     start(&n, 4, 4, 6);
     with_window(add(&n, "a", "conv", "input"), 8, 3, 3, 1, 1, 0, 0)->groups = 4;
     add(&n, "c", "dense", "a")->out = 2;
-    expect_refusal(&n, "test:1: layer \"a\": 4 groups, but the input has 6 channels, which is no multiple");
+    expect_refusal(&n, "test:1: layer \"a\": 4 groups, but the input has 6 channels; input and output channels must "
+                       "both be multiples of groups");
     n.layers[0].groups = 3;
     expect_refusal(&n, "test:1: layer \"a\": 3 groups, but the output (out) has 8 channels");
     start(&n, 4, 4, 1);

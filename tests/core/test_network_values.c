@@ -1,8 +1,9 @@
-/* Values that no gradient moves: initial weights, batch-norm's statistics, and the gradient of no images. */
+/* Values without a gradient: initial weights, batch-norm statistics, and a pass without images. */
 #include "tests/core/network.h"
 
-/* Weights have the mean 0 and the deviation gain / sqrt(fan-in). Of N of them the mean of squares has the relative
- * deviation sqrt(2 / N), the mean that of one over sqrt(N): five of these are allowed. */
+/* Weights have mean 0 and standard deviation gain / sqrt(fan-in). For N weights, the mean of squares has the relative
+ * standard error sqrt(2 / N), and the mean has the standard error deviation / sqrt(N). Five standard errors are
+ * allowed. */
 START_TEST(initial_weights)
 {
     net n;
@@ -43,7 +44,7 @@ static void start_batch_norm(net *n)
     build(n);
 }
 
-/* Statistics go into the gradient's place by the shard's share, and evaluation uses what was kept. */
+/* Statistics are stored in place of the gradient, multiplied by the shard's share. Evaluation uses the stored ones. */
 START_TEST(batch_norm_statistics)
 {
     if (!take_way(_i)) return;
@@ -64,7 +65,8 @@ START_TEST(batch_norm_statistics)
 }
 END_TEST
 
-/* Statistics taken anew are the mean over passes of the images' own, whatever was there before. */
+/* Statistics that are computed again are the mean over passes of the images' statistics. Earlier values have no effect.
+ */
 START_TEST(batch_norm_statistics_anew)
 {
     if (!take_way(_i)) return;

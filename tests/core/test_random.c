@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The known answers that Random123 publishes for philox4x32-10 (kat_vectors). */
+/* The known answers for philox4x32-10 from Random123 (kat_vectors). */
 START_TEST(philox_known_answers)
 {
     static const struct {
@@ -57,8 +57,8 @@ START_TEST(order_depends_on_seed_and_epoch)
 }
 END_TEST
 
-/* Where sample 0..9 of 10 land, over 20,000 epochs: each place 2,000 times; chi-square of a 10 x 10 table with 81
- * degrees of freedom is below 150 but for a chance of 5e-6. */
+/* The positions of 10 samples over 20,000 epochs: each position is expected 2,000 times. Chi-square of a 10 x 10 table
+ * has 81 degrees of freedom and is above 150 with probability 5e-6. */
 START_TEST(order_is_uniform)
 {
     enum { N = 10, EPOCHS = 20000 };

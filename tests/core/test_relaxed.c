@@ -35,13 +35,14 @@ static double log_probability(double x, double alpha, double sigma, int lo, int 
            log(-expm1(-(hi - lo + 1) * alpha / sigma));
 }
 
-/* One element: its nearest code and local grid, and the noise of code `grid->min` on. */
+/* One element: its nearest code and local grid, and the noise of all codes from `grid->min`. */
 typedef struct element {
     int near, lo, hi, min;
     const float *gumbel;
 } element;
 
-/* False if x / alpha is so near to where the local grid or the nearest code changes that float32 may see it change. */
+/* False if x / alpha is so near to a change of the local grid or of the nearest code that float32 may decide
+ * differently. */
 static bool find_element(const srq_grid *grid, float reach, float x, element *e)
 {
     double v = (double)x / (double)grid->alpha;
@@ -70,7 +71,7 @@ static void soft_sample(double x, double alpha, double sigma, double temperature
     for (int k = e->lo; k <= e->hi; k++) z[k - e->lo] /= total;
 }
 
-/* sum_k z_k (k - near): near is left out, so that differences keep their digits. */
+/* sum_k z_k (k - near). Subtracting `near` preserves the precision of differences. */
 static double mean_code(double x, double alpha, double sigma, double temperature, const element *e)
 {
     double z[256], mean = 0;
@@ -359,8 +360,7 @@ START_TEST(instruction_sets_agree)
 }
 END_TEST
 
-/* Temperature 1 has a way of its own, one for near edges and one for far ones; a temperature beside it goes by
- * logarithms. */
+/* Temperature 1 has separate code for near and for far edges. Temperatures beside it use logarithms. */
 START_TEST(temperature_1_is_near_its_neighbour)
 {
     static const float ratios[] = {0.01f, 0.06f, 0.1f, 1.0f / 3, 1, 10, 30};
@@ -396,8 +396,8 @@ START_TEST(temperature_1_is_near_its_neighbour)
 }
 END_TEST
 
-/* A reach beyond both ends is the whole grid, whatever the noise; another place gives other noise; a tensor's first
- * elements do not depend on how many follow. */
+/* A reach beyond both ends gives the whole grid, for any noise. Another position gives other noise. The first elements
+ * of a tensor do not depend on its length. */
 START_TEST(noise_goes_by_place)
 {
     static float x[MOST], dy[MOST];
@@ -497,7 +497,7 @@ START_TEST(noise_is_gumbel)
     ck_assert_double_eq_tol(squares / n, variance, 4.5 * variance * sqrt(4.4 / n));
     /* Kolmogorov: P(distance > t / sqrt(n)) = 2 e^(-2 t^2), 2e-5 for t = 2.4. */
     ck_assert_double_le(distance, 2.4 / sqrt(n));
-    /* The tail that picks improbable codes: 240 expected, a Poisson number. */
+    /* The tail that selects improbable codes: a Poisson number with mean 240. */
     double tail = n * -expm1(-exp(-7));
     ck_assert_double_eq_tol(beyond, tail, 4.5 * sqrt(tail));
     free(g);
@@ -506,7 +506,7 @@ END_TEST
 
 START_TEST(noise_is_independent)
 {
-    /* Elements apart: neighbours, the same call of the cipher (16, 32, 48), the next block (64). */
+    /* Distances between elements: neighbours, the same call of the cipher (16, 32, 48), the next block (64). */
     static const size_t apart[] = {1, 2, 15, 16, 32, 48, 64};
     enum { CODES = 4, ELEMENTS = DRAWS / CODES };
     float *a = malloc(DRAWS * sizeof *a), *b = malloc(DRAWS * sizeof *b);

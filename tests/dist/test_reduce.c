@@ -1,4 +1,4 @@
-/* Sums over shards, run on 1, 2, 3, 4 and 8 ranks: every rank checks its own copy of the result. */
+/* Sums over shards on 1, 2, 3, 4 and 8 ranks. Every rank checks its own copy of the result. */
 #include "core/random.h"
 #include "dist/reduce.h"
 #include "dist/tree.h"
@@ -16,7 +16,7 @@ static void add(size_t n, float *y, const float *x)
     for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-/* The definition: node (level, index) is left plus right, a missing right left out. */
+/* The definition: node (level, index) is left plus right; a missing right child is omitted. */
 static float tree_value(const float *leaves, long count, long first, long width)
 {
     if (width == 1) return leaves[first];
@@ -129,7 +129,7 @@ START_TEST(sums_follow_the_tree)
 }
 END_TEST
 
-/* What a rank says that it sends is 2 (P-1)/P of the vector where P divides V. */
+/* A rank reports that it sends 2 (P-1)/P of the vector, if P divides V. */
 START_TEST(traffic_is_the_least_possible)
 {
     const size_t ranks = (size_t)srq_comm_size(comm), size = 16 * ranks * 10;
@@ -237,7 +237,7 @@ END_TEST
 
 START_TEST(tree_sum_by_hand)
 {
-    /* ((1e16 + 1) + (-1e16 + 1)) + 1: the order decides what rounding loses. */
+    /* ((1e16 + 1) + (-1e16 + 1)) + 1: the result depends on the order, because of rounding. */
     const double values[] = {1e16, 1, -1e16, 1, 1};
     ck_assert_double_eq(srq_tree_sum(5, values, 1), ((1e16 + 1) + (-1e16 + 1)) + 1);
 }

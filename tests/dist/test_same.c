@@ -1,4 +1,4 @@
-/* Ranks that have the same, and ranks that do not: the message names who has what. */
+/* Texts that are the same on all ranks, and texts that are not: the message names which ranks have which text. */
 #include "dist/same.h"
 #include "tests/suite.h"
 
@@ -35,7 +35,7 @@ START_TEST(test_different)
 }
 END_TEST
 
-/* As many answers as ranks, and long: the message stays one, with its advice or cut. */
+/* A different long text on every rank: the message is still valid, with its advice or cut. */
 START_TEST(test_all_different)
 {
     char mine[3 * SRQ_SAME_SIZE];

@@ -56,13 +56,13 @@ done
 "$SRQ" train lenet-run.cfg --out notes --set quantizer.method=pact --set train.max_steps=1 --set quantizer.sigma_ratio=0.5 \
   --set quantizer.estimator=argmax --set quantizer.local_grid=2 --set optimizer.sigma_learning_rate=1e-2 --set quantizer.weight_bits=3 > log 2>&1 || fail "notes: $(cat log)"
 [ "$(grep -c 'changes nothing' log)" = 4 ] || fail "not four notes: $(cat log)"
-for words in 'quantizer.sigma_ratio=0.5 changes nothing: it acts where quantizer.method is "srq" or "rq" or "rq_st", and it is "pact"' \
-  'quantizer.estimator=argmax changes nothing: it acts where quantizer.method is "srq", and it is "pact"' \
-  'optimizer.sigma_learning_rate=1e-2 changes nothing: it acts where quantizer.method is "srq" or "rq" or "rq_st"'; do
+for words in 'quantizer.sigma_ratio=0.5 changes nothing: it acts only if quantizer.method is "srq" or "rq" or "rq_st", but that is "pact"' \
+  'quantizer.estimator=argmax changes nothing: it acts only if quantizer.method is "srq", but that is "pact"' \
+  'optimizer.sigma_learning_rate=1e-2 changes nothing: it acts only if quantizer.method is "srq" or "rq" or "rq_st"'; do
   grep -qF "$words" log || fail "no note \"$words\": $(cat log)"
 done
 "$SRQ" train lenet-run.cfg --out notes32 --set quantizer.method=float32 --set train.max_steps=1 --set quantizer.weight_bits=3 > log 2>&1
-grep -qF 'it acts where quantizer.method is "srq" or "lsq" or "ste" or "rq" or "rq_st" or "pact" or "pot", and it is "float32"' log || fail "weight_bits under float32: $(cat log)"
+grep -qF 'it acts only if quantizer.method is "srq" or "lsq" or "ste" or "rq" or "rq_st" or "pact" or "pot", but that is "float32"' log || fail "weight_bits under float32: $(cat log)"
 
 # Looking into runs.
 expect 0 "small-lenet, pact, step" "$SRQ" inspect pact-1

@@ -13,7 +13,7 @@ everywhere 3 "1 of 78 images are bad, the first is f/train/c0/005.jpg: neither a
 fresh && head -c 300 good/train/c1/002.jpg > f/train/c1/002.jpg
 everywhere 3 "f/train/c1/002.jpg: a truncated JPEG" data import f d.h5
 fresh && "$MAKE_IMAGES" cmyk f/test/c0/004.jpg
-everywhere 3 "f/test/c0/004.jpg: a CMYK JPEG (four colours of ink); convert it to RGB" data import f d.h5
+everywhere 3 "f/test/c0/004.jpg: a CMYK JPEG (four ink colours); convert it to RGB" data import f d.h5
 fresh && : > f/train/c0/000.jpg && ln -s nowhere f/test/c1/x.jpg && echo text > f/train/c1/notes.png
 everywhere 3 "3 of 80 images are bad, the first is f/train/c0/000.jpg: an empty file" data import f d.h5
 [ "$(grep -c '^bad image: ' out)" = 3 ] || fail "not three bad images are listed: $(cat out)"
@@ -25,7 +25,7 @@ if [ "$(id -u)" != 0 ]; then
   chmod 644 f/train/c0/001.jpg
 fi
 on_ranks 2 data import f d.h5 --skip-bad > out 2>&1 || fail "--skip-bad: $(cat out)"
-grep -q "left out 3 bad images, listed in d.h5.skipped.txt" out || fail "--skip-bad does not say how many: $(cat out)"
+grep -q "skipped 3 bad images, listed in d.h5.skipped.txt" out || fail "--skip-bad does not say how many: $(cat out)"
 [ "$(wc -l < d.h5.skipped.txt)" = 3 ] || fail "the list of skipped images: $(cat d.h5.skipped.txt)"
 grep -q "wrote d.h5: 59 training and 18 test images" out || fail "--skip-bad: $(cat out)"
 [ ! -e d.h5.parts ] || fail "parts are left: $(ls d.h5.parts)"
@@ -37,11 +37,11 @@ everywhere 3 "f/train/c2: a class without images" data import f d.h5
 fresh && rm -r f/train/c1 f/test/c1
 everywhere 3 "f/train: only one class, \"c0\"" data import f d.h5
 fresh && mv f/test/c1 f/test/c7
-everywhere 3 "f/test/c7/1000.jpg: its class is none of the 2 in train/" data import f d.h5
+everywhere 3 "f/test/c7/1000.jpg: its class is not one of the 2 in train/" data import f d.h5
 fresh && rm -r f/test
 everywhere 3 "neither test/ nor val/" data import f d.h5
 mkdir unknown && echo x > unknown/letter.txt
-everywhere 3 "nothing in it that is known; it must hold one of" data import unknown d.h5
+everywhere 3 "it contains no known format; it must contain one of" data import unknown d.h5
 everywhere 2 "data: usage" data import f d.h5 --skip-all
 mkdir cifar
 for i in 1 2 3 4 5; do head -c 30730 /dev/zero > cifar/data_batch_$i.bin; done

@@ -40,7 +40,7 @@ model 2 'changed.cfg:6: input "fc" is this layer or one below it' 's/\["bn2", "a
 model 2 'changed.cfg:6: no layer is called "act3"; did you mean "act1"?' 's/\["bn2", "act1"\]/["bn2", "act3"]/' residual
 model 2 'changed.cfg:6: layer "sum": inputs of different shapes: "bn2" is 9 x 9 x 7 and "act1" is 9 x 9 x 6' 's/out = 6; kernel = 3; padding/out = 7; kernel = 3; padding/' residual
 model 2 'changed.cfg:3: layer "conv1": the kernel 50 x 50 does not fit into the input of 28 x 28 pixels' 's/kernel = 5/kernel = 50/' lenet
-model 2 'changed.cfg:5: a layer called "act1" is at changed.cfg:4 already; names must be unique' 's/"act2"/"act1"/' lenet
+model 2 'changed.cfg:5: there is already a layer called "act1" at changed.cfg:4; names must be unique' 's/"act2"/"act1"/' lenet
 model 2 'changed.cfg:28: block "bottleneck" has no setting "expanse"; did you mean "expansion"?' 's/in = 6; expansion/in = 6; expanse/' inverted
 model 2 'changed.cfg:28: block "bottleneck" needs the parameter "expansion"' 's/in = 6; expansion = 1;/in = 6;/' inverted
 model 2 'changed.cfg:22: in "b2" (block "residual", changed.cfg:29): block "residual" contains itself' 's/block = "bottleneck"; in = "channels"/block = "residual"; in = "channels"/' inverted
@@ -53,7 +53,7 @@ everywhere 3 "it has 10 classes, but the model \"inverted\" gives 7 logits; set 
 # Data
 everywhere 3 "No such file" data import none d.h5
 everywhere 3 "it is a file" data import slice.h5 d.h5
-mkdir -p e && everywhere 3 "nothing in it that is known; it must hold one of: images as train/CLASS/IMAGE.jpg" data import e d.h5
+mkdir -p e && everywhere 3 "it contains no known format; it must contain one of: images as train/CLASS/IMAGE.jpg" data import e d.h5
 cp -r "$SOURCE/tests/data/fashion-slice" idx && chmod -R u+w idx
 head -c 20000 "$SOURCE/tests/data/fashion-slice/train-images-idx3-ubyte.gz" > idx/train-images-idx3-ubyte.gz
 everywhere 3 "train-images-idx3-ubyte.gz: " data import idx d.h5
@@ -98,7 +98,7 @@ expect 3 "No such file" "$SRQ" diff good none.h5
 
 # Run directories
 before=$(find good -type f -exec md5sum {} + | sort)
-everywhere 2 "it holds a run already; continue it with \`--resume auto\`" train lenet-run.cfg --out good
+everywhere 2 "it holds a run already; resume it with \`--resume auto\`" train lenet-run.cfg --out good
 everywhere 2 "it holds a run of another configuration (train.seed is 2 here and 1 there)" train lenet-run.cfg --out good --resume auto --set train.seed=2
 cp -r "$SOURCE/tests/data/fashion-slice" shifted && chmod -R u+w shifted && gunzip shifted/train-images-idx3-ubyte.gz
 "$SRQ" data import shifted shifted.h5 > out || fail "import: $(cat out)"

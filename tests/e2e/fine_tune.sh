@@ -43,7 +43,7 @@ EOF
 
 # The same weights, however they come: the same run. A quantized network starts from a float32 one.
 on_ranks 2 train inverted-run.cfg --out from-checkpoint --set train.init=float $run > out 2>&1 || fail "from-checkpoint: $(tail -3 out)"
-grep -qF "train.init: $WORK/float/last.h5: 37 of 37 tensors of the network taken" out || fail "no line about what was taken: $(cat out)"
+grep -qF "train.init: $WORK/float/last.h5: 37 of 37 tensors of the network read" out || fail "no line about what was taken: $(cat out)"
 [ "$(grep -c 'train.init' out)" = 1 ] || fail "more than rank 0 speaks: $(cat out)"
 grep -q '^  taken' out && fail "a list where all fits: $(cat out)"
 for file in flat nested; do
@@ -71,12 +71,12 @@ refused() { # WORDS FILE SETTINGS...
     [ ! -e wrong ] || fail "$file: a refused run left a folder"
   done
 }
-refused "without.h5: it is of another network: 36 of 37 tensors fit; missing in the file: fc/bias; use train.init_match = \"partial\"" without.h5
+refused "without.h5: it belongs to another network: 36 of 37 tensors fit; missing in the file: fc/bias; use train.init_match = \"partial\"" without.h5
 grep -qF "  missing   fc/bias [10]: not in the file" out || fail "missing is not listed: $(cat out)"
 grep -qF "  taken     first.bn/scale [6]" out || fail "taken is not listed: $(cat out)"
-refused "reshaped.h5: it is of another network: 36 of 37 tensors fit; of another shape: fc/weight;" reshaped.h5
+refused "reshaped.h5: it belongs to another network: 36 of 37 tensors fit; of another shape: fc/weight;" reshaped.h5
 grep -qF "  differs   fc/weight is [10][144] here, and in the file [5][144]" out || fail "the shape is not listed: $(cat out)"
-refused "more.h5: it is of another network: 37 of 37 tensors fit; not used from the file: head.weight;" more.h5
+refused "more.h5: it belongs to another network: 37 of 37 tensors fit; not used from the file: head.weight;" more.h5
 grep -qF "  not used  head.weight [2][3]: in the file only" out || fail "not used is not listed: $(cat out)"
 refused "35 of 37 tensors fit; missing in the file: fc/bias; of another shape: fc/weight; not used from the file: head.weight;" several.h5
 refused "integers.h5: it is of another network" integers.h5
@@ -84,8 +84,8 @@ grep -qF "  differs   fc/bias is [10] here, and in the file not one of floats" o
 refused "infinite.h5: data set /fc.bias: element 3 is inf, but it must be finite" infinite.h5
 refused "negative.h5: data set /first.bn.running_var: element 0 is -1, but it must be finite and not below 0" negative.h5
 for match in all partial; do
-  refused "renamed.h5: no tensor of it has a name and a shape that the network has" renamed.h5 --set train.init_match=$match
-  refused "nothing.h5: no tensor of it has a name and a shape that the network has: the file has no tensors" nothing.h5 --set train.init_match=$match
+  refused "renamed.h5: none of its tensors fits the network by name and shape" renamed.h5 --set train.init_match=$match
+  refused "nothing.h5: none of its tensors fits the network by name and shape: the file has no tensors" nothing.h5 --set train.init_match=$match
 done
 refused "its format is \"srq-dataset\", but a checkpoint or a file of tensors is expected" slice.h5
 head -c 3000 flat.h5 > cut.h5
@@ -95,7 +95,7 @@ refused "none.h5: No such file" none.h5
 # Partial on request: the list says what was taken, and the rest starts as it would.
 still="--set train.max_steps=1 --set optimizer.learning_rate=0 --set quantizer.method=float32"
 on_ranks 2 train inverted-run.cfg --out some --set train.init=several.h5 --set train.init_match=partial $still > out 2>&1 || fail "partial: $(tail -3 out)"
-grep -qF "train.init: $WORK/several.h5: 35 of 37 tensors of the network taken:" out || fail "no list: $(cat out)"
+grep -qF "train.init: $WORK/several.h5: 35 of 37 tensors of the network read:" out || fail "no list: $(cat out)"
 [ "$(grep -c '^  taken ' out)" = 35 ] || fail "the list is not whole: $(cat out)"
 on_ranks 1 train inverted-run.cfg --out none $still > out 2>&1 || fail "none: $(tail -3 out)"
 /usr/bin/python3 - << 'EOF' || fail "partial weights are not those of the file and of a fresh start"

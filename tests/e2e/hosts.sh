@@ -71,6 +71,6 @@ cd "$WORK" || exit 1
 # shellcheck disable=SC2086
 on_ranks 1 ${long/ cut / uncut } > "$WORK/log" 2>&1 || fail "uncut: $(tail -3 "$WORK/log")"
 across "$long" > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
-grep -q "going on from step" "$WORK/log" || fail "it does not go on: $(head -5 "$WORK/log")"
+grep -q "resuming from step" "$WORK/log" || fail "it does not resume: $(head -5 "$WORK/log")"
 expect 0 "equal: " "$SRQ" diff "$WORK/uncut" "$WORK/cut"
 finish

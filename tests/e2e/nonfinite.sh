@@ -42,7 +42,7 @@ END
 
 # stop: the message says where and when, the same on any number of ranks.
 for ranks in 1 3; do
-  expect 4 'layer "sum" meets an infinity or NaN in shard' on_ranks $ranks train "$WORK/run.cfg" --out "$WORK/stop-$ranks"
+  expect 4 'layer "sum" produces an infinity or NaN in shard' on_ranks $ranks train "$WORK/run.cfg" --out "$WORK/stop-$ranks"
   grep '^srq: ' "$WORK/out" > "$WORK/message-$ranks"
   [ "$(wc -l < "$WORK/message-$ranks")" = 1 ] || fail "not one message on $ranks ranks: $(cat "$WORK/out")"
 done
@@ -82,7 +82,7 @@ for last in "$step" $((step + 1)); do
     [ $((10#$number)) -le "$last" ] || rm "$file"
   done
   on_ranks 3 train "$WORK/run.cfg" --out "$WORK/resumed-$last" --set train.nonfinite=skip --resume auto > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
-  grep -q "going on from step $last" "$WORK/log" || fail "does not go on from $last: $(cat "$WORK/log")"
+  grep -q "resuming from step $last" "$WORK/log" || fail "does not resume from $last: $(cat "$WORK/log")"
   expect 0 "equal: " "$SRQ" diff "$WORK/skip-1" "$WORK/resumed-$last"
 done
 

@@ -88,7 +88,7 @@ cp -r runs/s1 runs/nan
 sed -i 's/learning_rate = 0.001;/learning_rate = 0.5;/' runs/nan/config.cfg
 { head -n 2 runs/s1/log.jsonl; echo '{"event": "step", "time": "2026-01-01T00:00:00Z", "step": 6, "epoch": 0.3, "loss": nan, "error": -nan}'
   echo '{"event": "eval", "time": "2026-01-01T00:00:00Z", "step": 6, "epoch": 0.3, "test_loss": inf, "test_error": nan}'
-  echo '{"event": "stop", "step": 7, "reason": "step 7: layer \"fc1\" meets an infinity or NaN", "status": 4}'; } > runs/nan/log.jsonl
+  echo '{"event": "stop", "step": 7, "reason": "step 7: layer \"fc1\" produces an infinity or NaN", "status": 4}'; } > runs/nan/log.jsonl
 mkdir runs/broken runs/none
 echo 'model = "nothing.cfg";' > runs/broken/config.cfg
 : > runs/broken/log.jsonl
@@ -97,7 +97,7 @@ cp runs/s1/config.cfg runs/none
 before=$(cd runs && find . -type f -exec sha256sum {} + | sort)
 expect 0 "8 runs of 5 configurations: 4 finished, 1 running, 1 failed, 1 empty, 1 cannot be used" "$SRQ" report runs --out all
 [ "$before" = "$(cd runs && find . -type f -exec sha256sum {} + | sort)" ] || fail "a report changed the runs"
-grep -q 'meets an infinity or NaN' "$WORK/out" || fail "the failure is not said: $(cat "$WORK/out")"
+grep -q 'produces an infinity or NaN' "$WORK/out" || fail "the failure is not said: $(cat "$WORK/out")"
 grep -qE '^ *[0-9]+ +srq 2/2.* 2 +[0-9.]+ ± [0-9.]+ ' "$WORK/out" || fail "no mean over two seeds: $(cat "$WORK/out")"
 [ ! -e hacked ] && [ ! -e all/plots/hacked ] || fail "a name was run"
 check_pages all

@@ -70,13 +70,13 @@ newest=$(readlink -f "$WORK/hurt/last.h5")
 head -c 5000 "$newest" > "$WORK/part" && cp "$WORK/part" "$newest"
 touch "$WORK/hurt/checkpoints/.00000007.h5.tmp.123" "$WORK/hurt/checkpoints/mine.txt" # a killed write; a file of the user's
 on_ranks 2 train "$config" --out "$WORK/hurt" --resume auto $long > "$WORK/log" 2>&1 || fail "hurt: $(tail -3 "$WORK/log")"
-grep -q "passing over a checkpoint that cannot be used" "$WORK/log" || fail "the damaged checkpoint is not mentioned: $(cat "$WORK/log")"
+grep -q "skipping a checkpoint that cannot be used" "$WORK/log" || fail "the damaged checkpoint is not mentioned: $(cat "$WORK/log")"
 expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/hurt"
 [ ! -e "$WORK/hurt/checkpoints/.00000007.h5.tmp.123" ] || fail "a temporary file of a dead job stays"
 [ -e "$WORK/hurt/checkpoints/mine.txt" ] || fail "a file of the user's was removed"
 
 # --resume FILE starts a run of its own from a checkpoint, here under a longer plan.
 on_ranks 2 train "$config" --out "$WORK/longer" --set train.epochs=$((epochs + 1)) --resume "$WORK/whole/last.h5" > "$WORK/log" 2>&1 || fail "longer: $(tail -3 "$WORK/log")"
-grep -q "going on from step $((epochs * 18)) *$" "$WORK/log" || fail "does not go on from step $((epochs * 18)): $(head -4 "$WORK/log")"
+grep -q "resuming from step $((epochs * 18)) *$" "$WORK/log" || fail "does not resume from step $((epochs * 18)): $(head -4 "$WORK/log")"
 }
 finish

@@ -60,7 +60,7 @@ until_done "$job" 60
 [ "$(job_state "$job")" = JobState=COMPLETED ] || fail "the job ends as $(job_state "$job"): $(cat train.out)"
 expect 0 "4 ranks on 2 nodes (h[1-2]) by srun (srun --mpi=pmix works here)" cat train.out
 expect 0 "saved; put back into the queue, restart 1" cat train.out
-expect 0 "going on from step " cat train.out
+expect 0 "resuming from step " cat train.out
 expect 0 "equal: " "$SRQ" diff whole run
 until_done "$after" 30
 expect 0 "test error " cat eval.out

@@ -20,12 +20,12 @@ sed 's/"quantizer.method=float32", "optimizer.method=sgd", "optimizer.learning_r
 expect 2 "no table is named" "$SRQ" sweep
 expect 2 "table.cf: No such file" "$SRQ" sweep table.cf
 expect 2 "no option is called --ouch" "$SRQ" sweep table.cfg --ouch
-expect 2 "--only lsqq: no row of table.cfg is called so; did you mean lsq?" "$SRQ" sweep table.cfg --only lsqq
-expect 2 "--seeds takes integers" "$SRQ" sweep table.cfg --seeds 1,x
-expect 2 "--index 8: there are 8 runs, 0 to 7" "$SRQ" sweep table.cfg --index 8
+expect 2 "--only lsqq: table.cfg has no row of this name; did you mean lsq?" "$SRQ" sweep table.cfg --only lsqq
+expect 2 "--seeds must be a list of integers" "$SRQ" sweep table.cfg --seeds 1,x
+expect 2 "--index 8: the table has 8 runs, 0 to 7" "$SRQ" sweep table.cfg --index 8
 sed 's/name = "lsq"/nam = "lsq"/' table.cfg > bad.cfg
 expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ranks 2 sweep bad.cfg
-expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 begun, 8 missing" "$SRQ" sweep table.cfg --dry-run
+expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" "$SRQ" sweep table.cfg --dry-run
 [ ! -e runs ] || fail "--dry-run made a folder"
 
 # A line of --list is what srq train needs to make the same run.
@@ -36,7 +36,7 @@ for i in 1 2; do
   read -ra words <<< "$(sed -n ${i}p lines)"
   "$SRQ" train "${words[0]}" --out "lists/${words[1]}" "${words[@]:2}" > log 2>&1 || fail "${words[*]}: $(tail -2 log)"
 done
-expect 0 "2 finished, 0 running, 0 begun, 6 missing" "$SRQ" sweep good.cfg --dry-run --out lists
+expect 0 "2 finished, 0 running, 0 unfinished, 6 missing" "$SRQ" sweep good.cfg --dry-run --out lists
 
 # A row that fails: the others go on, it is named, and the same command tries it again.
 expect 4 "2 of 8 runs failed, the first of them wild-seed1-" on_ranks 2 sweep table.cfg
@@ -76,7 +76,7 @@ mv array moved
 expect 0 "1 finished before" "$SRQ" sweep table.cfg --out moved --only srq-w2a2 --seeds 1
 cp -r "moved/$(name srq-w2a2-seed1 moved)" "moved/$(name lsq-seed1)"
 sum=$(cat moved/lsq-*/config.cfg moved/lsq-*/log.jsonl | sha256sum)
-expect 4 "holds a run of other settings than its name says (train.init is " "$SRQ" sweep table.cfg --out moved --only lsq --seeds 1
+expect 4 "holds a run with other settings than its name says (train.init is " "$SRQ" sweep table.cfg --out moved --only lsq --seeds 1
 [ "$sum" = "$(cat moved/lsq-*/config.cfg moved/lsq-*/log.jsonl | sha256sum)" ] || fail "a run that is not ours was touched"
 expect 0 "cannot be used: moved/lsq-seed1-" "$SRQ" sweep table.cfg --out moved --dry-run
 # Another data set of the same name.
@@ -109,7 +109,7 @@ for _ in $(seq 1000); do sleep 0.02; [ -e killed/wild-seed1-*/last.h5 ] && break
 kill -TERM $pid
 wait $pid
 status=$?
-[ $status = 75 ] && grep -q "stopped, saved; the same command goes on" log || fail "status $status after SIGTERM, not 75: $(tail -3 log)"
+[ $status = 75 ] && grep -q "stopped, saved; the same command resumes" log || fail "status $status after SIGTERM, not 75: $(tail -3 log)"
 on_ranks 3 sweep good.cfg --seeds 1 --out killed > log-1 2>&1 &
 pid=$!
 "$SRQ" sweep good.cfg --seeds 1 --out killed > log-2 2>&1 || fail "second of two: $(tail -3 log-2)"

@@ -42,7 +42,7 @@ kill_in() { # RANKS STAGE
 # On other ranks, killed in each stage: the same in every stage.
 on_ranks 1 ticket "$WORK/ticket.cfg" --out "$WORK/one" --seeds 3 $quick > "$WORK/one.log" 2>&1 || fail "ticket on one rank: $(tail -3 "$WORK/one.log")"
 there=$(for stage in $stages; do [ -d "$WORK/one/seed-3/$stage" ] && echo "$stage"; done)
-[ "${SANITIZED:-OFF}" = ON ] || [ "$(wc -w <<< "$there")" = 10 ] || fail "not all stages are there: $(grep "left out" "$WORK/one.log")"
+[ "${SANITIZED:-OFF}" = ON ] || [ "$(wc -w <<< "$there")" = 10 ] || fail "not all stages are there: $(grep "not needed" "$WORK/one.log")"
 grep -q "^learn - scratch  *1 " "$WORK/one.log" || fail "no comparison: $(tail -20 "$WORK/one.log")"
 ranks=3
 [ "$kills" != all ] || kills=$there
@@ -74,7 +74,7 @@ for try in $(seq 30); do
   timeout 120 "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3,4 $quick --max-time $((limit + try - 1))s > "$WORK/log" 2>&1
   status=$?
   [ $status = 75 ] || break
-  grep -q "(max-time), saved; the same command goes on" "$WORK/log" || fail "does not say that it stopped: $(tail -3 "$WORK/log")"
+  grep -q "(max-time), saved; the same command resumes" "$WORK/log" || fail "does not say that it stopped: $(tail -3 "$WORK/log")"
 done
 [ $status = 0 ] || fail "two seeds: status $status after $try starts: $(tail -3 "$WORK/log")"
 
@@ -86,7 +86,7 @@ grep -qF "$(sed -n 's/.*"says": "\(.*\)"}/\1/p' "$WORK/killed/ticket.json")" "$W
 
 # Single stages, as jobs of their own.
 on_ranks 2 ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage learn > "$WORK/log" 2>&1 || fail "--stage learn: $(tail -3 "$WORK/log")"
-expect 3 "stage prune-02 of seed 3 needs stage prune-01, which has not begun" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage prune-02
+expect 3 "stage prune-02 of seed 3 needs stage prune-01, which was not started" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage prune-02
 expect 0 "rewind " "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage rewind --stage prune-01
 expect 0 "equal: " "$SRQ" diff "$WORK/one/seed-3/prune-01" "$WORK/jobs/seed-3/prune-01"
 [ ! -e "$WORK/jobs/seed-3/scratch" ] || fail "a stage was run that was not asked for"
@@ -206,12 +206,12 @@ wrong 2 "no configuration is named" --out "$WORK/wrong"
 wrong 2 "no folder for the stages is named" "$config"
 wrong 2 "a value is missing after --seeds" "$config" --out "$WORK/wrong" --seeds
 for seeds in 1,,2 1, ,1 x 1,-2 "1 2" 99999999999999999999; do
-  wrong 2 "--seeds must be a list of integers such as 1,2,3" "$config" --out "$WORK/wrong" --seeds "$seeds"
+  wrong 2 "--seeds must be a list of integers, for example 1,2,3" "$config" --out "$WORK/wrong" --seeds "$seeds"
 done
 wrong 2 "a seed stands twice in --seeds 1,2,1" "$config" --out "$WORK/wrong" --seeds 1,2,1
 wrong 2 "has no such stage; it has learn, rewind, scratch" "$config" --out "$WORK/wrong" --stage prune-03
 wrong 2 "has no ticket to find" "$WORK/lenet-run.cfg" --out "$WORK/wrong"
-wrong 2 "rewind to an earlier one" "$config" --out "$WORK/wrong" --set prune.rewind=100it
+wrong 2 "rewind to an earlier step" "$config" --out "$WORK/wrong" --set prune.rewind=100it
 wrong 2 "prune.rate is 1, but must be" "$config" --out "$WORK/wrong" --set prune.rate=1
 # shellcheck disable=SC2086
 wrong 2 "is one of another configuration (prune.rate is 0.5 here and 0.3 there)" "$config" --out "$WORK/one" --seeds 3 --set prune.rate=0.5 $quick

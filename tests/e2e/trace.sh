@@ -59,6 +59,6 @@ END
 expect 2 "--trace-steps is \"20:16\"" "$SRQ" train "$config" --out "$WORK/no" --trace "$WORK/trace" --trace-steps 20:16
 expect 2 "add --trace DIR" "$SRQ" train "$config" --out "$WORK/no" --trace-steps 1:2
 [ ! -e "$WORK/no" ] || fail "a run was begun"
-expect 0 "no trace: its steps are not among those that are left, 1 to 36" "$SRQ" train "$config" --out "$WORK/late" --trace "$WORK/trace" --trace-steps 100:120
+expect 0 "no trace: its steps are not among the steps that are left, 1 to 36" "$SRQ" train "$config" --out "$WORK/late" --trace "$WORK/trace" --trace-steps 100:120
 [ "${SANITIZED:-OFF}" = ON ] || expect 0 "no trace: cannot create the folder" "$SRQ" train "$config" --out "$WORK/unwritten" --trace /dev/null/no
 finish

@@ -19,8 +19,8 @@ done
 [ -s "$WORK/srq/config.cfg" ] || fail "no config.cfg"
 # The run directory and the checkpoint need no other file: trained again from the resolved configuration, equal.
 on_ranks 3 train "$WORK/srq/config.cfg" --out "$WORK/again" --set schedule.factor=0.5 > "$WORK/out" 2>&1 || fail "again: $(tail -3 "$WORK/out")"
-# What is said in vain is said to be so, once.
-[ "$(grep -c '^srq: note: ' "$WORK/out")" = 1 ] && grep -qF 'srq: note: --set schedule.factor=0.5 changes nothing: it acts where schedule.method is "step", and it is "cosine"' "$WORK/out" ||
+# A setting without effect is reported once.
+[ "$(grep -c '^srq: note: ' "$WORK/out")" = 1 ] && grep -qF 'srq: note: --set schedule.factor=0.5 changes nothing: it acts only if schedule.method is "step", but that is "cosine"' "$WORK/out" ||
   fail "no note: $(head -3 "$WORK/out")"
 expect 0 "equal: " "$SRQ" diff "$WORK/srq" "$WORK/again"
 # Sizes by hand: conv1 6 x 25 weights at 2 bits, in whole bytes, biases and one step size at 32; MACs x 2 bits x 2 bits for fc1.

@@ -1,4 +1,4 @@
-/* Time spans as people and SLURM write them, and when a run has to end. */
+/* Time spans in srq's and in SLURM's notation, and when a run has to stop. */
 #include "experiments/srq/train/deadline.h"
 #include "tests/suite.h"
 

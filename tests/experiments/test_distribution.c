@@ -41,7 +41,7 @@ START_TEST(of_nothing_and_of_one)
 }
 END_TEST
 
-/* An inner edge belongs to the bin above, the last one to the last bin. */
+/* An inner edge belongs to the bin above it. The last edge belongs to the last bin. */
 START_TEST(histogram)
 {
     static const double x[] = {0, 0.5, 1, 1.99, 2, 4, NAN, 5, -1, INFINITY}, large[] = {-DBL_MAX, 0, DBL_MAX};

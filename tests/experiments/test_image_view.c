@@ -1,4 +1,4 @@
-/* What training sees of an image: against a second way to say the same, and torchvision's rule for random boxes. */
+/* Views of images in training, against a second implementation, and torchvision's rule for random crops. */
 #include "core/random.h"
 #include "experiments/srq/train/image_view.h"
 #include "tests/suite.h"
@@ -58,7 +58,7 @@ static bool is_window(const float *found, size_t image, int top, int left, bool 
     return true;
 }
 
-/* Every view is a window of the padded image, mirrored or not; over epochs all windows come up. */
+/* Every view is a window of the padded image, mirrored or not. Over many epochs, all windows occur. */
 START_TEST(padded_and_mirrored)
 {
     enum { PAD = 2, EPOCHS = 60, SIDE = 2 * PAD + 1 };
@@ -84,7 +84,7 @@ START_TEST(padded_and_mirrored)
         }
     ck_assert_int_lt(abs(mirrored_count - EPOCHS * IMAGES / 2), 150);                 /* 6 standard deviations */
     for (int i = 0; i < 2 * SIDE * SIDE; i++) ck_assert_int_gt(((int *)seen)[i], 15); /* 48 on average */
-    /* The same again, in another order; another in another epoch. Nothing in testing. */
+    /* Views are the same in another order, and different in another epoch. Evaluation has no augmentation. */
     ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 7, 3, to), SRQ_OK);
     ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 8, 3, again), SRQ_OK);
     ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, 7, 3, again), SRQ_OK);
@@ -118,7 +118,7 @@ START_TEST(plain)
 }
 END_TEST
 
-/* Boxes lie in the image; area and ratio are in their ranges (but for rounding) and use them up. */
+/* Boxes lie in the image. Area and ratio are in their ranges (up to rounding) and cover them. */
 START_TEST(random_boxes)
 {
     srq_view v;
@@ -138,7 +138,8 @@ START_TEST(random_boxes)
         mean_area += area / COUNT;
     }
     ck_assert(least_area < 0.085 && most_area > 0.95 && least_ratio < 0.76 && most_ratio > 1.32);
-    /* A box of share s and ratio r fits if 4/3 s <= r <= 4/3 / s: large ones seldom. Integrated over both: 0.4317. */
+    /* A box with area share s and ratio r fits if 4/3 s <= r <= 4/3 / s, so large boxes seldom fit. The integral over
+     * both is 0.4317. */
     ck_assert_double_eq_tol(mean_area, 0.4317, 0.02);
     /* Nothing of these ratios fits in: as much of the middle as may be. */
     v.scale[0] = 0.9;

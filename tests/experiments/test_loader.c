@@ -1,4 +1,4 @@
-/* The thread that makes items ahead: every item in its order, whatever is begun, dropped or fails. */
+/* The thread that makes items in advance: items are in order, also if sequences are dropped or items fail. */
 #include "core/random.h"
 #include "experiments/srq/train/loader.h"
 #include "tests/suite.h"
@@ -48,7 +48,7 @@ START_TEST(in_order)
 }
 END_TEST
 
-/* Sequences begun in the midst of others, at once or after some items. */
+/* Sequences that begin before the previous one has ended, at once or after some items. */
 START_TEST(begun_anew)
 {
     srq_loader *l = NULL;

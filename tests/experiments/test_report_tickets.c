@@ -244,8 +244,8 @@ START_TEST(ticket_files)
     note_is(NULL, "There is no ticket.json yet");
     note_is("", "ticket.json:1: no JSON");
     note_is("{\"stages\": [{\"sta", "ticket.json:1: no JSON");
-    note_is("[1, 2]", "no comparison of a ticket");
-    note_is("{\"stages\": 3}", "no comparison of a ticket");
+    note_is("[1, 2]", "not a comparison of a ticket");
+    note_is("{\"stages\": 3}", "not a comparison of a ticket");
     note_is("{\"stages\": [7, {\"stage\": \"learn\", \"runs\": 1}, {}]}", "older than 10 of the finished runs");
     note_is("{\"stages\": [{\"stage\": \"learn\", \"runs\": [{\"seed\": 1, \"test_error\": 0.1}, {\"seed\": 2, "
             "\"test_error\": 0.3}]}]}",

@@ -1,4 +1,4 @@
-/* The process that watches over a rank: what it says, and how a rank's end becomes its own. */
+/* The supervisor of a rank: its message, and its exit status. */
 #include "experiments/srq/train/supervisor.h"
 #include "tests/suite.h"
 
@@ -54,7 +54,7 @@ END_TEST
 
 typedef void (*deed)(void);
 
-/* Runs `act` in a supervised process as a launcher would, and gives its wait status; what it says is in `said`. */
+/* Runs `act` in a supervised process, like a launcher. Returns its wait status; its output is in `said`. */
 static int supervised(deed act, int signal_to_watch, char *said, size_t size)
 {
     int out[2], status;
@@ -122,11 +122,11 @@ START_TEST(ends)
     status = supervised(wait_to_be_asked, SIGUSR1, said, sizeof said);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%x", (unsigned)status);
     ck_assert_str_eq(said, "");
-    /* Before there is a handler a request ends the rank, and needs no words. */
+    /* Before a handler is installed, a request to stop ends the rank without a message. */
     status = supervised(wait_without_a_handler, SIGTERM, said, sizeof said);
     ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "%x", (unsigned)status);
     ck_assert_str_eq(said, "");
-    /* The pipe's other end is the rank's: it is closed, so the rank ends with the one that watches. */
+    /* The rank holds the other end of the pipe. It is closed, so the rank has ended with its supervisor. */
     status = supervised(wait_without_a_handler, SIGKILL, said, sizeof said);
     ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }

@@ -151,7 +151,7 @@ static srq_config *stage_config(const srq_config *base, srq_stage_kind kind, int
     return config;
 }
 
-/* Every stage's own settings fit it, and no other's that starts or is masked in another way. */
+/* The settings of every stage fit that stage, and no stage with other initial weights or masks. */
 START_TEST(settings_fit_stages)
 {
     static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
@@ -221,7 +221,7 @@ START_TEST(configurations_of_stages)
     ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
     srq_config_destroy(&c);
 
-    /* A mean that is a bit-length itself has no other below; equal bit-lengths cannot be shuffled. */
+    /* If the mean is a whole bit-length, there is no uniform-below. Equal bit-lengths cannot be shuffled. */
     srq_layer_bits equal[] = {{"conv1", 3}, {"conv2", 3}};
     const srq_learned whole = {.count = 2, .bits = equal, .mean = 3};
     ck_assert_ptr_null(stage_config(base, SRQ_STAGE_BELOW, 0, &whole));

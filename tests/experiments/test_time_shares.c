@@ -1,4 +1,4 @@
-/* Shares of time over ranks, slow ranks, and the trace, on 1 and 3 ranks: every rank checks its own. */
+/* Time shares over ranks, slow ranks, and the trace, on 1 and 3 ranks. Every rank checks its own results. */
 #include "experiments/srq/train/time_shares.h"
 #include "experiments/srq/train/trace.h"
 #include "io/config.h"
@@ -59,7 +59,7 @@ START_TEST(windows)
 }
 END_TEST
 
-/* Now one rank, now another, or in windows too short to tell: nobody is named. */
+/* If different ranks are slow in turn, or windows are too short, no rank is named. */
 START_TEST(noise)
 {
     const int rank = srq_comm_rank(comm), ranks = srq_comm_size(comm);
@@ -85,7 +85,7 @@ static int count(const char *text, const char *word)
     return found;
 }
 
-/* Steps 2 and 3 of 5, with an operator each; what comes before and after is not there. */
+/* Records steps 2 and 3 of 5, with one operator each. Events before and after are not recorded. */
 START_TEST(trace)
 {
     static char dir[] = "/tmp/srq-trace-XXXXXX";
@@ -129,7 +129,7 @@ START_TEST(trace)
         unlink(path);
     }
     if (rank == 0) ck_assert_int_eq(rmdir(dir), 0); /* no temporary file either */
-    /* A full lane keeps what it has and says how much it lost; a folder that cannot be made is a failure of rank 0. */
+    /* A full lane keeps its events and counts the lost ones. A folder that cannot be made is a failure of rank 0. */
     srq_trace_destroy(&t);
     ck_assert_int_eq(srq_trace_create(comm, "/dev/null/no", &t), SRQ_OK);
     ck_assert_int_eq(srq_trace_start(t, graph, 1, 1, 1), SRQ_OK);

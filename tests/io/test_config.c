@@ -145,32 +145,32 @@ START_TEST(differences_are_named)
 }
 END_TEST
 
-/* What is said in vain, and what is not, one of each rule. */
+/* Settings that have no effect, and settings that have one, for each rule. */
 START_TEST(settings_without_effect)
 {
     static const struct {
         const char *set, *with, *why;
     } cases[] = {
-        {"data.ratio_max=2", "data.crop=plain", "it acts where data.crop is \"resized\", and it is \"plain\""},
-        {"train.init_gain=1", "train.init=/x.h5", "it acts where train.init is \"random\", and it is \"/x.h5\""},
+        {"data.ratio_max=2", "data.crop=plain", "it acts only if data.crop is \"resized\", but that is \"plain\""},
+        {"train.init_gain=1", "train.init=/x.h5", "it acts only if train.init is \"random\", but that is \"/x.h5\""},
         {"optimizer.momentum=0.5", "optimizer.method=adam",
-         "it acts where optimizer.method is \"sgd\", and it is \"adam\""},
+         "it acts only if optimizer.method is \"sgd\", but that is \"adam\""},
         {"optimizer.beta2=0.5", "optimizer.method=sgd",
-         "it acts where optimizer.method is \"adam\", and it is \"sgd\""},
+         "it acts only if optimizer.method is \"adam\", but that is \"sgd\""},
         {"optimizer.sigma_learning_rate=1", "quantizer.sigma=fixed",
-         "it acts where quantizer.sigma is \"learned\", and it is \"fixed\""},
+         "it acts only if quantizer.sigma is \"learned\", but that is \"fixed\""},
         {"optimizer.gate_learning_rate=1", "dropbits.mode=off",
-         "it acts where dropbits.mode is \"learn\" or \"regularize\", and it is \"off\""},
+         "it acts only if dropbits.mode is \"learn\" or \"regularize\", but that is \"off\""},
         {"schedule.factor=0.5", "schedule.method=cosine",
-         "it acts where schedule.method is \"step\", and it is \"cosine\""},
+         "it acts only if schedule.method is \"step\", but that is \"cosine\""},
         {"schedule.final=0.5", "schedule.method=constant",
-         "it acts where schedule.method is \"linear\" or \"cosine\", and it is \"constant\""},
+         "it acts only if schedule.method is \"linear\" or \"cosine\", but that is \"constant\""},
         {"quantizer.sigma_final=0.5", "quantizer.sigma=fixed",
-         "it acts where quantizer.sigma is \"annealed\", and it is \"fixed\""},
+         "it acts only if quantizer.sigma is \"annealed\", but that is \"fixed\""},
         {"dropbits.until=3ep", "dropbits.mode=off",
-         "it acts where dropbits.mode is \"learn\" or \"regularize\", and it is \"off\""},
+         "it acts only if dropbits.mode is \"learn\" or \"regularize\", but that is \"off\""},
         {"dropbits.penalty=1", "dropbits.mode=regularize",
-         "it acts where dropbits.mode is \"learn\", and it is \"regularize\""},
+         "it acts only if dropbits.mode is \"learn\", but that is \"regularize\""},
         {"dropbits.penalty=1", "dropbits.mode=learn", NULL},
         {"optimizer.momentum=0.5", "optimizer.method=sgd", NULL},
         {"train.epochs=4", "train.batch=8", NULL},

@@ -110,7 +110,7 @@ START_TEST(mistakes_in_included_files)
     scratch_write("inner.cfg", syntax, strlen(syntax));
     expect_message("inner.cfg", ":2: syntax error");
     scratch_write("inner.cfg", itself, strlen(itself));
-    expect_message("inner.cfg", ":1: @include goes more than 10 files deep");
+    expect_message("inner.cfg", ":1: @include is nested more than 10 files deep");
     /* libconfig itself ends the process at a folder. */
     static const char *const unreadable[][2] = {{"sub", "it is a folder"}, {"none.cfg", "No such file or directory"}};
     mkdir(scratch("sub"), 0777);
@@ -142,7 +142,7 @@ START_TEST(overrides)
         {"optimizer.learning_rate=nan", "--set optimizer.learning_rate=nan: optimizer.learning_rate must be a number"},
         {"dropbits=off", "--set dropbits=off: no setting is called dropbits; did you mean dropbits.mode?"},
         {"dropbits.mode=regularise", "--set dropbits.mode=regularise: dropbits.mode is"},
-        {"quantizer.layers=x", "--set quantizer.layers=x: quantizer.layers is a list, which only a file can hold"},
+        {"quantizer.layers=x", "--set quantizer.layers=x: quantizer.layers is a list, so it can be set only in a file"},
         {"train.batch=4", "--set train.batch=4: train.shards is 8, but a batch has only train.batch = 4 images"},
         {"data.flip=1", "--set data.flip=1: data.flip must be true or false, but is 1"},
         {"data.pad=-1", "--set data.pad=-1: data.pad is -1, but must be from 0 to 1024"},

@@ -282,7 +282,7 @@ START_TEST(other_files_are_refused)
     expect_message(open_test("pipe.h5"), SRQ_ERROR_DATA, "pipe.h5: it is not a regular file");
     hid_t file = H5Fcreate(scratch("plain.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     H5Fclose(file);
-    expect_message(open_test("plain.h5"), SRQ_ERROR_DATA, "no attributes format and version");
+    expect_message(open_test("plain.h5"), SRQ_ERROR_DATA, "the attributes format and version are missing");
     write_sample("a.h5");
     expect_message(srq_h5_reader_open(scratch("a.h5"), "a zoo", "srq-zoo", 1, &reader), SRQ_ERROR_DATA, "a zoo");
     expect_message(srq_h5_reader_open(scratch("a.h5"), "a test", "srq-test", 2, &reader), SRQ_ERROR_DATA, "version 1");

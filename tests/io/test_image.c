@@ -157,7 +157,7 @@ START_TEST(what_is_no_image)
     expect_refused("\xff\xd8\xff", 3, "JPEG");
     expect_refused("\x89PNG\r\n\x1a\n", 8, "PNG");
     file f = make_jpeg(4, JCS_CMYK, false);
-    expect_refused(f.bytes, f.size, "a CMYK JPEG (four colours of ink); convert it to RGB");
+    expect_refused(f.bytes, f.size, "a CMYK JPEG (four ink colours); convert it to RGB");
     free(f.bytes);
 }
 END_TEST

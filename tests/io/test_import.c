@@ -235,7 +235,7 @@ START_TEST(bad_images_are_skipped)
     scratch_write("src/val/dog/1.jpg", "text", 4);
     scratch_write("src/val/cat/1.jpg", "text", 4);
     ck_assert_int_eq(import_with(true, NULL), SRQ_ERROR_DATA);
-    ck_assert_msg(strstr(srq_message(), "not one of its 2 test images is good"), "%s", srq_message());
+    ck_assert_msg(strstr(srq_message(), "all of its 2 test images are bad"), "%s", srq_message());
 }
 END_TEST
 
@@ -248,7 +248,7 @@ START_TEST(wrong_folders)
     expect_import(SRQ_ERROR_DATA, "train/emu: a class without images");
     run("rm -rf '%s'", scratch("src/train/emu"));
     add_image("src/val/emu/1.jpg", 8, 10, 1);
-    expect_import(SRQ_ERROR_DATA, "val/emu/1.jpg: its class is none of the 2 in train/");
+    expect_import(SRQ_ERROR_DATA, "val/emu/1.jpg: its class is not one of the 2 in train/");
     run("rm -rf '%s'", scratch("src/val/emu"));
     run("rm -rf '%s'", scratch("src/train/dog"));
     expect_import(SRQ_ERROR_DATA, "only one class, \"cat\"");
@@ -258,7 +258,7 @@ START_TEST(wrong_folders)
     run("rm -rf '%s'", scratch("src/val"));
     expect_import(SRQ_ERROR_DATA, "neither test/ nor val/");
     run("rm -rf '%s'/*", scratch("src"));
-    expect_import(SRQ_ERROR_DATA, "nothing in it that is known; it must hold one of: images as train/CLASS/IMAGE.jpg");
+    expect_import(SRQ_ERROR_DATA, "it contains no known format; it must contain one of: images as train/CLASS/IMAGE.jpg");
     expect_import(SRQ_ERROR_DATA, "CIFAR-10 as data_batch_1.bin");
 }
 END_TEST

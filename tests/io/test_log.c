@@ -123,9 +123,9 @@ START_TEST(how_runs_end)
     srq_log *log = read_text(START STOP("signal", "75"));
     ck_assert_int_eq(log->state, SRQ_LOG_STOPPED);
     srq_log_destroy(&log);
-    log = read_text(START STOP("step 3: layer \\\"fc\\\" meets an infinity or NaN", "4"));
+    log = read_text(START STOP("step 3: layer \\\"fc\\\" produces an infinity or NaN", "4"));
     ck_assert_int_eq(log->state, SRQ_LOG_FAILED);
-    ck_assert_str_eq(log->reason, "step 3: layer \"fc\" meets an infinity or NaN");
+    ck_assert_str_eq(log->reason, "step 3: layer \"fc\" produces an infinity or NaN");
     srq_log_destroy(&log);
     log = read_text("");
     ck_assert(log->state == SRQ_LOG_EMPTY && log->step_count == 0);

@@ -107,7 +107,7 @@ START_TEST(mistakes_are_named)
     write_file(NULL, SRQ_MASKS_FORMAT, H5T_NATIVE_UINT8);
     expect_refused(&n, "it has no mask");
     write_file(&mistakes[0], "srq-dataset", H5T_NATIVE_UINT8);
-    expect_refused(&n, "no checkpoint and no file of masks");
+    expect_refused(&n, "neither a checkpoint nor a mask file");
     const mistake floats = {"a", 0, {0}, 12, 0, "weight_mask"};
     write_file(&floats, SRQ_MASKS_FORMAT, H5T_NATIVE_FLOAT);
     expect_refused(&n, floats.message);

@@ -13,7 +13,7 @@ START_TEST(mistakes_in_models)
         {"{ type = \"relu\"; }", ":4: name is missing"},
         {"{ name = \"a/b\"; type = \"relu\"; }", ":4: a name must have"},
         {"{ name = \"..\"; type = \"relu\"; }", ":4: a name must have"},
-        {"{ name = \"input\"; type = \"relu\"; }", ":4: \"input\" names the images"},
+        {"{ name = \"input\"; type = \"relu\"; }", ":4: \"input\" is the images"},
         {"{ name = \"a\"; type = \"relu\"; },\n{ name = \"a\"; type = \"relu\"; }", ":5: a layer called \"a\" is at "},
         {"{ name = \"a\"; type = \"relu\"; inputs = [\"b\"]; },\n{ name = \"b\"; type = \"relu\"; }",
          ":4: input \"b\" is this layer or one below it; layers must come after their inputs"},
@@ -26,7 +26,7 @@ START_TEST(mistakes_in_models)
         {"{ name = \"a\"; type = \"dense\"; out = \"4\"; }", ":4: out must be an integer, but is the text \"4\""},
         {"{ name = \"a\"; type = \"dense\"; out = \"four\"; }", ":4: out = \"four\": no parameter is called \"four\""},
         {"{ name = \"a\"; type = \"dense\"; out = \"classes\"; }",
-         ":4: out = \"classes\": their number is not known; set data.classes in the configuration, or classes here"},
+         ":4: out = \"classes\": the number of classes is not known; set data.classes in the configuration, or classes here"},
         {"{ name = \"a\"; type = \"conv\"; out = 4; kernel = 3; groups = 0; }", ":4: groups is 0, but must be from 1"},
         {"{ name = \"a\"; type = \"relu\"; max = 0; }", ":4: max must be a number above 0 and at most 1e+06, but is 0"},
         {"{ name = \"a\"; type = \"relu\"; groups = 2; }", ":4: a layer of type relu has no setting \"groups\""},
@@ -144,7 +144,7 @@ START_TEST(mistakes_in_blocks)
         {"name = \"third\"", "name = \"second\"",
          ":18: in \"a\" (block \"twice\", FILE:24): a layer called \"a.second\" is at "
          "FILE:17 already"},
-        {"name = \"b\"", "name = \"a\"", ":25: a block called \"a\" is at FILE:24 already; names must be unique"},
+        {"name = \"b\"", "name = \"a\"", ":25: there is already a block called \"a\" at FILE:24; names must be unique"},
         {"name = \"c\"", "name = \"a.sum\"", ":26: a layer called \"a.sum\" is at FILE:19 already"},
         {"[\"a\", \"b.third\"", "[\"a\", \"d\"", ":26: input \"d\" is this layer or one below it"},
         {"inputs = [\"input\"]; channels", "inputs = [\"c\"]; channels",
@@ -165,7 +165,7 @@ START_TEST(mistakes_in_blocks)
          ":27: out = \"clases\": no parameter is called \"clases\"; did you mean "
          "\"classes\"?"},
         {"name = \"third\"", "name = \"input\"",
-         ":18: in \"a\" (block \"twice\", FILE:24): \"input\" names what the block reads"},
+         ":18: in \"a\" (block \"twice\", FILE:24): \"input\" is the input of the block"},
         {"classes = 7", "classes = 1", ":3: classes is 1, but must be from 2"},
     };
     scratch_write("c.cfg", "model = \"model.cfg\"; data = { file = \"d.h5\"; };", 47);

@@ -185,7 +185,7 @@ START_TEST(damaged_ones_do_not_count)
     bool found;
     EXPECT(SRQ_OK, srq_run_restore(run, graph, optimizer, &point, &history, &found, notes));
     ck_assert(found && point.step == 10);
-    expect_words(notes_text, "passing over a checkpoint that cannot be used");
+    expect_words(notes_text, "skipping a checkpoint that cannot be used");
     expect_words(notes_text, "00000091.h5");
     EXPECT(SRQ_OK, write_step(11, 1));
     expect_steps(4, (long[]){10, 11, 90, 91});

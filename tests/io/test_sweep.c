@@ -195,17 +195,17 @@ START_TEST(mistakes)
     expect("[1, 20]", "[]", ":2: seeds must be an array such as [1, 2, 3], but is an array");
     expect("[1, 20]", "3", ":2: seeds must be an array such as [1, 2, 3], but is 3");
     expect("[1, 20]", "[1, -2]", ":2: a seed must be an integer of 0 or more, but is -2");
-    expect("[1, 20]", "[1, 1]", ":2: seed 1 is there twice");
+    expect("[1, 20]", "[1, 1]", ":2: seed 1 is listed twice");
     expect("init = \"float32\"", "init = \"flaot32\"",
-           ":6: row float32 starts from init = \"flaot32\", but no row above it is called so; did you mean");
+           ":6: row float32 starts from init = \"flaot32\", but no row above it has this name; did you mean");
     expect("\"random\"", "\"sqr-w2\"",
-           ":8: row plain starts from init = \"sqr-w2\", but no row above it is called so; did you mean srq-w2?");
+           ":8: row plain starts from init = \"sqr-w2\", but no row above it has this name; did you mean srq-w2?");
     expect("init = \"random\"", "init = 3", ":8: init must be a text in quotes, but is 3");
     expect("name = \"plain\"", "nam = \"plain\"", ":8: a row has no setting called nam; did you mean name?");
     expect("name = \"plain\"; ", "", ":8: the row has no name; add name");
-    expect("\"plain\"", "\"a b\"", ":8: the row's name \"a b\" becomes part of folders' names");
-    expect("\"plain\"", "\"../x\"", ":8: the row's name \"../x\" becomes part of folders' names");
-    expect("\"plain\"", "\"-x\"", ":8: the row's name \"-x\" becomes part of folders' names");
+    expect("\"plain\"", "\"a b\"", ":8: the row's name \"a b\" becomes part of folder names");
+    expect("\"plain\"", "\"../x\"", ":8: the row's name \"../x\" becomes part of folder names");
+    expect("\"plain\"", "\"-x\"", ":8: the row's name \"-x\" becomes part of folder names");
     expect("\"plain\"", "\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
            ":8: name is longer than 63 characters");
     expect("\"plain\"", "\"srq-w2\"", ":8: the row at ");

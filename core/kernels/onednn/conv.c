@@ -1,15 +1,15 @@
 /* Convolution and dense layers on oneDNN (2.x).
  *
- * Activations are channels-last as they are everywhere. Weights are reordered once a step into the layouts that
- * oneDNN's kernels prefer; the gradient of weights stays in theirs until shards are summed. Dense layers are products
- * of plain matrices: their weights are as many as their sums are few, and stay as they are; of an image of several
- * pixels it is the input that is put into the weights' order, [in][pixels].
+ * Activations are channels-last, as in all of srq. Weights are reordered once a step to the layouts that oneDNN's
+ * kernels prefer. The gradient of weights stays in oneDNN's layout until the shards are summed. Dense layers are
+ * products of plain matrices. They have many weights and few sums, so the weights are not reordered. If the input is an
+ * image of several pixels, the input is reordered to the order of the weights, [in][pixels].
  *
- * Forward in integers only where it is exact: with VNNI instructions products of bytes are added in 32 bits; without,
- * pairs of them are added in 16 bits and saturate unless the codes are small, and oneDNN halves weights beside signed
- * inputs. Backward, codes are exact in bfloat16 (8 significant bits), so only the incoming gradient was rounded; sums
- * are float32. Every primitive runs on `capacity` images: missing ones are zeros, so the order of every sum is that of
- * the shape alone. */
+ * The forward pass uses integers only if it is exact. With VNNI instructions, products of bytes are added in 32 bits.
+ * Without them, pairs of products are added in 16 bits, which saturates unless the codes are small, and oneDNN halves
+ * the weights if the input is signed. In the backward pass, codes are exact in bfloat16 (8 significant bits), so only
+ * the incoming gradient was rounded; sums are float32. Every primitive runs on `capacity` images, and missing images
+ * are zeros. So the order of every sum depends only on the shape. */
 #include "core/kernels/onednn/limits.h"
 #include "core/kernels/onednn/onednn.h"
 #include "core/memory.h"
@@ -27,7 +27,7 @@ typedef struct call {
     dnnl_primitive_t primitive;
     int count;
     dnnl_exec_arg_t args[ARGS_MAX];
-    size_t scratch; /* bytes of its scratchpad, which is the last argument if above 0 */
+    size_t scratch; /* bytes of its scratchpad; if above 0, it is the last argument */
 } call;
 
 struct srq_conv_plan {
@@ -38,8 +38,9 @@ struct srq_conv_plan {
     bool integer, bfloat16;
     call forward, by_data, by_weights;
     call pack, pack_backward, unpack;
-    const void *dense, *dense_backward; /* dense layers: the weights of both directions, the caller's or packed */
-    size_t count;                       /* weights */
+    const void *dense,
+        *dense_backward; /* dense layers: the weights for both directions, those of the caller or packed */
+    size_t count;        /* weights */
     void *packed, *packed_backward;
     size_t packed_size, backward_size; /* bytes */
     size_t gradient_size;              /* bytes of the weights' gradient in oneDNN's layout */
@@ -49,7 +50,7 @@ static srq_status check(dnnl_status_t status, const char *what)
 {
     if (status == dnnl_success) return SRQ_OK;
     if (status == dnnl_out_of_memory) return srq_fail_memory(0, what);
-    return srq_fail(SRQ_ERROR_RUN, "oneDNN refuses %s (status %d); use train.engine = \"reference\"", what,
+    return srq_fail(SRQ_ERROR_RUN, "oneDNN rejects %s (status %d); use train.engine = \"reference\"", what,
                     (int)status);
 }
 
@@ -69,7 +70,7 @@ static void describe_image(const srq_conv_plan *plan, bool output, dnnl_data_typ
         dnnl_memory_desc_init_by_tag(md, 4, output ? out : in, type, dnnl_nhwc);
 }
 
-/* In oneDNN's own order, or plain; those of dense layers are always plain. */
+/* In an order that oneDNN chooses, or plain. The weights of dense layers are always plain. */
 static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, bool plain, dnnl_memory_desc_t *md)
 {
     const srq_conv_shape *s = &plan->shape;
@@ -116,8 +117,8 @@ static void destroy_call(call *c)
     *c = (call){0};
 }
 
-/* The operands in the order of make_call's names; the result is the last of them. Everything was allocated when the
- * primitive was made: a refusal now is a broken library, and shows as NaN, which every step looks for. */
+/* The operands are in the order of make_call's names, the result last. Everything was allocated when the primitive was
+ * made, so a failure here means a broken library. The result is then set to NaN, which every step checks for. */
 static void run_call(const srq_conv_plan *plan, const call *c, const void *const *data, float *result, char *scratch)
 {
     const int count = c->count - (c->scratch > 0);
@@ -130,7 +131,7 @@ static void run_call(const srq_conv_plan *plan, const call *c, const void *const
     if (!good && result) *result = NAN;
 }
 
-/* oneDNN always has a kernel, but its plain loops are slower than converting to float32. */
+/* oneDNN always has a kernel, but its reference loops are slower than a conversion to float32. */
 static bool is_slow(const_dnnl_primitive_desc_t pd)
 {
     const char *name = NULL;
@@ -148,7 +149,7 @@ static bool overruns(const srq_conv_shape *s)
            s->in / s->groups < block;
 }
 
-/* The first kernel that oneDNN has for `op`, but for those that would overrun. */
+/* The first kernel that oneDNN has for `op`, without those that would write past the end of their buffer. */
 static dnnl_status_t choose(const srq_conv_plan *plan, const_dnnl_op_desc_t op, const_dnnl_primitive_attr_t attr,
                             const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd)
 {
@@ -168,7 +169,7 @@ static dnnl_status_t choose(const srq_conv_plan *plan, const_dnnl_op_desc_t op, 
 
 typedef enum direction { FORWARD, BY_DATA, BY_WEIGHTS } direction;
 
-/* `hint` is the forward pass's, of the same types; NULL for that itself. */
+/* `hint` is the descriptor of the forward pass with the same types; NULL for the forward pass itself. */
 static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_type_t elements,
                               dnnl_data_type_t weights, const_dnnl_primitive_attr_t attr,
                               const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd)
@@ -186,7 +187,7 @@ static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_
         return dnnl_primitive_desc_create(pd, &op, attr, plan->engine, hint);
     }
     const dnnl_dims_t stride = {s->stride[0], s->stride[1]}, before = {s->padding[0], s->padding[1]};
-    dnnl_dims_t after; /* less where the stride leaves rows over, or more */
+    dnnl_dims_t after; /* smaller or larger than the padding before, depending on the stride */
     for (int i = 0; i < 2; i++) {
         const int size = i ? s->width : s->height, out = i ? s->out_width : s->out_height;
         after[i] = (out - 1) * s->stride[i] + s->kernel[i] - size - s->padding[i];
@@ -216,8 +217,7 @@ static srq_status make_reorder(const srq_conv_plan *plan, const dnnl_memory_desc
     static const int names[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
     static const dnnl_query_t queries[] = {dnnl_query_src_md, dnnl_query_dst_md};
     dnnl_primitive_desc_t pd;
-    TRY_DNNL(dnnl_reorder_primitive_desc_create(&pd, from, plan->engine, to, plan->engine, attr),
-             "an order of weights");
+    TRY_DNNL(dnnl_reorder_primitive_desc_create(&pd, from, plan->engine, to, plan->engine, attr), "reordering weights");
     srq_status status = make_call(plan, pd, 2, names, queries, c);
     dnnl_primitive_desc_destroy(pd);
     return status;
@@ -229,7 +229,7 @@ static void *memory_for(const dnnl_memory_desc_t *md, size_t *size)
     return srq_memory(*size);
 }
 
-/* The forward pass, in integers if that is fast here; and how its weights are packed. */
+/* Makes the forward pass, in integers if that is fast here, and the packing of its weights. */
 static srq_status make_forward(srq_conv_plan *plan, const_dnnl_primitive_attr_t attr)
 {
     dnnl_primitive_desc_t pd;
@@ -277,7 +277,7 @@ static srq_status make_by_weights(srq_conv_plan *plan, const_dnnl_primitive_desc
     return make_reorder(plan, gradient, &plain, attr, &plan->unpack);
 }
 
-/* Both directions of gradients, in one type. */
+/* Makes both gradients, in one type. */
 static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t attr)
 {
     const bool data = plan->shape.input_gradient;
@@ -362,7 +362,7 @@ static srq_status create_mixed(const srq_conv_shape *shape, const srq_vector *ve
     return create(shape, vector, true, plan);
 }
 
-/* --- Scratch: first what a call converts, then oneDNN's own. */
+/* --- Scratch memory: first converted data, then oneDNN's scratchpad. */
 
 static size_t whole_lines(size_t bytes)
 {
@@ -375,7 +375,7 @@ static size_t input_count(const srq_conv_plan *plan)
     return (size_t)s->capacity * (size_t)s->height * (size_t)s->width * (size_t)s->in;
 }
 
-/* Bytes of the input as the gradient's type; 0 where it is that already. */
+/* Bytes of the input converted to the type of the gradient; 0 if it has that type already. */
 static size_t converted_input(const srq_conv_plan *plan)
 {
     if (plan->shape.input == SRQ_FLOAT32) return 0;
@@ -387,13 +387,13 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* oneDNN's layout may pad channels: then the gradient is made in scratch and reordered at once. */
+/* If oneDNN's layout pads channels, the gradient is computed in scratch memory and reordered at once. */
 static bool gradient_fits(const srq_conv_plan *plan)
 {
     return plan->gradient_size == plan->count * sizeof(float);
 }
 
-/* A dense layer whose input has another order than its weights. */
+/* Whether this is a dense layer whose input has another order than its weights. */
 static bool permutes(const srq_conv_plan *plan)
 {
     return plan->shape.covers && plan->shape.height * plan->shape.width > 1 && plan->shape.in > 1;
@@ -433,7 +433,7 @@ static srq_conv_info info(const srq_conv_plan *plan)
                            .weights = plan->packed_size + plan->backward_size};
 }
 
-/* `from` as the type `to`, converted into `scratch` unless it is that. */
+/* Returns `from` as type `to`. It is converted in `scratch`, unless it has that type already. */
 static const void *as_type(const srq_vector *vector, srq_dtype to, const srq_operand *from, size_t n, void *scratch)
 {
     if (from->dtype == to) return from->data;
@@ -444,7 +444,7 @@ static const void *as_type(const srq_vector *vector, srq_dtype to, const srq_ope
     return scratch;
 }
 
-/* For each row of a matrix [from][to] of `size` bytes an element: [to][from]. */
+/* Transposes each row, a matrix [from][to] with elements of `size` bytes, to [to][from]. */
 static void transpose_rows(size_t rows, size_t from, size_t to, size_t size, const void *x, void *y)
 {
     for (size_t r = 0; r < rows; r++)
@@ -483,7 +483,7 @@ static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward,
     run_call(plan, &plan->pack_backward, data, NULL, own);
 }
 
-/* Images that are not there count as zeros. */
+/* Missing images count as zeros. */
 static void clear_rest(const srq_conv_plan *plan, int n, const void *data, size_t count, size_t size)
 {
     const size_t image = count / (size_t)plan->shape.capacity * size;
@@ -497,7 +497,8 @@ static size_t output_count(const srq_conv_plan *plan)
     return (size_t)s->capacity * (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out;
 }
 
-/* The input in the weights' order, at the start of *scratch, which goes on behind it; itself if that is its order. */
+/* Returns the input in the order of the weights. If it has another order, it is reordered at the start of *scratch, and
+ * *scratch is moved past it. */
 static srq_operand permuted_input(const srq_conv_plan *plan, const srq_operand *x, char **scratch)
 {
     if (!permutes(plan)) return *x;

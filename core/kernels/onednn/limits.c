@@ -1,4 +1,4 @@
-/* What oneDNN may use: instruction sets and threads. */
+/* Limits of oneDNN: instruction sets and threads. */
 #include "core/kernels/onednn/limits.h"
 
 #include <omp.h>
@@ -13,7 +13,8 @@ bool srq_onednn_has_mixed(void)
     return srq_onednn_cpu_has(dnnl_cpu_isa_avx2);
 }
 
-/* From the poorest to the richest. The lowest that oneDNN can be held to is SSE4.1; it asks the CPU before it uses it.
+/* From the smallest to the largest. The lowest limit that oneDNN accepts is SSE4.1. It checks the CPU before it uses
+ * that.
  */
 static const struct {
     srq_isa ours;
@@ -36,15 +37,15 @@ srq_status srq_onednn_limit(srq_isa isa)
     int wanted = 0;
     for (int i = 0; i < ISAS; i++)
         if (isas[i].ours == isa) wanted = i;
-    /* Refused after the first look at it: what is in force is what counts. */
+    /* oneDNN refuses a new limit after its first use, so the limit in force is checked. */
     (void)dnnl_set_max_cpu_isa(isas[wanted].theirs);
     if (dnnl_get_effective_cpu_isa() == isas[wanted].theirs || isas[wanted].theirs == dnnl_cpu_isa_sse41) return SRQ_OK;
     int now = 0;
     for (int i = 0; i < ISAS; i++)
         if (srq_onednn_cpu_has(isas[i].theirs)) now = i;
     return srq_fail(SRQ_ERROR_USAGE,
-                    "oneDNN computes with %s in this process, where %s is wanted; set train.isa to an instruction set "
-                    "that this CPU and its operating system have, and no other before",
+                    "oneDNN computes with %s in this process, but %s is required; set train.isa to an instruction set "
+                    "that this CPU and its operating system have, and use only one in a process",
                     srq_isa_name(isas[now].ours), srq_isa_name(isa));
 }
 

@@ -1,4 +1,4 @@
-/* What oneDNN may use in this process: instruction sets and threads. */
+/* Limits oneDNN in this process: instruction sets and threads. */
 #ifndef SRQ_CORE_KERNELS_ONEDNN_LIMITS_H
 #define SRQ_CORE_KERNELS_ONEDNN_LIMITS_H
 
@@ -8,13 +8,13 @@
 #include <dnnl.h>
 #include <stdbool.h>
 
-/* Whether oneDNN uses all instructions of `isa`: the CPU has them, and nothing holds oneDNN to fewer. */
+/* Whether oneDNN uses all instructions of `isa`: the CPU has them, and oneDNN is not limited to fewer. */
 bool srq_onednn_cpu_has(dnnl_cpu_isa_t isa);
-/* Whether this CPU multiplies bfloat16 fast enough: without AVX2 the mixed back end would be slower than float32. */
+/* Whether this CPU multiplies bfloat16 fast enough. Without AVX2, the mixed back end would be slower than float32. */
 bool srq_onednn_has_mixed(void);
-/* srq_kernels_limit. */
+/* The implementation of srq_kernels_limit. */
 srq_status srq_onednn_limit(srq_isa isa);
-/* oneDNN's threads are OpenMP's: one. */
+/* Limits OpenMP, which oneDNN uses, to one thread. */
 void srq_onednn_pin_threads(void);
 
 #endif

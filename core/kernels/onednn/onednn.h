@@ -1,12 +1,12 @@
-/* The back ends on oneDNN, for core/kernels/engine.c alone. */
+/* The back ends that use oneDNN, only for core/kernels/engine.c. */
 #ifndef SRQ_CORE_KERNELS_ONEDNN_ONEDNN_H
 #define SRQ_CORE_KERNELS_ONEDNN_ONEDNN_H
 
 #include "core/kernels/kernels.h"
 
-/* float32 throughout: codes are widened first. */
+/* float32 only: codes are converted first. */
 extern const srq_kernels srq_kernels_onednn_float32;
-/* Integers forward, bfloat16 backward where both operands are codes; else float32. */
+/* Integers in the forward pass and bfloat16 in the backward pass if both operands are codes; otherwise float32. */
 extern const srq_kernels srq_kernels_onednn_mixed;
 
 #endif

@@ -1,8 +1,8 @@
 /* Convolution by copying the patches under the kernel into rows (im2col) and one matrix product for a group of images.
  *
- * Rows are [kernel 0][kernel 1][in], so that a row of the kernel is one contiguous run of the channels-last image.
- * Groups are as many images as keep their patches in the second-level cache; their number depends on the shape alone,
- * so that sums are always taken in the same order. Convolutions in groups are left to grouped.c. */
+ * Rows are [kernel 0][kernel 1][in], so a row of the kernel is contiguous in the channels-last image. The patches of a
+ * group of images fit into the second-level cache. The size of a group depends only on the shape, so that sums are
+ * always computed in the same order. grouped.c computes convolutions in groups. */
 #include "core/kernels/reference/grouped.h"
 
 #include <cblas.h>
@@ -13,12 +13,12 @@
 struct srq_conv_plan {
     srq_conv_shape shape;
     const srq_vector *vector;
-    srq_grouped *grouped; /* does everything if not NULL */
+    srq_grouped *grouped; /* used for everything if not NULL */
     int group;            /* images of one matrix product */
     int rows, depth;      /* patches of an image; elements of a patch */
-    bool direct;          /* the input already is its own patches */
+    bool direct;          /* the input can be used as patches directly */
     float *weights;       /* [out][kernel 0][kernel 1][in] */
-    float *filter;        /* one filter, on its way to another order */
+    float *filter;        /* one filter while it is reordered */
     float *patches;       /* [group * rows][depth] */
 };
 
@@ -35,11 +35,11 @@ static void destroy(srq_conv_plan **plan)
 
 static float *floats(size_t n)
 {
-    /* Whole cache lines: equal alignment on every run and rank. */
+    /* Whole cache lines, so that the alignment is the same in every run and on every rank. */
     return aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
 }
 
-/* The buffers of a convolution in one piece. */
+/* Allocates the buffers of a convolution in one block. */
 static srq_status create_whole(srq_conv_plan *plan)
 {
     enum { PATCH_BYTES = 1 << 19 };
@@ -126,10 +126,10 @@ static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
     }
 }
 
-/* The columns of a row of patch that lie inside the image, and where they start in it. */
+/* The columns of a patch row that lie inside the image. */
 typedef struct run {
     int skip, count; /* columns of padding before; columns inside */
-    size_t offset;   /* of the first one, in elements of the image */
+    size_t offset;   /* offset of the first one in the image, in elements */
 } run;
 
 static run find_run(const srq_conv_shape *s, int oy, int ox, int ky)
@@ -170,7 +170,7 @@ static void add_patches(const srq_conv_plan *plan, const float *from, float *ima
             }
 }
 
-/* The patches of images [first, first + count) as float32; the input itself where that is what they are. */
+/* The patches of images [first, first + count) as float32, or the input itself if it can be used directly. */
 static const float *patches_of(srq_conv_plan *plan, const srq_operand *x, int first, int count)
 {
     const size_t image = (size_t)plan->rows * (size_t)plan->depth;

@@ -1,8 +1,8 @@
-/* Convolution in groups, written as its definition: for every output pixel and every pixel under the kernel, the input
- * channels of each group times the weights to its output channels.
+/* Convolution in groups, computed by its definition: for every output pixel and every pixel under the kernel, the input
+ * channels of each group are multiplied by the weights of the group's output channels.
  *
- * Weights are packed [kernel 0][kernel 1][in / groups][out]: one pixel of a depthwise convolution is then a product of
- * three vectors of contiguous channels. Sums over an image's pixels (the gradient of weights) are float64. */
+ * Weights are packed as [kernel 0][kernel 1][in / groups][out], so that a depthwise convolution works on contiguous
+ * channels. Sums over the pixels of an image (the gradient of weights) are float64. */
 #include "core/kernels/reference/grouped.h"
 
 #include <stdlib.h>
@@ -122,10 +122,10 @@ static void add_outer_products(const srq_grouped *plan, const float *restrict x,
 
 /* --- Images */
 
-/* The pixels under the kernel that lie inside the image are [first, last) of each axis. */
+/* The range [first, last) of kernel pixels inside the image, for each axis. */
 typedef struct window {
     int first[2], last[2];
-    int from[2]; /* the image's pixel under the kernel's first one; may be outside */
+    int from[2]; /* image pixel under the first kernel pixel; may be outside */
 } window;
 
 static window window_at(const srq_conv_shape *s, int oy, int ox)
@@ -140,7 +140,7 @@ static window window_at(const srq_conv_shape *s, int oy, int ox)
     return w;
 }
 
-/* The pixel ky, kx of a window, as an offset into the image and into packed weights. */
+/* The offsets of pixel ky, kx of a window in the image and in the packed weights. */
 static size_t image_offset(const srq_conv_shape *s, const window *w, int ky, int kx)
 {
     return ((size_t)(w->from[0] + ky) * (size_t)s->width + (size_t)(w->from[1] + kx)) * (size_t)s->in;

@@ -1,4 +1,4 @@
-/* Convolution in groups, for conv.c: the functions of srq_kernels for shape.groups > 1. */
+/* Convolution in groups, for conv.c: the functions of srq_kernels if shape.groups > 1. */
 #ifndef SRQ_CORE_KERNELS_REFERENCE_GROUPED_H
 #define SRQ_CORE_KERNELS_REFERENCE_GROUPED_H
 

@@ -249,7 +249,7 @@ srq_status srq_step_timer_run(srq_step_timer *t, srq_step_times *times)
         int bad =
             srq_graph_train(t->graph, shard, n, t->labels + shard_start(s, shard), s->train.batch, gradient, &metrics);
         if (bad >= 0)
-            return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" meets an infinity or NaN on random images; try another model",
+            return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" produces an infinity or NaN on random images; try another model",
                             srq_graph_layer(t->graph, bad)->spec->name);
         if (shard > 0) t->vector.add(srq_graph_size(t->graph), t->gradient, t->shard);
     }

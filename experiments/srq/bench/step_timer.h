@@ -19,7 +19,7 @@ srq_status srq_step_timer_create(const srq_config *config, srq_step_timer **time
 void srq_step_timer_destroy(srq_step_timer **timer);
 
 /* One step. Learning rates are next to nothing, so that every step finds the same work. SRQ_ERROR_RUN if the network
- * meets an infinity or NaN. From one thread: the clock is the process's. */
+ * produces an infinity or NaN. From one thread: the clock is the process's. */
 srq_status srq_step_timer_run(srq_step_timer *timer, srq_step_times *times);
 
 #endif

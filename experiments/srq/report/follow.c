@@ -114,7 +114,8 @@ static void print_bits(const follower *f, double *values)
         fputc('\n', stdout);
     }
     if (shown > LAYERS_SHOWN) printf("and %d more layers\n", shown - LAYERS_SHOWN);
-    if (shown && isfinite(last->gated_bits)) printf("mean, by gates   %.2f\n", last->gated_bits);
+    if (shown && isfinite(last->gated_bits))
+        printf("mean             %.2f (expected %.2f)\n", last->mean_bits, last->gated_bits);
 }
 
 static void print_screen(const follower *f)
@@ -151,7 +152,7 @@ static void print_lines(follower *f)
         const srq_log_eval *e = &log->evals[i];
         if (e->step <= f->said_eval) continue;
         printf("step %ld  epoch %.4g  test error %.2f %%  test loss %.4f", e->step, e->epoch, 100 * e->error, e->loss);
-        if (isfinite(e->gated_bits)) printf("  %.2f-bit weights under their gates", e->gated_bits);
+        if (isfinite(e->gated_bits)) printf("  expected bits %.2f, evaluated %.2f", e->gated_bits, e->mean_bits);
         fputc('\n', stdout);
         f->said_eval = e->step;
     }

@@ -79,7 +79,7 @@ srq_paired srq_comparison_difference(const srq_comparison *c, int a, int b)
     return p;
 }
 
-/* The kinds that are set against each other. */
+/* The kinds of stages that are compared. */
 static const srq_stage_kind pairs[][2] = {{SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH},  {SRQ_STAGE_LEARN, SRQ_STAGE_REWIND},
                                           {SRQ_STAGE_REWIND, SRQ_STAGE_SCRATCH}, {SRQ_STAGE_LEARN, SRQ_STAGE_BELOW},
                                           {SRQ_STAGE_LEARN, SRQ_STAGE_ABOVE},    {SRQ_STAGE_SCRATCH, SRQ_STAGE_BELOW},
@@ -104,9 +104,9 @@ int srq_comparison_visit(const srq_comparison *c, srq_pair_visitor *visit, void 
     return count;
 }
 
-/* --- What it says */
+/* --- The conclusion */
 
-/* The last pair of two kinds that is there, by level. */
+/* Finds the pair of these kinds at the highest level. */
 static bool find_pair(const srq_comparison *c, srq_stage_kind first, srq_stage_kind second, int *a, int *b)
 {
     bool found = false;
@@ -122,25 +122,26 @@ static bool find_pair(const srq_comparison *c, srq_stage_kind first, srq_stage_k
     return found;
 }
 
-/* "1" instead of "1.00", and enough digits of what is small. */
+/* %.3g prints "1" instead of "1.00", and enough digits of small numbers. */
 static void judge(const srq_paired *p, const char *this_one, const char *other, const char *holds, const char *fails,
                   char *out, size_t size)
 {
     const double mean = 100 * p->mean, low = 100 * p->low, high = 100 * p->high;
     if (p->count < 2)
         snprintf(out, size,
-                 "With one seed, %s has a test error %.3g points %s than %s; how sure that is takes two seeds or more.",
+                 "With one seed, the test error of %s is %.3g points %s than that of %s; a confidence interval needs "
+                 "two or more seeds.",
                  this_one, fabs(mean), mean <= 0 ? "lower" : "higher", other);
     else if (high < 0 || low > 0)
         snprintf(out, size,
-                 "Over %d seeds, %s has a %s test error than %s, by %.3g points (95 %% confidence interval %.3g to "
-                 "%.3g): %s.",
+                 "Over %d seeds, the test error of %s is significantly %s than that of %s, by %.3g points (95 %% "
+                 "confidence interval %.3g to %.3g): %s.",
                  p->count, this_one, high < 0 ? "lower" : "higher", other, fabs(mean), fmin(fabs(low), fabs(high)),
                  fmax(fabs(low), fabs(high)), high < 0 ? holds : fails);
     else
         snprintf(out, size,
-                 "Over %d seeds, no difference in test error between %s and %s can be told: %+.3g points, 95 %% "
-                 "confidence interval %+.3g to %+.3g, which holds 0.",
+                 "Over %d seeds, the difference in test error between %s and %s is not significant: %+.3g points (the "
+                 "95 %% confidence interval %+.3g to %+.3g contains 0).",
                  p->count, this_one, other, mean, low, high);
 }
 
@@ -159,7 +160,7 @@ char *srq_comparison_say(const srq_comparison *c, char *out, size_t size)
         snprintf(this_one, sizeof this_one, "rewinding pruned weights (%s)", c->stages[a].name);
         snprintf(other, sizeof other, "new weights under the same masks (%s)", c->stages[b].name);
         judge(&p, this_one, other, "the weights that are left are a winning ticket",
-              "the weights that are left are no winning ticket", out, size);
+              "the weights that are left are not a winning ticket", out, size);
     }
     return out;
 }
@@ -212,7 +213,7 @@ static void print_stage(const srq_comparison *c, int stage, bool masked, FILE *o
 static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *p, int place, void *context)
 {
     FILE *out = context;
-    char name[80], interval[64] = "one seed: no interval";
+    char name[80], interval[64] = "no interval (one seed)";
     if (place == 0)
         fputs("\npaired differences in test error, percentage points; mean and 95 % confidence interval over seeds\n",
               out);
@@ -226,7 +227,7 @@ void srq_comparison_print(const srq_comparison *c, FILE *out)
     char text[600];
     bool masked = false;
     for (int i = 0; i < c->stage_count; i++) masked = masked || c->stages[i].level > 0;
-    /* ± is two bytes and one column: its padding is counted in bytes. */
+    /* In UTF-8, ± has two bytes but one column, and printf pads by bytes. */
     fprintf(out, "%-14s %5s %9s %-7s %9s %10s %12s%s\n", "stage", "seeds", "error, %", "", "bits", "size",
             "BOPs of 8/8", masked ? "      weights" : "");
     for (int i = 0; i < c->stage_count; i++) print_stage(c, i, masked, out);
@@ -293,6 +294,6 @@ void srq_comparison_print_json(const srq_comparison *c, FILE *out)
     }
     fputs("],\n \"differences\": [", out);
     srq_comparison_visit(c, print_json_pair, out);
-    /* The sentence has neither quotes nor control characters. */
+    /* The conclusion has neither quotes nor control characters. */
     fprintf(out, "],\n \"confidence\": 0.95,\n \"says\": \"%s\"}\n", srq_comparison_say(c, text, sizeof text));
 }

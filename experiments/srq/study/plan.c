@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Which there are */
+/* --- The list of stages */
 
 static bool learns_bits(const srq_settings *s)
 {
@@ -34,9 +34,8 @@ srq_status srq_stage_list(const srq_settings *s, srq_stage **stages, int *count)
 {
     *count = 0;
     if (!learns_bits(s) && s->prune.levels == 0)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "this configuration has no ticket to find: set dropbits.mode = \"learn\" to learn bit-lengths, "
-                        "prune.levels to prune weights, or both");
+        return srq_fail(SRQ_ERROR_USAGE, "this configuration neither learns bit-lengths nor prunes weights; set "
+                                         "dropbits.mode = \"learn\", prune.levels, or both");
     *stages = calloc(SRQ_STAGE_PRUNE + 2 * (size_t)s->prune.levels, sizeof **stages);
     if (!*stages) return srq_fail_memory(sizeof **stages, "the list of stages");
     add_stage(*stages, count, SRQ_STAGE_LEARN, 0);
@@ -71,7 +70,7 @@ void srq_stage_before(int level, char *name, size_t size)
         snprintf(name, size, "learn");
 }
 
-/* --- Runs that are there */
+/* --- Runs */
 
 bool srq_stage_parse(const char *name, srq_stage *stage)
 {
@@ -113,7 +112,7 @@ bool srq_found_is_finished(const srq_found *found)
     return found->point.step == found->point.total_steps && found->point.evaluated;
 }
 
-/* --- What was learned */
+/* --- Learned bit-lengths */
 
 srq_status srq_learned_take(const srq_found *learn, srq_learned *learned)
 {
@@ -148,7 +147,7 @@ bool srq_learned_shuffle(uint64_t seed, int count, const srq_layer_bits *bits, s
     for (uint64_t turn = 0; varied; turn++) {
         bool moved = false;
         memcpy(shuffled, bits, (size_t)count * sizeof *bits);
-        for (int i = count - 1; i > 0; i--) { /* Fisher and Yates */
+        for (int i = count - 1; i > 0; i--) { /* Fisher-Yates shuffle */
             uint32_t draw[4];
             srq_random(seed, SRQ_RANDOM_SHUFFLE, turn, (uint64_t)i, draw);
             const int k = (int)((uint64_t)draw[0] * (uint64_t)(i + 1) >> 32), kept = shuffled[i].bits;
@@ -217,17 +216,17 @@ static void add_start(const srq_stage *stage, const char *dir, set_list *sets)
     add_set(sets, "train.masks=%s", path);
 }
 
-/* The bit-lengths of the stage; false, and why, if it is not to be run. */
+/* Sets the bit-lengths of the stage. Returns false, with the reason, if there is nothing to run. */
 static bool choose_bits(const srq_stage *stage, long long seed, const srq_learned *learned, srq_layer_bits *bits,
                         char *note, size_t note_size)
 {
     const double below = floor(learned->mean), above = ceil(learned->mean);
     memcpy(bits, learned->bits, (size_t)learned->count * sizeof *bits);
     if (stage->kind == SRQ_STAGE_SHUFFLE) {
-        snprintf(note, note_size, "every layer has learned the same bit-length: nothing to shuffle");
+        snprintf(note, note_size, "all layers have learned the same bit-length, so there is nothing to shuffle");
         return srq_learned_shuffle((uint64_t)seed, learned->count, learned->bits, bits);
     }
-    snprintf(note, note_size, "the learned mean is %g bits itself: uniform-above is this", learned->mean);
+    snprintf(note, note_size, "the learned mean is exactly %g bits, so it is the same as uniform-above", learned->mean);
     if (stage->kind == SRQ_STAGE_BELOW && below == above) return false;
     for (int i = 0; i < learned->count; i++) {
         if (stage->kind == SRQ_STAGE_BELOW) bits[i].bits = (int)below;

@@ -1,4 +1,4 @@
-/* srq sweep: the runs of a table of experiments, one after another; what is finished stays as it is. */
+/* srq sweep: trains the runs of a table of experiments, one after another. Finished runs are not trained again. */
 #include "io/sweep.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
@@ -24,15 +24,15 @@ typedef struct sweep_options {
 
 typedef enum outcome_of { NOT_TRIED, WAS_FINISHED, DONE, LEFT, FAILED } outcome_of;
 
-/* One run of the table, and what has become of it. */
+/* One run of the table, with its state and outcome. */
 typedef struct item {
     int row;
     long long seed;
-    enum { MISSING, BEGUN, FINISHED, BUSY, UNUSABLE } state; /* as it was found */
-    long step, total;                                        /* of a run that has begun */
-    double error;                                            /* of a finished one, or NaN */
+    enum { MISSING, BEGUN, FINISHED, BUSY, UNUSABLE } state; /* when the sweep looked at it */
+    long step, total;                                        /* of a run that was started */
+    double error;                                            /* test error of a finished run, or NaN */
     outcome_of outcome;
-    char *message; /* why it is unusable, was left or failed; NULL else */
+    char *message; /* why it cannot be used, was skipped or failed; otherwise NULL */
 } item;
 
 /* On rank 0. */
@@ -60,7 +60,7 @@ static srq_status parse_index(const char *word, long *index)
     errno = 0;
     *index = strtol(word, &end, 10);
     if (end != word && *end == '\0' && errno == 0 && *index >= 0) return SRQ_OK;
-    return usage("--index takes a number from 0 on, but is ", word);
+    return usage("--index must be a number from 0, but is ", word);
 }
 
 static srq_status parse_word(const char *word, const char *value, sweep_options *options, bool *takes_value)
@@ -82,7 +82,7 @@ static srq_status parse_word(const char *word, const char *value, sweep_options 
     else if (word[0] == '-')
         return usage("no option is called ", word);
     else if (options->table)
-        return usage("one table is expected, and here is another: ", word);
+        return usage("one table is expected, but a second one is given: ", word);
     else
         options->table = word;
     return SRQ_OK;
@@ -98,11 +98,11 @@ static srq_status parse(int argc, char **argv, sweep_options *options)
         i += takes_value;
     }
     if (!options->table) return usage("no table is named", "");
-    if (options->list && options->dry_run) return usage("--list and --dry-run do not go together", "");
+    if (options->list && options->dry_run) return usage("--list and --dry-run cannot be used together", "");
     return SRQ_OK;
 }
 
-/* --- Which runs */
+/* --- Selecting runs */
 
 /* "1,2,3". The caller frees *seeds. */
 static srq_status parse_seeds(const char *text, long long **seeds, int *count)
@@ -115,7 +115,7 @@ static srq_status parse_seeds(const char *text, long long **seeds, int *count)
         errno = 0;
         const long long seed = strtoll(at, &end, 10);
         if (end == at || errno != 0 || seed < 0 || (*end && *end != ','))
-            return usage("--seeds takes integers of 0 or more, such as 1,2,3, but is ", text);
+            return usage("--seeds must be a list of integers from 0, for example 1,2,3, but is ", text);
         for (int i = 0; i < *count; i++)
             if ((*seeds)[i] == seed) return usage("--seeds names a seed twice: ", text);
         (*seeds)[(*count)++] = seed;
@@ -128,8 +128,8 @@ static srq_status check_only(const sweep_options *options, const srq_sweep *swee
 {
     for (int i = 0; i < options->only_count; i++)
         if (srq_sweep_row_called(sweep, options->only[i]) < 0)
-            return srq_fail(SRQ_ERROR_USAGE, "--only %s: no row of %s is called so; did you mean %s?", options->only[i],
-                            options->table, srq_sweep_row_closest(sweep, options->only[i]));
+            return srq_fail(SRQ_ERROR_USAGE, "--only %s: %s has no row of this name; did you mean %s?",
+                            options->only[i], options->table, srq_sweep_row_closest(sweep, options->only[i]));
     return SRQ_OK;
 }
 
@@ -140,7 +140,7 @@ static bool is_wanted(const sweep_options *options, const char *row)
     return wanted;
 }
 
-/* Seed after seed, so that a table is whole with one seed before the next begins. */
+/* Seed after seed, so that all rows of the table have one seed before the next seed begins. */
 static srq_status list_items(const sweep_options *options, plan *p, int seed_count, const long long *seeds)
 {
     const size_t most = (size_t)seed_count * (size_t)p->sweep->row_count;
@@ -156,7 +156,7 @@ static srq_status pick_index(const sweep_options *options, plan *p)
 {
     if (options->index < 0) return SRQ_OK;
     if (options->index >= p->count)
-        return srq_fail(SRQ_ERROR_USAGE, "--index %ld: there are %d runs, 0 to %d (`--list` shows them)",
+        return srq_fail(SRQ_ERROR_USAGE, "--index %ld: the table has %d runs, 0 to %d (`--list` shows them)",
                         options->index, p->count, p->count - 1);
     p->items[0] = p->items[options->index];
     p->count = 1;
@@ -199,7 +199,7 @@ static void folder_of(const plan *p, int row, long long seed, char path[PATH_SIZ
     snprintf(path, PATH_SIZE, "%s/%s", p->folder, srq_sweep_run_name(p->sweep, row, seed, name));
 }
 
-/* --- What is there */
+/* --- The state of runs */
 
 static bool is_there(const char *dir, const char *name)
 {
@@ -208,8 +208,8 @@ static bool is_there(const char *dir, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* The directory's name says whose run it is; its configuration must say the same. A folder of runs may have been moved:
- * the run that this one starts from is known by its name. */
+/* The configuration of the run must agree with the name of its directory. The folder of runs may have been moved, so
+ * the run that this one starts from is compared by name. */
 static srq_status check_settings(const plan *p, const item *it, const char *dir)
 {
     char path[PATH_SIZE + 32], what[512], init[PATH_SIZE + 32];
@@ -227,14 +227,15 @@ static srq_status check_settings(const plan *p, const item *it, const char *dir)
         if (moved) status = srq_config_load(path, 1, sets, &found);
     }
     if (status == SRQ_OK && srq_config_differs(wanted, found, what, sizeof what))
-        status = srq_fail(SRQ_ERROR_USAGE, "%s holds a run of other settings than its name says (%s); move it away",
-                          dir, what);
+        status =
+            srq_fail(SRQ_ERROR_USAGE,
+                     "%s holds a run with other settings than its name says (%s); move it to another place", dir, what);
     srq_config_destroy(&wanted);
     srq_config_destroy(&found);
     return status;
 }
 
-/* Figures of one row are of one data set, where it can be seen. */
+/* All runs of a row must use the same data set. This is checked if the data set can be read. */
 static srq_status check_data(const plan *p, const item *it, const char *dir, const srq_log *log)
 {
     srq_config *config = NULL;
@@ -245,8 +246,8 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
     if (log->data_sha256[0] && access(file, F_OK) == 0) status = srq_dataset_load(file, 0, &dataset);
     if (status == SRQ_OK && dataset && strcmp(dataset->checksum, log->data_sha256) != 0)
         status = srq_fail(SRQ_ERROR_DATA,
-                          "%s was trained on another data set than %s now holds (source SHA-256 %.12s..., now "
-                          "%.12s...); use that one, or another --out",
+                          "%s was trained on another data set than %s now contains (source SHA-256 then %.12s..., now "
+                          "%.12s...); use the former data set, or another --out",
                           dir, file, log->data_sha256, dataset->checksum);
     srq_dataset_destroy(&dataset);
     srq_config_destroy(&config);
@@ -281,7 +282,7 @@ static void note(item *it, outcome_of outcome)
     it->message = strdup(srq_message());
 }
 
-/* Finds out where a run stands. */
+/* Determines the state of a run. */
 static void look(const plan *p, item *it)
 {
     char dir[PATH_SIZE];
@@ -294,7 +295,7 @@ static void look(const plan *p, item *it)
 
 /* --- --list and --dry-run */
 
-/* CONFIG NAME OPTIONS: what `srq train` needs, for job scripts that know nothing of tables. */
+/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts. */
 static srq_status print_line(const plan *p, const item *it)
 {
     const srq_sweep_row *row = &p->sweep->rows[it->row];
@@ -306,7 +307,7 @@ static srq_status print_line(const plan *p, const item *it)
     for (int i = 0; i < count && status == SRQ_OK; i++) {
         if (strpbrk(sets[i], " \t\n"))
             status = srq_fail(SRQ_ERROR_USAGE,
-                              "%s: row %s sets \"%s\", whose blanks a line of --list cannot hold; write it into the "
+                              "%s: row %s sets \"%s\", but --list cannot print a setting with blanks; put it into the "
                               "row's configuration file, or use --index",
                               row->where, row->name, sets[i]);
         else
@@ -332,12 +333,12 @@ static void print_dry_run(plan *p)
         counts[it->state]++;
         printf("%3d  %s  ", i, name_of(p, it));
         if (it->state == MISSING) puts("missing");
-        if (it->state == BEGUN) printf("begun, step %ld of %ld\n", it->step, it->total);
+        if (it->state == BEGUN) printf("unfinished, step %ld of %ld\n", it->step, it->total);
         if (it->state == FINISHED) printf("finished, test error %.2f %%\n", 100 * it->error);
         if (it->state == BUSY) printf("running, step %ld of %ld\n", it->step, it->total);
         if (it->state == UNUSABLE) printf("cannot be used: %s\n", it->message ? it->message : "");
     }
-    printf("\n%d runs in %s: %d finished, %d running, %d begun, %d missing", p->count, p->folder, counts[FINISHED],
+    printf("\n%d runs in %s: %d finished, %d running, %d unfinished, %d missing", p->count, p->folder, counts[FINISHED],
            counts[BUSY], counts[BEGUN], counts[MISSING]);
     if (counts[UNUSABLE]) printf(", %d cannot be used", counts[UNUSABLE]);
     putchar('\n');
@@ -361,14 +362,14 @@ static srq_status check_start(const plan *p, const item *it, outcome_of *outcome
         status = srq_fail(SRQ_ERROR_DATA, "it starts from %s, which cannot be used: %s", name,
                           start.message ? start.message : "");
     else if (start.state != FINISHED)
-        status =
-            srq_fail(SRQ_ERROR_DATA, "it starts from %s, which is not finished; run that first: --only %s --seeds %lld",
-                     name, p->sweep->rows[start.row].name, it->seed);
+        status = srq_fail(SRQ_ERROR_DATA,
+                          "it starts from %s, which is not finished; first run it with --only %s --seeds %lld", name,
+                          p->sweep->rows[start.row].name, it->seed);
     free(start.message);
     return status;
 }
 
-/* Rank 0: whether the run is to be worked on now, and its configuration. */
+/* Rank 0: decides whether to train the run now, and makes its configuration. */
 static bool prepare(const plan *p, item *it, srq_config **config)
 {
     outcome_of outcome = FAILED;
@@ -387,7 +388,8 @@ static bool prepare(const plan *p, item *it, srq_config **config)
     return status == SRQ_OK;
 }
 
-/* Collective. SRQ_STOPPED ends the sweep; what goes wrong in one run is its outcome. `it` is NULL on other ranks. */
+/* Collective. Returns SRQ_STOPPED to end the sweep. A failure of the run becomes its outcome. `it` is NULL on other
+ * ranks than 0. */
 static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
 {
     static const srq_trainer_options how = {.max_time = NULL};
@@ -396,7 +398,7 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     bool runs = it && prepare(p, it, &config);
     srq_comm_share(comm, &runs, sizeof runs);
     if (it && !runs && it->outcome != WAS_FINISHED)
-        printf("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "left" : "failed",
+        printf("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "skipped" : "failed",
                it->message ? it->message : "");
     if (!runs) return SRQ_OK;
     if (it) {
@@ -408,10 +410,10 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     if (status == SRQ_OK) status = srq_train(comm, config, &how, dir, SRQ_RESUME_AUTO, NULL);
     srq_config_destroy(&config);
     if (status == SRQ_STOPPED || !it) return status == SRQ_STOPPED ? status : SRQ_OK;
-    /* Two sweeps may have begun it at the same moment: one of them has it. */
+    /* If another sweep began the run at the same moment, this one skips it. */
     if (status != SRQ_OK) {
         note(it, srq_run_is_busy(dir) ? LEFT : FAILED);
-        printf("%s: %s\n", it->outcome == LEFT ? "left" : "failed", it->message ? it->message : "");
+        printf("%s: %s\n", it->outcome == LEFT ? "skipped" : "failed", it->message ? it->message : "");
     } else {
         it->outcome = DONE;
     }
@@ -419,7 +421,7 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     return SRQ_OK;
 }
 
-/* Rank 0: says what has been done, and fails if a run has. */
+/* Rank 0: prints the outcomes. Fails if a run has failed. */
 static srq_status sum_up(const plan *p)
 {
     int counts[FAILED + 1] = {0};
@@ -430,7 +432,7 @@ static srq_status sum_up(const plan *p)
     }
     printf("%d run%s in %s: %d done, %d finished before, %d failed, %d left to other jobs", p->count,
            p->count == 1 ? "" : "s", p->folder, counts[DONE], counts[WAS_FINISHED], counts[FAILED], counts[LEFT]);
-    if (counts[NOT_TRIED]) printf(", %d not yet", counts[NOT_TRIED]);
+    if (counts[NOT_TRIED]) printf(", %d not started", counts[NOT_TRIED]);
     putchar('\n');
     for (int i = 0; i < p->count && counts[FAILED] > 1; i++)
         if (p->items[i].outcome == FAILED)
@@ -438,8 +440,8 @@ static srq_status sum_up(const plan *p)
     fflush(stdout);
     if (!failed) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "%d of %d runs failed%s%s: %s", counts[FAILED], p->count,
-                    counts[FAILED] > 1 ? ", the first of them " : ": ", name_of(p, failed),
-                    failed->message ? failed->message : "no memory for its message");
+                    counts[FAILED] > 1 ? ", first " : ": ", name_of(p, failed),
+                    failed->message ? failed->message : "there was no memory for its message");
 }
 
 static srq_status run_all(srq_comm *comm, plan *p)
@@ -456,7 +458,7 @@ static srq_status run_all(srq_comm *comm, plan *p)
             status = run_item(comm, p, root ? &p->items[i] : NULL, i + 1);
     }
     const srq_status summed = root ? sum_up(p) : SRQ_OK;
-    if (root && status == SRQ_STOPPED) puts("stopped, saved; the same command goes on");
+    if (root && status == SRQ_STOPPED) puts("stopped, saved; the same command resumes");
     return status == SRQ_STOPPED ? status : summed;
 }
 

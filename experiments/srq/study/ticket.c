@@ -1,4 +1,4 @@
-/* srq ticket: the quantized lottery ticket, stage by stage, and what comes out of it (docs/tickets.md). */
+/* srq ticket: trains the stages of a quantized lottery ticket and compares them (docs/tickets.md). */
 #include "core/prune.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/study/compare.h"
@@ -17,10 +17,10 @@ typedef struct ticket {
     srq_comm *comm;
     /* From the command line: */
     const char *config_path, *dir, *seed_list;
-    srq_trainer_options options; /* --max-time: of all stages together */
+    srq_trainer_options options; /* --max-time, for all stages together */
     int set_count, word_count;
     const char **sets, **words; /* --set, --stage */
-    /* Made of it: */
+    /* Derived from it: */
     srq_config *base;
     srq_deadline deadline;
     int stage_count, seed_count;
@@ -56,7 +56,7 @@ static srq_status take_word(ticket *t, const char *word, const char *value, bool
         *took_value = false;
     if (*took_value) return value ? SRQ_OK : usage("a value is missing after ", word);
     if (word[0] == '-') return usage("no option is called ", word);
-    if (t->config_path) return usage("one configuration is expected, and here is another: ", word);
+    if (t->config_path) return usage("one configuration is expected, but a second one is given: ", word);
     t->config_path = word;
     return SRQ_OK;
 }
@@ -73,7 +73,7 @@ static srq_status parse(int argc, char **argv, ticket *t)
     }
     if (!t->config_path) return usage("no configuration is named", "");
     if (!t->dir) return usage("no folder for the stages is named: add --out", " DIR");
-    /* What is put behind it must fit in a setting. */
+    /* Paths in this folder must fit into a setting. */
     if (strlen(t->dir) > 3000) return usage("the path of --out is longer than 3000 characters", "");
     return SRQ_OK;
 }
@@ -85,7 +85,7 @@ static bool is_listed(const ticket *t, long long seed)
     return false;
 }
 
-/* "1,2,3"; train.seed without a list. */
+/* "1,2,3"; without a list, train.seed. */
 static srq_status read_seeds(ticket *t)
 {
     const char *at = t->seed_list;
@@ -96,7 +96,7 @@ static srq_status read_seeds(ticket *t)
         char *end;
         const long long seed = strspn(at, "0123456789") <= 18 ? strtoll(at, &end, 10) : -1;
         if (*at < '0' || *at > '9' || seed < 0 || (*end && (*end != ',' || !end[1])))
-            return usage("--seeds must be a list of integers such as 1,2,3, but is ", t->seed_list);
+            return usage("--seeds must be a list of integers, for example 1,2,3, but is ", t->seed_list);
         if (is_listed(t, seed)) return usage("a seed stands twice in --seeds ", t->seed_list);
         if (t->seed_count == SEEDS_MAX) return usage("more than 1000 seeds in --seeds ", t->seed_list);
         t->seeds[t->seed_count++] = seed;
@@ -112,7 +112,7 @@ static bool is_wanted(const ticket *t, const srq_stage *stage)
     return t->word_count == 0;
 }
 
-/* Every --stage names one. */
+/* Every --stage must name a stage. */
 static srq_status check_words(const ticket *t)
 {
     for (int i = 0; i < t->word_count; i++) {
@@ -124,7 +124,7 @@ static srq_status check_words(const ticket *t)
             n += snprintf(names + n, sizeof names - (size_t)n, "%s, ", t->stages[k].name);
         return srq_fail(SRQ_ERROR_USAGE,
                         "ticket: --stage %.64s: this configuration has no such stage; it has %sand \"compare\", which "
-                        "only compares what is there",
+                        "only compares finished stages",
                         t->words[i], names);
     }
     return SRQ_OK;
@@ -142,7 +142,7 @@ static void stage_dir(const ticket *t, int seed, const char *stage, char path[PA
     snprintf(path, PATH_SIZE, "%s/seed-%lld/%s", t->dir, t->seeds[seed], stage);
 }
 
-/* A stage that another one needs. The caller frees *found, whatever is returned. */
+/* Loads a stage that another one needs. The caller frees *found, also after a failure. */
 static srq_status need(const ticket *t, int seed, const char *name, const srq_stage *by, srq_found *found)
 {
     char dir[PATH_SIZE], path[PATH_SIZE + 16];
@@ -152,11 +152,12 @@ static srq_status need(const ticket *t, int seed, const char *name, const srq_st
     const bool there = access(path, F_OK) == 0;
     if (there) SRQ_TRY(srq_found_load(dir, found));
     if (there && srq_found_is_finished(found)) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA, "stage %s of seed %lld needs stage %s, which %s (%s); run that first: --stage %s",
-                    by->name, t->seeds[seed], name, there ? "is not finished" : "has not begun", dir, name);
+    return srq_fail(SRQ_ERROR_DATA, "stage %s of seed %lld needs stage %s, which %s (%s); first run it with --stage %s",
+                    by->name, t->seeds[seed], name, there ? "is not finished" : "was not started", dir, name);
 }
 
-/* What stage `learn` has left for the others; prune-XX and reinit-XX get their masks from the stage before. */
+/* Reads what the other stages need from stage `learn`. (prune-XX and reinit-XX get their masks from the stage before
+ * them.) */
 static srq_status take_learned(const ticket *t, int seed, const srq_stage *stage, srq_learned *learned)
 {
     srq_found learn;
@@ -166,10 +167,9 @@ static srq_status take_learned(const ticket *t, int seed, const srq_stage *stage
     srq_found_free(&learn);
     stage_dir(t, seed, "learn/" SRQ_TRAINER_KEPT, path);
     if (status == SRQ_OK && access(path, F_OK) != 0)
-        status = srq_fail(SRQ_ERROR_DATA,
-                          "%s: the weights to rewind to are not there; remove the folder of stage learn and run it "
-                          "again",
-                          path);
+        status = srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: the weights to rewind to are missing; remove the folder of stage learn and run the stage again", path);
     return status;
 }
 
@@ -188,11 +188,11 @@ static srq_status make_masks(const ticket *t, int seed, const srq_stage *stage)
     return status;
 }
 
-/* What is to be done for a stage of a seed. */
+/* What to do for a stage of a seed. */
 typedef enum task { TRAIN, FINISHED, LEFT_OUT } task;
 
-/* A stage that was killed between its last checkpoint and the last line of its log goes on, to end at once: for whoever
- * reads the log it would be under way for ever. */
+/* A stage may have been killed between its last checkpoint and the last line of its log. It is resumed and ends at
+ * once, because according to its log it would never end. */
 static bool has_ended_log(const char *dir)
 {
     srq_log *log = NULL;
@@ -201,7 +201,7 @@ static bool has_ended_log(const char *dir)
     return ended;
 }
 
-/* Whether the stage is there to its end, as this configuration has it. */
+/* Determines whether the stage is finished, with the settings of this configuration. */
 static srq_status look(const char *dir, const srq_config *config, task *what, bool *begun)
 {
     char path[PATH_SIZE + 16], difference[512];
@@ -215,16 +215,17 @@ static srq_status look(const char *dir, const srq_config *config, task *what, bo
     const bool differs = srq_config_differs(config, old, difference, sizeof difference);
     srq_config_destroy(&old);
     if (differs)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: the stage there is one of another configuration (%s); choose another --out, or remove it",
-                        dir, difference);
-    /* A checkpoint that cannot be read is the trainer's to pass over. */
+        return srq_fail(
+            SRQ_ERROR_USAGE,
+            "%s: the stage there is one of another configuration (%s); use another --out, or remove this folder", dir,
+            difference);
+    /* If the checkpoint cannot be read, the trainer deals with it. */
     if (srq_found_load(dir, &found) == SRQ_OK && srq_found_is_finished(&found) && has_ended_log(dir)) *what = FINISHED;
     srq_found_free(&found);
     return SRQ_OK;
 }
 
-/* Rank 0. *config is there if it is to be trained. */
+/* Rank 0: decides what to do. *config is set if the stage is to be trained. */
 static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_config **config, task *what)
 {
     char base[PATH_SIZE], dir[PATH_SIZE], note[256];
@@ -242,13 +243,13 @@ static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_co
     if (*config)
         SRQ_TRY(look(dir, *config, what, &begun));
     else
-        printf("seed %lld, %s: left out: %s\n", t->seeds[seed], stage->name, note);
+        printf("seed %lld, %s: not needed: %s\n", t->seeds[seed], stage->name, note);
     if (*what == FINISHED) printf("seed %lld, %s: finished before (%s)\n", t->seeds[seed], stage->name, dir);
     if (*what == TRAIN && stage->level > 0 && !begun) return make_masks(t, seed, stage);
     return SRQ_OK;
 }
 
-/* Stage learn keeps the weights that others rewind to. */
+/* Makes stage learn keep the weights that other stages rewind to. */
 static srq_status set_rewind(srq_trainer *trainer, const char *dir)
 {
     char path[PATH_SIZE + 16];
@@ -256,13 +257,13 @@ static srq_status set_rewind(srq_trainer *trainer, const char *dir)
     trainer->keep_at = srq_span_steps(span, trainer->batches.steps_per_epoch);
     if (trainer->keep_at >= trainer->point.total_steps)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "prune.rewind is step %ld, but training ends after %ld steps: rewind to an earlier one",
+                        "prune.rewind is step %ld, but training ends after %ld steps; rewind to an earlier step",
                         trainer->keep_at, trainer->point.total_steps);
     snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, dir);
     if (!trainer->run || trainer->point.step <= trainer->keep_at || access(path, F_OK) == 0) return SRQ_OK;
     return srq_fail(SRQ_ERROR_DATA,
-                    "%s: the weights to rewind to are not there, and this run is past step %ld, where they are kept; "
-                    "remove %s to begin again",
+                    "%s: the weights to rewind to are missing, and this run is past step %ld, at which they are "
+                    "stored; remove %s to start again",
                     path, trainer->keep_at, dir);
 }
 
@@ -277,11 +278,11 @@ static srq_status train(ticket *t, int seed, const srq_stage *stage, const srq_c
     if (status == SRQ_OK) status = srq_trainer_open(&trainer, dir, SRQ_RESUME_AUTO, NULL);
     if (status == SRQ_OK && stage->kind == SRQ_STAGE_LEARN) status = srq_comm_agree(t->comm, set_rewind(&trainer, dir));
     if (status == SRQ_OK) {
-        if (trainer.point.step > 0) srq_progress_line(trainer.progress, "going on from step %ld", trainer.point.step);
+        if (trainer.point.step > 0) srq_progress_line(trainer.progress, "resuming from step %ld", trainer.point.step);
         status = srq_trainer_run(&trainer);
     }
     if (status == SRQ_STOPPED)
-        srq_progress_line(trainer.progress, "stopped after step %ld of %ld (%s), saved; the same command goes on",
+        srq_progress_line(trainer.progress, "stopped after step %ld of %ld (%s), saved; the same command resumes",
                           trainer.point.step, trainer.point.total_steps, trainer.stop_reason);
     srq_trainer_destroy(&trainer);
     return status;
@@ -350,7 +351,7 @@ static srq_status compare(const ticket *t)
     for (int i = 0; i < t->stage_count * t->seed_count; i++) finished += c.outcomes[i].there;
     if (status == SRQ_OK && finished == 0)
         status =
-            srq_fail(SRQ_ERROR_DATA, "%s: no stage of these seeds is finished: there is nothing to compare", t->dir);
+            srq_fail(SRQ_ERROR_DATA, "%s: no stage of these seeds is finished, so there is nothing to compare", t->dir);
     if (status == SRQ_OK) {
         printf("\n");
         srq_comparison_print(&c, stdout);
@@ -360,7 +361,7 @@ static srq_status compare(const ticket *t)
     return status;
 }
 
-/* --- All of it */
+/* --- The command */
 
 static srq_status prepare(srq_comm *comm, int argc, char **argv, ticket *t)
 {

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Kinds of sequences. Item k of training is shard k % own of step k / own, counted from the rank's first shard; of a
- * split, its k-th group. */
+/* Kinds of sequences. In training, item k is shard k % own of step k / own, counted from the rank's first shard. In a
+ * split, item k is its k-th group. */
 enum { NOTHING, TRAINING, TRAIN_GROUPS, TEST_GROUPS };
 
-/* Micro-batches that are ready or in work. */
+/* Micro-batches that are ready or being made. */
 enum { SLOTS = 4 };
 
 srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *settings, int batch, int shards,
@@ -58,7 +58,7 @@ static void fail(srq_batches *b, srq_status status, const char *message)
     snprintf(b->message, sizeof b->message, "%s", message);
 }
 
-/* --- Making micro-batches: of the arguments and what never changes alone */
+/* --- Making micro-batches: functions of their arguments and of constant data only */
 
 static size_t features(const srq_batches *b)
 {
@@ -114,7 +114,7 @@ static srq_status make_any(void *context, const srq_sequence *sequence, long ite
     return SRQ_OK;
 }
 
-/* In the thread. */
+/* Runs in the thread. */
 static srq_status make_item(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
 {
     srq_batches *b = context;
@@ -147,11 +147,11 @@ void srq_batches_expect(srq_batches *b, srq_split_name split, int size, long fir
 {
     const long groups = ((long)b->dataset->splits[split].count + size - 1) / size;
     const int kind = split == SRQ_TEST ? TEST_GROUPS : TRAIN_GROUPS;
-    if (size > srq_batches_capacity(b)) return; /* the slots are smaller: groups are made when they are asked for */
+    if (size > srq_batches_capacity(b)) return; /* the slots are too small: groups are made when they are asked for */
     begin(b, (srq_sequence){.kind = kind, .first = first, .stride = stride, .end = groups, .size = size});
 }
 
-/* Takes item `item`, which is next, from the loader. */
+/* Takes the next item, `item`, from the loader. */
 static int take(srq_batches *b, srq_graph *graph, int32_t *labels)
 {
     const srq_slot *slot = srq_loader_take(b->loader, &b->waited);
@@ -173,7 +173,7 @@ int srq_batches_fill(srq_batches *b, long step, long shard, srq_graph *graph, in
             begin(b, (srq_sequence){.kind = TRAINING, .first = item, .stride = 1, .end = LONG_MAX});
         return take(b, graph, labels);
     }
-    /* Another rank's: such as the first, from which all take step sizes. */
+    /* A shard of another rank, such as shard 0, from which all ranks initialize step sizes. */
     const double since = srq_seconds();
     srq_status status = make_shard(b, &b->bench, step, shard, srq_graph_input(graph), labels, &n);
     if (status != SRQ_OK) fail(b, status, srq_message());

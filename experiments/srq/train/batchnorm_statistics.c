@@ -19,11 +19,12 @@ srq_status srq_settle(srq_graph *graph, srq_batches *batches, long step, int32_t
     for (long batch = step; batch < step + BATCHES; batch++) {
         const int n = srq_batches_fill(batches, batch, 0, graph, labels);
         SRQ_TRY(srq_batches_status(batches));
-        if (n < srq_batches_capacity(batches)) continue; /* the end of an epoch; a variance of few values misleads */
+        if (n < srq_batches_capacity(batches))
+            continue; /* the end of an epoch: a variance of few values is inaccurate */
         const int bad = srq_graph_take_statistics(graph, n, before++, scratch);
         if (bad >= 0)
             return srq_fail(SRQ_ERROR_RUN,
-                            "layer \"%s\" meets an infinity or NaN when batch-norm's statistics are taken for "
+                            "layer \"%s\" produces an infinity or NaN while batch-norm statistics are computed for "
                             "evaluation; train with a lower optimizer.learning_rate",
                             srq_graph_layer(graph, bad)->spec->name);
     }

@@ -1,4 +1,4 @@
-/* Batch-norm's running statistics where weights are trained at other bit-lengths than they are deployed at. */
+/* Batch-norm statistics for networks whose weights are trained at other bit-lengths than they are deployed at. */
 #ifndef SRQ_EXPERIMENTS_TRAIN_BATCHNORM_STATISTICS_H
 #define SRQ_EXPERIMENTS_TRAIN_BATCHNORM_STATISTICS_H
 
@@ -7,13 +7,13 @@
 /* Whether the network has both batch-norm and DropBits' gates. */
 bool srq_settles(const srq_graph *graph);
 
-/* Under gates a training step's weights are cut to other grids than those of evaluation, and the statistics that it
- * leaves behind belong to them: deployed, each layer would be normalized by what another network had. Takes them anew,
- * at the bit-lengths of evaluation, from shard 0 of the batches of `step` and the 63 after it: their mean over full
- * shards. Statistics take no part in training, so a result does not depend on when this is done.
+/* Computes the statistics again, at the bit-lengths of evaluation. They are the means over shard 0 of the batches of
+ * `step` and of the 63 steps after it, if that shard is full. This is necessary with gates: a training step quantizes
+ * weights with other grids than an evaluation does, so its running statistics would normalize the deployed layers
+ * wrongly. Training does not use the statistics, so the result does not depend on when they are computed.
  *
- * A function of weights, data and step; every rank computes it alike. `labels` as for srq_batches_fill; of `scratch`
- * [srq_graph_size] the statistics are overwritten. */
+ * The result is a function of weights, data and step, and every rank computes the same. `labels` is used as by
+ * srq_batches_fill. In `scratch` [srq_graph_size], the elements of the statistics are overwritten. */
 srq_status srq_settle(srq_graph *graph, srq_batches *batches, long step, int32_t *labels, float *scratch);
 
 #endif

@@ -10,7 +10,7 @@
 #define TEN_YEARS (3650 * 86400.0)
 #define MARGIN 60.0
 
-/* Up to nine digits; *text moves past them. */
+/* Reads up to nine digits, and moves *text past them. */
 static bool read_number(const char **text, double *number)
 {
     const char *at = *text;
@@ -20,7 +20,7 @@ static bool read_number(const char **text, double *number)
     return read;
 }
 
-/* "1d12h30m15s", each unit at most once and from the largest down. */
+/* "1d12h30m15s": each unit at most once, the largest first. */
 static bool read_units(const char *text, double *seconds)
 {
     static const char units[] = "dhms";
@@ -36,8 +36,8 @@ static bool read_units(const char *text, double *seconds)
     return true;
 }
 
-/* Up to three numbers with colons between them: hours, minutes, seconds. With days in front the last two may be
- * missing, else the first. */
+/* Up to three numbers with colons between them: hours, minutes, seconds. After a number of days, the last two may be
+ * missing; otherwise the first may be. */
 static bool read_colons(const char *text, bool after_days, double *seconds)
 {
     static const double lengths[] = {3600, 60, 1};
@@ -79,12 +79,13 @@ srq_status srq_deadline_create_at(const char *span, const char *end, time_t wall
     if (span && !srq_time_span(span, &seconds))
         return srq_fail(SRQ_ERROR_USAGE,
                         "train: --max-time is \"%.64s\", but must be a time such as 90s, 30m, 2h, 1d12h, 1:30:00 "
-                        "(hours, minutes, seconds), 1-12:00:00 (days in front), or none",
+                        "(hours, minutes, seconds), 1-12:00:00 (days first), or none",
                         span);
     if (span) d->max_time = now + seconds;
     char *rest = NULL;
     const double left = end ? strtod(end, &rest) - (double)wall : 0;
-    /* No number, or over already (the limit was raised since, or the shell is one of an old job): goes on without. */
+    /* Ignored if it is no number, or if it has passed (the limit was raised since, or the shell belongs to an old job).
+     */
     if (!end || rest == end || *rest || !(left > 0)) return SRQ_OK;
     d->job_end = now + left;
     d->margin = fmin(MARGIN, left / 4);

@@ -28,7 +28,7 @@ static srq_status parse(int argc, char **argv, eval_options *options)
         } else if (argv[i][0] == '-') {
             return usage("no option is called ", argv[i]);
         } else if (options->checkpoint[0]) {
-            return usage("one checkpoint is expected, and here is another: ", argv[i]);
+            return usage("one checkpoint is expected, but a second one is given: ", argv[i]);
         } else {
             srq_checkpoint_path(argv[i], options->checkpoint, sizeof options->checkpoint);
         }
@@ -36,7 +36,7 @@ static srq_status parse(int argc, char **argv, eval_options *options)
     return options->checkpoint[0] ? SRQ_OK : usage("no checkpoint is named", "");
 }
 
-/* What evaluation works on; each rank has its own. */
+/* Everything that evaluation needs; each rank has its own. */
 typedef struct evaluation {
     srq_dataset *dataset;
     srq_batches batches;
@@ -47,14 +47,14 @@ static srq_status build(const srq_settings *settings, const eval_options *option
 {
     enum { CAPACITY = 64 };
     const char *file = options->data ? options->data : settings->data.file;
-    /* A checkpoint made by an engine that is not here is evaluated by what is. */
+    /* If this build lacks the engine of the checkpoint, another one evaluates it. */
     const char *engine = srq_kernels_find(settings->train.engine) ? settings->train.engine : "auto";
     const srq_graph_options graph = {.capacity = CAPACITY, .engine = engine, .isa = &isa};
     SRQ_TRY(srq_graph_create(&settings->model, &graph, &e->graph));
     SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !options->data)
-        return srq_fail(status, "%s (the data set that the checkpoint names; --data FILE takes another)",
+        return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
@@ -68,7 +68,7 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     evaluation e = {0};
     srq_metrics m;
     srq_isa isa;
-    /* As it was trained, if all CPUs here can. */
+    /* With the instruction set of the training, if all CPUs here have it. */
     if (srq_nodes_settle_isa(comm, settings->train.isa, &isa) != SRQ_OK)
         SRQ_TRY(srq_nodes_settle_isa(comm, "auto", &isa));
     srq_status status = srq_comm_agree(comm, build(settings, options, isa, &e));

@@ -39,7 +39,7 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
         metrics->correct += (long)sums[g * WIDTH + CORRECT];
         if (sums[g * WIDTH + BAD] > 0)
             status = srq_fail(SRQ_ERROR_RUN,
-                              "layer \"%s\" meets an infinity or NaN in evaluation; train with a lower "
+                              "layer \"%s\" produces an infinity or NaN in the evaluation; train with a lower "
                               "optimizer.learning_rate",
                               srq_graph_layer(graph, (int)sums[g * WIDTH + BAD] - 1)->spec->name);
     }

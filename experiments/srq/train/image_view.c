@@ -47,8 +47,8 @@ void srq_view_destroy(srq_view *view)
     view->multiply = view->add = NULL;
 }
 
-/* One side of an image when it is resized for plain crops: the short side as asked for, and no side below what the
- * network takes. */
+/* The length of one side after resizing for plain crops. The short side gets the configured length, and no side becomes
+ * shorter than the network's input. */
 static void base_size(const srq_view *v, int height, int width, int *base_height, int *base_width)
 {
     double factor = (double)v->side / (height < width ? height : width);
@@ -59,7 +59,7 @@ static void base_size(const srq_view *v, int height, int width, int *base_height
     if (*base_width < v->width) *base_width = v->width;
 }
 
-/* What the largest image needs, over the loaded splits. */
+/* Allocates memory for the largest image of the loaded splits. */
 static void find_room(const srq_view *v, size_t *base, size_t *resize)
 {
     *base = *resize = 0;
@@ -91,9 +91,9 @@ srq_status srq_view_bench_create(const srq_view *v, srq_view_bench *bench)
                               .base = malloc(base + 1),
                               .resize = malloc((resize + 1) * sizeof(float))};
     if (!bench->window || !bench->file || !bench->base || !bench->resize)
-        return srq_fail_memory(window + d->largest_bytes + base + resize * sizeof(float), "the views of images");
+        return srq_fail_memory(window + d->largest_bytes + base + resize * sizeof(float), "the input images");
     if (!d->encoded || !base) return SRQ_OK;
-    /* Not the largest of all heights by the largest of all widths: no image may be as large as that. */
+    /* The maximum is over images: the largest height times the largest width may be larger than any image. */
     size_t most = 0, at[2] = {0, 0};
     for (size_t s = 0; s < 2; s++)
         for (size_t i = 0; d->splits[s].sizes && i < d->splits[s].count; i++) {
@@ -118,14 +118,14 @@ void srq_view_bench_destroy(srq_view_bench *bench)
     *bench = (srq_view_bench){0};
 }
 
-/* --- Chance */
+/* --- Random choices */
 
 static void draw(const srq_view *v, size_t index, long epoch, uint64_t block, uint32_t bits[4])
 {
     srq_random(v->seed, SRQ_RANDOM_AUGMENT, (uint64_t)epoch, (uint64_t)index | block << 48, bits);
 }
 
-/* One of 0 .. n - 1. */
+/* A random number of 0 to n - 1. */
 static int pick(uint32_t bits, int n)
 {
     return (int)((uint64_t)bits * (uint64_t)n >> 32);
@@ -147,7 +147,7 @@ srq_box srq_view_random_box(const srq_view *v, int height, int width, size_t ind
         if (w < 1 || w > width || h < 1 || h > height) continue;
         return (srq_box){pick(bits[2], height - (int)h + 1), pick(bits[3], width - (int)w + 1), (int)h, (int)w};
     }
-    /* As much of the middle as the range of ratios lets. */
+    /* The largest centered box whose ratio is in the allowed range. */
     srq_box box = {0, 0, height, width};
     if (ratio < v->ratio[0]) box.height = (int)fmax(1, fmin(height, round(width / v->ratio[0])));
     if (ratio > v->ratio[1]) box.width = (int)fmax(1, fmin(width, round(height * v->ratio[1])));
@@ -158,7 +158,7 @@ srq_box srq_view_random_box(const srq_view *v, int height, int width, size_t ind
 
 /* --- From image to window */
 
-/* height x width bytes of `from`, a window of which begins at (top, left); what is outside is black. */
+/* Copies a window of `from` [height][width] that begins at (top, left). Pixels outside of the image are black. */
 static void cut(const srq_view *v, const uint8_t *from, int height, int width, int top, int left, uint8_t *to)
 {
     const size_t channels = (size_t)v->channels, row = (size_t)v->width * channels;
@@ -202,7 +202,7 @@ static void place(const srq_view *v, int height, int width, size_t index, long e
     *left = pick(bits[2], width + 2 * v->pad - v->width + 1) - v->pad;
 }
 
-/* A part of the image, resized to the window. */
+/* Resizes a part of the image to the window. */
 static void resize(const srq_view *v, srq_view_bench *bench, const srq_image *image, size_t index, long epoch)
 {
     const srq_box box = srq_view_random_box(v, image->height, image->width, index, epoch);
@@ -216,7 +216,7 @@ static srq_status decode(const srq_view *v, srq_view_bench *bench, srq_split_nam
     SRQ_TRY(srq_dataset_read(v->dataset, split, index, bench->file, &size));
     srq_status status = srq_image_decode(bench->file, size, &bench->decoded);
     if (status == SRQ_OK && (bench->decoded.height != said[0] || bench->decoded.width != said[1]))
-        status = srq_fail(SRQ_ERROR_DATA, "%d x %d pixels, but its size is said to be %d x %d", bench->decoded.height,
+        status = srq_fail(SRQ_ERROR_DATA, "%d x %d pixels, but the data set says %d x %d", bench->decoded.height,
                           bench->decoded.width, said[0], said[1]);
     if (status == SRQ_OK) return SRQ_OK;
     return srq_fail_in(status, "%s: %s image %zu", v->dataset->path, split == SRQ_TRAIN ? "train" : "test", index);
@@ -244,7 +244,7 @@ static srq_status window_of_encoded(const srq_view *v, srq_view_bench *bench, sr
     return SRQ_OK;
 }
 
-/* Of pixels; the pixels themselves where nothing is to be changed. */
+/* Makes the window from pixels. Returns the pixels themselves if nothing is to be changed. */
 static const uint8_t *window_of_pixels(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index,
                                        long epoch)
 {

@@ -1,7 +1,8 @@
-/* What a network sees of an image of a data set: decoding, augmentation, cropping, normalisation.
+/* From an image of a data set to the input of a network: decoding, augmentation, cropping, normalization.
  *
- * A view is a function of the image and, in training, of (seed, epoch, image): the same on any rank, in any order,
- * after any restart. It changes nothing of its own, so that threads share it, each with a bench. */
+ * A view is a function of the image and, in training, of (seed, epoch, image). So it is the same on any rank, in any
+ * order and after any restart. An srq_view is constant after it is built, so several threads can use it. Each needs an
+ * srq_bench of its own. */
 #ifndef SRQ_EXPERIMENTS_TRAIN_IMAGE_VIEW_H
 #define SRQ_EXPERIMENTS_TRAIN_IMAGE_VIEW_H
 
@@ -12,17 +13,17 @@
 typedef struct srq_view {
     const srq_dataset *dataset;
     uint64_t seed;
-    int height, width, channels; /* of the network's input */
+    int height, width, channels; /* shape of the network's input */
     bool resized, flip;
-    int pad, side; /* side: the short one that encoded images are brought to */
+    int pad, side; /* side: the length to which the short side of encoded images is resized */
     double scale[2], ratio[2];
-    float *multiply, *add; /* [width * channels]: a row of bytes to floats */
+    float *multiply, *add; /* [width * channels]: factors from bytes to floats, for one row */
 } srq_view;
 
-/* What making a view needs, made once: nothing is allocated for an image but what libjpeg and libpng need. */
+/* Work space for making views. It is allocated once: for an image, only libjpeg and libpng allocate memory. */
 typedef struct srq_view_bench {
     srq_image decoded;
-    uint8_t *file, *base, *window; /* the encoded bytes; the image resized; what the network sees of it, as bytes */
+    uint8_t *file, *base, *window; /* the encoded bytes; the resized image; the view as bytes */
     float *resize;
 } srq_view_bench;
 
@@ -34,12 +35,13 @@ void srq_view_bench_destroy(srq_view_bench *bench);
 
 enum { SRQ_VIEW_TEST = -1 };
 
-/* Image `index` of a split as training sees it in `epoch`, or as a test does (SRQ_VIEW_TEST), to
- * to[height][width][channels]. SRQ_ERROR_DATA names the image if its bytes are damaged. */
+/* Writes the view of image `index` of a split to to[height][width][channels]: as training sees it in `epoch`, or as
+ * evaluation sees it (SRQ_VIEW_TEST). SRQ_ERROR_DATA names the image if its bytes are damaged. */
 srq_status srq_view_make(const srq_view *view, srq_view_bench *bench, srq_split_name split, size_t index, long epoch,
                          float *to);
 
-/* The part of a height x width image that a random resized crop takes in an epoch: torchvision's RandomResizedCrop. */
+/* The part of a height x width image that a random resized crop selects in an epoch, as in torchvision's
+ * RandomResizedCrop. */
 srq_box srq_view_random_box(const srq_view *view, int height, int width, size_t index, long epoch);
 
 #endif

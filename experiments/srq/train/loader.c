@@ -11,23 +11,23 @@
 
 struct srq_loader {
     pthread_t thread;
-    bool running; /* the thread is there */
+    bool running; /* the thread was started */
     pthread_mutex_t lock;
     pthread_cond_t made_one, taken_one;
     srq_slot_fill fill;
     void *context;
-    srq_slot *slots; /* a ring of `count` */
+    srq_slot *slots; /* a ring of `count` slots */
     long count;
-    /* Under the lock: */
+    /* Protected by the lock: */
     bool end;
     srq_sequence sequence;
     long generation;  /* number of the sequence */
-    long made, taken; /* items of this sequence */
+    long made, taken; /* items of this sequence in the ring */
 };
 
-/* --- In the thread */
+/* --- The thread */
 
-/* Waits for a place for the next item. Returns false at the end. */
+/* Waits for a free slot for the next item. Returns false if the thread has to end. */
 static bool next_item(srq_loader *l, srq_sequence *sequence, long *item, long *generation, srq_slot **slot)
 {
     pthread_mutex_lock(&l->lock);
@@ -54,7 +54,7 @@ static void *work(void *loader)
         slot->status = l->fill(l->context, &sequence, item, slot);
         if (slot->status != SRQ_OK) snprintf(slot->message, sizeof slot->message, "%s", srq_message());
         pthread_mutex_lock(&l->lock);
-        /* Another sequence may have begun meanwhile: what was made then belongs to none. */
+        /* If another sequence has begun in the meantime, the item is dropped. */
         if (generation == l->generation) l->made++;
         pthread_cond_signal(&l->made_one);
         pthread_mutex_unlock(&l->lock);
@@ -62,22 +62,22 @@ static void *work(void *loader)
     return NULL;
 }
 
-/* --- Outside */
+/* --- The caller */
 
 static srq_status start_thread(srq_loader *l)
 {
     sigset_t all, before;
-    /* Signals are for the main thread. */
+    /* Only the main thread handles signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int code = pthread_create(&l->thread, NULL, work, l);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     l->running = code == 0;
-    return l->running ? SRQ_OK
-                      : srq_fail(SRQ_ERROR_RUN,
-                                 "the thread that reads data cannot be started: %s; raise the limit of "
-                                 "processes (ulimit -u)",
-                                 strerror(code));
+    return l->running
+               ? SRQ_OK
+               : srq_fail(SRQ_ERROR_RUN,
+                          "cannot start the thread that reads data: %s; raise the limit of processes (ulimit -u)",
+                          strerror(code));
 }
 
 srq_status srq_loader_create(int slots, size_t floats, size_t labels, srq_slot_fill fill, void *context,

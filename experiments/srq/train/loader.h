@@ -1,7 +1,7 @@
-/* A thread that makes items ahead of their use, one after another, into a ring of slots.
+/* A thread that makes items in advance, one after another, in a ring of slots.
  *
- * What an item is, is the caller's: item k is a function of k and of the sequence it belongs to, so that it does not
- * matter who makes it or when. The thread calls neither MPI nor HDF5. */
+ * The caller defines the items. Item k is a function of k and of its sequence, so it does not matter who makes it or
+ * when. The thread calls neither MPI nor HDF5. */
 #ifndef SRQ_EXPERIMENTS_TRAIN_LOADER_H
 #define SRQ_EXPERIMENTS_TRAIN_LOADER_H
 
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A micro-batch, or why there is none. */
+/* A micro-batch, or the reason why it could not be made. */
 typedef struct srq_slot {
     float *images;
     int32_t *labels;
@@ -26,20 +26,22 @@ typedef struct srq_sequence {
     int size; /* the caller's */
 } srq_sequence;
 
-/* Makes item `item` of a sequence; runs in the thread. A failure leaves its message in srq_message(). */
+/* Makes item `item` of a sequence. Runs in the thread. After a failure, srq_message() is the message. */
 typedef srq_status (*srq_slot_fill)(void *context, const srq_sequence *sequence, long item, srq_slot *slot);
 
 typedef struct srq_loader srq_loader;
 
-/* Slots of so many floats and labels each, and the thread, which waits for a sequence. SRQ_ERROR_RUN. */
+/* Allocates slots with so many floats and labels each, and starts the thread, which waits for a sequence.
+ * SRQ_ERROR_RUN. */
 srq_status srq_loader_create(int slots, size_t floats, size_t labels, srq_slot_fill fill, void *context,
                              srq_loader **loader);
 /* Ends the thread. */
 void srq_loader_destroy(srq_loader **loader);
 
-/* Begins a sequence; what was made of another is dropped. */
+/* Begins a sequence. Items of the previous one are dropped. */
 void srq_loader_start(srq_loader *loader, const srq_sequence *sequence);
-/* The next item of the sequence; waits for it, and adds the seconds to *waited. Valid until srq_loader_release. */
+/* Waits for the next item of the sequence, and adds the seconds of waiting to *waited. The item is valid until
+ * srq_loader_release. */
 const srq_slot *srq_loader_take(srq_loader *loader, double *waited);
 void srq_loader_release(srq_loader *loader);
 

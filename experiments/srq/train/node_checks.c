@@ -17,7 +17,7 @@ static void tell(const srq_comm *comm, const char *text)
 
 /* --- Programs and libraries */
 
-/* The words as they were typed; long lines are cut and get their digest. */
+/* The command line. A long one is cut, and its digest is appended. */
 static srq_status join_words(int argc, char **argv, char text[SRQ_SAME_SIZE])
 {
     char digits[SRQ_DIGEST_SIZE];
@@ -34,17 +34,17 @@ static srq_status join_words(int argc, char **argv, char text[SRQ_SAME_SIZE])
     return SRQ_OK;
 }
 
-/* Before the words: another version may know others. */
+/* Versions are compared before command lines, because another version may have other options. */
 static srq_status check_versions(const srq_comm *comm)
 {
     char exact[SRQ_SAME_SIZE], others[SRQ_SAME_SIZE];
     srq_exact_versions(exact, sizeof exact);
     srq_other_versions(others, sizeof others);
-    SRQ_TRY(
-        srq_comm_same(comm, SRQ_ERROR_USAGE, "programs or libraries", exact,
-                      "they would compute different bits: start the same srq with the same libraries on all nodes"));
-    if (srq_comm_same(comm, SRQ_ERROR_USAGE, "versions", others,
-                      "results do not depend on them; if the job hangs or ends at once, look here") != SRQ_OK)
+    SRQ_TRY(srq_comm_same(comm, SRQ_ERROR_USAGE, "programs or libraries", exact,
+                          "their results would differ; start the same srq with the same libraries on all nodes"));
+    if (srq_comm_same(
+            comm, SRQ_ERROR_USAGE, "versions", others,
+            "results do not depend on them, but they are a possible cause if the job hangs or ends at once") != SRQ_OK)
         tell(comm, srq_message());
     return SRQ_OK;
 }
@@ -55,7 +55,7 @@ srq_status srq_nodes_check(const srq_comm *comm, int argc, char **argv)
     if (srq_comm_size(comm) == 1) return SRQ_OK;
     SRQ_TRY(check_versions(comm));
     SRQ_TRY(srq_comm_agree(comm, join_words(argc, argv, words)));
-    return srq_comm_same(comm, SRQ_ERROR_USAGE, "command lines", words, "start all ranks with the same one");
+    return srq_comm_same(comm, SRQ_ERROR_USAGE, "command lines", words, "start all ranks with the same command line");
 }
 
 /* --- Instruction sets */
@@ -69,8 +69,8 @@ static srq_status refuse(const srq_comm *comm, const srq_isa *all, srq_isa wante
         if (marks[r]) has = all[r];
     }
     return srq_fail(SRQ_ERROR_USAGE,
-                    "train.isa is \"%s\", but the CPU of %s has only %s (as far as SRQ_MAX_ISA and ONEDNN_MAX_CPU_ISA "
-                    "leave it); use train.isa = \"%s\" or \"auto\"",
+                    "train.isa is \"%s\", but the CPU of %s has only %s (SRQ_MAX_ISA and ONEDNN_MAX_CPU_ISA can also "
+                    "limit it); use train.isa = \"%s\" or \"auto\"",
                     srq_isa_name(wanted), srq_comm_name_ranks(comm, marks, ranks, sizeof ranks), srq_isa_name(has),
                     srq_isa_name(common));
 }
@@ -86,7 +86,7 @@ static void tell_lowered(const srq_comm *comm, const srq_isa *all, srq_isa commo
     if (count == 0) return;
     snprintf(text, sizeof text,
              "ranks have different CPUs: all of them compute with %s, which they have in common, and give the bits of "
-             "train.isa = \"%s\"; %s could do more",
+             "train.isa = \"%s\"; %s could use a larger instruction set",
              srq_isa_name(common), srq_isa_name(common), srq_comm_name_ranks(comm, marks, ranks, sizeof ranks));
     tell(comm, text);
 }
@@ -122,7 +122,7 @@ srq_status srq_nodes_settle_isa(const srq_comm *comm, const char *wanted, srq_is
     return status;
 }
 
-/* --- What else bits depend on */
+/* --- Other causes of different bits */
 
 static void describe_caches(char *text, size_t size)
 {
@@ -147,18 +147,19 @@ void srq_nodes_arithmetic(const char *engine, srq_isa isa, char *text, size_t si
 srq_status srq_nodes_check_arithmetic(const srq_comm *comm, const char *engine)
 {
     char caches[96];
-    SRQ_TRY(srq_comm_same(comm, SRQ_ERROR_USAGE, "engines", engine, "set train.engine to one that all nodes have"));
+    SRQ_TRY(
+        srq_comm_same(comm, SRQ_ERROR_USAGE, "engines", engine, "set train.engine to an engine that all nodes have"));
     SRQ_TRY(srq_comm_same(comm, SRQ_ERROR_USAGE, "CPUs, with and without fused multiply-add",
                           srq_isa_has_fma() ? "with" : "without",
-                          "the C library computes other last digits by it: use nodes of one kind"));
+                          "the C library computes other last digits with it; use nodes of one kind"));
     if (uses_blas(engine))
         SRQ_TRY(srq_comm_same(comm, SRQ_ERROR_USAGE, "kernels of OpenBLAS", srq_blas_core(),
-                              "set OPENBLAS_CORETYPE to one of these that all nodes can run, in the environment of all "
-                              "ranks (mpirun -x OPENBLAS_CORETYPE)"));
+                              "set OPENBLAS_CORETYPE in the environment of all ranks (mpirun -x OPENBLAS_CORETYPE) to "
+                              "one of these that all nodes can run"));
     describe_caches(caches, sizeof caches);
     if (srq_comm_same(comm, SRQ_ERROR_USAGE, "CPU caches", caches,
-                      "oneDNN may cut its sums by their sizes, so the bits may not be those of a run on nodes of one "
-                      "kind") != SRQ_OK)
+                      "oneDNN may divide its sums by cache sizes, so the bits may differ from those of a run on nodes "
+                      "of one kind") != SRQ_OK)
         tell(comm, srq_message());
     return SRQ_OK;
 }

@@ -1,4 +1,4 @@
-/* What several commands do: sharing a configuration, and naming a checkpoint. */
+/* Used by several commands: share a configuration with all ranks, and find a checkpoint. */
 #include "experiments/srq/commands.h"
 
 #include <stdio.h>

@@ -16,11 +16,11 @@ static int group_count(const srq_stepper *s)
     return srq_finish_group_count(s->finish);
 }
 
-/* --- The small message: rows of shards, slots, and gradients of what is no weight */
+/* --- The small message: rows of shards, slots, and gradients of parameters that are not weights */
 
 typedef enum direction { COUNT, PACK, UNPACK } direction;
 
-/* `n` doubles, or as many as floats where `floats` is there. */
+/* Copies n doubles, or n floats if `floats` is not NULL. */
 static size_t move(direction d, double *at, double *numbers, float *floats, size_t n)
 {
     for (size_t i = 0; d != COUNT && i < n; i++) {
@@ -31,7 +31,7 @@ static size_t move(direction d, double *at, double *numbers, float *floats, size
     return n;
 }
 
-/* Parameters that are no weights in [begin, end) of the vector. */
+/* The parameters in [begin, end) of the vector that are not weights. */
 static size_t move_others(const srq_stepper *s, direction d, size_t begin, size_t end, double *at)
 {
     size_t count = 0;
@@ -46,7 +46,7 @@ static size_t move_others(const srq_stepper *s, direction d, size_t begin, size_
     return count;
 }
 
-/* Between the message of one rank and where its numbers belong. */
+/* Copies between the message part of one rank and the places of its numbers. */
 static size_t move_small(const srq_stepper *s, direction d, int rank)
 {
     const int ranks = srq_comm_size(s->comm);
@@ -78,7 +78,7 @@ static srq_status allocate(srq_stepper *s)
     return s->small ? SRQ_OK : srq_fail_memory(s->small_at[ranks] * sizeof *s->small, "a step");
 }
 
-/* Books the time since *since, and sets that to now. */
+/* Adds the time since *since to a part of the step, and sets *since to now. */
 static void book(srq_stepper *s, srq_step_part part, double *since)
 {
     const double now = srq_seconds();
@@ -86,7 +86,7 @@ static void book(srq_stepper *s, srq_step_part part, double *since)
     *since = now;
 }
 
-/* The same of what is an event of the trace by itself. */
+/* The same for parts that are also events of the trace. */
 static void book_event(srq_stepper *s, srq_step_part part, double *since)
 {
     static const srq_event events[SRQ_STEP_PARTS] = {[SRQ_STEP_UNPACK] = SRQ_EVENT_UNPACK,
@@ -108,7 +108,7 @@ static void unpack(void *context, int group, float *vector)
     book_event(s, SRQ_STEP_UNPACK, &since);
 }
 
-/* In the backward pass. */
+/* Called during the backward pass. */
 static void ready(void *context, size_t offset)
 {
     srq_stepper *s = context;
@@ -154,7 +154,7 @@ srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *o
                               const srq_stepper_options *options, srq_stepper *s)
 {
     *s = (srq_stepper){.comm = comm, .graph = graph, .optimizer = optimizer, .shards = options->shards};
-    /* No more buckets than there are tags for. */
+    /* The number of buckets is limited by the number of message tags. */
     const size_t least = srq_graph_size(graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
     SRQ_TRY(srq_finish_create(graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
     SRQ_TRY(allocate(s));
@@ -249,7 +249,8 @@ void srq_stepper_update(srq_stepper *s, double factor)
         srq_reduce_join_start(s->reduce, g, values);
         book_event(s, SRQ_STEP_JOIN, &since);
     }
-    /* What is no weight is sent with the slices around it, but only to be overwritten by the same. */
+    /* Parameters that are not weights are sent with the slices around them. The update below overwrites them with the
+     * same values on every rank. */
     srq_reduce_join_wait(s->reduce);
     book_event(s, SRQ_STEP_JOIN, &since);
     srq_optimizer_step_others(s->optimizer, s->graph, s->gradient, factor);

@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- Who this is, as the launcher says: MPI is not there yet */
+/* --- The rank according to the launcher, because MPI is not started yet */
 
-/* The first of these that is set, or `otherwise`. */
+/* The first of these variables that is set, or `otherwise`. */
 static int number_of(const char *const *names, int otherwise)
 {
     for (; *names; names++)
@@ -36,7 +36,7 @@ static int launched_ranks(void)
     return ranks > 0 ? ranks : 1;
 }
 
-/* A debugger wants the process that it started. */
+/* A debugger works on the process that it started, so that one must compute. */
 static bool is_traced(void)
 {
     FILE *status = fopen("/proc/self/status", "r");
@@ -54,21 +54,20 @@ static const char *likely_reason(int number)
 {
     switch (number) {
     case SIGKILL:
-        return "memory ran out there (`dmesg` or the job's record says so; start fewer ranks on that host), or "
-               "somebody "
-               "sent it";
+        return "the host ran out of memory (see `dmesg` or the record of the job; start fewer ranks on that host), or "
+               "somebody sent the signal";
     case SIGBUS:
-        return "/dev/shm or a disk is full there, or its memory is faulty";
+        return "/dev/shm or a disk of that host is full, or its memory is faulty";
     case SIGXCPU:
-        return "its limit of CPU time is reached (ulimit -t)";
+        return "the process reached its limit of CPU time (ulimit -t)";
     case SIGILL:
-        return "its CPU lacks an instruction that srq or a library was built for";
+        return "the CPU lacks an instruction that srq or a library was built for";
     default:
-        return "a fault of srq (please report it, with the lines above), of a library or of that host";
+        return "a fault in srq (please report it with the lines above), in a library or in that host";
     }
 }
 
-/* Appends `word` as a shell takes it. */
+/* Appends `word`, quoted for a shell. */
 static size_t quote(const char *word, char *out, size_t n, size_t size)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+./=:,@%";
@@ -79,7 +78,7 @@ static size_t quote(const char *word, char *out, size_t n, size_t size)
     return n + (size_t)snprintf(out + n, size - n, "'");
 }
 
-/* The command line again, but with `--resume auto`. */
+/* The command line, with `--resume auto`. */
 static void resume_command(int ranks, int argc, char **argv, char *out, size_t size)
 {
     size_t n = (size_t)snprintf(out, size, "mpirun -n %d", ranks);
@@ -100,9 +99,10 @@ void srq_supervisor_message(int number, int rank, int ranks, long process, int a
     if (trains) resume_command(ranks, argc, argv, command, sizeof command);
     const char *name = sigabbrev_np(number);
     snprintf(out, size,
-             "srq: rank %d (process %ld on %s) was ended by signal %d (SIG%s), and the job with it. Likely: %s. %s%s\n",
+             "srq: rank %d (process %ld on %s) was ended by signal %d (SIG%s). The job ends as well. Likely cause: %s. "
+             "%s%s\n",
              rank, process, host, number, name ? name : "?", likely_reason(number),
-             trains ? "Checkpoints are kept; go on, on any number of ranks, with\n  " : "Run the command again",
+             trains ? "Checkpoints are kept. Resume on any number of ranks with\n  " : "Run the command again",
              command);
 }
 
@@ -117,7 +117,7 @@ static sigset_t passed_on(void)
     return set;
 }
 
-/* Passes signals on until the child has ended; its wait status. */
+/* Passes signals on until the child has ended. Returns its wait status. */
 static int watch(pid_t child)
 {
     sigset_t set = passed_on();
@@ -132,7 +132,7 @@ static int watch(pid_t child)
     }
 }
 
-/* Waits for a signal; it, or -1 after so many seconds. */
+/* Waits for a signal. Returns it, or -1 after so many seconds. */
 static int wait_for(int first, int second, double seconds)
 {
     const struct timespec room = {.tv_sec = (time_t)seconds,
@@ -144,15 +144,15 @@ static int wait_for(int first, int second, double seconds)
     return sigtimedwait(&set, NULL, &room);
 }
 
-/* Where several die of one cause, the lowest speaks: the launcher then ends the others, which wait a moment for that.
- * Open MPI announces it by SIGCONT, a second before SIGTERM. */
+/* If several ranks die of the same cause, the lowest prints the message. The others wait a moment for the launcher to
+ * end them. Open MPI sends SIGCONT a second before SIGTERM. */
 static void leave_room_to_others(int rank, int ranks)
 {
     const int number = wait_for(SIGTERM, SIGCONT, 0.1 + 0.9 * rank / ranks);
     if (number == SIGTERM || (number == SIGCONT && wait_for(SIGTERM, SIGTERM, 3) == SIGTERM)) _exit(SRQ_ERROR_RUN);
 }
 
-/* Ends as the child was: a signal that asks for an end needs no words. */
+/* Ends by the same signal as the child. A signal that requests the end needs no message. */
 static void end_by(int number)
 {
     sigset_t set;
@@ -164,7 +164,7 @@ static void end_by(int number)
     _exit(128 + number);
 }
 
-/* _exit: what the process has open is the child's. */
+/* _exit: do not flush buffers that the child has inherited. */
 static _Noreturn void supervise(pid_t child, int rank, int argc, char **argv)
 {
     char message[SRQ_MESSAGE_SIZE];
@@ -176,7 +176,7 @@ static _Noreturn void supervise(pid_t child, int rank, int argc, char **argv)
         end_by(number);
     leave_room_to_others(rank, ranks);
     srq_supervisor_message(number, rank, ranks, (long)child, argc, argv, message, sizeof message);
-    /* One write: lines of other ranks come before or after. */
+    /* One write, so that lines of other ranks do not mix with it. */
     if (write(STDERR_FILENO, message, strlen(message)) < 0) _exit(SRQ_ERROR_RUN);
     _exit(SRQ_ERROR_RUN);
 }
@@ -188,7 +188,7 @@ void srq_supervise(int argc, char **argv)
     char launcher[32];
     sigset_t set = passed_on(), before;
     const pid_t parent = getpid();
-    /* Whose output is the user's (io/progress.h). */
+    /* io/progress.c looks at the output of this process. */
     snprintf(launcher, sizeof launcher, "%ld", (long)getppid());
     setenv("SRQ_LAUNCHER", launcher, 1);
     signal(SIGCHLD, SIG_DFL);
@@ -197,7 +197,7 @@ void srq_supervise(int argc, char **argv)
     fflush(NULL);
     const pid_t child = fork();
     if (child > 0) supervise(child, rank, argc, argv);
-    /* The child; or no second process can be had: then without. */
+    /* The child, or the only process if fork failed. */
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(SRQ_ERROR_RUN);

@@ -6,24 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The same rank is not named again before so many windows. */
+/* After a rank was named, no rank is named for so many windows. */
 enum { QUIET_WINDOWS = 50 };
-/* What windows show in which a shard took less than so many seconds is noise, and no ground to name a rank. */
+/* If a shard takes fewer seconds than this, the differences between ranks are noise. */
 #define SHORTEST 0.05
 
-/* One line a rank, in what is gathered. */
+/* Each rank gathers one line of these values. */
 enum { COMPUTE, EXCHANGE, DATA, EACH_SHARD, WIDTH };
 
 struct srq_shares {
     srq_comm *comm;
     int ranks;
     long own;
-    srq_times before;     /* of this rank, when the window began */
+    srq_times before;     /* of this rank, at the beginning of the window */
     double *lines;        /* [ranks][WIDTH] */
     double *each, *room;  /* [ranks] */
     size_t *borders;      /* [ranks + 1] */
-    int suspect, windows; /* who has been slow, in how many windows in a row */
-    int quiet;            /* windows in which nobody is to be named */
+    int suspect, windows; /* the rank that was slow, and in how many windows in a row */
+    int quiet;            /* windows in which no rank is to be named */
 };
 
 srq_status srq_shares_create(srq_comm *comm, long own, srq_shares **out)
@@ -84,7 +84,7 @@ int srq_slowest(const double *seconds, int ranks, double *room, double *factor)
     return slowest;
 }
 
-/* A rank that is slow in many windows in a row, now and then. */
+/* Names a rank that is slow in several windows in a row, but not in every window. */
 static void find_slow(srq_shares *s, srq_window *window)
 {
     double factor;

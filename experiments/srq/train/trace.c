@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 enum { PATH_SIZE = 4352, HOST_SIZE = 64 };
-/* Rounds by which clocks are compared, of which the first are not counted. */
+/* Barriers by which clocks are compared; the first ones do not count. */
 enum { ROUNDS = 20, FIRST_ROUNDS = 4 };
-/* Events of one rank: 200 MB. */
+/* Largest number of events of one rank: 200 MB. */
 enum { MOST_EVENTS = 8000000 };
 
 typedef struct event {
@@ -28,13 +28,13 @@ typedef struct event {
 typedef struct lane {
     event *events;
     long room;
-    atomic_long count; /* written by the lane's thread alone */
-    atomic_long lost;  /* for want of room */
+    atomic_long count; /* written only by the lane's thread */
+    atomic_long lost;  /* events that did not fit */
 } lane;
 
-/* What the others tell rank 0 before their events. */
+/* What each rank sends to rank 0 before its events. */
 typedef struct header {
-    int64_t offset; /* of this rank's clock to that of rank 0 */
+    int64_t offset; /* difference between this rank's clock and that of rank 0 */
     long counts[SRQ_LANES], lost;
 } header;
 
@@ -43,13 +43,13 @@ struct srq_trace {
     char dir[4096];
     char path[PATH_SIZE];
     const srq_graph *graph;
-    long first, last; /* steps; 0 before the start and after the end */
-    atomic_bool open; /* events are kept */
+    long first, last; /* steps to record; 0 before the start and after the end */
+    atomic_bool open; /* events are recorded */
     bool operators;
-    int64_t mark; /* the end of the last operator */
+    int64_t mark; /* when the last operator ended */
     int64_t origin, offset;
     lane lanes[SRQ_LANES];
-    event *received; /* rank 0: another rank's, all lanes of it */
+    event *received; /* rank 0: the events of one lane of another rank */
 };
 
 static const char *const lane_names[SRQ_LANES] = {"compute", "communication", "loader", "checkpoint writer"};
@@ -67,7 +67,7 @@ static const char *const event_names[SRQ_EVENTS] = {
 static const char *const phase_names[SRQ_PHASES] = {"prepare", "forward", "backward", "backward data",
                                                     "backward weights"};
 
-/* --- Keeping events */
+/* --- Recording events */
 
 static int64_t clock_now(void)
 {
@@ -121,7 +121,7 @@ void srq_trace_operators(srq_trace *t, bool kept)
     if (t->operators) t->mark = clock_now();
 }
 
-/* A layer is done: it began when the one before it was. */
+/* A layer has finished. It began when the previous one finished. */
 static void operator_done(void *context, const srq_layer *layer, srq_phase phase)
 {
     srq_trace *t = context;
@@ -141,12 +141,12 @@ void srq_trace_begin_step(srq_trace *t, long step)
     if (t && step >= t->first && step <= t->last) atomic_store_explicit(&t->open, true, memory_order_release);
 }
 
-/* --- Making one */
+/* --- Creating a trace */
 
 srq_status srq_trace_create(srq_comm *comm, const char *dir, srq_trace **out)
 {
     if (strlen(dir) >= sizeof(((srq_trace *)0)->dir))
-        return srq_fail(SRQ_ERROR_USAGE, "train: --trace: the name of the folder is too long; use a shorter one");
+        return srq_fail(SRQ_ERROR_USAGE, "train: --trace: the name of the folder is too long; use a shorter name");
     srq_trace *t = calloc(1, sizeof *t);
     if (!t) return srq_fail_memory(sizeof *t, "the trace");
     t->comm = comm;
@@ -164,8 +164,9 @@ void srq_trace_destroy(srq_trace **trace)
     *trace = NULL;
 }
 
-/* `own` shards a step: a layer has up to three events in each, with one for its sum and one for its unpacking, and one
- * at the beginning; buckets are no more than layers. */
+/* Estimates the number of events. In each of the `own` shards of a step, a layer has up to three events, one for its
+ * sum and one for its unpacking; it has one more at the beginning of the step. There are at most as many buckets as
+ * layers. */
 static srq_status make_room(srq_trace *t, long steps, long own)
 {
     const long layers = srq_graph_layer_count(t->graph);
@@ -184,7 +185,7 @@ static srq_status make_room(srq_trace *t, long steps, long own)
     return t->received ? SRQ_OK : srq_fail_memory((size_t)sum * sizeof *t->received, "the trace");
 }
 
-/* Whether this rank and rank 0 run under one kernel, and so by one clock. */
+/* Whether this rank and rank 0 run on the same kernel and therefore use the same clock. */
 static bool shares_clock(const srq_trace *t)
 {
     char own[64] = "", first[64];
@@ -196,8 +197,8 @@ static bool shares_clock(const srq_trace *t)
     return own[0] && strcmp(own, first) == 0;
 }
 
-/* All ranks leave a barrier at about the same moment: the middle of many differences is the clocks', to some
- * microseconds. `times` takes [ranks][ROUNDS], `borders` [ranks + 1]. */
+/* All ranks leave a barrier at about the same time. The median difference over many barriers is the difference of the
+ * clocks, to within some microseconds. `times` is work space [ranks][ROUNDS], `borders` is work space [ranks + 1]. */
 static void compare_clocks(srq_trace *t, double *times, size_t *borders)
 {
     const int rank = srq_comm_rank(t->comm), ranks = srq_comm_size(t->comm);
@@ -221,7 +222,8 @@ srq_status srq_trace_start(srq_trace *t, const srq_graph *graph, long first, lon
     t->graph = graph;
     double *times = calloc(ranks * ROUNDS, sizeof *times);
     size_t *borders = calloc(ranks + 1, sizeof *borders);
-    /* Ranks differ by one shard, and rank 0 takes what the one with most has. */
+    /* The number of shards differs by at most one between ranks. Rank 0 must be able to receive the events of the rank
+     * with most. */
     srq_status status =
         times && borders ? make_room(t, last - first + 1, own + 1) : srq_fail_memory(ranks, "the trace");
     status = srq_comm_agree(t->comm, status);
@@ -233,7 +235,7 @@ srq_status srq_trace_start(srq_trace *t, const srq_graph *graph, long first, lon
     return status;
 }
 
-/* --- Writing it */
+/* --- Writing the file */
 
 static void write_name(const srq_trace *t, const event *e, FILE *out)
 {
@@ -263,7 +265,7 @@ static void write_process(const srq_trace *t, int rank, FILE *out)
                 rank, i, lane_names[i]);
 }
 
-/* In microseconds of rank 0's clock, from the comparison of clocks on. */
+/* Times are in microseconds of rank 0's clock since the clocks were compared. */
 static void write_events(const srq_trace *t, const header *h, int rank, int tid, const event *events, FILE *out)
 {
     for (long i = 0; i < h->counts[tid]; i++) {
@@ -287,7 +289,8 @@ static header make_header(srq_trace *t)
     return h;
 }
 
-/* Every rank's events to rank 0, one rank after another; `out` is NULL elsewhere, or where no file could be opened. */
+/* Gathers the events on rank 0, one rank after another. `out` is NULL on other ranks, or if the file could not be
+ * opened. */
 static void gather_events(srq_trace *t, FILE *out)
 {
     const int own = srq_comm_rank(t->comm);
@@ -306,7 +309,7 @@ static void gather_events(srq_trace *t, FILE *out)
     }
 }
 
-/* Nothing that is there is written over. */
+/* An existing file is never overwritten. */
 static void choose_path(srq_trace *t)
 {
     const long first = t->first, last = t->last;
@@ -335,8 +338,7 @@ static srq_status write_file(srq_trace *t)
     if ((out && fclose(out) != 0) || !whole) {
         unlink(made);
         return srq_fail(SRQ_ERROR_RUN,
-                        "cannot write %s; check the rights and the free space there, or choose another "
-                        "--trace",
+                        "cannot write %s; check the permissions and the free space there, or choose another --trace",
                         t->path);
     }
     status = srq_file_publish(made, t->path);

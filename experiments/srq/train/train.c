@@ -39,7 +39,7 @@ static srq_status set_trace_steps(srq_trainer_options *options, const char *word
     const bool read = sscanf(word, "%9ld:%9ld%n", &options->trace_first, &options->trace_last, &used) == 2;
     if (read && !word[used] && options->trace_first >= 1 && options->trace_first <= options->trace_last) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
-                    "train: --trace-steps is \"%.64s\", but must be the first and the last step, such as 100:119",
+                    "train: --trace-steps is \"%.64s\", but must be the first and the last step, for example 100:119",
                     word);
 }
 
@@ -73,7 +73,7 @@ static srq_status parse(int argc, char **argv, train_options *options)
         else if (word[0] == '-')
             return usage("no option is called ", word);
         else if (options->config)
-            return usage("one configuration is expected, and here is another: ", word);
+            return usage("one configuration is expected, but a second one is given: ", word);
         else
             options->config = word;
         i += takes_value(word);
@@ -85,7 +85,7 @@ static srq_status parse(int argc, char **argv, train_options *options)
     return SRQ_OK;
 }
 
-/* What was said on the command line in vain: a sweep over it would repeat one run. */
+/* Reports settings of the command line that have no effect. A sweep over such a setting would repeat one run. */
 static void say_idle(const train_options *options, const srq_config *config)
 {
     char why[400];
@@ -98,7 +98,7 @@ static void say_idle(const train_options *options, const srq_config *config)
     }
 }
 
-/* Rank 0 reads files; the others get the resolved text, so that all work on the same settings. */
+/* Rank 0 reads the files. The other ranks get the resolved text, so that all have the same settings. */
 static srq_status read_config(srq_comm *comm, int argc, char **argv, train_options *options, srq_config **config)
 {
     srq_status status = parse(argc, argv, options);
@@ -108,7 +108,7 @@ static srq_status read_config(srq_comm *comm, int argc, char **argv, train_optio
     return srq_share_config(comm, status, config);
 }
 
-/* "3", or "8, then 4" of a schedule. */
+/* "3", or "8, then 4" for a schedule. */
 static const char *print_stages(const srq_bits_schedule *bits, char *out, size_t size)
 {
     size_t n = 0;
@@ -153,17 +153,16 @@ static void say_start(const srq_trainer *t, const char *dir)
                       srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
     if (t->learns_bits && !s->dropbits.follow)
-        srq_progress_line(t->progress,
-                          "dropbits.follow is false: as bit-lengths fall, step sizes are left to their gradients, "
-                          "and may not keep up");
+        srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
+                                       "their gradients, which may be too slow");
     if (t->point.step > 0 && t->point.step < t->point.total_steps)
-        srq_progress_line(t->progress, "going on from step %ld", t->point.step);
+        srq_progress_line(t->progress, "resuming from step %ld", t->point.step);
 }
 
 static void say_end(const srq_trainer *t, const char *dir, srq_status status, bool was_done)
 {
     if (status == SRQ_STOPPED) {
-        srq_progress_line(t->progress, "stopped after step %ld of %ld (%s), saved; continue with `--resume auto`",
+        srq_progress_line(t->progress, "stopped after step %ld of %ld (%s), saved; resume with `--resume auto`",
                           t->point.step, t->point.total_steps, t->stop_reason);
         return;
     }
@@ -186,7 +185,8 @@ srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer
     if (status == SRQ_OK) {
         const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
         say_start(&trainer, dir);
-        status = srq_trainer_run(&trainer); /* of a run that is done, too: its log ends with a line that says so */
+        status = srq_trainer_run(
+            &trainer); /* also if the run was finished before, so that its log ends with a `stop` line */
         if (status == SRQ_OK || status == SRQ_STOPPED) say_end(&trainer, dir, status, was_done);
     }
     srq_trainer_destroy(&trainer);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of this rank, since training began. */
+/* The times of this rank since training began. */
 static srq_times times_of(const srq_trainer *t)
 {
     const double *s = t->stepper.seconds;
@@ -45,14 +45,14 @@ static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
     const char *host = srq_comm_host(t->comm, w->slow_rank);
     char quoted[160];
     srq_progress_line(t->progress,
-                      "slow: rank %d on %s computes %.1f times as long as the middle rank, so all wait for it; look at "
-                      "what else runs there, at its clock and its binding to cores",
+                      "slow: rank %d on %s computes %.1f times as long as the median rank, and all ranks wait for it; "
+                      "look at what else runs there, at its clock rate and at its binding to cores",
                       w->slow_rank, host, w->slow_factor);
     return srq_run_log(t->run, "slow", "\"step\": %ld, \"rank\": %d, \"host\": %s, \"factor\": %.2f", t->point.step,
                        w->slow_rank, srq_json_quote(host, quoted, sizeof quoted), w->slow_factor);
 }
 
-/* A line of the log; collective, but only rank 0's status says whether it could be written. */
+/* Writes a `step` line. Collective, but only rank 0 returns whether it could be written. */
 static srq_status log_step(srq_trainer *t)
 {
     const double now = srq_seconds(), count = (double)t->recent.count;
@@ -76,13 +76,18 @@ static srq_status log_step(srq_trainer *t)
     return status;
 }
 
-/* With the measures of every layer. */
+static srq_status measure(srq_trainer *t)
+{
+    if (!t->measures) SRQ_TRY(srq_measures_create(t->graph, &t->measures));
+    srq_measures_update(t->measures);
+    return SRQ_OK;
+}
+
+/* Writes the `eval` line, with the measures of every layer. */
 static srq_status log_evaluation(srq_trainer *t)
 {
     char *layers = NULL;
     size_t size;
-    if (!t->measures) SRQ_TRY(srq_measures_create(t->graph, &t->measures));
-    srq_measures_update(t->measures);
     FILE *out = open_memstream(&layers, &size);
     if (!out) return srq_fail_memory(0, "the measures of the network");
     if (t->learns_bits)
@@ -99,15 +104,26 @@ static srq_status log_evaluation(srq_trainer *t)
     return status;
 }
 
-/* Time that is no part of the rate of training. */
+static void show_evaluation(const srq_trainer *t)
+{
+    char elapsed[32], bits[96] = "";
+    if (t->learns_bits)
+        snprintf(bits, sizeof bits, "  expected bits %.2f, evaluated %.2f", srq_graph_mean_bits(t->graph),
+                 t->measures->mean_bits);
+    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
+                      (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
+                      t->point.test_loss, bits, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
+}
+
+/* Excludes time from the training rate. */
 static void leave_out(srq_trainer *t, double seconds)
 {
     t->recent_since += seconds;
     t->started += seconds;
 }
 
-/* Before statistics are evaluated or kept. What is kept is then a function of weights and step alone, however often a
- * run is stopped. */
+/* Called before batch-norm statistics are evaluated or stored. What is stored is then a function of weights and step
+ * only, no matter how often a run is stopped. */
 static srq_status settle(srq_trainer *t)
 {
     if (!t->settles || t->settled == t->point.step) return SRQ_OK;
@@ -138,12 +154,8 @@ static srq_status evaluate(srq_trainer *t)
     leave_out(t, took);
     srq_deadline_note(&t->deadline.evaluation, took);
     if (!t->run) return SRQ_OK;
-    char elapsed[32], learned[96] = "";
-    if (t->learns_bits)
-        snprintf(learned, sizeof learned, "  %.2f-bit weights under their gates", srq_graph_mean_bits(t->graph));
-    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
-                      (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
-                      t->point.test_loss, learned, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
+    SRQ_TRY(measure(t));
+    show_evaluation(t);
     return log_evaluation(t);
 }
 
@@ -151,7 +163,7 @@ static srq_status checkpoint(srq_trainer *t)
 {
     srq_stepper_join_state(&t->stepper);
     if (!t->run) return SRQ_OK;
-    SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths as the gates now are */
+    SRQ_TRY(srq_graph_prepare(t->graph)); /* bit-lengths according to the current gates */
     if (t->noted != SRQ_OK) return srq_fail_memory(0, "the history of bit-lengths");
     return srq_saver_save(t->saver, &t->point, &t->history);
 }
@@ -172,7 +184,7 @@ static bool due(const srq_trainer *t, srq_span every)
     return steps > 0 && t->point.step % steps == 0;
 }
 
-/* What the watch over ranks says; other ranks than 0 have no log. */
+/* Prints a message of the watch over ranks. Only rank 0 has a log. */
 static void tell(void *context, const char *text, bool final)
 {
     srq_trainer *t = context;
@@ -186,13 +198,13 @@ static void tell(void *context, const char *text, bool final)
                       srq_json_quote(text, quoted, sizeof quoted), SRQ_ERROR_RUN);
 }
 
-/* `factor` times the patience of the settings with ranks that have not arrived. */
+/* Watches for ranks that do not arrive. `factor` multiplies train.stall_end. */
 static void watch_ranks(srq_trainer *t, double factor)
 {
     srq_comm_watch(t->comm, t->settings->train.stall_warn, factor * t->settings->train.stall_end, tell, t);
 }
 
-/* After a step: log, evaluation and checkpoint where they are due; the last step has all of them. */
+/* After a step: log, evaluate and write a checkpoint if they are due. The last step does all three. */
 static srq_status after_step(srq_trainer *t, bool stopping)
 {
     const srq_settings *s = t->settings;
@@ -209,11 +221,11 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     if (evaluates) status = evaluate(t);
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
     if (saves) status = checkpoint_timed(t);
-    /* A full disk is met by rank 0 alone, perhaps while it writes a checkpoint in the background: the others hear of it
-     * here, where all of them are. At the end the checkpoint must be there. */
+    /* Only rank 0 notices a full disk, perhaps while it writes a checkpoint in the background. All ranks learn of it
+     * here. At the end, the checkpoint must be complete. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
         due(t, s->train.checkpoint_every)) {
-        if (last || stopping) watch_ranks(t, 10); /* a slow file system must not cost the last checkpoint */
+        if (last || stopping) watch_ranks(t, 10); /* a slow file system must not prevent the last checkpoint */
         if (status == SRQ_OK && t->saver)
             status = last || stopping ? srq_saver_finish(t->saver) : srq_saver_status(t->saver);
         status = srq_comm_agree(t->comm, status);
@@ -221,7 +233,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     return status;
 }
 
-/* The trace, where its window is over. One that cannot be written ends nothing. */
+/* Writes the trace after its last step. If that fails, training continues. */
 static void end_traced_step(srq_trainer *t, bool end)
 {
     const char *path;
@@ -233,7 +245,7 @@ static void end_traced_step(srq_trainer *t, bool end)
     leave_out(t, srq_seconds() - since);
 }
 
-/* A checkpoint that has been written behind since the last look. */
+/* Records a checkpoint that was written in the background since the last call. */
 static void note_written(srq_trainer *t)
 {
     double begin, end;
@@ -243,14 +255,14 @@ static void note_written(srq_trainer *t)
     srq_trace_add_span(t->trace, SRQ_LANE_WRITER, SRQ_EVENT_WRITE, begin, end);
 }
 
-/* What later runs rewind to. */
+/* Stores the weights that later runs rewind to. */
 static srq_status keep_weights(srq_trainer *t)
 {
     char path[4352];
     srq_status status = SRQ_OK;
     if (t->point.step != t->keep_at) return SRQ_OK;
     SRQ_TRY(settle(t));
-    if (t->saver) status = srq_saver_finish(t->saver); /* HDF5 is its thread's until then */
+    if (t->saver) status = srq_saver_finish(t->saver); /* until then, only the saver's thread may call HDF5 */
     if (t->run && status == SRQ_OK) {
         snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
         status = srq_weights_write(path, t->graph, t->point.step);
@@ -277,7 +289,7 @@ static srq_status train_to_end(srq_trainer *t)
     return stopping ? SRQ_STOPPED : SRQ_OK;
 }
 
-/* --trace-steps, or the 20 steps after the first, which warms caches up. */
+/* The steps of --trace-steps, or the 20 steps after the first. The first is not typical, because caches are cold. */
 static srq_status start_trace(srq_trainer *t)
 {
     if (!t->trace) return SRQ_OK;
@@ -287,7 +299,8 @@ static srq_status start_trace(srq_trainer *t)
     if (from < next) from = next;
     if (to > end) to = end;
     if (from > to) {
-        srq_progress_line(t->progress, "no trace: its steps are not among those that are left, %ld to %ld", next, end);
+        srq_progress_line(t->progress, "no trace: its steps are not among the steps that are left, %ld to %ld", next,
+                          end);
         return SRQ_OK;
     }
     srq_stepper_range(&t->stepper, &first, &last);
@@ -307,7 +320,8 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_trainer_heed_signals();
     SRQ_TRY(start_trace(t));
     t->started = t->recent_since = srq_seconds();
-    srq_shares_leave_out(t->shares, t->batches.waited); /* by quantizers, for the images that they start from */
+    srq_shares_leave_out(t->shares,
+                         t->batches.waited); /* waiting for the images from which quantizers are initialized */
     t->started_at = t->point.step;
     t->settles = srq_settles(t->graph);
     t->settled = t->point.step;
@@ -315,7 +329,7 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_status status = start_saving(t);
     if (status == SRQ_OK) status = train_to_end(t);
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
-    srq_saver_destroy(&t->saver); /* whatever ended training: what is being written becomes whole */
+    srq_saver_destroy(&t->saver); /* finishes the checkpoint that is being written, whatever ended training */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
         srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
                                         t->point.step, status == SRQ_OK ? "done" : t->stop_reason, (int)status);
@@ -324,7 +338,7 @@ srq_status srq_trainer_run(srq_trainer *t)
     if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {
         char message[SRQ_MESSAGE_SIZE], quoted[SRQ_MESSAGE_SIZE + 64];
         snprintf(message, sizeof message, "%s", srq_message());
-        /* Best effort: the first message is the one that counts. */
+        /* A failure to log is ignored: the first message is the important one. */
         (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
                           srq_json_quote(message, quoted, sizeof quoted), (int)status);
         (void)srq_fail(status, "%s", message);

@@ -1,4 +1,4 @@
-/* Training: the loop, and everything that it works on. */
+/* The training loop and its state. */
 #ifndef SRQ_EXPERIMENTS_TRAIN_TRAINER_H
 #define SRQ_EXPERIMENTS_TRAIN_TRAINER_H
 
@@ -12,14 +12,14 @@
 #include "io/progress.h"
 #include "io/saver.h"
 
-/* What the command line asks for besides the configuration: of how, not of what. */
+/* Options of the command line. They do not change the result of the run. */
 typedef struct srq_trainer_options {
     const char *max_time;         /* --max-time, or NULL */
     const char *trace;            /* --trace: a folder, or NULL */
     long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
 } srq_trainer_options;
 
-/* In the run directory, see keep_at below. */
+/* File in the run directory; see keep_at below. */
 #define SRQ_TRAINER_KEPT "rewind.h5"
 
 typedef struct srq_trainer {
@@ -28,7 +28,7 @@ typedef struct srq_trainer {
     const srq_settings *settings;
     const char *versions;
     const srq_trainer_options *options;
-    srq_isa isa; /* that all ranks compute with */
+    srq_isa isa; /* the instruction set that all ranks compute with */
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
@@ -37,51 +37,52 @@ typedef struct srq_trainer {
     srq_stepper stepper;
     srq_run *run;           /* rank 0 only */
     srq_saver *saver;       /* rank 0 only */
-    double written;         /* when the last checkpoint was there, srq_seconds() */
+    double written;         /* when the last checkpoint was written, by srq_seconds() */
     srq_progress *progress; /* rank 0 only */
     srq_measures *measures; /* rank 0 only */
     srq_progress_point point;
     srq_bits_history history;    /* rank 0 only */
-    char arithmetic_before[512]; /* rank 0: of the checkpoint, if another than this job's */
-    srq_status noted;            /* whether the history could be kept; heard of at the next checkpoint */
+    char arithmetic_before[512]; /* rank 0: the arithmetic of the checkpoint, if it differs from this job's */
+    srq_status noted;            /* status of keeping the history; returned at the next checkpoint */
     bool learns_bits;            /* dropbits.mode is "learn" */
-    bool settles;    /* batch-norm's statistics are taken anew (experiments/srq/train/batchnorm_statistics.h) before any
-                        use, and */
-    long settled;    /* were so at this step, or come from a checkpoint */
+    bool settles; /* batch-norm statistics are computed again (experiments/srq/train/batchnorm_statistics.h) before each
+                     use */
+    long settled; /* the step at which they were computed, also by an earlier job */
     int *next_bits;  /* [layers] */
     int32_t *labels; /* [capacity] */
     srq_deadline deadline;
-    const char *stop_reason; /* of rank 0: "signal" unless its clock ended the run */
-    srq_status noted_skip;   /* whether the log could be written; heard of at the next line of it */
+    const char *stop_reason; /* on rank 0: "signal", unless its clock stops the run */
+    srq_status noted_skip;   /* status of writing a `skip` line; returned at the next line of the log */
     srq_trace *trace;        /* NULL without --trace */
     srq_shares *shares;
-    double prepared; /* seconds in begin_step, of all steps */
-    /* Since the last line of the log: */
+    double prepared; /* seconds spent in begin_step, over all steps */
+    /* Since the last `step` line of the log: */
     srq_metrics recent;
     double recent_since;
     double started;   /* seconds */
     long started_at;  /* step */
-    double test_best; /* lowest test error so far in this process, or 2 */
-    long keep_at;     /* -1; the caller's to set before srq_trainer_run: the weights as they are before this step are
-                         kept in the run directory (io/weights.h) */
+    double test_best; /* lowest test error of this process so far, or 2 */
+    long keep_at; /* -1, or a step set by the caller before srq_trainer_run: the weights before this step are kept in
+                     the run directory (io/weights.h) */
 } srq_trainer;
 
-/* Collective: builds everything for `config`; SRQ_ERROR_* agreed by all ranks. The options must live as long. */
+/* Collective: builds everything for `config`. SRQ_ERROR_*, agreed by all ranks. The options must outlive the trainer.
+ */
 srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const char *versions,
                               const srq_trainer_options *options, srq_trainer *trainer);
 void srq_trainer_destroy(srq_trainer *trainer);
 
-/* Collective: opens the run directory, and brings the network to where it stands there: from a checkpoint, from
- * `file` (SRQ_RESUME_FILE), or from the start. */
+/* Collective: opens the run directory and sets the state of the network: from the last checkpoint there, from `file`
+ * (SRQ_RESUME_FILE), or to the start of training. */
 srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
 
-/* From now on SIGTERM, SIGINT and SIGUSR1 ask for an end, which training heeds after the step that it is in. */
+/* From now on, SIGTERM, SIGINT and SIGUSR1 stop training after the current step. */
 void srq_trainer_heed_signals(void);
-/* Collective: whether one of them has come to any rank. */
+/* Collective: whether any rank has received one of these signals. */
 bool srq_trainer_is_to_stop(const srq_comm *comm);
 
-/* Collective: trains to the end. SRQ_STOPPED after a checkpoint if SIGTERM, SIGINT or SIGUSR1 came to any
- * rank, or rank 0's clock says so. */
+/* Collective: trains to the end. Returns SRQ_STOPPED, after writing a checkpoint, if any rank received SIGTERM, SIGINT
+ * or SIGUSR1, or if a time limit is reached on rank 0. */
 srq_status srq_trainer_run(srq_trainer *trainer);
 
 #endif

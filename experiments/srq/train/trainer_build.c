@@ -35,7 +35,7 @@ static srq_schedule make_schedule(const srq_settings *s, long total, long steps_
     return schedule;
 }
 
-/* A target that no gates can reach would move lambda for ever. */
+/* With a target that the gates cannot reach, lambda would grow or shrink without end. */
 static srq_status check_target(const srq_trainer *t)
 {
     const srq_settings *s = t->settings;
@@ -44,15 +44,15 @@ static srq_status check_target(const srq_trainer *t)
     double least, most;
     srq_graph_bits_range(t->graph, bops, &least, &most);
     if (s->dropbits.target >= least && s->dropbits.target <= most) return SRQ_OK;
-    return srq_fail(
-        SRQ_ERROR_USAGE,
-        "dropbits.target is %g, but %s of this network can be from %.4g (every gate shut) to %.4g (every gate "
-        "open); use a target between",
-        s->dropbits.target, bops ? "bit operations as a share of those at 8/8" : "the mean bit-length of the weights",
-        least, most);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "dropbits.target is %g, but %s of this network can only be from %.4g (all gates closed) to %.4g "
+                    "(all gates open); use a target in this range",
+                    s->dropbits.target,
+                    bops ? "bit operations as a share of those at 8/8" : "the mean bit-length of the weights", least,
+                    most);
 }
 
-/* Everything a rank builds by itself. */
+/* Builds everything that needs no other rank. */
 static srq_status build(srq_trainer *t)
 {
     const srq_settings *s = t->settings;
@@ -92,14 +92,14 @@ static srq_status build(srq_trainer *t)
     return SRQ_OK;
 }
 
-/* What each rank has read and found by itself. */
+/* Compares what each rank has read and found. */
 static srq_status check_nodes(srq_trainer *t)
 {
     char data[128];
     const char *engine = srq_graph_kernels(t->graph)->name;
     snprintf(data, sizeof data, "%s, source SHA-256 %.16s", t->dataset->name, t->dataset->checksum);
     SRQ_TRY(srq_comm_same(t->comm, SRQ_ERROR_DATA, "data sets", data,
-                          "put the same file at data.file on all nodes, or use one that all of them reach"));
+                          "put the same file at data.file on all nodes, or use a file that all nodes can read"));
     SRQ_TRY(srq_nodes_check_arithmetic(t->comm, engine));
     srq_nodes_arithmetic(engine, t->isa, t->point.arithmetic, sizeof t->point.arithmetic);
     return SRQ_OK;
@@ -116,7 +116,7 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
                        .stop_reason = "signal",
                        .test_best = 2,
                        .keep_at = -1};
-    /* First of all: time runs from here. */
+    /* First, because --max-time is measured from here. */
     SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
     SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
     SRQ_TRY(srq_comm_agree(comm, build(t)));
@@ -136,7 +136,7 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_optimizer_destroy(&t->optimizer);
     srq_graph_destroy(&t->graph);
     srq_batches_destroy(&t->batches);
-    srq_trace_destroy(&t->trace); /* after the thread that reads ahead */
+    srq_trace_destroy(&t->trace); /* after the thread that reads ahead, which uses it */
     srq_shares_destroy(&t->shares);
     srq_dataset_destroy(&t->dataset);
     free(t->labels);

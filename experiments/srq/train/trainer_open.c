@@ -16,7 +16,7 @@ static srq_status read_masks(srq_trainer *t)
     return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
 }
 
-/* `notes` gets what was found, NULL for silence. */
+/* Notes about the file are written to `notes`, unless it is NULL. */
 static srq_status read_init(srq_trainer *t, FILE *notes)
 {
     const char *init = t->settings->train.init;
@@ -28,8 +28,8 @@ static srq_status read_init(srq_trainer *t, FILE *notes)
     return status == SRQ_OK ? read_masks(t) : srq_fail_in(status, "train.init");
 }
 
-/* Every rank starts from the same numbers without a message: weights are functions of the seed or read from one file,
- * and the activations' alpha is taken from shard 0 of the first batch, by every rank alike. */
+/* All ranks start from the same numbers without communication: weights are functions of the seed or read from one file,
+ * and every rank computes the activations' alpha from shard 0 of the first batch. */
 static srq_status start_fresh(srq_trainer *t)
 {
     const uint64_t draw = (uint64_t)t->settings->train.init_draw;
@@ -42,20 +42,18 @@ static srq_status start_fresh(srq_trainer *t)
     return srq_graph_start(t->graph, n);
 }
 
-/* A run is continued as it was planned; `--resume FILE` may go on under a longer or shorter plan. */
+/* A run resumes with the number of steps that it began with. `--resume FILE` may start a longer or shorter run. */
 static srq_status check_point(const srq_trainer *t, const srq_progress_point *point, bool same_run)
 {
     if (same_run && point->total_steps != t->point.total_steps)
-        return srq_fail(
-            SRQ_ERROR_DATA,
-            "the run is one of %ld steps, but this configuration and data set make %ld: %s has another number of "
-            "images than before; use the data set that the run was started with",
-            point->total_steps, t->point.total_steps, t->settings->data.file);
+        return srq_fail(SRQ_ERROR_DATA,
+                        "the run has %ld steps, but this configuration and data set give %ld: %s has another number of "
+                        "images than before; use the data set that the run was started with",
+                        point->total_steps, t->point.total_steps, t->settings->data.file);
     if (same_run && strcmp(point->data_sha256, t->dataset->checksum) != 0)
         return srq_fail(SRQ_ERROR_DATA,
-                        "%s: it is not the data set that the run was started with (source SHA-256 %.12s..., then "
-                        "%.12s...); use that "
-                        "one, or start a new run",
+                        "%s: it is not the data set that the run was started with (source SHA-256 now %.12s..., then "
+                        "%.12s...); use that one, or start a new run",
                         t->settings->data.file, t->dataset->checksum, point->data_sha256);
     if (point->step > t->point.total_steps)
         return srq_fail(SRQ_ERROR_USAGE,
@@ -65,18 +63,18 @@ static srq_status check_point(const srq_trainer *t, const srq_progress_point *po
     return SRQ_OK;
 }
 
-/* Computed on other hardware or by other libraries up to here: allowed, and never silent. */
+/* The run was computed on other hardware or with other libraries until now. This is allowed, but reported. */
 static void note_arithmetic(srq_trainer *t, const char *before)
 {
     if (!before[0] || strcmp(before, t->point.arithmetic) == 0) return;
     snprintf(t->arithmetic_before, sizeof t->arithmetic_before, "%s", before);
     fprintf(stderr,
             "srq: from here on the bits may differ from those of a run that was never moved: the checkpoint was "
-            "computed by \"%s\", and this job is \"%s\" (docs/reproducibility.md)\n",
+            "computed by \"%s\", and this job computes by \"%s\" (docs/reproducibility.md)\n",
             before, t->point.arithmetic);
 }
 
-/* Rank 0: takes over what a checkpoint holds; everything but the plan of steps. */
+/* Rank 0: takes over the state of a checkpoint, except the total number of steps. */
 static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same_run)
 {
     SRQ_TRY(check_point(t, &point, same_run));
@@ -105,7 +103,7 @@ static void share_state(srq_trainer *t)
     srq_optimizer_set_steps(t->optimizer, steps);
 }
 
-/* The mask of one layer, from rank 0 to all. */
+/* Copies the mask of one layer from rank 0 to all ranks. */
 static srq_status share_mask(srq_trainer *t, int index)
 {
     const srq_layer *layer = srq_graph_layer(t->graph, index);
@@ -145,8 +143,8 @@ static srq_status log_start(srq_trainer *t)
                        srq_json_quote(t->versions, versions, sizeof versions), t->point.arithmetic);
 }
 
-/* Rank 0: opens the run directory and does what --resume says. A file that cannot be used is met before the directory
- * is made. */
+/* Rank 0: opens the run directory according to --resume. Files are read before the directory is made, so that a file
+ * that cannot be used leaves no directory behind. */
 static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
 {
     srq_progress_point point;

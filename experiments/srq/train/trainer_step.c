@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* Steps that are skipped in a row before training ends: what goes on so long does not pass. */
+/* After so many skipped steps in a row, training ends, because more skipping would not help. */
 enum { SKIPS_IN_A_ROW = 100 };
 
 static volatile sig_atomic_t stop_requested;
@@ -30,7 +30,7 @@ bool srq_trainer_is_to_stop(const srq_comm *comm)
     return stop > 0;
 }
 
-/* Whether this rank asks for an end after this step. Of clocks, rank 0's decides: all hear of it alike. */
+/* Whether this rank asks to stop after this step. Only rank 0 looks at the clock, so that all ranks decide the same. */
 static bool wants_stop(srq_trainer *t)
 {
     if (stop_requested) return true;
@@ -73,21 +73,22 @@ static void update(srq_trainer *t)
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UPDATE, t->point.step, begin);
 }
 
-/* Images that could not be read are missing: known to every rank after the gather, no rank goes on alone. */
+/* An image that could not be read is missing in the count of images. Every rank knows the count after the gather, so
+ * all ranks fail together. */
 static srq_status check_data(const srq_trainer *t)
 {
     if (srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT) >= srq_batches_size(&t->batches, t->point.step)) return SRQ_OK;
     return srq_comm_agree(t->comm, srq_batches_status(&t->batches));
 }
 
-/* Writes where the first infinity or NaN of this step was met: in the first layer of the first shard that met one, or
- * in the sum of gradients, where `bad` is the parameter. The same on every rank. False if there is none. */
+/* Describes the first infinity or NaN of this step: in the first layer of the first shard that has one, or in the
+ * summed gradient of parameter `bad`. The result is the same on every rank. False if there is none. */
 static bool find_nonfinite(const srq_trainer *t, int bad, char *where, size_t size)
 {
     for (int s = 0; s < t->settings->train.shards; s++) {
         const int layer = (int)t->stepper.gathered[s * SRQ_SHARD_VALUES + SRQ_SHARD_BAD_LAYER] - 1;
         if (layer < 0) continue;
-        snprintf(where, size, "layer \"%s\" meets an infinity or NaN in shard %d",
+        snprintf(where, size, "layer \"%s\" produces an infinity or NaN in shard %d",
                  srq_graph_layer(t->graph, layer)->spec->name, s);
         return true;
     }
@@ -97,7 +98,7 @@ static bool find_nonfinite(const srq_trainer *t, int bad, char *where, size_t si
     return true;
 }
 
-/* train.nonfinite = "skip": the step leaves weights, statistics, optimizer and lambda as they were, on every rank. */
+/* train.nonfinite = "skip": the step changes neither weights, statistics, optimizer nor lambda, on any rank. */
 static srq_status skip_step(srq_trainer *t, const char *where)
 {
     char quoted[2 * SRQ_MESSAGE_SIZE];
@@ -107,14 +108,13 @@ static srq_status skip_step(srq_trainer *t, const char *where)
         t->noted_skip = srq_run_log(t->run, "skip", "\"step\": %ld, \"reason\": %s, \"skipped\": %ld", t->point.step,
                                     srq_json_quote(where, quoted, sizeof quoted), t->point.skipped);
     if (t->point.skipped_in_a_row < SKIPS_IN_A_ROW) return SRQ_OK;
-    return srq_fail(
-        SRQ_ERROR_RUN,
-        "step %ld: %s, and so did each of %d steps in a row, which were skipped (train.nonfinite); the last "
-        "checkpoint is kept: train with a lower optimizer.learning_rate or a schedule.warmup",
-        t->point.step, where, SKIPS_IN_A_ROW);
+    return srq_fail(SRQ_ERROR_RUN,
+                    "step %ld: %s; %d steps in a row had one and were skipped (train.nonfinite); the last checkpoint "
+                    "is kept: train with a lower optimizer.learning_rate or a schedule.warmup",
+                    t->point.step, where, SKIPS_IN_A_ROW);
 }
 
-/* What train.nonfinite says. *skip: the step is to be left out. */
+/* Applies train.nonfinite. *skip: the update of this step is to be skipped. */
 static srq_status check_finite(srq_trainer *t, int bad, bool *skip)
 {
     char where[SRQ_MESSAGE_SIZE / 2];
@@ -126,12 +126,12 @@ static srq_status check_finite(srq_trainer *t, int bad, bool *skip)
     if (strcmp(t->settings->train.nonfinite, "skip") == 0) return skip_step(t, where);
     return srq_fail(SRQ_ERROR_RUN,
                     "step %ld: %s; the last checkpoint is kept: train with a lower optimizer.learning_rate or a "
-                    "schedule.warmup, or leave such steps out (train.nonfinite = \"skip\")",
+                    "schedule.warmup, or skip such steps (train.nonfinite = \"skip\")",
                     t->point.step, where);
 }
 
-/* Goes over to the bit-lengths that schedules ask for at this step: every rank alike, from the weights and shard 0 of
- * the batch. */
+/* Changes to the bit-lengths that schedules have at this step. Every rank computes the same from the weights and shard
+ * 0 of the batch. */
 static srq_status change_bits(srq_trainer *t, bool *changed)
 {
     *changed = false;
@@ -145,11 +145,11 @@ static srq_status change_bits(srq_trainer *t, bool *changed)
     }
     if (!*changed) return SRQ_OK;
     const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, t->labels);
-    if (t->batches.status != SRQ_OK) return SRQ_OK; /* all ranks hear of it after their shards */
+    if (t->batches.status != SRQ_OK) return SRQ_OK; /* check_data() reports it to all ranks */
     return srq_graph_change_bits(t->graph, n, t->next_bits);
 }
 
-/* quantizer.sigma = "annealed": geometric from the first step to the last. */
+/* quantizer.sigma = "annealed": a geometric sequence from the first step to the last. */
 static float sigma_ratio(const srq_trainer *t)
 {
     const srq_settings *s = t->settings;
@@ -158,7 +158,7 @@ static float sigma_ratio(const srq_trainer *t)
     return (float)(s->quantizer.sigma_ratio * pow(s->quantizer.sigma_final / s->quantizer.sigma_ratio, progress));
 }
 
-/* After dropbits.until. */
+/* Whether dropbits.until is over. */
 static bool gates_are_held(const srq_trainer *t)
 {
     const long until = srq_span_steps(t->settings->dropbits.until, t->batches.steps_per_epoch);
@@ -177,14 +177,15 @@ static srq_status begin_step(srq_trainer *t)
                            .gates_held = held};
     if (held) srq_optimizer_hold_gates(t->optimizer);
     SRQ_TRY(srq_graph_begin_step(t->graph, &step));
-    /* Learned bit-lengths are noted with evaluations; rank 0 does not stop alone here. */
+    /* Learned bit-lengths are noted with evaluations. A failure is returned later, where all ranks agree on it. */
     if (t->run && (changed || t->history.count == 0) && t->noted == SRQ_OK)
         t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
     return SRQ_OK;
 }
 
-/* The price of open gates; with a target, lambda rises while the network is above it and falls below: by 1 % a step
- * where it is twice (or none of) the target, so that it follows the gates and does not lead them. */
+/* Adds the penalty of open gates to the gradient. With a target, lambda rises while the network is above the target,
+ * and falls while it is below. It changes by 1 % a step at twice the target or at zero, so slowly that it follows the
+ * gates. */
 static void penalize(srq_trainer *t, float *gradient)
 {
     const srq_settings *s = t->settings;
