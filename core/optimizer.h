@@ -37,7 +37,7 @@ typedef struct srq_optimizer srq_optimizer;
 /* Makes an optimizer with zero state for the graph's parameters. The caller destroys *optimizer. */
 srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_options *options,
                                 srq_optimizer **optimizer);
-/* From now on, the gates' logits stay unchanged, also with momentum left. */
+/* From now on, the gates' logits stay unchanged, whatever their gradient and momentum. */
 void srq_optimizer_hold_gates(srq_optimizer *optimizer);
 void srq_optimizer_destroy(srq_optimizer **optimizer);
 

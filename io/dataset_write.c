@@ -28,12 +28,12 @@ srq_status srq_dest_check(const char *dest, const char *checksum, bool *done_alr
     srq_dataset *old = NULL;
     if (srq_dataset_load(dest, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &old) != SRQ_OK)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: it is there already and not a whole data set; remove it or choose another name", dest);
+                        "%s: it exists already and is not a whole data set; remove it or choose another name", dest);
     *done_already = checksum && strcmp(old->checksum, checksum) == 0;
     srq_dataset_destroy(&old);
     if (*done_already || !checksum) return SRQ_OK;
     return srq_fail(SRQ_ERROR_USAGE,
-                    "%s: it is there already and holds another data set; remove it or choose another name", dest);
+                    "%s: it exists already and holds another data set; remove it or choose another name", dest);
 }
 
 srq_status srq_dest_make_folder(const char *dest)

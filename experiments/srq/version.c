@@ -1,4 +1,4 @@
-/* srq version: what this program is made of and runs on. */
+/* srq version: the versions of srq and its libraries, and the CPU. */
 #include "core/kernels/isa.h"
 #include "experiments/srq/commands.h"
 #include "srq_version.h"
@@ -74,7 +74,7 @@ void srq_other_versions(char *text, size_t size)
     snprintf(text, size, "%s; HDF5 %s", mpi, hdf5);
 }
 
-/* What this machine can do; what a run does is in its log. */
+/* The instruction set of this machine. That of a run is in its log. */
 static const char *isa_here(void)
 {
     srq_isa isa;
@@ -96,7 +96,7 @@ void srq_versions(char *text, size_t size)
 srq_status srq_command_version(int argc, char **argv)
 {
     (void)argv;
-    if (argc > 1) return srq_fail(SRQ_ERROR_USAGE, "version: it takes no further words; usage: srq version");
+    if (argc > 1) return srq_fail(SRQ_ERROR_USAGE, "version: there are no arguments; usage: srq version");
     char mpi[64], hdf5[32], blas[64], onednn[32];
     srq_comm_version(mpi, sizeof mpi);
     hdf5_version(hdf5, sizeof hdf5);

@@ -53,10 +53,10 @@ everywhere 3 "cifar/test_batch.bin: cut short or not of CIFAR-10: 30000 bytes" d
 "$SRQ" data import good d.h5 > out || fail "import: $(cat out)"
 fresh && "$MAKE_IMAGES" f train 2 31 20 24
 before=$(md5sum < d.h5)
-everywhere 2 "d.h5: it is there already and holds another data set" data import f d.h5
+everywhere 2 "d.h5: it exists already and holds another data set" data import f d.h5
 [ "$before" = "$(md5sum < d.h5)" ] || fail "a data set was overwritten"
 echo "the user's" > mine.h5
-everywhere 2 "mine.h5: it is there already and not a whole data set" data import f mine.h5
+everywhere 2 "mine.h5: it exists already and is not a whole data set" data import f mine.h5
 [ "$(cat mine.h5)" = "the user's" ] || fail "a file of the user's was overwritten"
 
 # Encoded images that were damaged after the import: the tables before a run, single images within it.
@@ -123,7 +123,7 @@ if mount -t tmpfs -o size=${TMPFS_SIZE:-300k} tmpfs small 2> /dev/null; then
   [ ! -e small/d.h5 ] && [ -z "$(find small -name 'whole.h5')" ] || fail "half a file is there: $(find small)"
   mount -o remount,size=100m small
   on_ranks 2 data import many small/d.h5 > out 2>&1 || fail "import with room: $(cat out)"
-  grep -q "818 of 818 images were done by an import before" out || fail "the parts were not used: $(cat out)"
+  grep -q "818 of 818 images were imported before" out || fail "the parts were not used: $(cat out)"
   [ "$(ls -A small)" = d.h5 ] || fail "left over: $(ls -A small)"
 fi
 finish

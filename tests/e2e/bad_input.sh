@@ -67,7 +67,7 @@ printf '\377' | dd of=idx/t10k-labels-idx1-ubyte bs=1 seek=40 conv=notrunc statu
 everywhere 3 "label 32 is 255, but the training labels go from 0 to 9" data import idx d.h5
 [ ! -e d.h5 ] || fail "a refused import left a file"
 echo "the user's" > mine.h5
-everywhere 2 "it is there already and not a whole data set" data import "$SOURCE/tests/data/fashion-slice" mine.h5
+everywhere 2 "it exists already and is not a whole data set" data import "$SOURCE/tests/data/fashion-slice" mine.h5
 [ "$(cat mine.h5)" = "the user's" ] || fail "a file of the user's was overwritten"
 everywhere 3 "No such file" train lenet-run.cfg --out r --set data.file=none.h5
 everywhere 3 "not a whole HDF5 file" train lenet-run.cfg --out r --set data.file=mine.h5

@@ -181,7 +181,7 @@ expect 0 "1 tensor differs" "$SRQ" diff a bit.h5 --relative 1e-6
 expect 1 "bits_history/step" "$SRQ" diff a wrong.h5 --tolerance 1e30
 for command in "inspect loop.h5 --tensors" "diff a loop.h5" "inspect names.h5 fc1/weight"; do
   # shellcheck disable=SC2086
-  expect 3 "it has names that no checkpoint has" "$SRQ" $command
+  expect 3 "it is not a checkpoint: it has names that are" "$SRQ" $command
 done
 expect 3 "which is no grid of 8 bits or fewer" "$SRQ" inspect grid.h5 fc1/weight
 expect 3 "has 7 step sizes for 6912 weights" "$SRQ" inspect steps.h5 fc1/weight

@@ -102,11 +102,11 @@ grep -qE '^ *[0-9]+ +srq 2/2.* 2 +[0-9.]+ ± [0-9.]+ ' "$WORK/out" || fail "no m
 [ ! -e hacked ] && [ ! -e all/plots/hacked ] || fail "a name was run"
 check_pages all
 grep -q 'init=run of srq 2/2' all/report.md || fail "the start of the tuned run is not said"
-grep -q 'nothing in its log yet' all/report.html || fail "the empty log is not said"
+grep -q 'its log is empty' all/report.html || fail "the empty log is not shown"
 if [ $pictures = yes ]; then
   for picture in cost curves-1 bits-1 weights-1; do [ -s all/plots/$picture.png ] || fail "no picture $picture: $(tail -3 "$WORK/out")"; done
   [ "$(head -c 4 all/plots/cost.png | tail -c 3)" = PNG ] || fail "cost.png is none"
-  for word in conv1 "mean, by gates" "bit operations"; do grep -q "$word" all/plots/bits-1.svg || fail "no $word in the picture of bit-lengths"; done
+  for word in conv1 "expected bits" "bit operations"; do grep -q "$word" all/plots/bits-1.svg || fail "no $word in the picture of bit-lengths"; done
   grep -q "srq 2/2" all/plots/cost.svg || fail "the points of cost.svg have no names"
 fi
 
@@ -117,7 +117,7 @@ check_pages only/report
 expect 0 "finished" "$SRQ" report --follow runs/s1
 grep -q "test error" "$WORK/out" || fail "--follow shows no evaluation: $(cat "$WORK/out")"
 expect 0 "failed: step 7" "$SRQ" report --follow runs/nan
-expect 2 "one can be followed at a time" "$SRQ" report --follow runs
+expect 2 "only one can be followed at a time" "$SRQ" report --follow runs
 
 # A report is made again, without pictures that are no more; other files are left alone.
 echo mine > all/plots/mine.svg
@@ -126,7 +126,7 @@ expect 0 "1 run" "$SRQ" report runs/s1 --out all
 [ ! -e all/plots/curves-77.svg ] && [ -e all/plots/mine.svg ] || fail "old pictures: $(ls all/plots)"
 mkdir mine
 echo mine > mine/report.md
-expect 2 "mine/report.md is there already" "$SRQ" report runs --out mine
+expect 2 "mine/report.md exists already" "$SRQ" report runs --out mine
 [ "$(cat mine/report.md)" = mine ] || fail "a file was written over"
 expect 2 "it is a file" "$SRQ" report runs --out tuned.cfg
 

@@ -116,7 +116,7 @@ for stage in learn rewind; do expect 0 "equal: " "$SRQ" diff "alone/seed-1/$stag
 
 # --- A mistake is not tried again; a failing run is, but not for ever; a cancelled job stays so.
 until_done "$wrong" 30
-expect 0 "srq ended with status 2: the message above says what to mend" cat wrong.out
+expect 0 "srq ended with status 2: correct what the message above names" cat wrong.out
 [ "$(job_state "$wrong")" = JobState=FAILED ] || fail "a mistake ends as $(job_state "$wrong"): $(cat wrong.out)"
 until_done "$fails" 60
 [ "$(grep -c "put back into the queue, restart 1" fails.out)" = 1 ] || fail "a failing run is not tried again: $(cat fails.out)"

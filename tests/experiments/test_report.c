@@ -216,10 +216,10 @@ START_TEST(where_runs_stand)
     ck_assert_str_eq(standing_of(&report, 2), "failed: step 3: layer \"fc\" meets NaN");
     ck_assert_str_eq(standing_of(&report, 3), "stopped (signal)");
     ck_assert_msg(strstr(standing_of(&report, 4), "epochz"), "%s", standing_of(&report, 4));
-    ck_assert_str_eq(standing_of(&report, 5), "nothing in its log yet");
+    ck_assert_str_eq(standing_of(&report, 5), "its log is empty");
     srq_report_destroy(&report);
     report = load("s", then + 7200);
-    ck_assert_str_eq(standing_of(&report, 1), "silent for 2 h 00 min: killed?");
+    ck_assert_str_eq(standing_of(&report, 1), "no log line for 2 h 00 min, possibly killed");
     srq_report_destroy(&report);
     mkdir(scratch("empty"), 0777);
     char path[512];

@@ -1,5 +1,5 @@
-/* srq bench: how fast quantizers are, alone and inside a training step; by bench_step.c, training steps, and by
- * bench_allreduce.c, the exchange between ranks. */
+/* srq bench: measures quantizers, alone and inside a training step. bench_step.c measures training steps, and
+ * bench_allreduce.c the exchange between ranks. */
 #include "core/kernels/gates.h"
 #include "core/quant/methods.h"
 #include "core/random.h"
@@ -20,21 +20,21 @@ typedef struct bench_options {
     bool json;
     size_t elements;
     int bits[BITS_MAX], bit_count;
-    double seconds;    /* of each measurement, over all rounds */
-    const char *model; /* NULL: the built-in LeNet-5; "none": no training step */
+    double seconds;    /* seconds of each measurement, over all rounds */
+    const char *model; /* model file; NULL: the built-in LeNet-5; "none": no training steps */
 } bench_options;
 
-/* What is timed, and how fast it was. */
+/* A method, and its measured speed. */
 typedef struct contender {
     char label[48];
-    const char *method, *estimator;    /* "" where the method has none */
-    bool dropbits;                     /* alone: all gates half open; in a step: as they are drawn */
-    bool alone;                        /* timed outside of a training step, too: all but float32 */
-    srq_quantizer quantizer;           /* at the bit-length that is timed */
-    double speed[BITS_MAX][2][ROUNDS]; /* alone: elements a second; [0] forward with codes out, [1] backward */
+    const char *method, *estimator;    /* "" if the method has none */
+    bool dropbits;                     /* alone: all gates half open; in a step: drawn gates */
+    bool alone;                        /* also measured outside of a training step: all except float32 */
+    srq_quantizer quantizer;           /* at the measured bit-length */
+    double speed[BITS_MAX][2][ROUNDS]; /* alone, elements per second: [0] forward, which writes codes; [1] backward */
     srq_config *config;
     srq_step_timer *timer;
-    double step[ROUNDS], share[ROUNDS]; /* of a training step: seconds; quantizers' part of them */
+    double step[ROUNDS], share[ROUNDS]; /* in a training step: seconds, and the share of quantizers */
 } contender;
 
 typedef struct contenders {
@@ -42,7 +42,7 @@ typedef struct contenders {
     contender *all;
 } contenders;
 
-/* --- Contenders: every method of core/quant/methods.h, with both estimators where it has them, and under gates */
+/* --- Contenders: every method of core/quant/methods.h, with both estimators and with gates if it has them */
 
 static void add_contender(contenders *c, const char *method, const char *estimator, bool dropbits, bool alone)
 {
@@ -101,7 +101,7 @@ typedef struct tensors {
     size_t n;
     float *x, *dy, *dx;
     void *codes;
-    float *curves; /* of the quantizer under gates */
+    float *curves; /* of the quantizer with gates */
 } tensors;
 
 static void destroy_tensors(tensors *t)
@@ -113,7 +113,7 @@ static void destroy_tensors(tensors *t)
     free(t->curves);
 }
 
-/* As weights are: normal with mean 0. */
+/* Like weights: normal with mean 0. */
 static srq_status create_tensors(size_t n, tensors *t)
 {
     const size_t bytes = (n * sizeof(float) + 63) / 64 * 64;
@@ -173,7 +173,7 @@ static double time_calls(const srq_quantizer *q, const tensors *t, bool backward
     return done / took;
 }
 
-/* Contenders take turns in each round, so that a change of the machine's speed meets all of them. */
+/* Contenders take turns in each round, so that changes of the machine's speed affect all of them. */
 static srq_status time_quantizers(const bench_options *o, int b, const tensors *t, srq_progress *progress,
                                   contenders *all, float *alpha)
 {
@@ -182,7 +182,7 @@ static srq_status time_quantizers(const bench_options *o, int b, const tensors *
         if (!c->alone) continue;
         SRQ_TRY(make_quantizer(c, o->bits[b], t));
         *alpha = c->quantizer.grid.alpha;
-        for (int d = 0; d < 2; d++) time_calls(&c->quantizer, t, d, 0); /* to touch memory and caches */
+        for (int d = 0; d < 2; d++) time_calls(&c->quantizer, t, d, 0); /* warm up memory and caches */
     }
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < all->count; i++) {
@@ -204,10 +204,11 @@ static void print_speed(const summary *s, int width)
 static void print_quantizers(const bench_options *o, const tensors *t, const contenders *all)
 {
     char count[32], size[32];
-    printf("Quantizers on one core, %s, tensors of %s float32 (%s): million elements a second, median of %d rounds\n\n"
-           "%4s  %-19s  %8s %-16s  %8s %s\n",
-           t->vector->isa, srq_grouped((long)t->n, count, sizeof count), srq_size(4 * (double)t->n, size, sizeof size),
-           ROUNDS, "bits", "method", "forward", "[least..most]", "backward", "[least..most]");
+    printf(
+        "Quantizers on one core, %s, tensors of %s float32 (%s): million elements per second, median of %d rounds\n\n"
+        "%4s  %-19s  %8s %-16s  %8s %s\n",
+        t->vector->isa, srq_grouped((long)t->n, count, sizeof count), srq_size(4 * (double)t->n, size, sizeof size),
+        ROUNDS, "bits", "method", "forward", "[least..most]", "backward", "[least..most]");
     for (int b = 0; b < o->bit_count; b++)
         for (int i = 0; i < all->count; i++) {
             const contender *c = &all->all[i];
@@ -281,14 +282,14 @@ static srq_status create_runner(const bench_options *o, contender *c)
     return srq_step_timer_create(c->config, &c->timer);
 }
 
-/* Before anything is timed: a model that does not fit is met at once. */
+/* Built before anything is measured, so that a model that does not fit fails at once. */
 static srq_status create_runners(const bench_options *o, contenders *all)
 {
     for (int i = 0; i < all->count; i++) SRQ_TRY(create_runner(o, &all->all[i]));
     return SRQ_OK;
 }
 
-/* Steps for some time, at least one; the mean of each figure. */
+/* Runs steps for some time, at least one, and takes the mean of each figure. */
 static srq_status run_steps(contender *c, int round, double seconds)
 {
     srq_step_times sum = {0}, times;
@@ -306,7 +307,7 @@ static srq_status run_steps(contender *c, int round, double seconds)
 
 static srq_status time_steps(const bench_options *o, srq_progress *progress, contenders *all)
 {
-    for (int i = 0; i < all->count; i++) SRQ_TRY(run_steps(&all->all[i], 0, 0)); /* to touch memory and caches */
+    for (int i = 0; i < all->count; i++) SRQ_TRY(run_steps(&all->all[i], 0, 0)); /* warm up memory and caches */
     for (int round = 0; round < ROUNDS; round++)
         for (int i = 0; i < all->count; i++) {
             srq_progress_update(progress, "training steps, round %d of %d: %s", round + 1, ROUNDS, all->all[i].label);
@@ -438,12 +439,12 @@ srq_status srq_command_bench(srq_comm *comm, int argc, char **argv)
 {
     if (argc < 2)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "bench: what to time is missing; usage: srq bench quantizer|step|allreduce ...");
+                        "bench: what to measure is missing; usage: srq bench quantizer|step|allreduce ...");
     if (strcmp(argv[1], "step") == 0) return srq_bench_step(comm, argc - 1, argv + 1);
     if (strcmp(argv[1], "allreduce") == 0) return srq_bench_allreduce(comm, argc - 1, argv + 1);
     if (strcmp(argv[1], "quantizer") != 0)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "bench: there is nothing to time called %s; usage: srq bench quantizer|step|allreduce ...",
+                        "bench: there is no measurement called %s; usage: srq bench quantizer|step|allreduce ...",
                         argv[1]);
     return srq_comm_rank(comm) == 0 ? bench_quantizer_command(argc - 1, argv + 1) : SRQ_OK;
 }

@@ -1,4 +1,4 @@
-/* srq bench allreduce: what ranks exchange in a step, without the step. */
+/* srq bench allreduce: measures the communication of a step, without the step. */
 #include "core/kernels/vector.h"
 #include "core/memory.h"
 #include "dist/reduce.h"
@@ -20,7 +20,7 @@ typedef struct allreduce_options {
     double bucket_mb, seconds;
 } allreduce_options;
 
-/* Seconds, sorted. */
+/* Sorted seconds. */
 typedef struct rounds {
     double of[ROUNDS];
 } rounds;
@@ -32,7 +32,7 @@ typedef struct bench {
     size_t *ends;
     float *vector;
     rounds ours, mpis;
-    double latency, transfer; /* seconds of an empty message and of one of PING_BYTES */
+    double latency, transfer; /* seconds of an empty message and of a message with PING_BYTES */
 } bench;
 
 /* --- Running */
@@ -59,7 +59,7 @@ static srq_status build(bench *b)
     return srq_reduce_create(b->comm, &plan, &b->reduce);
 }
 
-/* As the end of a step: this rank's sums are there, and all ranks leave with the same vector. */
+/* Like the end of a step: this rank's sums are complete; afterwards, all ranks have the same vector. */
 static void exchange(bench *b)
 {
     long first, last;
@@ -77,7 +77,7 @@ static void sum_by_mpi(bench *b)
     srq_comm_sum_floats(b->comm, b->vector, b->options->elements);
 }
 
-/* The same number of times on every rank. */
+/* The number of repetitions is the same on every rank. */
 static long times_for(bench *b, void (*run)(bench *))
 {
     run(b);
@@ -136,12 +136,12 @@ static void print_text(const bench *b)
            srq_reduce_bucket_count(b->reduce), srq_reduce_bucket_count(b->reduce) == 1 ? "" : "s",
            o->coarse ? "bfloat16" : "float32");
     print_line("sum over shards, and gathering", &b->ours);
-    print_line("MPI_Allreduce, in an order of MPI's", &b->mpis);
+    print_line("MPI_Allreduce (MPI's own order)", &b->mpis);
     if (ranks == 1) return;
     printf("\n  rank 0 sends %s for the sum and %s to gather\n",
            srq_size((double)srq_reduce_sum_traffic(b->reduce), sum, sizeof sum),
            srq_size((double)srq_reduce_join_traffic(b->reduce), join, sizeof join));
-    printf("  rank 0 (%s) to rank %d (%s): %.1f us a message, %s a second\n", srq_comm_host(b->comm, 0), ranks - 1,
+    printf("  rank 0 (%s) to rank %d (%s): %.1f us per message, %s per second\n", srq_comm_host(b->comm, 0), ranks - 1,
            srq_comm_host(b->comm, ranks - 1), 1e6 * b->latency, srq_size(bandwidth(b), size, sizeof size));
 }
 

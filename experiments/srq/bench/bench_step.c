@@ -1,4 +1,5 @@
-/* srq bench step: whole training steps on random images, over all ranks, and where their time and memory go. */
+/* srq bench step: measures whole training steps on random images, on all ranks, with their time by operator and their
+ * memory. */
 #include "core/ops/op.h"
 #include "core/ops/weighted.h"
 #include "core/quant/methods.h"
@@ -31,15 +32,15 @@ typedef struct bench {
     srq_graph *graph;
     srq_optimizer *optimizer;
     srq_stepper stepper;
-    float *images; /* of this rank's shards, one after another */
+    float *images; /* images of this rank's shards, one shard after another */
     int32_t *labels;
     long steps;
-    double since;                 /* when the last layer was done, less what the stepper did since */
-    double stepper_inside;        /* what it had done in backward passes by then */
+    double since;                 /* when the last layer was done, without the time of the stepper since then */
+    double stepper_inside;        /* the stepper's time in backward passes until then */
     double (*phases)[SRQ_PHASES]; /* [layers]: seconds on this rank since the first round */
     double rounds[ROUNDS];        /* seconds of a step */
     double parts[SRQ_STEP_PARTS]; /* seconds of a step on this rank */
-    double resident;              /* bytes, all ranks together */
+    double resident;              /* bytes, sum over ranks */
 } bench;
 
 /* --- Building */
@@ -60,7 +61,7 @@ static int shard_start(const step_options *o, long shard)
     return (int)((long)o->batch * shard / o->shards);
 }
 
-/* Uniform pixels and labels, functions of the image. */
+/* Uniform pixels and labels, which are functions of the image. */
 static void draw(bench *b, int first, int last, size_t features)
 {
     const uint32_t classes = (uint32_t)srq_graph_classes(b->graph);
@@ -120,7 +121,7 @@ static srq_status start(bench *b)
     b->labels = calloc(count, sizeof *b->labels);
     if (!b->images || !b->labels) return srq_fail_memory(count * features * sizeof *b->images, "the images of a step");
     srq_graph_initialize(b->graph, 1, SRQ_GAIN_HE);
-    /* Step sizes from the same images on every rank. */
+    /* Step sizes are initialized from the same images on every rank. */
     const int n = shard_start(o, 1);
     draw(b, 0, n, features);
     memcpy(srq_graph_input(b->graph), b->images, (size_t)n * features * sizeof *b->images);
@@ -175,7 +176,7 @@ static srq_status run(bench *b)
     double since = srq_seconds();
     SRQ_TRY(one_step(b));
     double once = srq_seconds() - since;
-    srq_comm_share(b->comm, &once, sizeof once); /* the same number of steps on every rank */
+    srq_comm_share(b->comm, &once, sizeof once); /* the number of steps is the same on every rank */
     const long steps = (long)fmax(1, b->options->seconds / ROUNDS / once);
     memset(b->phases, 0, (size_t)srq_graph_layer_count(b->graph) * sizeof *b->phases);
     memset(b->stepper.seconds, 0, sizeof b->stepper.seconds);
@@ -196,10 +197,10 @@ static srq_status run(bench *b)
     return SRQ_OK;
 }
 
-/* --- What convolutions could reach: a large one by the same back end */
+/* --- The attainable speed of convolutions: a large one with the same back end */
 
 typedef struct peak {
-    double forward, backward; /* operations a second, two for a multiply-accumulate */
+    double forward, backward; /* operations per second; a multiply-accumulate counts as two */
 } peak;
 
 static double time_call(const srq_kernels *k, srq_conv_plan *plan, int n, const srq_operand *x, void *dy, void *out,
@@ -261,7 +262,7 @@ static srq_status measure_peak(const srq_graph *graph, bool codes, peak *p)
 
 /* --- Printing */
 
-/* The layers that a chain runs for, as one name: "bn1 relu1 act1". */
+/* The name of a chain: "bn1 relu1 act1". */
 static void describe_layer(const bench *b, int index, char *text, size_t size)
 {
     text[0] = '\0';
@@ -286,13 +287,13 @@ static const char *op_family(const srq_op *op)
     return op->family ? op->family : op->type;
 }
 
-/* What the time of a layer is added to. */
+/* The entry of the table to which the time of a layer is added. */
 static const char *family_of(const srq_layer *l)
 {
     return l->chain ? chain_family : op_family(l->op);
 }
 
-/* Operations of the layer in a step of this rank, in one direction. */
+/* The operations of the layer in a step of this rank, in one direction. */
 static double operations_of(const bench *b, const srq_layer *l)
 {
     long first, last;
@@ -309,7 +310,7 @@ static void print_phases(const char *name, const double *p, double step)
            1e3 * p[SRQ_PHASE_BACKWARD_WEIGHTS], 1e3 * all, 100 * all / step);
 }
 
-/* A line for the layers whose times belong together, if there are any; returns their seconds. */
+/* Prints a line for the layers of an entry, if there are any. Returns their seconds. */
 static double print_family(const bench *b, const char *family, double step)
 {
     double sums[SRQ_PHASES] = {0}, all = 0;
@@ -322,7 +323,7 @@ static double print_family(const bench *b, const char *family, double step)
     return all;
 }
 
-/* Whether an operator before this one in the table is of its family. */
+/* Whether an earlier operator of the table has the same family. */
 static bool is_known_family(int op)
 {
     for (int i = 0; i < op; i++)
@@ -343,7 +344,7 @@ static void print_times(const bench *b, double step)
         printf("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
         known += b->parts[p];
     }
-    printf("  %-28s %49.3f  %5.1f %%\n", "loss, the rest", 1e3 * (step - known), 100 * (step - known) / step);
+    printf("  %-28s %49.3f  %5.1f %%\n", "loss and other", 1e3 * (step - known), 100 * (step - known) / step);
     if (!b->options->layers) return;
     printf("\n");
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
@@ -355,7 +356,7 @@ static void print_times(const bench *b, double step)
     }
 }
 
-/* One direction of all layers with weights whose kernels compute alike. */
+/* One direction of all layers with weights whose kernels have the same number formats. */
 static void print_speed(const bench *b, bool backward, const char *type, double reachable)
 {
     double seconds = 0, operations = 0;
@@ -403,15 +404,15 @@ static void print_memory(const bench *b)
     const double vector = (double)srq_graph_size(b->graph) * sizeof(float);
     printf("\nMemory of a rank\n");
     print_memory_line("weights and other parameters, float32", (double)m.parameters);
-    print_memory_line("weights as codes and as kernels want them", (double)m.packed);
+    print_memory_line("weights as codes and in kernel order", (double)m.packed);
     print_memory_line("gradients and their sums", (double)srq_reduce_memory(b->stepper.reduce));
     print_memory_line("optimizer", vector * srq_optimizer_state_count(b->optimizer));
     print_memory_line("activations and their gradients", (double)m.passes);
     print_memory_line("scratch", (double)m.scratch);
-    print_memory_line("resident at most, all ranks together", b->resident);
+    print_memory_line("largest resident size, sum over ranks", b->resident);
     if (srq_comm_size(b->comm) == 1) return;
     char sent[32];
-    printf("\nRank 0 sends %s a step to the others, in %d buckets.\n",
+    printf("\nRank 0 sends %s per step to the others, in %d buckets.\n",
            srq_size((double)srq_stepper_traffic(&b->stepper), sent, sizeof sent),
            srq_reduce_bucket_count(b->stepper.reduce));
 }
@@ -471,7 +472,7 @@ static srq_status print(const bench *b)
            srq_graph_spec(b->graph)->name, o->method, estimates ? " " : "", estimates ? o->estimator : "", o->bits,
            o->bits, o->batch, o->shards, srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s",
            srq_graph_kernels(b->graph)->name, srq_graph_vector(b->graph)->isa);
-    printf("%.1f images/s, %.4g ms a step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
+    printf("%.1f images/s, %.4g ms per step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
            1e3 * rounds[ROUNDS - 1]);
     print_times(b, step);
     SRQ_TRY(print_speeds(b));

@@ -1,7 +1,7 @@
-/* The network that benchmarks train where no model file is named. */
+/* The network that benchmarks train without a model file. */
 #include "experiments/srq/commands.h"
 
-/* experiments/models/lenet5.cfg, so that the program needs no file. */
+/* The text of experiments/models/lenet5.cfg, so that the program needs no file. */
 const char srq_lenet5[] =
     "{ name = \"lenet5\"; input = { height = 28; width = 28; channels = 1; }; classes = 10; layers = ("
     "{ name = \"conv1\"; type = \"conv\"; out = 32; kernel = 5; }, { name = \"relu1\"; type = \"relu\"; },"

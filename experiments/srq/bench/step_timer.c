@@ -10,19 +10,19 @@
 
 struct srq_step_timer {
     const srq_settings *settings;
-    srq_vector vector; /* the best of this CPU, with a clock around the quantizers' arithmetic */
+    srq_vector vector; /* the best table of this CPU, with a clock around the functions of quantizers */
     srq_graph *graph;
     srq_optimizer *optimizer;
     float *images;   /* [batch][features] */
     int32_t *labels; /* [batch] */
-    float *gradient; /* [size]: the first shard's, and the sum */
-    float *shard;    /* [size]: another shard's */
+    float *gradient; /* [size]: gradient of the first shard, and the sum */
+    float *shard;    /* [size]: gradient of another shard */
     srq_finish *finish;
     double *slots;
     long steps;
 };
 
-/* --- The clock: tables of arithmetic have no place for one, so it is the process's. */
+/* --- The clock. It is global, because the tables of functions have no place for one. */
 
 static const srq_vector *plain;
 static double in_quantizers;
@@ -48,7 +48,7 @@ TIMED_BACKWARD(ste_backward)
 TIMED_BACKWARD(srq_full_backward)
 TIMED_BACKWARD(srq_argmax_backward)
 
-/* Of rq and rq_st. */
+/* For rq and rq_st. */
 #define TIMED_DRAWING_FORWARD(name, type)                                                                              \
     static bool timed_##name(size_t n, const float *x, const srq_grid *grid, const srq_relaxation *relaxation,         \
                              type *y)                                                                                  \
@@ -110,7 +110,7 @@ static const srq_dropbits_kernels timed_dropbits = {.quantize = timed_dropbits_q
                                                     .backward = timed_dropbits_backward,
                                                     .curves_backward = timed_dropbits_curves_backward};
 
-/* Every function of the table that only quantizers call in a step belongs here. */
+/* This must include all functions of the table that only quantizers call in a step. */
 static srq_vector timed_vector(void)
 {
     plain = srq_vector_best(NULL);
@@ -130,7 +130,7 @@ static srq_vector timed_vector(void)
 
 /* --- The network */
 
-/* Images even in [0, 1), labels even over the classes. */
+/* Images are uniform in [0, 1), and labels are uniform over the classes. */
 static void draw(srq_step_timer *t, size_t features)
 {
     const size_t batch = (size_t)t->settings->train.batch;
@@ -151,7 +151,7 @@ static size_t image_features(const srq_settings *s)
     return (size_t)s->model.height * (size_t)s->model.width * (size_t)s->model.channels;
 }
 
-/* The first image of a shard; shard = train.shards gives the end. */
+/* The first image of a shard. shard = train.shards gives the end. */
 static int shard_start(const srq_settings *s, int shard)
 {
     return (int)((long)s->train.batch * shard / s->train.shards);
@@ -165,7 +165,7 @@ static int load_shard(srq_step_timer *t, int shard)
     return n;
 }
 
-/* On a cache line, as training has its gradients. */
+/* Aligned to a cache line, like the gradients in training. */
 static float *zeros(size_t count)
 {
     const size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
@@ -249,7 +249,8 @@ srq_status srq_step_timer_run(srq_step_timer *t, srq_step_times *times)
         int bad =
             srq_graph_train(t->graph, shard, n, t->labels + shard_start(s, shard), s->train.batch, gradient, &metrics);
         if (bad >= 0)
-            return srq_fail(SRQ_ERROR_RUN, "layer \"%s\" produces an infinity or NaN on random images; try another model",
+            return srq_fail(SRQ_ERROR_RUN,
+                            "layer \"%s\" produces an infinity or NaN on random images; try another model",
                             srq_graph_layer(t->graph, bad)->spec->name);
         if (shard > 0) t->vector.add(srq_graph_size(t->graph), t->gradient, t->shard);
     }

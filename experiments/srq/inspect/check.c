@@ -1,4 +1,4 @@
-/* srq check: kernels against golden cases. */
+/* srq check: compares kernels with golden cases. */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
 #include "io/golden.h"
@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Errors of a case, relative to the largest magnitude among its answers of the same kind; sums relative to themselves,
- * or to the largest gradient of x where they cancel below it. Of hard_concrete: z as y, and all else as gates. */
+/* Errors of a case, relative to the largest magnitude of its results of the same kind. Sums are relative to themselves,
+ * or to the largest gradient of x if that is larger. For hard_concrete, z counts as y, and everything else as gates. */
 typedef struct errors {
-    long codes; /* wrong ones */
+    long codes; /* number of wrong codes */
     double y, x, alpha, sigma, gates;
 } errors;
 
-/* The worst over the cases of one method (and estimator). */
+/* The largest errors over the cases of one method (and estimator). */
 typedef struct result {
     char name[64];
     long cases, skipped;
@@ -43,7 +43,7 @@ static srq_grid grid_of(const srq_golden_case *c)
     return grid;
 }
 
-/* y, and the codes of methods that have them. */
+/* Compares y, and the codes of methods that have them. */
 static void run_forward(const srq_golden_case *c, const srq_vector *vector, const srq_grid *grid,
                         const srq_relaxation *relaxation, int8_t *codes, float *y)
 {
@@ -58,8 +58,8 @@ static void run_forward(const srq_golden_case *c, const srq_vector *vector, cons
     for (size_t i = 0; i < c->count; i++) y[i] = grid->alpha * (float)(c->is_signed ? codes[i] : (uint8_t)codes[i]);
 }
 
-/* LSQ's golden cases hold the gradient of alpha before its gradient scale 1 / sqrt(N M), so ste_backward is run for
- * both it and ste. */
+/* LSQ's golden cases have the gradient of alpha without the gradient scale 1 / sqrt(N M), so ste_backward is used for
+ * lsq and for ste. */
 static void run_backward(const srq_golden_case *c, const srq_vector *vector, const srq_grid *grid,
                          const srq_relaxation *relaxation, float *dx, srq_grid_gradient *sums)
 {
@@ -75,13 +75,13 @@ static void run_backward(const srq_golden_case *c, const srq_vector *vector, con
         vector->srq_full_backward(c->count, c->x, c->grad_out, grid, dx, sums);
 }
 
-/* The code of the case; cases of rq_st hold it in y only. */
+/* The code of an element. Cases of rq_st have only y. */
 static double code_of(const srq_golden_case *c, size_t i)
 {
     return c->code ? (double)c->code[i] : rint(c->y[i] / c->alpha);
 }
 
-/* The largest difference relative to the largest answer. */
+/* The largest difference relative to the largest result. */
 static double worst_of(size_t n, const float *found, const double *expected)
 {
     double largest = 1e-12, worst = 0;
@@ -104,8 +104,8 @@ static double relative(double found, double expected, double least)
     return fabs(found - expected) / fmax(fabs(expected), least);
 }
 
-/* --- DropBits: the masks of a case are its gates Z. A gate that is 0 or 1 does not move with its logit, so no gradient
- * of it is computed, and what a case says of it is not compared. */
+/* --- DropBits: the masks of a case are its gates Z. A gate that is 0 or 1 does not change with its logit, so srq
+ * computes no gradient for it, and that of the case is not compared. */
 
 static srq_status make_gated(const srq_golden_case *c, srq_quantizer *q)
 {
@@ -245,17 +245,17 @@ static srq_status print_results(const char *path, const result *results, int cou
 {
     bool all = true;
     long run = 0;
-    printf(
-        "Worst error of each method, relative to the largest magnitude in the case: at most %.0e for y, x and gates,\n"
-        "%.0e for the sums alpha and sigma; %s\n\n",
-        tolerance, sum_tolerance, srq_vector_best(NULL)->isa);
+    printf("Largest error of each method, relative to the largest magnitude in the case. Limits: %.0e for y, x and "
+           "gates,\n"
+           "%.0e for the sums alpha and sigma; %s\n\n",
+           tolerance, sum_tolerance, srq_vector_best(NULL)->isa);
     printf("%-24s %6s %12s %10s %10s %10s %10s %10s\n", "method", "cases", "wrong codes", "y", "x", "alpha", "sigma",
            "gates");
     for (int i = 0; i < count; i++) {
         const result *r = &results[i];
         run += r->cases;
         if (r->cases == 0) {
-            printf("%-24s %6ld not run: this version has no such quantizer\n", r->name, r->skipped);
+            printf("%-24s %6ld not run: this version does not have the quantizer\n", r->name, r->skipped);
             continue;
         }
         bool pass = passes(&r->worst);
@@ -263,7 +263,7 @@ static srq_status print_results(const char *path, const result *results, int cou
         printf("%-24s %6ld %12ld %10.1e %10.1e %10.1e %10.1e %10.1e  %s\n", r->name, r->cases, r->worst.codes,
                r->worst.y, r->worst.x, r->worst.alpha, r->worst.sigma, r->worst.gates, pass ? "ok" : "TOO LARGE");
     }
-    if (run == 0) return srq_fail(SRQ_ERROR_DATA, "%s: no case in it is of a method that this version has", path);
+    if (run == 0) return srq_fail(SRQ_ERROR_DATA, "%s: this version has none of the methods of its cases", path);
     return all ? SRQ_OK : SRQ_NO;
 }
 

@@ -15,7 +15,7 @@ typedef struct import_options {
     bool skip_bad;
 } import_options;
 
-/* What rank 0 finds, for all. */
+/* What rank 0 has found, shared with all ranks. */
 typedef struct finding {
     bool is_folder, done_already;
     size_t text_size;
@@ -26,12 +26,12 @@ typedef struct finding {
 typedef struct watch {
     srq_progress *progress; /* rank 0 only */
     double total;           /* images */
-    double before, reused;  /* in rounds that are over: images, and those of them that were there */
-    int sharing;            /* ranks that have a part in this round */
+    double before, reused;  /* in finished rounds: images, and images of parts that existed already */
+    int sharing;            /* number of ranks with a part in this round */
     double started;
 } watch;
 
-/* Rank 0's images stand for those of all until the round is over. */
+/* During a round, progress is estimated from the images of rank 0. */
 static void show(void *context, const srq_import_counts *counts)
 {
     watch *w = context;
@@ -44,7 +44,7 @@ static void show(void *context, const srq_import_counts *counts)
                         srq_duration(rate > 0 && left > 0 ? left / rate : 0, time_left, sizeof time_left));
 }
 
-/* Every rank makes one part a round; what they found is known to all before the next. */
+/* In a round, every rank makes one part. The ranks share the counts before the next round. */
 static srq_status make_parts(srq_comm *comm, const srq_import *import, watch *w)
 {
     const size_t ranks = (size_t)srq_comm_size(comm), rank = (size_t)srq_comm_rank(comm);
@@ -72,7 +72,7 @@ static void say_folder(const srq_import *import, int ranks, srq_progress *progre
                       srq_grouped((long)f->counts[SRQ_TEST], test, sizeof test), f->classes, ranks,
                       ranks == 1 ? "" : "s");
     if (f->left_out)
-        srq_progress_line(progress, "%zu entries that are not .jpg, .jpeg or .png files are left alone", f->left_out);
+        srq_progress_line(progress, "%zu entries that are not .jpg, .jpeg or .png files are ignored", f->left_out);
 }
 
 static srq_status import_parts(srq_comm *comm, const srq_import *import, bool skip_bad)
@@ -83,13 +83,13 @@ static srq_status import_parts(srq_comm *comm, const srq_import *import, bool sk
     say_folder(import, srq_comm_size(comm), w.progress);
     srq_status status = make_parts(comm, import, &w);
     if (status == SRQ_OK && w.reused > 0)
-        srq_progress_line(w.progress, "%.0f of %.0f images were done by an import before", w.reused, w.total);
+        srq_progress_line(w.progress, "%.0f of %.0f images were imported before", w.reused, w.total);
     if (status == SRQ_OK) status = srq_comm_agree(comm, root ? srq_import_join(import, skip_bad, stdout) : SRQ_OK);
     srq_progress_destroy(&w.progress);
     return status;
 }
 
-/* The list of rank 0 is the list of all, whatever happens to the folder meanwhile. */
+/* All ranks use the list of rank 0, because the folder may change. */
 static srq_status share_import(srq_comm *comm, const import_options *o, const finding *found, srq_import **import)
 {
     const bool root = *import != NULL;
@@ -106,7 +106,7 @@ static srq_status share_import(srq_comm *comm, const import_options *o, const fi
 
 /* --- All kinds */
 
-/* Rank 0: a small source is imported at once, a folder of images only looked at. */
+/* Rank 0: imports a small source at once, and only lists a folder of images. */
 static srq_status look(const import_options *o, finding *found, srq_import **import)
 {
     srq_source_kind kind;
@@ -124,7 +124,7 @@ static srq_status describe(const import_options *o, bool done_already)
     struct stat info;
     char size[32], images[64] = "(encoded)";
     if (done_already) {
-        printf("%s is there already and holds this data set: nothing to do\n", o->dest);
+        printf("%s exists already and holds this data set: nothing to do\n", o->dest);
         return SRQ_OK;
     }
     SRQ_TRY(srq_dataset_load(o->dest, 0, &d));
@@ -132,7 +132,7 @@ static srq_status describe(const import_options *o, bool done_already)
     if (d->height) snprintf(images, sizeof images, "of %d x %d x %d", d->height, d->width, d->channels);
     printf("wrote %s: %zu training and %zu test images %s in %d classes, %s\n", o->dest, d->splits[SRQ_TRAIN].count,
            d->splits[SRQ_TEST].count, images, d->classes, srq_size((double)info.st_size, size, sizeof size));
-    printf("look at it with `srq data info %s`, train on it with `--set data.file=%s`\n", o->dest, o->dest);
+    printf("show it with `srq data info %s`, train on it with `--set data.file=%s`\n", o->dest, o->dest);
     srq_dataset_destroy(&d);
     return SRQ_OK;
 }

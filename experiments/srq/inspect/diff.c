@@ -1,4 +1,4 @@
-/* srq diff: whether two checkpoints hold the same run at the same step: bit for bit, or within a tolerance. */
+/* srq diff: checks whether two checkpoints are of the same run at the same step, bit for bit or within a tolerance. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "io/checkpoint.h"
@@ -12,17 +12,18 @@
 
 enum { SHOWN = 10, TEXT_SIZE = 128 };
 
-/* What differs under one name. */
+/* A difference between two objects with the same name. */
 typedef struct difference {
     char *name;
-    enum { ONLY_FIRST, ONLY_SECOND, OF_KIND, OF_VALUE, OF_NUMBERS } kind; /* in the order of their weight */
-    char a[TEXT_SIZE], b[TEXT_SIZE]; /* OF_KIND: type and shape; OF_VALUE: the values */
-    /* OF_NUMBERS: */
+    enum { ONLY_FIRST, ONLY_SECOND, OF_KIND, OF_VALUE, OF_NUMBERS } kind; /* the most important kinds first */
+    char a[TEXT_SIZE], b[TEXT_SIZE]; /* for OF_KIND: type and shape; for OF_VALUE: the values */
+    /* for OF_NUMBERS: */
     const srq_tensor_info *tensor;
-    size_t differing; /* numbers that are not equal */
-    size_t at;        /* where the largest difference is, and what is there */
+    size_t differing; /* how many numbers differ */
+    size_t at;        /* index of the largest difference, and the values there */
     double value_a, value_b;
-    double largest, relative; /* |a - b|, infinite where one is not finite; to the largest magnitude in both tensors */
+    double largest, relative; /* |a - b|, infinite if one is not finite; the same divided by the largest magnitude in
+                                 both tensors */
 } difference;
 
 typedef struct options {
@@ -40,12 +41,12 @@ typedef struct comparison {
     long tensors, numbers, attributes; /* compared */
     size_t count, room;
     difference *differences;
-    /* Within the tolerance, but not equal bit for bit: */
+    /* Tensors that are equal within the tolerance, but not bit for bit: */
     long near_tensors;
-    double nearest; /* the largest difference among these, relative */
+    double nearest; /* the largest relative difference among these */
 } comparison;
 
-/* --- Notes of what differs */
+/* --- The list of differences */
 
 static srq_status note(comparison *c, const difference *d, const char *name)
 {
@@ -74,7 +75,7 @@ static int by_weight(const void *left, const void *right)
 
 /* --- Numbers */
 
-/* The values of a tensor as they are in the file, whose bits are compared. */
+/* The values of a tensor as stored in the file, because their bits are compared. */
 typedef struct numbers {
     enum { FLOATS, DOUBLES, INTEGERS } type;
     void *values;
@@ -117,7 +118,7 @@ static double largest_magnitude(const numbers *x, size_t count)
     return largest;
 }
 
-/* Where either is not finite the difference is infinite, unless their bits are the same. */
+/* If one of them is not finite, the difference is infinite, unless their bits are equal. */
 static double distance(double x, double y)
 {
     return isfinite(x) && isfinite(y) ? fabs(x - y) : INFINITY;
@@ -127,7 +128,7 @@ static srq_status compare_numbers(comparison *c, const srq_tensor_info *t, const
 {
     difference d = {.kind = OF_NUMBERS, .tensor = t, .largest = -1};
     size_t beyond = 0;
-    /* Integers are steps and bit-lengths: no tolerance there. */
+    /* Integers are steps and bit-lengths, so there is no tolerance. */
     const bool strict = !c->options->tolerant || x->type == INTEGERS;
     const double scale = fmax(largest_magnitude(x, t->count), largest_magnitude(y, t->count));
     const double bound = fmax(c->options->tolerance, c->options->relative * scale);
@@ -143,14 +144,14 @@ static srq_status compare_numbers(comparison *c, const srq_tensor_info *t, const
     if (d.differing == 0) return SRQ_OK;
     d.value_a = number_at(x, d.at);
     d.value_b = number_at(y, d.at);
-    d.relative = scale > 0 ? d.largest / scale : isfinite(d.largest) ? 0 : INFINITY; /* 0: of 0 and -0 */
+    d.relative = scale > 0 ? d.largest / scale : isfinite(d.largest) ? 0 : INFINITY; /* 0 for 0 and -0 */
     if (beyond) return note(c, &d, t->name);
     c->near_tensors++;
     c->nearest = fmax(c->nearest, d.relative);
     return SRQ_OK;
 }
 
-/* Texts are names: no tolerance there. */
+/* Texts are names, so there is no tolerance. */
 static srq_status compare_texts(comparison *c, const char *name)
 {
     size_t counts[2] = {0};
@@ -211,8 +212,8 @@ static srq_status note_only(comparison *c, const char *name, bool first)
     return note(c, &d, name);
 }
 
-/* What training goes on from. /config says how a run was asked for, paths included: two runs with other ones can be at
- * the same point; what else is in a file was added by others. */
+/* The groups from which training resumes. /config is not compared, because two runs with other settings, such as paths,
+ * can have the same state. Other objects were added by others. */
 static bool is_compared(const char *name)
 {
     static const char *const groups[] = {"layers/", "optimizer/", "bits_history/"};
@@ -253,7 +254,7 @@ static srq_status compare_attribute(comparison *c, const char *object, const cha
     return strcmp(d.a, d.b) == 0 ? SRQ_OK : note(c, &d, name);
 }
 
-/* All attributes of an object that is in both; those that both have once. */
+/* Compares all attributes of an object that is in both files, each once. */
 static srq_status compare_attributes(comparison *c, const char *object)
 {
     for (int k = 0; k < 2; k++) {
@@ -271,8 +272,8 @@ static srq_status compare_attributes(comparison *c, const char *object)
     return SRQ_OK;
 }
 
-/* Of the root group only what training goes on from: the other attributes tell about the file (versions, digest), the
- * plan, or an evaluation that may or may not have been made here. */
+/* Of the root group, only attributes from which training resumes are compared. The others describe the file (versions,
+ * digest), the total number of steps, or an evaluation, which may be missing in one of them. */
 static srq_status compare_root(comparison *c)
 {
     SRQ_TRY(compare_attribute(c, "/", "step"));
@@ -288,7 +289,7 @@ static srq_status compare_layers(comparison *c)
     for (size_t i = 0; i < count; i++) {
         char layer[2 * SRQ_TENSOR_NAME_MAX];
         snprintf(layer, sizeof layer, "layers/%s", names[i]);
-        /* A layer of one only shows in its tensors, or has none and changes nothing. */
+        /* A layer that only one file has is shown by its tensors. Without tensors, it has no effect. */
         if (status == SRQ_OK && srq_h5_exists(c->readers[1], layer)) status = compare_attributes(c, layer);
         free(names[i]);
     }
@@ -296,7 +297,7 @@ static srq_status compare_layers(comparison *c)
     return status;
 }
 
-/* For the reader, where that decides results: what was asked for differently. No part of the verdict. */
+/* Information for the reader: the first different setting that decides results. It does not affect the exit status. */
 static void compare_configs(comparison *c)
 {
     srq_config *configs[2] = {NULL, NULL};
@@ -327,7 +328,7 @@ static srq_status compare(comparison *c)
     return SRQ_OK;
 }
 
-/* --- On the screen */
+/* --- As text */
 
 static int longest_name(const comparison *c, size_t shown)
 {
@@ -395,7 +396,7 @@ static void print_verdict(const comparison *c)
         return;
     }
     print_tolerance(o);
-    printf("\nbit for bit, %ld tensor%s differ%s: by %.3g of the largest magnitude at most\n", c->near_tensors,
+    printf("\nnot bit for bit: %ld tensor%s differ%s, by at most %.3g of the largest magnitude\n", c->near_tensors,
            c->near_tensors == 1 ? "" : "s", c->near_tensors == 1 ? "s" : "", c->nearest);
 }
 

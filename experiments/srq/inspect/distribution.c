@@ -15,7 +15,7 @@ static double quantile(size_t n, const double *sorted, double share)
     return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
 }
 
-/* Counts, and the finite numbers into `finite`. */
+/* Counts numbers, and copies the finite ones to `finite`. */
 static void sort_out(size_t n, const double *x, srq_statistics *s, double *finite)
 {
     for (size_t i = 0; i < n; i++) {
@@ -58,7 +58,7 @@ void srq_histogram(size_t n, const double *x, double min, double max, int bins, 
     memset(counts, 0, (size_t)bins * sizeof *counts);
     for (size_t i = 0; i < n; i++) {
         if (!(x[i] >= min && x[i] <= max)) continue;
-        /* Halves: max - min of the largest doubles is infinite. */
+        /* Computed with halves, because max - min of the largest doubles is infinite. */
         const int bin = max > min ? (int)((x[i] / 2 - min / 2) / (max / 2 - min / 2) * bins) : 0;
         counts[bin < bins ? bin : bins - 1]++;
     }

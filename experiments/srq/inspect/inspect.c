@@ -1,4 +1,4 @@
-/* srq inspect: what is in a checkpoint. */
+/* srq inspect: shows the content of a checkpoint. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/inspect_tensor.h"
 #include "experiments/srq/inspect/measure.h"
@@ -15,18 +15,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- Where the run stands */
+/* --- The state of the run */
 
 enum { CHECKPOINTS_SHOWN = 6 };
 
-/* What a run directory tells beside its newest checkpoint. */
+/* The state of a run directory, beside its newest checkpoint. */
 typedef struct run_state {
-    long *steps; /* of its checkpoints, oldest first */
+    long *steps; /* steps of its checkpoints, oldest first */
     int count;
-    srq_log *log; /* NULL: none that can be read */
+    srq_log *log; /* NULL if it cannot be read */
 } run_state;
 
-/* A folder that is not one of a run is found out when its checkpoint is opened. */
+/* If the folder is not a run directory, opening its checkpoint fails later. */
 static void read_run(const char *word, run_state *state)
 {
     struct stat info;
@@ -43,7 +43,7 @@ static void free_run(run_state *state)
     state->steps = NULL;
 }
 
-/* The newest checkpoints that are shown begin here. */
+/* The index of the first checkpoint to show; only the newest are shown. */
 static int first_shown(const run_state *state)
 {
     return state->count > CHECKPOINTS_SHOWN ? state->count - CHECKPOINTS_SHOWN : 0;
@@ -55,13 +55,13 @@ static const char *state_name(const srq_log *log)
     return names[log->state];
 }
 
-/* What is inspected. */
+/* The checkpoint to inspect. */
 typedef struct source {
-    char path[4200]; /* of the checkpoint */
+    char path[4200]; /* path of the checkpoint */
     run_state run;
 } source;
 
-/* What stands in a file does not move the terminal's cursor. */
+/* Text from a file must not control the terminal. */
 static void print_reason(const char *reason)
 {
     printf(" (");
@@ -73,7 +73,7 @@ static void print_run(const run_state *state, const srq_progress_point *point)
 {
     const srq_log *log = state->log;
     if (log) {
-        printf("run    %s", log->state == SRQ_LOG_OPEN ? "under way, or killed" : state_name(log));
+        printf("run    %s", log->state == SRQ_LOG_OPEN ? "running or killed" : state_name(log));
         if (log->state != SRQ_LOG_FINISHED && log->reason) print_reason(log->reason);
         if (point->total_steps > 0)
             printf("; checkpoint at %.1f %%", 100 * (double)point->step / (double)point->total_steps);
@@ -95,9 +95,10 @@ typedef struct line {
 } line;
 
 typedef struct table {
-    int columns, texts; /* the first `texts` columns stand to the left */
+    int columns, texts; /* the first `texts` columns are left-aligned */
     const char *titles[COLUMNS_MAX];
-    bool (*fill)(const srq_graph *graph, const srq_layer_measures *m, line *row); /* false: not in this table */
+    bool (*fill)(const srq_graph *graph, const srq_layer_measures *m,
+                 line *row); /* false: the layer is not in this table */
 } table;
 
 static void print_range(const srq_range *range, char *out)
@@ -219,7 +220,7 @@ static int longest_name(const srq_graph *graph)
     return (int)longest;
 }
 
-/* The probability of each level, under DropBits. */
+/* The probability of each level, with DropBits. */
 static void print_gates(const srq_graph *graph, const srq_measures *m)
 {
     const char *title = "\ngates  probability that each level is open (bits count those above one half)\n";
@@ -234,7 +235,7 @@ static void print_gates(const srq_graph *graph, const srq_measures *m)
     }
 }
 
-/* The changes of one layer; gates that waver would fill the screen: the last ones tell where they are. */
+/* The changes of one layer. There may be very many, so only the last ones are shown. */
 static void print_changes(const srq_bits_history *history, int layer, int changes, int indent)
 {
     enum { SHOWN = 12, SCREEN = 79 };
@@ -251,7 +252,7 @@ static void print_changes(const srq_bits_history *history, int layer, int change
     printf("\n");
 }
 
-/* Bit-lengths over training, of layers that have had more than one. */
+/* Bit-lengths over training, for layers with more than one. */
 static void print_history(const srq_graph *graph, const srq_bits_history *history)
 {
     const char *title = "\nbits   over training\n";

@@ -12,7 +12,7 @@
 
 enum { BINS = 20, ROWS_MAX = 32, SCREEN = 78 };
 
-/* The grid of a layer's weights, as the file has it. */
+/* The grid of a layer's weights, according to the file. */
 typedef struct grid {
     char method[32];
     int64_t bits, smallest, largest;
@@ -22,7 +22,7 @@ typedef struct grid {
     srq_grid_counts counts;
 } grid;
 
-/* One tensor and all that is known of it. */
+/* A tensor and its statistics. */
 typedef struct view {
     const srq_tensors *list;
     const srq_tensor_info *tensor;
@@ -30,11 +30,11 @@ typedef struct view {
     srq_statistics statistics;
     bool quantized;
     grid grid;
-    int bins;            /* of the histogram of what is not quantized ... */
+    int bins;            /* the histogram of a tensor that is not quantized ... */
     size_t counts[BINS]; /* ... over min to max */
 } view;
 
-/* --- What the file has */
+/* --- Reading the file */
 
 static const srq_tensor_info *find_exactly(const srq_tensors *list, const char *name)
 {
@@ -43,7 +43,7 @@ static const srq_tensor_info *find_exactly(const srq_tensors *list, const char *
     return NULL;
 }
 
-/* "layers/conv1/weight" to "layers/conv1"; false for what holds no weights. */
+/* "layers/conv1/weight" to "layers/conv1". False for other tensors. */
 static bool layer_of_weights(const char *name, char *layer, size_t size)
 {
     const char *slash = strrchr(name, '/');
@@ -52,7 +52,7 @@ static bool layer_of_weights(const char *name, char *layer, size_t size)
     return true;
 }
 
-/* Points that the file has because they are not the codes themselves. */
+/* Reads points, which the file has if they are not the codes themselves. */
 static srq_status read_points(view *v, const char *layer)
 {
     grid *g = &v->grid;
@@ -84,7 +84,7 @@ static srq_status read_grid(view *v, const char *layer)
     SRQ_TRY(srq_h5_read_attribute_int(reader, layer, "largest_code", &g->largest));
     if (g->smallest < -SRQ_CODES_MAX || g->largest > SRQ_CODES_MAX || g->smallest > g->largest ||
         g->largest - g->smallest >= SRQ_CODES_MAX)
-        return srq_fail(SRQ_ERROR_DATA, "%s: codes of %s are from %lld to %lld, which is no grid of 8 bits or fewer",
+        return srq_fail(SRQ_ERROR_DATA, "%s: codes of %s are from %lld to %lld, which is not a grid of at most 8 bits",
                         srq_h5_reader_path(reader), layer, (long long)g->smallest, (long long)g->largest);
     const size_t rows = g->alphas->count;
     if (rows == 0 || v->tensor->count % rows != 0)
@@ -116,16 +116,16 @@ static srq_status fill_view(view *v)
     return SRQ_OK;
 }
 
-/* --- On the screen */
+/* --- As text */
 
-/* A count, its share, and a bar as long as its share of the largest count in what is left of the line. */
+/* Prints a count, its share, and a bar with a length relative to the largest count. */
 static void print_bar(int indent, size_t count, size_t of, size_t largest)
 {
     static const char bar[] = "################################################################################";
     char text[32];
     const int room = SCREEN - indent - 26;
     int length = largest ? (int)((double)count / (double)largest * room + 0.5) : 0;
-    if (count && !length) length = 1; /* few are not none */
+    if (count && !length) length = 1; /* a small count has a bar as well */
     printf("%15s  %6.2f %%%s%.*s\n", srq_grouped((long)count, text, sizeof text),
            of ? 100 * (double)count / (double)of : 0, length ? "  " : "", length, bar);
 }
@@ -181,7 +181,8 @@ static void print_alphas(const grid *g)
                (double)g->points.point[g->points.count - 1]);
 }
 
-/* The codes first..last of a row, and where they are not the points, these. Returns how many columns it took. */
+/* Prints the codes first..last of a row, with their points if these are not the codes. Returns the number of columns.
+ */
 static int print_label(const grid *g, int first, int last)
 {
     char label[32];
@@ -194,7 +195,7 @@ static int print_label(const grid *g, int first, int last)
     return 30;
 }
 
-/* Codes, several to a row where there are more than fit on a screen. */
+/* Prints codes, several in a row if there are too many for a screen. */
 static void print_codes(const view *v)
 {
     const grid *g = &v->grid;
@@ -273,7 +274,7 @@ static void json_counts(const char *name, int n, const size_t *counts)
     printf("]");
 }
 
-/* Members of an object that are the same for every tensor. */
+/* Prints the members that every tensor has. */
 static void json_statistics(const srq_tensor_info *t, const srq_statistics *s)
 {
     char name[SRQ_TENSOR_NAME_MAX + 16];
@@ -351,7 +352,7 @@ static srq_status inspect_one(const srq_tensors *list, const char *name, bool js
     return status;
 }
 
-/* A row of the table; without statistics, `instead` says why. */
+/* Prints a row of the table. Without statistics, `instead` says why. */
 static void print_row(const srq_tensor_info *t, const srq_statistics *s, const char *instead, int width)
 {
     char shape[SRQ_SHAPE_TEXT], last[32];
@@ -374,7 +375,7 @@ static void json_row(const srq_tensor_info *t, const srq_statistics *s, bool dam
     printf("%s}", damaged ? ", \"damaged\": true" : "");
 }
 
-/* A damaged tensor does not keep the others from being shown; the command's status says so at the end. */
+/* If a tensor is damaged, the others are shown nevertheless. The command returns its status at the end. */
 static srq_status inspect_row(const srq_tensors *list, int i, int width, bool json)
 {
     const srq_tensor_info *t = &list->all[i];

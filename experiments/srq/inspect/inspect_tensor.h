@@ -1,5 +1,5 @@
-/* srq inspect CHECKPOINT TENSOR, and --tensors: single data sets, of which nothing is believed but what HDF5 says, so
- * that checkpoints that no network can use are looked into as well. */
+/* srq inspect CHECKPOINT TENSOR, and --tensors: single data sets. They rely only on HDF5, so that checkpoints that no
+ * network can use can be inspected as well. */
 #ifndef SRQ_EXPERIMENTS_INSPECT_INSPECT_TENSOR_H
 #define SRQ_EXPERIMENTS_INSPECT_INSPECT_TENSOR_H
 
@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-/* Statistics of one tensor, and a histogram: for quantized weights over their codes. */
+/* Prints statistics of a tensor and a histogram. For quantized weights, the histogram is over their codes. */
 srq_status srq_inspect_tensor(const char *path, const char *name, bool json);
-/* A line for each. */
+/* Prints a line for each tensor. */
 srq_status srq_inspect_tensors(const char *path, bool json);
 
 #endif

@@ -27,7 +27,7 @@ static void measure_size(const srq_graph *graph, srq_layer_measures *m)
     m->bytes = m->float32_bytes = 0;
     for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
         const srq_parameter *p = srq_graph_parameter(graph, i);
-        /* What only training needs is not deployed. */
+        /* Whether a deployed network needs the parameter. */
         if (!belongs_to(p, m->layer) || p->kind == SRQ_PARAMETER_SIGMA || p->kind == SRQ_PARAMETER_GATE) continue;
         const double full = 4 * (double)p->count;
         if (p->kind != SRQ_PARAMETER_ALPHA) m->float32_bytes += full;
@@ -48,7 +48,8 @@ static srq_range range_of(const srq_graph *graph, int parameter)
     return range;
 }
 
-/* Codes in use, zeros and error of quantized weights [out][...], whose step sizes are one, or one for each output. */
+/* Computes codes in use, zeros and the error of quantized weights [out][...], with one step size or one for each
+ * output. */
 static void measure_codes(const srq_graph *graph, uint8_t *codes, srq_layer_measures *m)
 {
     const srq_quantizer *q = &m->layer->quantizer;

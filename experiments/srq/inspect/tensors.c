@@ -37,7 +37,7 @@ static void describe(const srq_h5_reader *reader, srq_tensor_info *t)
 static srq_status add(srq_tensors *list, const char *name)
 {
     if (list->count == TENSORS_MAX)
-        return srq_fail(SRQ_ERROR_DATA, "%s: more than %d data sets; no checkpoint has so many",
+        return srq_fail(SRQ_ERROR_DATA, "%s: it has more than %d data sets, so it is not a checkpoint",
                         srq_h5_reader_path(list->reader), TENSORS_MAX);
     if (list->count == list->room) {
         const int room = list->room ? 2 * list->room : 64;
@@ -54,7 +54,7 @@ static srq_status add(srq_tensors *list, const char *name)
     return SRQ_OK;
 }
 
-/* Names go to the screen and into messages: what would move a terminal's cursor is in none of ours. */
+/* Names are printed. srq's names have no control characters, which could affect a terminal. */
 static bool is_plain(const char *name)
 {
     for (const char *c = name; *c; c++)
@@ -70,10 +70,11 @@ static srq_status list_member(srq_tensors *list, const char *group, const char *
     const bool root = strcmp(group, "/") == 0;
     const int length = snprintf(name, sizeof name, "%s%s%s", root ? "" : group, root ? "" : "/", member);
     if (length >= SRQ_TENSOR_NAME_MAX || depth > DEPTH_MAX || !is_plain(name))
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: it has names that no checkpoint has (nested too deeply, too long, or not plain text)",
-                        srq_h5_reader_path(list->reader));
-    if (!srq_h5_exists(list->reader, name)) return SRQ_OK; /* a link to nothing */
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: it is not a checkpoint: it has names that are nested too deeply, too long, or not plain text",
+            srq_h5_reader_path(list->reader));
+    if (!srq_h5_exists(list->reader, name)) return SRQ_OK; /* a broken link */
     return srq_h5_is_group(list->reader, name) ? list_group(list, name, depth + 1) : add(list, name);
 }
 
@@ -113,7 +114,7 @@ void srq_tensors_free(srq_tensors *list)
 
 /* --- By name */
 
-/* The tensors of a layer or group called `name`. False if there is no such group. */
+/* Lists the tensors of the layer or group `name`. False if there is no such group. */
 static bool name_members(const srq_tensors *list, const char *name, char *out, size_t size)
 {
     int members = 0;
@@ -131,7 +132,7 @@ static bool name_members(const srq_tensors *list, const char *name, char *out, s
     return members > 0;
 }
 
-/* How far a name is from what was asked for, with and without what may be left out. */
+/* The distance between a name and the requested one, with and without the optional "layers/". */
 static int distance_to(const srq_tensor_info *t, const char *name)
 {
     const int whole = srq_distance(name, t->name);
@@ -185,12 +186,12 @@ srq_status srq_tensor_read(const srq_tensors *list, const srq_tensor_info *t, do
 {
     if (!t->numbers)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: %s is not a tensor of numbers but of type \"%s\"; look at it with `h5dump -d /%s`",
+                        "%s: %s is not a tensor of numbers, but of type \"%s\"; show it with `h5dump -d /%s`",
                         srq_h5_reader_path(list->reader), t->name, t->type, t->name);
     const bool floats = t->type[0] == 'f';
     double *x = malloc((t->count + 1) * sizeof *x);
     if (!x) return srq_fail_memory(t->count * sizeof *x, t->name);
-    /* Integers go into the same place: both take 8 bytes. */
+    /* Integers are read to the same memory: both types have 8 bytes. */
     srq_status status =
         srq_h5_read(list->reader, t->name, floats ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, t->rank, t->shape, x);
     for (size_t i = 0; status == SRQ_OK && !floats && i < t->count; i++) {

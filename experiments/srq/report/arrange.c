@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A run of the group that has the row's settings: one that starts from a run which has been renamed is not known, but
- * another of its seeds may be. */
+/* Looks for a run of the group that has the settings of a row. If the run starts from a renamed run, it is not found,
+ * but a run with another seed may be. */
 static srq_status find_row(const srq_report *report, srq_report_group *group)
 {
     group->row = -1;
@@ -21,7 +21,8 @@ static int by_row(const void *a, const void *b)
     return x != y ? (x > y) - (x < y) : one->number - other->number;
 }
 
-/* Groups of one row are of several data sets of one name, or one is a stage of a ticket, which keeps its name. */
+/* A row can have several groups: with different data sets of the same name, or with a stage of a ticket, which keeps
+ * its name. */
 static void name_by_row(srq_report *report, int index)
 {
     srq_report_group *group = &report->groups.items[index];
@@ -52,7 +53,7 @@ srq_status srq_report_arrange(srq_report *report, const srq_sweep *sweep)
         name_by_row(report, i);
         for (int k = 0; k < group->member_count; k++) report->runs.items[group->members[k]].group = i;
     }
-    if (!others) report->groups.common[0] = '\0'; /* what rows have in common is in their files */
+    if (!others) report->groups.common[0] = '\0'; /* the common settings of rows are in their files */
     return SRQ_OK;
 }
 

@@ -4,7 +4,8 @@
 
 enum { COLUMNS_MAX = 512 };
 
-/* Each column's mean, NaN where it has no value. Fewer values than columns: one each. Returns the columns used. */
+/* Computes the mean of each column, NaN if it has no value. If there are fewer values than columns, each value has a
+ * column. Returns the number of columns. */
 static int squeeze(int count, const double *values, int columns, double *means)
 {
     const int used = count < columns ? count : columns;
@@ -22,7 +23,7 @@ static int squeeze(int count, const double *values, int columns, double *means)
     return used;
 }
 
-/* A column filled to `eighths` of a character. */
+/* A character that is filled to `eighths`. */
 static const char *block(int eighths, bool utf8)
 {
     static const char *const blocks[] = {" ",

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { INITS_MAX = 4 }; /* runs that start from weights of runs that start from ... */
+enum { INITS_MAX = 4 }; /* depth of runs that start from weights of other runs */
 
 typedef struct collector {
     srq_choices *choices;
     const srq_settings *settings;
     const char *folder;     /* of the run */
-    const srq_stage *stage; /* that it is of a ticket, behind stage learn; else NULL */
+    const srq_stage *stage; /* its stage, if it is a stage after learn of a ticket; else NULL */
     int room, depth;
     bool failed;
 } collector;
@@ -40,7 +40,7 @@ static void add_choice(collector *c, const char *path, char *value, char *shown)
     choices->items[choices->count++] = (srq_choice){path, value, shown};
 }
 
-/* A list in a name: a few digits of its digest. */
+/* In a name, a list is replaced by a few digits of its digest. */
 static char *short_digest(const char *value)
 {
     char text[SRQ_DIGEST_SIZE], *shown = NULL;
@@ -52,7 +52,7 @@ static char *short_digest(const char *value)
     return asprintf(&shown, "#%.6s", text) < 0 ? NULL : shown;
 }
 
-/* Texts without their quotes, numbers without digits that say nothing. */
+/* Texts without quotes, numbers without unnecessary digits. */
 static char *plain(const char *value)
 {
     const size_t length = strlen(value);
@@ -63,9 +63,9 @@ static char *plain(const char *value)
     return quoted ? strndup(value + 1, length - 2) : strdup(value);
 }
 
-/* --- Where weights start from: seeds may each start from the same seed of another configuration */
+/* --- Initial weights: each seed may start from the same seed of another configuration */
 
-/* The run directory that a path of weights is in, and what is named in it ("" for its last checkpoint). */
+/* Splits a path of weights into the run directory and the rest ("" means the last checkpoint). */
 static void split_init(const char *init, char *folder, size_t size, const char **within)
 {
     static const char *const parts[] = {"/last.h5", "/checkpoints/"};
@@ -80,8 +80,8 @@ static void split_init(const char *init, char *folder, size_t size, const char *
     for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--) folder[n - 1] = '\0';
 }
 
-/* The configuration of that run, where it was or, if all runs have been moved, beside this one; NULL if it is not there
- * or no run. */
+/* The configuration of that run, at its old place or, if all runs were moved, beside this run. NULL if there is none.
+ */
 static srq_config *load_init(const char *folder, const char *beside)
 {
     char path[4500];
@@ -95,7 +95,7 @@ static srq_config *load_init(const char *folder, const char *beside)
     return config;
 }
 
-/* A run as the start of another is known by its settings but for the seed, like the runs of a report. */
+/* A run from which another one starts is identified by its settings without the seed, like the runs of a report. */
 static void add_init(collector *c, const char *path)
 {
     char folder[4200], shown[200] = "run of ", *value = NULL;
@@ -116,7 +116,7 @@ static void add_init(collector *c, const char *path)
     srq_config_destroy(&config);
 }
 
-/* What stage learn of the same seed has left to a later one is the same for all seeds by what it is. */
+/* Results of stage learn of the same seed count as equal for all seeds. */
 static bool is_left_by_learn(const srq_stage *stage, const char *path)
 {
     if (strcmp(path, "train.masks") == 0) return stage->level > 0;
@@ -146,7 +146,7 @@ static void collect(void *context, const char *path, const char *value)
         add_choice(c, path, strdup(value), plain(value));
 }
 
-/* The data set's file may stand elsewhere, or be another one of that name: the log knows its digest. */
+/* The data set may have been moved, or replaced under the same name, so its digest from the log is used. */
 static srq_status add_data(const srq_report_run *run, srq_choices *choices)
 {
     const srq_settings *s = srq_config_settings(run->config);

@@ -1,5 +1,5 @@
-/* What a report is of: its runs, then the configurations that they are seeds of, then the tickets among them, each made
- * from what comes before. */
+/* The contents of a report: runs, then configurations (groups of runs), then tickets. Each is derived from the ones
+ * before. */
 #ifndef SRQ_EXPERIMENTS_REPORT_CONTENTS_H
 #define SRQ_EXPERIMENTS_REPORT_CONTENTS_H
 
@@ -10,11 +10,11 @@ typedef struct srq_report {
     srq_report_runs runs;
     srq_report_groups groups;
     srq_report_tickets tickets;
-    const srq_sweep *sweep; /* the table that the report is of (arrange.h), or NULL */
+    const srq_sweep *sweep; /* the table of experiments of the report (arrange.h), or NULL */
 } srq_report;
 
-/* Reads the runs in and below `folders`, groups them and compares tickets. SRQ_ERROR_DATA if a folder cannot be read or
- * no run is in any. `now`: seconds since 1970. The caller destroys *report. */
+/* Reads the runs in and below `folders`, groups them, and compares tickets. SRQ_ERROR_DATA if a folder cannot be read
+ * or there is no run. `now`: seconds since 1970. The caller destroys *report. */
 srq_status srq_report_create(int count, char *const *folders, double now, srq_report *report);
 void srq_report_destroy(srq_report *report);
 

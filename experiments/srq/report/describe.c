@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* "3", or "8,4" of a schedule. */
+/* "3", or "8,4" for a schedule. */
 static void append_bits(const srq_bits_schedule *bits, char *out, size_t size)
 {
     for (int i = 0; i < bits->count; i++) srq_text_append(out, size, "%s%d", i ? "," : "", bits->bits[i]);

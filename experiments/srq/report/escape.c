@@ -4,21 +4,21 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The length of the character of UTF-8 that begins here, 0 if none does. */
+/* The length of the UTF-8 character that begins here, or 0 if it is not valid. */
 static int character(const unsigned char *c)
 {
     const int length = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 0;
     for (int i = 1; i < length; i++)
         if ((c[i] & 0xc0) != 0x80) return 0;
-    if (c[0] == 0xe0 && c[1] < 0xa0) return 0;                 /* longer than need be */
+    if (c[0] == 0xe0 && c[1] < 0xa0) return 0;                 /* overlong */
     if (c[0] == 0xed && c[1] > 0x9f) return 0;                 /* surrogates */
-    if (c[0] == 0xef && c[1] == 0xbf && c[2] > 0xbd) return 0; /* U+FFFE, U+FFFF: no characters of XML */
+    if (c[0] == 0xef && c[1] == 0xbf && c[2] > 0xbd) return 0; /* U+FFFE, U+FFFF: not allowed in XML */
     if (c[0] == 0xf0 && c[1] < 0x90) return 0;
     if (c[0] == 0xf4 && c[1] > 0x8f) return 0;
     return length;
 }
 
-/* The next character of *text, harmless, into `out`; *text moves on. */
+/* Writes the next character of *text to `out` in a safe form, and advances *text. */
 static void next(const char **text, char out[8])
 {
     const unsigned char *c = (const unsigned char *)*text;
@@ -48,7 +48,7 @@ static const char *in_markdown(char c)
     return escaped;
 }
 
-/* Between single quotes gnuplot expands nothing; a quote is doubled. */
+/* gnuplot expands nothing between single quotes. A quote is doubled. */
 static const char *in_gnuplot(char c)
 {
     return c == '\'' ? "''" : NULL;

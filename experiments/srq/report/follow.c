@@ -97,7 +97,7 @@ static bool layer_changes(const srq_log *log, int layer)
     return false;
 }
 
-/* Of layers that learn their bit-length, or whose bit-length has changed. */
+/* Shows layers that learn their bit-length, or whose bit-length has changed. */
 static void print_bits(const follower *f, double *values)
 {
     const srq_log *log = f->log;
@@ -127,7 +127,7 @@ static void print_screen(const follower *f)
     if (now.width > WIDTH_MAX) now.width = WIDTH_MAX;
     const size_t most = (size_t)(f->log->step_count > f->log->eval_count ? f->log->step_count : f->log->eval_count);
     double *values = calloc(most + 1, sizeof *values);
-    if (!values) return; /* the next screen may have more luck */
+    if (!values) return; /* the next screen tries again */
     srq_report_standing(f->run, f->report.runs.now, standing, sizeof standing);
     fputs("\033[H\033[2J", stdout);
     srq_print_escaped(srq_text_cut(f->run->path, now.width - 2, line, sizeof line), SRQ_ESCAPE_NONE, stdout);
@@ -185,7 +185,7 @@ static srq_status show_to_end(follower *f)
             print_lines(f);
         const bool ended = f->log->state != SRQ_LOG_OPEN && f->log->state != SRQ_LOG_EMPTY;
         if (ended || interrupted) return SRQ_OK;
-        sleep(SECONDS); /* a signal ends it early */
+        sleep(SECONDS); /* a signal interrupts it */
     }
 }
 
@@ -196,8 +196,7 @@ static srq_status find_run(const char *folder, follower *f)
     f->log = f->report.runs.items[0].log;
     if (f->report.runs.count > 1)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: there are %d runs in it, and one can be followed at a time; name one, such "
-                        "as %s",
+                        "%s: it contains %d runs, but only one can be followed at a time; name one, for example %s",
                         folder, f->report.runs.count, f->run->path);
     return f->run->problem ? srq_fail(SRQ_ERROR_DATA, "%s: %s", folder, f->run->problem) : SRQ_OK;
 }

@@ -22,7 +22,7 @@ enum { PATH_SIZE = 4600, SECONDS_MAX = 120, PICTURE_MAX = 64 << 20 };
 
 /* --- The child process */
 
-/* Waits for it, but not for ever. Its exit status, or -1. */
+/* Waits for it with a time limit. Returns its exit status, or -1. */
 static int wait_for(pid_t child)
 {
     int status = 0;
@@ -37,7 +37,8 @@ static int wait_for(pid_t child)
     return -1;
 }
 
-/* Runs gnuplot in a folder, what it prints to the file "messages" there. Its exit status, -1 if it could not be run. */
+/* Runs gnuplot in a folder, with its output in the file "messages" there. Returns its exit status, or -1 if it could
+ * not be run. */
 static int run_gnuplot(const char *folder, const char *word)
 {
     char *const words[] = {"gnuplot", "--default-settings", (char *)(uintptr_t)word, NULL};
@@ -74,7 +75,7 @@ static void remove_folder(const char *folder)
     rmdir(folder);
 }
 
-/* A whole file, ended by a zero; NULL if there is none. The caller frees. */
+/* Reads a whole file, with a terminating zero; NULL if there is none. The caller frees it. */
 static char *read_whole(const char *folder, const char *name, size_t *size)
 {
     char path[PATH_SIZE], *bytes = NULL;
@@ -101,9 +102,9 @@ void srq_pictures_start(const char *folder, srq_pictures *pictures)
     pictures->none = !made || run_gnuplot(work, "--version") != 0;
     if (made) remove_folder(work);
     if (pictures->none)
-        snprintf(
-            pictures->note, sizeof pictures->note,
-            "There are no plots: gnuplot is not there. `apt-get install gnuplot-nox`, then make the report again.");
+        snprintf(pictures->note, sizeof pictures->note,
+                 "There are no plots, because gnuplot is not installed. Use `apt-get install gnuplot-nox`, then make "
+                 "the report again.");
 }
 
 void srq_pictures_free(srq_pictures *pictures)
@@ -146,7 +147,7 @@ static void note_failure(srq_pictures *pictures, const char *folder, const char 
     free(said);
 }
 
-/* Draws the plot in one file format; its bytes, which the caller frees, or NULL. */
+/* Draws the plot in one file format. Returns its bytes, which the caller frees, or NULL. */
 static char *draw_format(const srq_plot *plot, const char *folder, const char *format, size_t *size)
 {
     char path[PATH_SIZE];
@@ -173,7 +174,7 @@ static srq_status keep_svg(const srq_pictures *pictures, const srq_picture *pict
     return status;
 }
 
-/* SVG first, and that is enough: a gnuplot without cairo makes no PNG. */
+/* SVG comes first and is sufficient: a gnuplot without cairo makes no PNG. */
 static srq_status draw_picture(const srq_plot *plot, const char *folder, srq_pictures *pictures, srq_picture *picture)
 {
     size_t size = 0;
@@ -211,8 +212,8 @@ static srq_status draw(srq_plot *plot, srq_pictures *pictures, srq_picture *pict
     const bool closed = fclose(plot->data) == 0;
     if (fclose(plot->body) != 0 || !closed) return srq_fail_memory(0, "a plot");
     if (!make_folder(folder, sizeof folder)) {
-        snprintf(pictures->note, sizeof pictures->note, "There are plots missing: no temporary folder can be made: %s",
-                 strerror(errno));
+        snprintf(pictures->note, sizeof pictures->note,
+                 "Plots are missing, because a temporary folder cannot be created: %s", strerror(errno));
         return SRQ_OK;
     }
     const srq_status status = draw_picture(plot, folder, pictures, picture);
@@ -242,7 +243,7 @@ void srq_plot_place(srq_plot *plot, int left, int bottom, int right, int top)
             left / width, right / width, bottom / height, top / height);
 }
 
-/* 1e-4 takes less room than 0.0001. */
+/* 1e-4 is shorter than 0.0001. */
 static void print_tic(const char *comma, double value, FILE *out)
 {
     const int exponent = (int)floor(log10(value) + 1e-9);
@@ -258,7 +259,7 @@ double srq_plot_step(double range, int parts)
     return decade * (rest >= 5 ? 5 : rest >= 2 ? 2 : 1);
 }
 
-/* Where logarithms are nearly linear. */
+/* For short axes, on which logarithms are nearly linear. */
 static void print_even_tics(double least, double most, FILE *out)
 {
     const double step = srq_plot_step(most - least, 4);

@@ -40,7 +40,8 @@ static srq_status place_run(srq_report_runs *runs, srq_report_groups *groups, in
     return add_member(&groups->items[at], index);
 }
 
-/* Groups of no ticket first, as their runs were found; those of a ticket in the order of its stages. */
+/* Groups without a ticket come first, in the order in which their runs were found. Those of a ticket are in the order
+ * of its stages. */
 static int by_ticket(const void *a, const void *b)
 {
     const srq_report_group *one = a, *other = b;
@@ -59,7 +60,7 @@ static void sort_groups(srq_report_runs *runs, srq_report_groups *groups)
     }
 }
 
-/* --- Of runs with one seed the furthest counts: they are one run, begun twice */
+/* --- If several runs have the same seed, only the one with the most steps counts */
 
 static long steps_done(const srq_report_run *run)
 {

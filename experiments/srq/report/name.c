@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the few words say already. */
+/* Settings that the short description includes already. */
 static const char *const covered[] = {"model",         "quantizer.method",      "quantizer.estimator",
                                       "dropbits.mode", "quantizer.weight_bits", "quantizer.activation_bits"};
 
@@ -21,7 +21,7 @@ static bool is_covered(const char *path)
 
 /* --- What else differs */
 
-/* Groups that are no stages of a ticket: these are told apart by their settings, stages by what they are. */
+/* Groups without a ticket differ by their settings. Stages of a ticket have their own names. */
 static int plain_count(const srq_report_groups *groups)
 {
     int count = 0;
@@ -29,7 +29,7 @@ static int plain_count(const srq_report_groups *groups)
     return count;
 }
 
-/* The value that most groups have for a choice: the index of one of them, and how many there are. */
+/* The most frequent value of a choice: the index of a group with it, and the number of such groups. */
 static int most_common(const srq_report_groups *groups, int choice, int *count)
 {
     int best = 0;
@@ -46,7 +46,7 @@ static int most_common(const srq_report_groups *groups, int choice, int *count)
     return best;
 }
 
-/* "quantizer.sigma" is called "sigma", where no other group of settings has one of that name. */
+/* The short name of "quantizer.sigma" is "sigma", if no other group of settings has the same name. */
 static const char *short_path(const srq_report_group *group, const char *path)
 {
     const char *point = strrchr(path, '.');
@@ -63,7 +63,7 @@ static void append_choice(const srq_report_group *group, const srq_choice *choic
     srq_text_append(out, size, "%s%s=%s", out[0] ? ", " : "", short_path(group, choice->path), choice->shown);
 }
 
-/* How many values a choice has. */
+/* The number of values of a choice. */
 static int distinct(const srq_report_groups *groups, int choice)
 {
     int count = 0;
@@ -77,7 +77,7 @@ static int distinct(const srq_report_groups *groups, int choice)
     return count;
 }
 
-/* Where more than half have one value, only the others name theirs. */
+/* If more than half of the groups have the same value, only the others name theirs. */
 static void name_by_choice(srq_report_groups *groups, int choice)
 {
     int count;
@@ -92,8 +92,8 @@ static void name_by_choice(srq_report_groups *groups, int choice)
     if (majority) append_choice(&groups->items[0], common, groups->common, sizeof groups->common);
 }
 
-/* Two groups may still be called alike: by a setting that their method does not read, or one whose words are the same
- * for several values. */
+/* Two groups may still have the same name: if they differ in a setting that their method does not use, or whose texts
+ * are equal for several values. */
 static void tell_apart(srq_report_groups *groups)
 {
     for (int i = 0; i < groups->count; i++) {
@@ -113,7 +113,7 @@ static void tell_apart(srq_report_groups *groups)
     }
 }
 
-/* "prune-03 (9.13 % of weights)", and of which ticket where that is not plain. */
+/* "prune-03 (9.13 % of weights)", and the ticket if there are several. */
 static void name_stage(const srq_report_runs *runs, bool only, srq_report_group *group)
 {
     if (!only) srq_text_append(group->name, sizeof group->name, "%.120s: ", runs->tickets[group->ticket].name);
@@ -135,7 +135,7 @@ void srq_report_name_groups(const srq_report_runs *runs, srq_report_groups *grou
         snprintf(group->name, sizeof group->name, "%s%s", models ? s->model.name : "", models ? ": " : "");
         srq_report_describe(s, group->name, sizeof group->name);
     }
-    /* What has many values comes first: a long name is cut at its end. */
+    /* Settings with many values come first, because long names are cut at the end. */
     const int choices = count > 0 ? groups->items[0].choices.count : 0;
     int most = 0;
     for (int c = 0; c < choices; c++) most = distinct(groups, c) > most ? distinct(groups, c) : most;

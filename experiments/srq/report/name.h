@@ -1,10 +1,10 @@
-/* Names of groups: what a configuration is, in a few words, and what else sets it apart from the others. */
+/* Names of groups: a short description, and the settings in which a configuration differs from the others. */
 #ifndef SRQ_EXPERIMENTS_REPORT_NAME_H
 #define SRQ_EXPERIMENTS_REPORT_NAME_H
 
 #include "experiments/srq/report/group.h"
 
-/* Names the groups, and says in groups->common what most of them have. */
+/* Sets the names of the groups, and groups->common to the settings that most of them have. */
 void srq_report_name_groups(const srq_report_runs *runs, srq_report_groups *groups);
 
 #endif

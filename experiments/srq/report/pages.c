@@ -49,29 +49,29 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
         }
     }
     out[0] = '\0';
-    if (report->groups.common[0])
-        srq_text_append(out, size, "Where a row says nothing else: %s. ", report->groups.common);
-    if (unfinished) srq_text_append(out, size, "Figures are of finished runs only. ");
-    if (partial) srq_text_append(out, size, "* No run of the row is finished: the last evaluations so far. ");
+    if (report->groups.common[0]) srq_text_append(out, size, "Common settings: %s. ", report->groups.common);
+    if (unfinished) srq_text_append(out, size, "Figures cover finished runs only. ");
+    if (partial)
+        srq_text_append(out, size,
+                        "* No run of the row is finished; the figures are from the last evaluations so far. ");
     if (again)
         srq_text_append(out, size,
-                        "Of runs with the same settings and seed, one counts: the one that has come furthest. ");
+                        "If several runs have the same settings and seed, only the one with the most steps counts. ");
     const size_t length = strlen(out);
     if (length) out[length - 1] = '\0'; /* the last space */
     return out;
 }
 
 static const char explanation[] =
-    "Mean \xc2\xb1 standard deviation (of the sample) over seeds, at the end of training. Size: weights at their "
+    "Mean \xc2\xb1 sample standard deviation over seeds, at the end of training. Size: weights at their "
     "bit-lengths, everything else as float32. BOPs: multiply-accumulates of one image times weight bits times "
     "activation "
-    "bits; \"of 8/8\": beside the same network with each quantized tensor at 8 bits.";
+    "bits; \"of 8/8\": relative to the same network with each quantized tensor at 8 bits.";
 
-static const char ticket_explanation[] = "Differences pair stages seed by seed: the first one's test error less the "
-                                         "second one's, in percentage points, over "
-                                         "the seeds that both are finished for. The interval is Student's t at 95 %, "
-                                         "for each pair by itself; one that holds 0 "
-                                         "tells no difference.";
+static const char ticket_explanation[] =
+    "Differences are paired by seed: the test error of the first stage minus that of the second, in percentage points, "
+    "over the seeds for which both are finished. The interval is Student's t interval at 95 %, for each pair "
+    "separately. If it contains 0, the difference is not significant.";
 
 /* The heading of the table of configurations. */
 static const char *heading(const srq_report *report)
@@ -81,7 +81,7 @@ static const char *heading(const srq_report *report)
 
 /* --- HTML */
 
-/* A page of them all would be too large; 12 have a picture. */
+/* A page with all of them would be too large; 12 have a picture. */
 enum { TICKETS_MAX = 24 };
 
 static const char style[] =
@@ -110,7 +110,7 @@ static void paragraph(const char *kind, const char *text, FILE *out)
     fputs("</p>\n", out);
 }
 
-/* The heading belongs to the figure: no page ends between them. */
+/* The heading is part of the figure, so that no page break comes between them. */
 static void print_figure(const srq_picture *picture, FILE *out)
 {
     if (picture->left_out) return;
@@ -123,11 +123,11 @@ static void print_figure(const srq_picture *picture, FILE *out)
     fputs("</figcaption>\n</figure>\n", out);
 }
 
-/* What does not fit is named, with the file that has it. */
+/* Names the pictures that do not fit, with their files. */
 static void print_left_out(const srq_pictures *pictures, FILE *out)
 {
     const char *before =
-        "<p class=\"note\">Left out, to keep this page below 1 MB (`srq report` of fewer runs shows them): ";
+        "<p class=\"note\">Not shown, to keep this page below 1 MB (`srq report` of fewer runs shows them): ";
     for (int i = 0; i < pictures->count; i++) {
         const srq_picture *p = &pictures->items[i];
         if (!p->left_out) continue;
@@ -139,7 +139,7 @@ static void print_left_out(const srq_pictures *pictures, FILE *out)
     if (before[0] == ';') fputs(".</p>\n", out);
 }
 
-/* Pictures of tickets stand in their section. */
+/* Pictures of tickets are in the section of tickets. */
 static bool is_of_tickets(const srq_picture *picture)
 {
     return strncmp(picture->name, "ticket-", 7) == 0 || strncmp(picture->name, "pruning-", 8) == 0;
@@ -230,9 +230,9 @@ static srq_status print_html(const srq_report *report, const srq_pictures *pictu
     return SRQ_OK;
 }
 
-/* --- What fits into a page */
+/* --- Selecting pictures for a page */
 
-/* Prints into memory, for its size. */
+/* Prints to memory, to determine the size. */
 static srq_status measure_page(const srq_report *report, const srq_pictures *pictures, const char *made, size_t *size)
 {
     char *text = NULL;
@@ -255,14 +255,14 @@ static srq_status measure_figure(const srq_picture *picture, size_t *size)
     return closed ? SRQ_OK : srq_fail_memory(*size, "a page");
 }
 
-/* The 3 of "curves-3"; 1 where there is one picture of a kind. */
+/* The 3 of "curves-3"; 1 if there is only one picture of a kind. */
 static int number_of(const srq_picture *picture)
 {
     const char *dash = strrchr(picture->name, '-');
     return dash ? atoi(dash + 1) : 1;
 }
 
-/* Puts pictures into the page until it is full: the first of each kind, then the second of each. */
+/* Selects pictures until the page is full: the first of each kind, then the second of each, and so on. */
 static srq_status fit(const srq_report *report, srq_pictures *pictures, const char *made)
 {
     size_t size = 0, figure = 0;

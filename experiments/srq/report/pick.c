@@ -5,7 +5,7 @@
 
 static const srq_report *sorted;
 
-/* Lowest error first; groups without one last. */
+/* Lowest error first; groups without an error last. */
 static int by_error(const void *a, const void *b)
 {
     const srq_report_group *one = &sorted->groups.items[*(const int *)a],

@@ -1,5 +1,5 @@
-/* Bit-lengths over training, of configurations that learn them or follow a schedule: lines where layers are few, else a
- * map; beside it what that does to the error and to bit operations. */
+/* Bit-lengths over training, for configurations that learn them or have a schedule. Few layers are drawn as lines, many
+ * as a map. A second panel shows the error and bit operations. */
 #include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
@@ -11,7 +11,7 @@
 
 enum { PICTURES_MAX = 6, LINES_MAX = SRQ_STYLES, LAYERS_MAX = 64, SEEDS_MAX = 12, EVALS_MAX = 240, ROW = 15 };
 
-/* --- Which */
+/* --- Selection */
 
 static bool changes(const srq_log *log)
 {
@@ -47,7 +47,7 @@ static bool has_bits(const srq_report *report, const srq_report_group *group)
 
 /* --- Data */
 
-/* Every how manieth evaluation is drawn. */
+/* One of how many evaluations is drawn. */
 static int stride(const srq_log *log)
 {
     return log->eval_count / EVALS_MAX + 1;
@@ -58,7 +58,7 @@ static bool is_drawn(const srq_log *log, int i)
     return i % stride(log) == 0 || i + 1 == log->eval_count;
 }
 
-/* Columns: epoch, error in %, bit operations in % of 8/8, mean bits under the gates, then each layer's bits. */
+/* Columns: epoch, error in %, bit operations in % of 8/8, expected mean bits, then the bits of each layer. */
 static void print_run(const srq_log *log, int number, FILE *out)
 {
     fprintf(out, "$r%d << EOD\n", number);
@@ -94,7 +94,7 @@ static int most_bits(const srq_log *log)
 
 /* --- Panels */
 
-/* Layers at the same bit-length are drawn beside each other, not on top. */
+/* Lines of layers with the same bit-length are shifted, so that they do not cover each other. */
 static void draw_lines(const srq_log *log, int runs, srq_plot *plot)
 {
     const int layers = log->layer_count;
@@ -123,11 +123,10 @@ static void draw_line_key(const srq_log *log, int left, int top, srq_plot *plot)
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(row));
         srq_plot_key(plot, left, top - 22 * row, line, marker, srq_text_cut(log->layers[row], 22, text, sizeof text));
     }
-    if (has_gates(log))
-        srq_plot_key(plot, left, top - 22 * row, "dt (2,3) lc rgb '#444444'", "pt -1", "mean, by gates");
+    if (has_gates(log)) srq_plot_key(plot, left, top - 22 * row, "dt (2,3) lc rgb '#444444'", "pt -1", "expected bits");
 }
 
-/* Rectangles: one for each time that a layer has one bit-length. */
+/* A rectangle for each period in which a layer has the same bit-length. */
 static void print_map(const srq_log *log, int layers, FILE *out)
 {
     fputs("$map << EOD\n", out);
@@ -166,8 +165,7 @@ static void draw_map(const srq_log *log, int layers, srq_plot *plot)
         plot->body);
 }
 
-/* Test error at the left, bit operations at the right; there the mean under the gates, too, which a map has no place
- * for. */
+/* Test error on the left axis, bit operations on the right. With a map, the expected mean is also drawn here. */
 static void draw_outcome(int runs, bool gates, srq_plot *plot)
 {
     fputs("set ylabel 'test error, %'\nset ytics auto\nset yrange [0:*]\nset y2range "
@@ -205,7 +203,7 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
         srq_plot_key(plot, i ? 960 : 790, top + 16, line, marker, i ? "bit operations (right)" : "test error (left)");
     }
     if (!lines && has_gates(log))
-        srq_plot_key(plot, 560, top + 16, "dt (2,3) lc rgb '#444444'", "pt -1", "mean bits, by gates (right)");
+        srq_plot_key(plot, 560, top + 16, "dt (2,3) lc rgb '#444444'", "pt -1", "expected bits (right)");
     srq_plot_place(plot, lines ? 70 : 170, bottom, lines ? 480 : 560, top);
     if (lines)
         draw_lines(log, runs, plot);
@@ -238,8 +236,8 @@ static srq_status draw(const srq_report *report, const srq_report_group *group, 
     snprintf(name, sizeof name, "bits-%d", number);
     snprintf(title, sizeof title, "Bit-lengths, configuration %d: %.100s", group->number, group->name);
     snprintf(caption, sizeof caption,
-             "Bit-length of each layer's weights as evaluated%s, and what it costs and gives.%s%s",
-             lines ? " (lines are moved apart where they would cover each other)" : " (first seed)", seeds,
+             "Bit-length of each layer's weights in evaluations%s, with test error and bit operations.%s%s",
+             lines ? " (lines are shifted so that they do not cover each other)" : " (first seed)", seeds,
              shown < first->layer_count ? " The first 64 layers are shown." : "");
     return srq_plot_finish(&plot, pictures, name, title, caption);
 }

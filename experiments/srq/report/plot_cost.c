@@ -1,5 +1,4 @@
-/* What an error costs: test error against bit operations and against size, with the Pareto front, and the names of the
- * points below. */
+/* Test error against bit operations and against size, with the Pareto front. The names of the points are below. */
 #include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
@@ -13,7 +12,7 @@ enum {
     LABEL_HEIGHT = 14,
     DIGIT_WIDTH = 8,
     WIDTH = 1000,
-    BOTTOM = 78, /* from the names to the panels */
+    BOTTOM = 78, /* distance between the names and the panels */
     PANEL_HEIGHT = 340,
     TOP_MARGIN = 20,
     NAME_HEIGHT = 20
@@ -31,10 +30,10 @@ typedef struct rectangle {
 
 typedef struct panel {
     const char *label;
-    bool size; /* else BOPs */
+    bool size; /* otherwise BOPs */
     double unit;
     int left, right, bottom, top;
-    double least[2], most[2]; /* of cost and error */
+    double least[2], most[2]; /* ranges of cost and error */
     int count;
     point points[POINTS_MAX];
 } panel;
@@ -66,7 +65,7 @@ static void find_range(panel *p)
         for (int i = 0; i < p->count; i++) {
             const point *q = &p->points[i];
             const double value = axis ? q->error : q->cost, spread = axis ? q->deviation : 0;
-            /* An error bar may reach below 0, where the axis does not. */
+            /* An error bar may go below 0, but the logarithmic axis does not. */
             least = fmin(least, fmax(value - spread, value / 2));
             most = fmax(most, value + spread);
         }
@@ -90,7 +89,7 @@ static void fill(const srq_report *report, int count, const int *groups, panel *
     find_range(p);
 }
 
-/* --- Numbers beside the points, so that none covers another or a point */
+/* --- Numbers beside the points, placed so that none covers another one or a point */
 
 static double place_of(double value, double least, double most, double from, double to)
 {
@@ -109,7 +108,7 @@ static bool is_free(const rectangle *at, int taken_count, const rectangle *taken
     return true;
 }
 
-/* Right, left, above, below, then the corners; then the same farther off. */
+/* Right, left, above, below, then the corners; then the same farther away. */
 static rectangle find_place(double x, double y, int width, int taken_count, const rectangle *taken)
 {
     static const double directions[8][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
@@ -243,11 +242,11 @@ static srq_status draw(const srq_report *report, int count, const int *groups, s
         draw_panel(&both[i], &plot);
     }
     fputs("unset multiplot\n", plot.body);
-    return srq_plot_finish(
-        &plot, pictures, "cost", "Error against bit operations and against size",
-        "Numbers are those of the table; bars are one standard deviation over seeds. Filled squares and the dashed "
-        "line: the Pareto front, at which no other configuration is as cheap and as good. Circles: the others. Grey "
-        "triangles: no run is finished yet.");
+    return srq_plot_finish(&plot, pictures, "cost", "Error against bit operations and against size",
+                           "Numbers are those of the table; bars are one standard deviation over seeds. Filled squares "
+                           "and the dashed line: the Pareto front, the configurations for which no other one is as "
+                           "cheap and as good. Circles: other configurations. Grey "
+                           "triangles: no run is finished yet.");
 }
 
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures)

@@ -1,4 +1,5 @@
-/* Learning curves: training loss and error, and test error, over epochs; every seed thin, their mean thick. */
+/* Learning curves: training loss and error, and test error, over epochs. Seeds are thin lines, and their mean is a
+ * thick line. */
 #include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/pick.h"
@@ -6,24 +7,24 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Time is cut into bins: as many as a panel can show, and the same for all seeds of a group, so that they have a mean.
- */
+/* Time is divided into as many bins as a panel can show. They are the same for all seeds of a group, so that a mean can
+ * be computed. */
 enum { BINS = 80, TOGETHER = 6, PICTURES_MAX = 6, SEEDS_MAX = 12, PANELS = 3 };
 
 typedef struct curve {
-    double x[BINS], y[BINS]; /* NaN where there is nothing */
+    double x[BINS], y[BINS]; /* NaN if there is no value */
 } curve;
 
 static const struct panel {
     const char *label;
-    double floor; /* what is less is drawn there: the axis is logarithmic */
+    double floor; /* smaller values are drawn here, because the axis is logarithmic */
     int left, right;
 } panels[PANELS] = {
     {"training loss, nats", 1e-6, 90, 390}, {"training error, %", 0.01, 475, 785}, {"test error, %", 0.005, 870, 1180}};
 
 /* --- Data */
 
-/* The step that the furthest seed has come to. */
+/* The largest step of all seeds. */
 static long last_step(const srq_report *report, const srq_report_group *group)
 {
     long last = 1;
@@ -70,7 +71,7 @@ static int end_of(const curve *c)
     return end;
 }
 
-/* Where all seeds that have come so far have a value. */
+/* The mean over seeds, if all seeds that have reached this step have a value. */
 static void make_mean(int count, const curve *curves, curve *mean)
 {
     for (int b = 0; b < BINS; b++) {
@@ -102,13 +103,13 @@ static void print_curve(const curve *c, const char *name, FILE *out)
 typedef struct drawing {
     const srq_report *report;
     srq_plot plot;
-    curve *curves; /* [SEEDS_MAX + 1]: of a group, then their mean */
+    curve *curves; /* [SEEDS_MAX + 1]: the seeds of a group, then their mean */
     const char *comma;
     double least, most;
     FILE *commands;
 } drawing;
 
-/* Dashes only for means with few points: through noise they are no lines any more. */
+/* Only means with few points are dashed, because dashes of noisy curves cannot be recognized. */
 static void draw_line(drawing *d, const curve *c, int panel, int style, int seed)
 {
     char name[48];
@@ -215,11 +216,11 @@ static srq_status draw_picture(const srq_report *report, srq_pictures *pictures,
         snprintf(name, sizeof name, "curves-%d", number);
         snprintf(title, sizeof title, "Learning curves, configurations %d to %d",
                  report->groups.items[groups[0]].number, report->groups.items[groups[count - 1]].number);
-        const srq_status drawn = srq_plot_finish(&d.plot, pictures, name, title,
-                                                 "Training loss and error since the line of the log before, and test "
-                                                 "error, over epochs. Thick: the mean over "
-                                                 "seeds; thin: single seeds. Logarithmic; what is below 0.01 % "
-                                                 "(training) or 0.005 % (test) is drawn there.");
+        const srq_status drawn =
+            srq_plot_finish(&d.plot, pictures, name, title,
+                            "Training loss and error since the previous line of the log, and test error, over epochs. "
+                            "Thick: the mean over seeds; thin: single seeds. Axes are logarithmic; smaller values are "
+                            "drawn at 0.01 % (training) or 0.005 % (test).");
         if (status == SRQ_OK) status = drawn;
     }
     free(d.curves);

@@ -1,5 +1,5 @@
-/* A ticket's paired differences: a row for each pair of stages, its 95 % confidence interval as a bar beside the line
- * at 0. */
+/* The paired differences of a ticket: a row for each pair of stages, with the 95 % confidence interval as a bar, and a
+ * line at 0. */
 #include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/plots.h"
 
@@ -10,12 +10,12 @@ enum { ROW = 22, LEFT = 250, RIGHT = 870, WIDTH = 900, BOTTOM = 62, TOP_MARGIN =
 typedef struct drawing {
     srq_plot plot;
     int rows;
-    double least, most; /* points */
-    int present[3];     /* rows of each look */
-    int look;           /* the one that is printed */
+    double least, most; /* percentage points */
+    int present[3];     /* number of rows with each style */
+    int look;           /* the style that is printed */
 } drawing;
 
-/* An interval on one side of 0; one that holds 0; none, of one seed. */
+/* The styles: the interval is on one side of 0; it contains 0; there is none, with one seed. */
 enum { APART, HOLDS, SINGLE, LOOKS };
 
 static int look_of(const srq_paired *p)
@@ -66,7 +66,7 @@ static void draw_all(const srq_comparison *c, drawing *d)
 {
     srq_plot_place(&d->plot, LEFT, BOTTOM, RIGHT, BOTTOM + ROW * d->rows);
     fputs("set grid x lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 1\n"
-          "set xlabel 'difference in test error, percentage points (below 0: the first stage errs less)'\n",
+          "set xlabel 'difference in test error, percentage points (below 0: the first stage has the lower error)'\n",
           d->plot.body);
     srq_comparison_visit(c, measure, d);
     const double space = d->most > d->least ? 0.06 * (d->most - d->least) : 0.1;
@@ -89,8 +89,8 @@ static srq_status draw(const srq_report_ticket *ticket, int number, srq_pictures
     return srq_plot_finish(
         &d.plot, pictures, name, title,
         "Mean over seeds of the difference in test error between two stages of the same seed, and "
-        "its 95 % confidence interval. Filled squares: the interval is on one side of 0. Circles: it "
-        "holds 0, and tells no difference. Triangles: one seed, and no interval.");
+        "its 95 % confidence interval. Filled squares: the interval is on one side of 0. Circles: it contains 0, so "
+        "the difference is not significant. Triangles: no interval, because there is only one seed.");
 }
 
 srq_status srq_draw_pairs(const srq_report *report, srq_pictures *pictures)

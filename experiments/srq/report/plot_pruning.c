@@ -1,4 +1,4 @@
-/* Test error against the share of weights that pruning leaves: rewound weights and new ones, of several tickets. */
+/* Test error against the share of weights that pruning leaves, for rewound and for new weights of several tickets. */
 #include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/plots.h"
 
@@ -29,9 +29,9 @@ typedef struct line {
 
 typedef struct drawing {
     srq_plot plot;
-    int count; /* lines: of each ticket the rewound ones, then the new ones */
+    int count; /* lines: for each ticket rewound weights, then new ones */
     line lines[LINES];
-    double least[2], most[2]; /* of weights and error */
+    double least[2], most[2]; /* ranges of weights and error */
 } drawing;
 
 /* --- Data */
@@ -41,7 +41,7 @@ static void add_point(drawing *d, line *to, double kept, const srq_statistic *er
     if (!(kept > 0) || error->count == 0) return;
     const double deviation = error->count > 1 ? 100 * error->deviation : 0,
                  value = fmax(100 * error->mean, error_floor);
-    /* An error bar may reach below 0, where the axis does not. */
+    /* An error bar may go below 0, but the logarithmic axis does not. */
     const point p = {.kept = 100 * kept,
                      .error = value,
                      .low = fmax(value - deviation, fmax(value / 2, error_floor)),
@@ -70,7 +70,7 @@ static void fill(const srq_report *report, int count, const int *tickets, drawin
     }
 }
 
-/* Lines stand a little beside each other, so that none of their bars hides another. */
+/* Lines are shifted a little, so that their bars do not cover each other. */
 static void print_line(const drawing *d, int i)
 {
     const double reach = d->most[0] > d->least[0] ? log(d->most[0] / d->least[0]) : 0.1;
@@ -122,7 +122,7 @@ static void draw_all(const srq_report *report, const int *tickets, drawing *d)
     draw_key(report, tickets, d);
     srq_plot_place(&d->plot, LEFT, bottom, RIGHT, bottom + HEIGHT);
     srq_plot_log_axis(&d->plot, 'x', d->least[0] / space, d->most[0] * space);
-    /* From all weights down, as they are pruned. */
+    /* The axis goes down from all weights, in the order of pruning. */
     fprintf(d->plot.body, "set xrange [%.9g:%.9g]\n", d->most[0] * space, d->least[0] / space);
     srq_plot_log_axis(&d->plot, 'y', d->least[1] / 1.1, d->most[1] * 1.1);
     draw_lines(d);
@@ -138,11 +138,10 @@ static srq_status draw(const srq_report *report, int number, int count, const in
     if (status == SRQ_OK && d->most[0] > 0) {
         draw_all(report, tickets, d);
         snprintf(name, sizeof name, "pruning-%d", number);
-        status = srq_plot_finish(
-            &d->plot, pictures, name, "Error against weights left by pruning",
-            "Mean over seeds; bars are one standard deviation. The points at the left are the networks before pruning: "
-            "rewind and scratch, or learn where there are none. Both axes are logarithmic; lines stand a little beside "
-            "each other.");
+        status = srq_plot_finish(&d->plot, pictures, name, "Error against weights left by pruning",
+                                 "Mean over seeds; bars are one standard deviation. The points at the left are the "
+                                 "networks before pruning: rewind and scratch, or learn if there are none. Both axes "
+                                 "are logarithmic; lines are shifted a little so that bars do not cover each other.");
     }
     free(d);
     return status;

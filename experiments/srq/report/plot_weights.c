@@ -1,5 +1,4 @@
-/* Weights over the grid, by layer: how they gather around the codes, at the last checkpoint and at the first one that
- * is kept. */
+/* Histograms of weights over the grid, by layer, at the last checkpoint and at the first one that is kept. */
 #include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/escape.h"
@@ -12,13 +11,13 @@
 
 enum { PICTURES_MAX = 6, LAYERS_MAX = 12, COLUMNS = 4, PANEL_WIDTH = 290, PANEL_HEIGHT = 172 };
 
-/* Weights of a run. */
+/* The weights of a run. */
 typedef struct weights {
     const srq_report_run *run;
-    srq_weight_histograms first, last; /* first: nothing in it if one checkpoint is kept */
+    srq_weight_histograms first, last; /* `first` is empty if there is only one checkpoint */
 } weights;
 
-/* The n-th of `shown` that are spread over `count`, the first and the last among them. */
+/* Item n of `shown` items that are spread over `count`, including the first and the last. */
 static int spread(int n, int shown, int count)
 {
     return shown > 1 ? (int)lround((double)n * (count - 1) / (shown - 1)) : count - 1;
@@ -33,7 +32,7 @@ static bool has_weights(const srq_report *report, const srq_report_group *group)
     return false;
 }
 
-/* Where there are many, the best of each kind. */
+/* If there are many, the best of each kind. */
 static bool is_best_of_kind(const srq_report *report, const srq_report_group *group)
 {
     const srq_settings *s = srq_config_settings(group->config);
@@ -49,8 +48,7 @@ static bool is_best_of_kind(const srq_report *report, const srq_report_group *gr
     return has_weights(report, group);
 }
 
-/* Reads a checkpoint, if it is whole: one that a run under way has removed meanwhile, or that is damaged, is left out.
- */
+/* Reads a checkpoint if it is whole. One that was removed in the meantime, or is damaged, is not shown. */
 static srq_status read_step(const srq_report_run *run, long step, srq_weight_histograms *histograms)
 {
     char path[4500];
@@ -71,7 +69,7 @@ static srq_status read_weights(weights *w)
     }
     for (; status == SRQ_OK && first < kept && w->first.count == 0; first++)
         status = read_step(w->run, steps[first], &w->first);
-    /* A file put there by hand may be of another network. */
+    /* A file that was put there by hand may belong to another network. */
     if (w->first.count != w->last.count) srq_weight_histograms_free(&w->first);
     free(steps);
     return status;
@@ -79,7 +77,7 @@ static srq_status read_weights(weights *w)
 
 /* --- Drawing */
 
-/* Without the bins at the ends, where all that is beyond is heaped up. */
+/* Without the bins at the ends, which contain everything outside. */
 static double highest(const srq_weight_histogram *h)
 {
     double most = 0;
@@ -88,7 +86,7 @@ static double highest(const srq_weight_histogram *h)
     return most > 0 ? most : 1;
 }
 
-/* The outline of the bins; what would be higher than the axis is cut. */
+/* The outline of the bins. Bins that are higher than the axis are cut. */
 static void print_outline(const srq_weight_histogram *h, double most, FILE *out)
 {
     const double width = (h->to - h->from) / h->bins;
@@ -98,7 +96,7 @@ static void print_outline(const srq_weight_histogram *h, double most, FILE *out)
     }
 }
 
-/* "fc1, 3 bits" over the weights; those of `before`, on the same grid, as a line. */
+/* A panel with the title "fc1, 3 bits". The weights of `before`, if on the same grid, are a line. */
 static void draw_panel(const srq_weight_histogram *h, const srq_weight_histogram *before, int number, srq_plot *plot)
 {
     const double most = 1.08 * fmax(highest(h), before ? highest(before) : 0);
@@ -133,7 +131,7 @@ static void draw_panel(const srq_weight_histogram *h, const srq_weight_histogram
 static void draw_panels(const weights *w, int layers, srq_plot *plot)
 {
     const int all = w->last.count;
-    const char *axis = w->last.layers[0].points.uniform ? "weight / alpha" : "place on the grid";
+    const char *axis = w->last.layers[0].points.uniform ? "weight / alpha" : "position on the grid";
     fputs("set multiplot\nset tics nomirror out scale 0.5 font ',10'\nset border 3\n", plot->body);
     for (int l = 0; l < layers; l++) {
         const int column = l % COLUMNS, row = l / COLUMNS;
@@ -148,7 +146,7 @@ static void draw_panels(const weights *w, int layers, srq_plot *plot)
     fputs("unset multiplot\n", plot->body);
 }
 
-/* "epoch 4.5", or "step 9" where the log does not say how long an epoch is. */
+/* "epoch 4.5", or "step 9" if the log does not have the length of an epoch. */
 static const char *time_of(const srq_report_run *run, long step, char out[48])
 {
     if (run->log->steps_per_epoch > 0)
@@ -167,23 +165,23 @@ static srq_status draw(const srq_report_group *group, const weights *w, srq_pict
     SRQ_TRY(srq_plot_start(columns * PANEL_WIDTH + 46, rows * PANEL_HEIGHT + 40, &plot));
     draw_panels(w, layers, &plot);
     if (w->first.count)
-        snprintf(line, sizeof line, " Grey line: the same weights at %s, where the grid was the same.",
+        snprintf(line, sizeof line, " Grey line: the same weights at %s, if the grid was the same.",
                  time_of(w->run, w->first.step, time));
     if (layers < all) snprintf(more, sizeof more, " %d of %d layers are shown.", layers, all);
     snprintf(name, sizeof name, "weights-%d", number);
     snprintf(title, sizeof title, "Weights over the grid, configuration %d: %.100s", group->number, group->name);
     snprintf(caption, sizeof caption,
-             "Run %.120s at %s. Blue: the weights as they are trained, %s; orange: the codes that they stand for, each "
-             "at its share of all weights.%s Both are shares for one step of the grid; the first and the last blue bin "
-             "hold all that is beyond, and may be cut.%s",
+             "Run %.120s at %s. Blue: the weights, %s; orange: their codes, with the share of weights that have each "
+             "code.%s Shares are for one step of the grid. The first and the last blue bin contain everything outside, "
+             "and may be cut.%s",
              w->run->name, time_of(w->run, w->last.step, time),
              w->last.layers[0].points.uniform ? "in units of the step size alpha"
-                                              : "by their place between the points of the grid",
+                                              : "by their position between the points of the grid",
              line, more);
     return srq_plot_finish(&plot, pictures, name, title, caption);
 }
 
-/* Of the first seed that has checkpoints. */
+/* Shows the first seed that has checkpoints. */
 static srq_status draw_group(const srq_report *report, const srq_report_group *group, srq_pictures *pictures,
                              int *number)
 {

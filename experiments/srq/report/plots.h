@@ -1,4 +1,4 @@
-/* The pictures of a report, each kind in its own file (plot_*.c). Where there is nothing to draw, nothing is added. */
+/* The pictures of a report, each kind in its own file (plot_*.c). If there is nothing to draw, no picture is added. */
 #ifndef SRQ_EXPERIMENTS_REPORT_PLOTS_H
 #define SRQ_EXPERIMENTS_REPORT_PLOTS_H
 

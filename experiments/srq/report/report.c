@@ -1,4 +1,4 @@
-/* srq report: tables and pictures of runs. */
+/* srq report: makes tables and pictures of runs. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/escape.h"
@@ -56,7 +56,7 @@ static srq_status parse(int argc, char **argv, report_options *options)
     }
     if (!options->count && !options->table) return usage("no run directory is named", "");
     if (options->follow && options->count > 1)
-        return usage("--follow takes one run directory, not also ", options->folders[1]);
+        return usage("--follow takes only one run directory, but here is another: ", options->folders[1]);
     if (options->follow && options->table) return usage("--follow shows one run, and takes no --table", "");
     if (options->follow && options->out) return usage("--follow writes no files, and takes no --out", "");
     return SRQ_OK;
@@ -79,7 +79,7 @@ static bool is_ours(const char *path)
     return strstr(start, SRQ_REPORT_MARK) != NULL;
 }
 
-/* A page of somebody else's is not written over. */
+/* A page that is not from srq is never overwritten. */
 static srq_status check_folder(const char *folder)
 {
     static const char *const names[] = {"report.html", "report.md",   "report.csv", "runs.csv",
@@ -94,12 +94,12 @@ static srq_status check_folder(const char *folder)
         path_of(folder, names[i], path);
         if (lstat(path, &info) == 0)
             return srq_fail(SRQ_ERROR_USAGE,
-                            "%s is there already, and not from `srq report`; choose another folder with --out", path);
+                            "%s exists already and is not from `srq report`; choose another folder with --out", path);
     }
     return SRQ_OK;
 }
 
-/* Whether a file is a picture of a report: of an earlier one, which may have had more of them. */
+/* Whether a file is a picture of an earlier report, which may have had more pictures. */
 static bool is_picture(const char *name)
 {
     static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost"};
@@ -180,7 +180,7 @@ static srq_status draw(const srq_report *report, srq_pictures *pictures)
     return srq_draw_weights(report, pictures);
 }
 
-/* Where there are tickets; of an earlier report they are not left. */
+/* Written only if there are tickets; those of an earlier report are removed. */
 static srq_status write_ticket_files(const srq_report *report, srq_pictures *pictures, const char *made)
 {
     static const char *const names[] = {"tickets.csv", "pruning.csv"};
@@ -204,7 +204,8 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
     srq_versions(versions, sizeof versions);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &utc));
     snprintf(made, sizeof made, "Made %s by %.*s.", when, (int)strcspn(versions, ";"), versions);
-    /* First without pictures: what an interruption leaves is known as a report then, and may be replaced. */
+    /* Pages are first written without pictures. If the program is interrupted, a later report recognizes and replaces
+     * them. */
     SRQ_TRY(write_page(report, pictures, made, "report.html", srq_report_print_html));
     SRQ_TRY(draw(report, pictures));
     SRQ_TRY(write_page(report, pictures, made, "report.html", srq_report_print_html));
@@ -214,7 +215,7 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
     return write_ticket_files(report, pictures, made);
 }
 
-/* --- What is said */
+/* --- Output */
 
 static void show_tickets(const srq_report *report)
 {
@@ -276,7 +277,7 @@ static srq_status make(const report_options *options, const srq_sweep *sweep)
     return status;
 }
 
-/* Of the runs that `srq sweep` makes, if no others are named. */
+/* By default, the runs that `srq sweep` makes. */
 static srq_status make_table(report_options *options)
 {
     srq_sweep *sweep = NULL;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cuts the last name off a path; NULL if that is all of it. */
+/* Cuts off the last name of a path; NULL if there is no other. */
 static char *cut_name(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -16,7 +16,7 @@ static char *cut_name(char *path)
 bool srq_report_find_stage(const char *run, const srq_settings *settings, srq_stage *stage, char **ticket)
 {
     char expected[48];
-    *ticket = realpath(run, NULL); /* as it may have been named from within the ticket */
+    *ticket = realpath(run, NULL); /* the path may have been given relative to a folder of the ticket */
     if (!*ticket) return false;
     const char *name = cut_name(*ticket), *seed = name ? cut_name(*ticket) : NULL;
     snprintf(expected, sizeof expected, "seed-%lld", (long long)settings->train.seed);

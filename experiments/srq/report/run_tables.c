@@ -16,7 +16,7 @@ static void add_value(srq_table *table, double value, double scale, int digits)
         srq_table_add(table, "-");
 }
 
-/* "0.76 ± 0.05", with a star where no run is finished. */
+/* "0.76 ± 0.05", with a star if no run is finished. */
 static void add_statistic(srq_table *table, const srq_statistic *s, double scale, int digits, bool star)
 {
     if (s->count == 0)
@@ -28,7 +28,7 @@ static void add_statistic(srq_table *table, const srq_statistic *s, double scale
                       star ? " *" : "");
 }
 
-/* What a table of experiments has published for a row. */
+/* The published figure for a row of a table of experiments. */
 static void add_published(srq_table *table, const srq_report *report, int row)
 {
     if (!report->sweep) return;
@@ -36,7 +36,7 @@ static void add_published(srq_table *table, const srq_report *report, int row)
     srq_table_add(table, "%s", row < 0 ? "" : report->sweep->rows[row].source);
 }
 
-/* Seeds that are finished, of those that are there or that the table asks for. */
+/* The number of finished seeds, out of the existing ones or those of the table. */
 static void add_seeds(srq_table *table, const srq_report *report, const srq_report_group *g)
 {
     int seeds = 0;
@@ -65,7 +65,7 @@ static void add_group(srq_table *table, const srq_report *report, const srq_repo
     add_value(table, g->relative_bops.mean, 100, 1);
 }
 
-/* A row of the table that nothing has been trained of. */
+/* A row of the table without any run. */
 static void add_missing_row(srq_table *table, const srq_report *report, int row)
 {
     srq_table_add(table, "-");
@@ -76,7 +76,7 @@ static void add_missing_row(srq_table *table, const srq_report *report, int row)
     for (int i = 0; i < 6; i++) srq_table_add(table, "-");
 }
 
-/* Calls for every group and every row that has none, in the table's order. */
+/* Calls a function for every group and every row without a group, in the order of the table. */
 static void visit_rows(const srq_report *report, srq_table *table,
                        void (*group)(srq_table *, const srq_report *, const srq_report_group *),
                        void (*missing)(srq_table *, const srq_report *, int))
@@ -156,7 +156,7 @@ static void add_run(srq_table *table, const srq_report *report, const srq_report
     srq_table_add(table, "%s", srq_report_standing(run, report->runs.now, text, sizeof text));
 }
 
-/* Runs of a table of experiments that are still to be made. */
+/* Missing runs of a table of experiments. */
 static void add_missing_runs(srq_table *table, const srq_report *report)
 {
     char name[SRQ_RUN_NAME_SIZE];
@@ -177,7 +177,7 @@ srq_status srq_report_print_runs(const srq_report *report, srq_table_format form
     static const srq_column columns[] = {
         {"run", SRQ_COLUMN_TEXT},     {"#", SRQ_COLUMN_NUMBER},        {"seed", SRQ_COLUMN_NUMBER},
         {"epoch", SRQ_COLUMN_NUMBER}, {"error, %", SRQ_COLUMN_NUMBER}, {"images/s", SRQ_COLUMN_NUMBER},
-        {"ranks", SRQ_COLUMN_NUMBER}, {"time", SRQ_COLUMN_NUMBER},     {"where it stands", SRQ_COLUMN_TEXT}};
+        {"ranks", SRQ_COLUMN_NUMBER}, {"time", SRQ_COLUMN_NUMBER},     {"state", SRQ_COLUMN_TEXT}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
     for (int i = 0; i < report->runs.count; i++) add_run(table, report, &report->runs.items[i]);
@@ -187,7 +187,7 @@ srq_status srq_report_print_runs(const srq_report *report, srq_table_format form
     return status;
 }
 
-/* --- For programs: numbers as they are, nothing where there is none */
+/* --- For programs: exact numbers, and empty fields for missing ones */
 
 static void add_published_numbers(srq_table *table, const srq_report *report, int row)
 {

@@ -5,11 +5,11 @@
 #include "experiments/srq/report/contents.h"
 #include "experiments/srq/report/table.h"
 
-/* The table of configurations, to be read: mean and deviation over seeds. */
+/* The table of configurations for readers: mean and deviation over seeds. */
 srq_status srq_report_print_groups(const srq_report *report, srq_table_format format, FILE *out);
-/* The table of runs: where each stands. */
+/* The table of runs with their states. */
 srq_status srq_report_print_runs(const srq_report *report, srq_table_format format, FILE *out);
-/* The same as numbers for other programs. */
+/* The same tables with exact numbers, for other programs. */
 srq_status srq_report_print_groups_csv(const srq_report *report, FILE *out);
 srq_status srq_report_print_runs_csv(const srq_report *report, FILE *out);
 

@@ -21,8 +21,8 @@ static srq_status open_run(srq_report_run *run)
     return srq_log_create_of(run->path, &run->log);
 }
 
-/* A run that is under way writes a line now and then: after ten times as long as between lines so far, and a quarter of
- * an hour at least, it has probably been killed. */
+/* A running run writes a line from time to time. If there is none for ten times the usual interval, and for at least a
+ * quarter of an hour, the run was probably killed. */
 static bool is_silent(const srq_log *log, double now)
 {
     const double between = log->seconds / (log->step_count + log->eval_count + 1);
@@ -44,7 +44,7 @@ static srq_status read_run(srq_report_run *run, double now)
     return run->problem ? SRQ_OK : srq_fail_memory(strlen(srq_message()), "a message");
 }
 
-/* With one folder named, all paths begin alike: what is below it is name enough. */
+/* With one given folder, all paths begin with it, so the path below it is the name. */
 static const char *name_run(const char *path, int folders, const char *folder)
 {
     size_t n = strlen(folder);
@@ -54,7 +54,7 @@ static const char *name_run(const char *path, int folders, const char *folder)
     return n == 1 && folder[0] == '/' && path[n] ? path + 1 : path;
 }
 
-/* --- Which ticket a run is of */
+/* --- Tickets */
 
 static srq_status add_ticket(srq_report_runs *runs, const char *run, char *folder, int *index)
 {
@@ -82,17 +82,16 @@ static srq_status find_ticket(srq_report_runs *runs, srq_report_run *run)
     return add_ticket(runs, run->name, folder, &run->ticket);
 }
 
-/* --- All of them */
+/* --- All runs */
 
 static srq_status find_runs(srq_report_runs *runs, int count, char *const *folders)
 {
     for (int i = 0; i < count; i++) SRQ_TRY(srq_run_list_add(&runs->list, folders[i]));
     if (runs->list.count > 0) return SRQ_OK;
-    return srq_fail(
-        SRQ_ERROR_DATA,
-        "%s%s: no run is in there, nor in folders below; a run directory of `srq train` holds config.cfg and "
-        "log.jsonl",
-        folders[0], count > 1 ? " and the other folders" : "");
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s%s: no run was found there or in folders below; a run directory of `srq train` contains "
+                    "config.cfg and log.jsonl",
+                    folders[0], count > 1 ? " and the other folders" : "");
 }
 
 srq_status srq_report_read_runs(int count, char *const *folders, double now, srq_report_runs *runs)
@@ -128,7 +127,7 @@ void srq_report_free_runs(srq_report_runs *runs)
     *runs = (srq_report_runs){0};
 }
 
-/* --- What a run has come to */
+/* --- The state of a run */
 
 const srq_log_eval *srq_report_last_eval(const srq_report_run *run)
 {
@@ -147,7 +146,7 @@ char *srq_report_standing(const srq_report_run *run, double now, char *out, size
     if (run->problem)
         snprintf(out, size, "cannot be used: %s", run->problem);
     else if (log->state == SRQ_LOG_EMPTY)
-        snprintf(out, size, "nothing in its log yet");
+        snprintf(out, size, "its log is empty");
     else if (log->state == SRQ_LOG_FINISHED)
         snprintf(out, size, "finished");
     else if (log->state == SRQ_LOG_STOPPED)
@@ -155,7 +154,7 @@ char *srq_report_standing(const srq_report_run *run, double now, char *out, size
     else if (log->state == SRQ_LOG_FAILED)
         snprintf(out, size, "failed: %s", log->reason);
     else if (run->silent)
-        snprintf(out, size, "silent for %s: killed?", srq_duration(now - log->time, time, sizeof time));
+        snprintf(out, size, "no log line for %s, possibly killed", srq_duration(now - log->time, time, sizeof time));
     else if (isfinite(srq_report_time_left(log)))
         snprintf(out, size, "running, %s left", srq_duration(srq_report_time_left(log), time, sizeof time));
     else

@@ -8,25 +8,26 @@
 #include "io/run_list.h"
 
 typedef struct srq_report_run {
-    const char *path, *name; /* name: the path below the one folder that was named, else the path */
-    srq_config *config;      /* NULL if it cannot be used: ... */
-    srq_log *log;            /* NULL likewise */
-    char *problem;           /* ... why, else NULL */
+    const char *path, *name; /* name: the path below the given folder if there is only one, otherwise the path */
+    srq_config *config;      /* NULL if the run cannot be used ... */
+    srq_log *log;            /* NULL in the same case */
+    char *problem;           /* ... for this reason; otherwise NULL */
     long long seed;
-    bool silent; /* started and not stopped, but has said nothing for long: killed? */
-    int ticket;  /* that it is a stage of, or -1 */
+    bool silent; /* started and not stopped, but without a log line for a long time: possibly killed */
+    int ticket;  /* index of its ticket, or -1 */
     srq_stage stage;
-    int group;    /* set by grouping (group.h); -1 if it cannot be used */
-    bool counted; /* likewise: for the figures of its group, not where another run of the group has the same seed */
+    int group;    /* index of its group, set by group.h; -1 if it cannot be used */
+    bool counted; /* whether it counts for the figures of its group, set by group.h; not if another run of the group
+                     replaces it */
 } srq_report_run;
 
-/* A folder with stages of a ticket among the runs. */
+/* A ticket: a folder with stages among the runs. */
 typedef struct srq_ticket_folder {
-    char *path, *name; /* path: as the file system has it; name: how the report calls the ticket */
+    char *path, *name; /* path: real path of the folder; name: name of the ticket in the report */
 } srq_ticket_folder;
 
 typedef struct srq_report_runs {
-    srq_run_list list; /* of their folders */
+    srq_run_list list; /* list of their folders */
     int count;
     srq_report_run *items;
     int ticket_count;
@@ -34,19 +35,19 @@ typedef struct srq_report_runs {
     double now; /* seconds since 1970 */
 } srq_report_runs;
 
-/* Reads the runs in and below `folders`. SRQ_ERROR_DATA if a folder cannot be read or no run is in any. A run that
- * cannot be used is in the list with its problem. The caller frees *runs, whatever is returned. */
+/* Reads the runs in and below `folders`. SRQ_ERROR_DATA if a folder cannot be read or there is no run. A run that
+ * cannot be used is in the list with its problem. The caller frees *runs, also after a failure. */
 srq_status srq_report_read_runs(int count, char *const *folders, double now, srq_report_runs *runs);
 void srq_report_free_runs(srq_report_runs *runs);
 
-/* The last evaluation of a run, NULL if there is none. */
+/* The last evaluation of a run, or NULL. */
 const srq_log_eval *srq_report_last_eval(const srq_report_run *run);
 bool srq_report_is_finished(const srq_report_run *run);
-/* "finished", "running", "stopped (signal)", "failed: ...", at the time `now`. Returns `out`. */
+/* The state of a run at the time `now`: "finished", "running", "stopped (signal)", "failed: ...". Returns `out`. */
 char *srq_report_standing(const srq_report_run *run, double now, char *out, size_t size);
-/* "3 of 10", in epochs; "" if that is not known. Returns `out`. */
+/* "3 of 10" epochs; "" if not known. Returns `out`. */
 char *srq_report_place(const srq_report_run *run, char *out, size_t size);
-/* Seconds that a run will take to its end, by its last rate; NaN if that is not known. */
+/* Seconds until the end of a run, from its last rate; NaN if not known. */
 double srq_report_time_left(const srq_log *log);
 
 #endif

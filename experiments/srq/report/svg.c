@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Text that grows */
+/* --- Growing text */
 
 typedef struct text {
     char *bytes;
@@ -41,7 +41,7 @@ __attribute__((format(printf, 2, 3))) static void add(text *t, const char *forma
     if (!t->failed) add_bytes(t, part, (size_t)length);
 }
 
-/* Moves what is in `from` to the end of `to`. */
+/* Moves the content of `from` to the end of `to`. */
 static void move(text *from, text *to)
 {
     if (from->length) add_bytes(to, from->bytes, from->length);
@@ -49,7 +49,7 @@ static void move(text *from, text *to)
     from->length = 0;
 }
 
-/* A coordinate in tenths of a pixel, with a space before it if the one before would run into it. */
+/* Writes a coordinate in tenths of a pixel, with a space before it if it would merge with the previous one. */
 static void add_tenths(text *t, long value, bool behind_number)
 {
     const long size = labs(value);
@@ -71,7 +71,7 @@ static bool is_called(span tag, const char *name)
     return tag.length == length || strchr(" \t\r\n/", tag.start[length]) != NULL;
 }
 
-/* The value of an attribute; its start is NULL if there is none. */
+/* The value of an attribute. Its start is NULL if there is none. */
 static span find_attribute(span tag, const char *name)
 {
     const char *at = tag.start, *end = tag.start + tag.length;
@@ -91,7 +91,7 @@ static span find_attribute(span tag, const char *name)
     return (span){NULL, 0};
 }
 
-/* The value into `out`, `otherwise` if there is none; colours as #rrggbb. */
+/* Writes the value to `out`, or `otherwise` if there is none. Colours become #rrggbb. */
 static void copy_attribute(span tag, const char *name, const char *otherwise, char *out, size_t size)
 {
     const span value = find_attribute(tag, name);
@@ -106,7 +106,7 @@ static void copy_attribute(span tag, const char *name, const char *otherwise, ch
         snprintf(out, size, "#000");
 }
 
-/* --- The picture being written */
+/* --- The output picture */
 
 enum { DEPTH_MAX = 32, LOOK_SIZE = 160 };
 
@@ -117,18 +117,18 @@ typedef struct point {
 typedef struct writer {
     const char *prefix;
     text body;
-    char colour[32], stroke[32], width[16]; /* of the group of lines */
-    char groups[DEPTH_MAX]; /* what each open <g> is: 'l' lines, 't' text, 'e' edges, 'i' nothing, 'c' copied */
+    char colour[32], stroke[32], width[16]; /* of the current group of lines */
+    char groups[DEPTH_MAX]; /* kind of each open <g>: 'l' lines, 't' text, 'e' edges, 'i' ignored, 'c' copied */
     int depth;
-    char look[LOOK_SIZE]; /* of the path under way */
+    char look[LOOK_SIZE]; /* of the current path */
     text path;
-    text labels; /* that have come since it was begun: they stand above it */
+    text labels; /* elements since the beginning of the path, which must come after it */
     span label;  /* the group of the label */
     point *points;
     size_t count, room;
 } writer;
 
-/* Ends the path under way. */
+/* Ends the current path. */
 static void flush(writer *w)
 {
     if (w->path.length) {
@@ -140,7 +140,7 @@ static void flush(writer *w)
     move(&w->labels, &w->body);
 }
 
-/* An id, or what refers to one, gets the prefix. */
+/* Adds the prefix to an id or to a reference. */
 static void add_with_ids(writer *w, text *out, span copied)
 {
     static const char *const marks[] = {" id=\"", " id='", "href='#", "href=\"#", "url(#"};
@@ -184,7 +184,7 @@ static bool is_between(long a, long b, long c)
     return (a <= b && b <= c) || (a >= b && b >= c);
 }
 
-/* Whether the picture is the same without b: it lies on a horizontal or vertical line from a to c, or on a. */
+/* Whether the picture is the same without b: b lies on a horizontal or vertical line from a to c, or equals a. */
 static bool is_idle(point a, point b, point c)
 {
     if (a.x == b.x && a.y == b.y) return true;
@@ -203,7 +203,7 @@ static void add_step(text *out, point from, point to, char *command)
     *command = needed;
 }
 
-/* One line, or the outline of an area, behind what the path has. */
+/* Appends a line, or the outline of an area, to the path. */
 static void end_line(writer *w, bool closed)
 {
     if (w->count == 0) return;
@@ -227,7 +227,7 @@ static void add_to_look(char look[LOOK_SIZE], const char *name, const char *valu
     snprintf(look + length, LOOK_SIZE - length, " %s=\"%s\"", name, value);
 }
 
-/* "90.00,230.54 ": false if there is none ahead of `end`. */
+/* Reads "90.00,230.54 ". False if there is none before `end`. */
 static bool read_point(const char **at, const char *end, double *x, double *y)
 {
     char *behind_x, *behind_y;
@@ -247,7 +247,7 @@ static void begin_look(writer *w, const char *look)
     snprintf(w->look, sizeof w->look, "%s", look);
 }
 
-/* "M90.00,230.54 L85.13,230.54": false, and nothing is added, if anything else is in it. */
+/* Reads "M90.00,230.54 L85.13,230.54". False, without any change, if it contains anything else. */
 static bool add_lines(writer *w, span d)
 {
     const char *at = d.start, *end = d.start + d.length;
@@ -349,7 +349,7 @@ static void open_label(writer *w, span tag)
     add(out, ">");
 }
 
-/* The parts of a label that differ from the rest, as an exponent does. */
+/* The parts of a label with another style, such as an exponent. */
 static bool open_part(text *out, span tag)
 {
     static const char *const names[] = {"font-size", "dy", "font-weight", "font-style"};
@@ -365,7 +365,7 @@ static bool open_part(text *out, span tag)
     return opened;
 }
 
-/* From behind <text> to behind </text>. */
+/* Copies from after <text> to after </text>. */
 static const char *add_label(writer *w, span tag, const char *at)
 {
     bool part = false, first = !find_attribute(tag, "xml:space").start;
@@ -430,9 +430,9 @@ static void close_group(writer *w)
     add(&w->body, "</g>\n");
 }
 
-/* --- The whole */
+/* --- The whole picture */
 
-/* Behind the end of an element that is left out. */
+/* The position after an element that is skipped. */
 static const char *behind(const char *at, const char *end)
 {
     const char *found = strstr(at, end);
@@ -471,7 +471,7 @@ static void add_elements(writer *w, const char *at, const char *end)
     flush(w);
 }
 
-/* Whether `where` refers to the definition. */
+/* Whether `where` contains a reference to the definition. */
 static bool is_used(const writer *w, span definition, const text *where)
 {
     char id[32], reference[96];
@@ -482,7 +482,8 @@ static bool is_used(const writer *w, span definition, const text *where)
     return where->length && strstr(where->bytes, reference);
 }
 
-/* The markers that the body uses, and what these use: what a definition refers to stands before it. */
+/* Copies the markers that the body uses, and the definitions that these use. A definition comes after those to which it
+ * refers. */
 static void add_definitions(writer *w, const char *at, const char *end, text *out)
 {
     const char *tags[64], *close;

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 enum {
-    WIDTH_MAX = 72,    /* of a column on a terminal */
-    HTML_MOST = 200000 /* bytes, behind which rows are left out of a page: it stays below 1 MB */
+    WIDTH_MAX = 72,    /* width of a column on a terminal */
+    HTML_MOST = 200000 /* bytes; further rows are omitted from a page, so that it stays below 1 MB */
 };
 
 struct srq_table {
-    int columns, count, room; /* count: cells */
+    int columns, count, room; /* count: number of cells */
     const srq_column *titles;
     char **cells;
     bool failed;

@@ -78,7 +78,7 @@ static void add_error(srq_table *table, const char *stage, const srq_statistic *
         srq_table_add(table, "%.2f \xc2\xb1 %.2f (%d seeds)", 100 * error->mean, 100 * error->deviation, error->count);
 }
 
-/* Level 0 is of other stages than the others. */
+/* Level 0 has other stages than the other levels. */
 static void add_level(srq_table *table, const srq_ticket_level *level)
 {
     const char *rewound = level->rewound.stage, *random = level->random.stage;
@@ -125,7 +125,7 @@ static void add_level_numbers(srq_table *table, const char *ticket, const srq_ti
     srq_table_add_number(table, error->deviation);
 }
 
-/* Where one stage is level 0 of both, it stands there once. */
+/* If the same stage is level 0 of both, it is listed once. */
 srq_status srq_report_print_levels_csv(const srq_report *report, FILE *out)
 {
     static const srq_column columns[] = {

@@ -5,10 +5,10 @@
 #include "experiments/srq/report/contents.h"
 #include "experiments/srq/report/table.h"
 
-/* Of one ticket, to be read. */
+/* For one ticket, for readers. */
 srq_status srq_report_print_pairs(const srq_report_ticket *ticket, srq_table_format format, FILE *out);
 srq_status srq_report_print_levels(const srq_report_ticket *ticket, srq_table_format format, FILE *out);
-/* Of all tickets, as numbers for other programs. */
+/* For all tickets, with exact numbers for other programs. */
 srq_status srq_report_print_pairs_csv(const srq_report *report, FILE *out);
 srq_status srq_report_print_levels_csv(const srq_report *report, FILE *out);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- Their stages and seeds */
+/* --- Stages and seeds */
 
 static int stage_of(const srq_report_ticket *ticket, const srq_stage *stage)
 {
@@ -56,9 +56,9 @@ static srq_status list_stages(const srq_report_runs *runs, int index, srq_report
     return SRQ_OK;
 }
 
-/* --- What they have come to */
+/* --- Results */
 
-/* A run that is twice there, by two paths, is one. */
+/* A run with two paths counts once. */
 static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
 {
     const srq_log_eval *e = srq_report_last_eval(run);
@@ -74,7 +74,7 @@ static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
     const srq_status status = srq_comparison_set(&ticket->comparison, stage_of(ticket, &run->stage),
                                                  seed_of(ticket, run->seed), run->path, &o);
     if (status == SRQ_ERROR_DATA)
-        srq_text_append(ticket->note, sizeof ticket->note, "Left out: %.500s. ", srq_message());
+        srq_text_append(ticket->note, sizeof ticket->note, "Not compared: %.500s. ", srq_message());
     return status == SRQ_ERROR_DATA ? SRQ_OK : status;
 }
 
@@ -110,13 +110,13 @@ static void describe(const srq_report_runs *runs, const srq_report_groups *group
     for (int i = 0; i < ticket->seed_count && i < 20; i++)
         srq_text_append(ticket->about, sizeof ticket->about, "%s %lld", i ? "," : "", ticket->seeds[i]);
     if (ticket->seed_count > 20) srq_text_append(ticket->about, sizeof ticket->about, ", ... (%d)", ticket->seed_count);
-    srq_text_append(ticket->about, sizeof ticket->about, "; %d of %d runs that have begun are finished",
-                    ticket->finished, ticket->run_count);
+    srq_text_append(ticket->about, sizeof ticket->about, "; %d of %d started runs are finished", ticket->finished,
+                    ticket->run_count);
     if (levels > last)
         srq_text_append(ticket->about, sizeof ticket->about, "; pruning is at level %d of %d", last, levels);
 }
 
-/* --- ticket.json: figures are of the runs, but whoever reads the file should know whether it says the same */
+/* --- ticket.json. Figures come from the runs, but readers of the file should know if it differs. */
 
 static int count_missing(const srq_report_ticket *ticket, const srq_ticket_file *file)
 {
@@ -133,7 +133,7 @@ static int count_missing(const srq_report_ticket *ticket, const srq_ticket_file 
 
 static srq_status check_file(srq_report_ticket *ticket)
 {
-    static const char advice[] = "; figures here are those of the runs (`srq ticket ... --stage compare` writes it). ";
+    static const char advice[] = "; the figures here come from the runs (`srq ticket ... --stage compare` writes it). ";
     char path[4400];
     srq_ticket_file *file = NULL;
     snprintf(path, sizeof path, "%s/ticket.json", ticket->folder);
@@ -185,7 +185,7 @@ void srq_report_free_tickets(srq_report_tickets *tickets)
 
 /* --- Pruning */
 
-/* The figures of a stage, if a run of it is finished. */
+/* The figures of a stage, if it has a finished run. */
 static bool find_figures(const srq_report_ticket *ticket, srq_stage_kind kind, int level, const char **stage,
                          srq_stage_figures *figures)
 {

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Fine enough for clusters to be seen between two grid points, and no finer than a picture can show. */
+/* Bins are fine enough to show clusters between two grid points, and not finer than a picture can show. */
 static int bins_of(int min, int max)
 {
     enum { MOST = 240, OF_A_STEP = 20 };
