@@ -155,7 +155,7 @@ START_TEST(sigmoid_values)
 }
 END_TEST
 
-/* Inputs of different channels, one of them twice, one that other layers read too, and the images. */
+/* Inputs with different channels, one of them twice, one that other layers use as well, and the images. */
 START_TEST(concatenation)
 {
     net n;
@@ -178,7 +178,7 @@ START_TEST(concatenation)
 }
 END_TEST
 
-/* Codes of two grids, signed and unsigned, that another layer reads as codes: concat reads them as float32. */
+/* Codes of two grids, signed and unsigned. Another layer reads them as codes, and concat as float32. */
 START_TEST(concatenation_of_codes)
 {
     net n;

@@ -114,10 +114,10 @@ static void check_case(const srq_vector *v, const srq_grid *grid, kernel which)
         alpha_size += fabs((double)dy[i] * d.alpha);
         sigma_size += fabs((double)dy[i] * d.sigma);
     }
-    /* float32 rounds an argument log2 s, at most 8 where s (1 + s)^-2 is more than 1 % of its largest, by 1e-6, and
-     * the sums and products by as much again: 5e-6 bounds dx with room. The sums are measured by their terms, and in
-     * `full` those are differences: of the code, up to 255, and the edge p times dE/dx, near 1 inside the grid. The
-     * polynomials of curves are off by up to 1e-5 where sigma is smallest. */
+    /* float32 rounds the argument log2 s by 1e-6, because it is at most 8 if s (1 + s)^-2 is more than 1 % of its
+     * maximum. Sums and products are rounded by the same amount. 5e-6 is a safe bound for dx. The sums are measured by
+     * their terms, and in `full` those are differences: of the code, up to 255, and the edge p times dE/dx, near 1
+     * inside the grid. The polynomials of curves are off by up to 1e-5 where sigma is smallest. */
     ck_assert_msg(error <= (which == CURVES ? 1e-5 : 5e-6) * largest,
                   "bits %d..%d sigma/alpha %g argmax %d: dx off by %g of %g", grid->min, grid->max,
                   (double)(grid->sigma / grid->alpha), argmax, error, largest);
@@ -141,14 +141,15 @@ START_TEST(srq_against_differences)
                     grid.min = is_signed ? -(1 << (bits - 1)) : 0;
                     grid.max = grid.min + (1 << bits) - 1;
                     check_case(v, &grid, (kernel)argmax);
-                    /* An odd number of codes: the middle of the grid is no edge. (Nothing can move on one code.) */
+                    /* With an odd number of codes, the middle of the grid is not an edge. (With one code, all gradients
+                     * are 0.) */
                     grid.min++;
                     if (grid.min < grid.max) check_case(v, &grid, (kernel)argmax);
                 }
 }
 END_TEST
 
-/* The curves over all that they are fitted to, on every instruction set. */
+/* The curves over their whole range, on every instruction set. */
 START_TEST(curves_against_differences)
 {
     const srq_vector *v = srq_vector_best(isas[_i]);
@@ -171,7 +172,8 @@ START_TEST(curves_against_differences)
 }
 END_TEST
 
-/* Noise far smaller and larger than a step, inputs far outside: finite, and silent where nothing can move. */
+/* Noise much smaller and larger than a step, and inputs far outside: gradients are finite, and 0 if the output is
+ * constant. */
 START_TEST(srq_extremes_are_finite)
 {
     static const float ratios[] = {1e-6f, 0.001f, 0.01f, 10, 100};
@@ -195,7 +197,8 @@ START_TEST(srq_extremes_are_finite)
 }
 END_TEST
 
-/* dx may be dy; a NaN harms its own element only; an element's gradient does not depend on its place in a block. */
+/* dx may be dy. A NaN affects only its own element. An element's gradient does not depend on its position in a block.
+ */
 START_TEST(srq_in_place_and_with_nan)
 {
     enum { COUNT = 300 };
@@ -283,8 +286,8 @@ static float table_point(int code, int min, int max)
     return points[code + 2];
 }
 
-/* A grid with points of its own: the nearest one in every direction, the lower of two that are as near; errors, places
- * and step sizes by its points. */
+/* A grid that is not uniform: rounding to the nearest point, and to the lower one if two are equally near; errors,
+ * positions and step sizes use its points. */
 START_TEST(points_of_its_own)
 {
     static const srq_quantizer_method method = {.name = "mine", .floats = true, .point = table_point};
@@ -374,8 +377,8 @@ START_TEST(start_finds_the_least_error)
 }
 END_TEST
 
-/* A row with an (alpha, sigma) of its own is a tensor of its own, bit for bit, in every direction and method that does
- * not draw noise (that of rq goes by the row's place). */
+/* A row with its own (alpha, sigma) has the same bits as a separate tensor, forward and backward, with every method
+ * that does not draw noise (the noise of rq depends on the position of the row). */
 START_TEST(rows_are_tensors)
 {
     enum { ROWS = 3, LENGTH = 37, COUNT = ROWS * LENGTH };
@@ -423,7 +426,7 @@ START_TEST(rows_are_tensors)
 }
 END_TEST
 
-/* Every function of the table, bit for bit, over lengths around the width of vectors. */
+/* Every function of the table gives the same bits, for lengths around the width of vectors. */
 START_TEST(instruction_sets_agree)
 {
     enum { MOST = 1031 };

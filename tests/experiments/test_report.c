@@ -1,5 +1,5 @@
-/* What a report computes: means, the Pareto front, which runs are seeds of one configuration and what it is called,
- * texts in every format, and histograms of weights. */
+/* The computations of a report: means, the Pareto front, grouping runs by configuration and naming the groups, texts in
+ * every format, and histograms of weights. */
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/table.h"
@@ -106,7 +106,7 @@ START_TEST(groups_and_names)
     ck_assert_str_eq(group_of(&report, "b1")->name, "srq 4/3");
     ck_assert_str_eq(group_of(&report, "c1")->name, "srq 4/3, batch=64");
     ck_assert(group_of(&report, "c1")->partial && group_of(&report, "c1")->error.mean == 0.25);
-    /* The same file name or not: the digest tells data sets apart. */
+    /* Data sets are distinguished by their digests, not by file names. */
     ck_assert_str_eq(group_of(&report, "d1")->name, "srq 4/3, data=other.h5");
     ck_assert(strcmp(group_of(&report, "e1")->name, group_of(&report, "e2")->name) != 0);
     ck_assert_ptr_nonnull(strstr(report.groups.common, "batch=128"));
@@ -114,7 +114,7 @@ START_TEST(groups_and_names)
 }
 END_TEST
 
-/* In the order of a table's rows, whatever the folders are called; what is no row of it stands behind. */
+/* Groups are in the order of a table's rows, independent of folder names. Other groups come at the end. */
 START_TEST(rows_of_a_table)
 {
     static const char configuration[] =
@@ -250,7 +250,7 @@ START_TEST(escapes)
     escapes_to("plain", SRQ_ESCAPE_CSV, "plain");
     escapes_to("a,\"b\"", SRQ_ESCAPE_CSV, "\"a,\"\"b\"\"\"");
     escapes_to("it's `id` \"$(x)\"", SRQ_ESCAPE_GNUPLOT, "'it''s `id` \"$(x)\"'");
-    /* Lines end nowhere; bytes that are no UTF-8 are marked; what is stays. */
+    /* The output has no line ends; invalid UTF-8 is replaced, and valid text is kept. */
     escapes_to("a\nb\tc\x01", SRQ_ESCAPE_HTML, "a b c ");
     escapes_to("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", SRQ_ESCAPE_HTML, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
     escapes_to("\xff \xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xc3", SRQ_ESCAPE_NONE,

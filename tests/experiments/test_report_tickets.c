@@ -1,5 +1,5 @@
-/* Tickets in a report: which runs are stages of which, their names, differences and levels of pruning, and what is said
- * of a ticket.json that is missing, broken or old. */
+/* Tickets in a report: recognizing stages, names, differences, levels of pruning, and notes on a ticket.json that is
+ * missing, broken or old. */
 #include "experiments/srq/report/ticket_tables.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
@@ -37,7 +37,7 @@ static void make_stage(const char *ticket, int seed, const char *stage, const ch
     scratch_write(file, text, strlen(text));
 }
 
-/* What stage learn has left to the seed: bit-lengths and weights of its own. */
+/* The results of stage learn for the seed: bit-lengths and weights. */
 static void make_rewound(const char *ticket, int seed, const char *stage, double error, const char *stop)
 {
     char train[200], rest[100];
@@ -136,7 +136,7 @@ START_TEST(stages_are_configurations)
 }
 END_TEST
 
-/* Folders that are called like stages, and are none; other settings in the same stage; runs beside a ticket. */
+/* Folders with names of stages that are not stages; different settings in the same stage; runs beside a ticket. */
 START_TEST(what_is_no_stage)
 {
     mkdir(scratch("no"), 0777);
@@ -264,7 +264,7 @@ START_TEST(ticket_files)
 }
 END_TEST
 
-/* A stage on another data set is left out, not compared. */
+/* A stage on another data set is not compared. */
 START_TEST(other_data)
 {
     static const char log[] = "{\"event\": \"start\", \"steps\": 10, \"data_sha256\": \"other\"}\n"

@@ -1,4 +1,4 @@
-/* Configurations and models to try, and what is expected of them: for the tests of configurations. */
+/* Configurations and models for the tests of configurations, and how to check them. */
 #ifndef SRQ_TESTS_IO_CONFIG_FILES_H
 #define SRQ_TESTS_IO_CONFIG_FILES_H
 
@@ -27,7 +27,7 @@ static const char model[] = "name = \"net\";\n"
                             "  { name = \"d\"; type = \"dense\"; out = 3; bias = false; }\n"
                             ");\n";
 
-/* A block with a nested one, its parameters in expressions, and names seen from outside. */
+/* A block with a nested block, parameters in expressions, and names used from outside. */
 static const char blocks[] =
     "name = \"net\";\ninput = { height = 8; width = 8; channels = 2; };\nclasses = 7;\n"
     "blocks = {\n"
@@ -72,7 +72,7 @@ static inline srq_status load(const char *name, int count, const char *const *se
     return status;
 }
 
-/* Expects a refusal whose message starts with the scratch path of `file`, then `rest`. */
+/* Expects a failure whose message starts with the scratch path of `file`, followed by `rest`. */
 static inline void expect_message(const char *file, const char *rest)
 {
     char expected[2048];

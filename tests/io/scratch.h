@@ -1,4 +1,4 @@
-/* A folder of its own for a test program, removed at its end. */
+/* A temporary folder for a test program, which is removed at its end. */
 #ifndef SRQ_TESTS_IO_SCRATCH_H
 #define SRQ_TESTS_IO_SCRATCH_H
 

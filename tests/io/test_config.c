@@ -1,4 +1,4 @@
-/* Configurations: what is read, what it means, and that it is what is written. */
+/* Configurations: reading, the meaning of settings, and writing the same text again. */
 #include "core/graph.h"
 #include "core/random.h"
 #include "tests/io/config_files.h"
@@ -44,7 +44,7 @@ START_TEST(bit_lengths_over_training)
     const long steps[] = {0, 199, 200, 499, 500, 1000000};
     const int expected[] = {8, 8, 4, 4, 2, 2};
     for (int i = 0; i < 6; i++) ck_assert_int_eq(srq_bits_at(bits, steps[i], 100), expected[i]);
-    /* With 250 steps in an epoch the stage in epochs ends where the next one, in steps, does. */
+    /* With 250 steps in an epoch, the stage in epochs and the next stage, in steps, end at the same step. */
     srq_layer_spec layer = {.name = "a", .quantizer.bits = *bits};
     const srq_model_spec one = {.layers = &layer, .layer_count = 1};
     ck_assert_int_eq(srq_bits_check(&one, 249), SRQ_OK);
@@ -57,7 +57,7 @@ START_TEST(bit_lengths_over_training)
 }
 END_TEST
 
-/* What the quantizers of layers become from the group, the list of single layers, and the kind of layer. */
+/* How the quantizers of layers follow from the group, the list of single layers, and the layer type. */
 START_TEST(quantizers_of_layers)
 {
     srq_config *c = NULL;

@@ -1,4 +1,4 @@
-/* IDX import and data sets: what is right comes through, what is wrong gets its message, nothing crashes. */
+/* IDX import and data sets: correct data is read, wrong data gets a message, and nothing crashes. */
 #include "core/random.h"
 #include "io/dataset.h"
 #include "io/digest.h"
@@ -180,7 +180,7 @@ START_TEST(wrong_idx_files_are_refused)
 }
 END_TEST
 
-/* Every cut of a gzipped file is noticed, that of its last byte included, and so is a changed byte of the data. */
+/* Every truncation of a gzipped file is detected, even by one byte, and so is a changed byte of the data. */
 START_TEST(damaged_gzip_is_refused)
 {
     unsigned char bytes[2000], packed[4000];
@@ -239,7 +239,7 @@ START_TEST(damaged_datasets_are_refused)
 }
 END_TEST
 
-/* A data set as another program might write it, with one thing wrong. */
+/* A data set written by another program, with one mistake. */
 static void write_variant(const char *wrong)
 {
     srq_h5_writer *w = NULL;

@@ -1,5 +1,5 @@
-/* Atomic files under injected faults: every system call fails in turn, and the old file stays until the new one is
- * there whole. */
+/* Atomic files with injected faults: every system call fails in turn, and the old file is kept until the new one is
+ * complete. */
 #include "io/file.h"
 #include "tests/io/faults.h"
 #include "tests/io/scratch.h"
@@ -51,7 +51,7 @@ static void expect_old_or_new(srq_status status, fault_kind kind)
     ck_assert_msg(!goes_on || status == SRQ_OK, "%s: %s", faults.call, srq_message());
     if (status != SRQ_OK) expect_reason(status, kind, scratch_folder);
     if (status == SRQ_OK) ck_assert_msg(goes_on || strcmp(faults.call, "close") == 0, "%s is not noticed", faults.call);
-    /* Once renamed, the file is the new one, but without its folder on disk success is not claimed. */
+    /* After the rename, the file is the new one, but the function fails unless the folder was synced. */
     ck_assert(holds("file", new_bytes) || (status != SRQ_OK && holds("file", old_bytes)));
     ck_assert_msg(entries() == 1, "a temporary file stays after %s", faults.call);
 }

@@ -1,4 +1,4 @@
-/* Golden cases: the file of the repository is read whole, and what is wrong with a file is said in one message. */
+/* Golden cases: the file of the repository is read completely, and mistakes in a file get one message. */
 #include "io/golden.h"
 #include "io/h5.h"
 #include "tests/io/scratch.h"
@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* What the next file gets wrong: the name of one of its items, with '-' in front if it is missing. */
+/* The mistake of the next file: the name of an item, with '-' before it if it is missing. */
 static const char *broken = "";
 static srq_h5_writer *w;
 

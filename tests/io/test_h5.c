@@ -1,5 +1,5 @@
-/* The HDF5 layer: what is written comes back, equal contents make equal bytes, strings of any kind are read, and files
- * of other programs, cut or changed files get one message each. */
+/* The HDF5 layer: written data is read back, equal contents give equal bytes, all kinds of strings are read, and files
+ * of other programs, truncated or changed files get one message each. */
 #include "core/random.h"
 #include "io/h5.h"
 #include "tests/io/scratch.h"
@@ -215,7 +215,7 @@ START_TEST(strings_of_any_kind_are_read)
 }
 END_TEST
 
-/* A data set without a value must not leave the caller's memory as it was and claim success. */
+/* Reading a data set without a value must fail, and not leave the caller's memory unchanged. */
 START_TEST(a_set_without_value_is_refused)
 {
     float value = 7;
@@ -249,7 +249,7 @@ START_TEST(numbers_that_do_not_fit_are_refused)
 }
 END_TEST
 
-/* A few bytes of header can claim any amount of data: it is refused before memory is filled with nothing. */
+/* A header of a few bytes can claim any amount of data. It is rejected before memory is allocated. */
 START_TEST(data_that_was_never_written_is_refused)
 {
     const hsize_t many = (hsize_t)1 << 32, chunk = 1 << 16;
@@ -302,7 +302,7 @@ START_TEST(a_locked_file_says_so)
 }
 END_TEST
 
-/* Reads all that write_sample wrote; what comes of it is one of two. */
+/* Reads everything that write_sample wrote. The result is correct, or there is a failure. */
 static void read_anything(void)
 {
     static const char *const names[] = {"layers/conv1/weight", "empty", "scalar", "text", "texts", "a/b"};
@@ -352,7 +352,7 @@ START_TEST(damaged_files_do_not_crash)
 }
 END_TEST
 
-/* The checksum of a chunk: a changed number is not taken for another number. */
+/* The checksum of a chunk detects a changed number. */
 START_TEST(a_changed_number_is_noticed)
 {
     const float weights[2] = {1.5f, -2};

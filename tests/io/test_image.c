@@ -1,4 +1,4 @@
-/* Decoding, encoding and resizing: every kind of JPEG and PNG, every cut of them, and what is none. */
+/* Decoding, encoding and resizing: all kinds of JPEG and PNG, truncated files, and files that are no images. */
 #include "core/random.h"
 #include "io/image.h"
 #include "tests/suite.h"
@@ -168,7 +168,7 @@ START_TEST(cut_short)
     draw(pixels, 3);
     file files[] = {make_jpeg(3, JCS_RGB, false), make_jpeg(3, JCS_RGB, true), make_png(PNG_FORMAT_RGB, pixels, NULL)};
     for (size_t k = 0; k < 3; k++) {
-        /* libpng does not miss what comes behind the pixels: the 12 bytes of IEND and 4 of a checksum. */
+        /* libpng does not detect missing bytes after the pixels: the 12 bytes of IEND and 4 of a checksum. */
         const size_t whole = k < 2 ? files[k].size : files[k].size - 16;
         for (size_t size = 0; size < whole; size++)
             expect_refused(files[k].bytes, size, size == 0 ? "empty" : size < 3 ? "neither" : k < 2 ? "JPEG" : "");
@@ -260,7 +260,7 @@ START_TEST(resizing)
     ck_assert_int_eq(memcmp(to, image.pixels, HEIGHT * WIDTH * 3), 0);
     resize(&image, (srq_box){3, 5, 7, 9}, 7, 9, to);
     for (int y = 0; y < 7; y++) ck_assert_int_eq(memcmp(to + y * 27, image.pixels + ((y + 3) * WIDTH + 5) * 3, 27), 0);
-    /* A plane stays a plane, in both directions, but for its edges. */
+    /* A linear gradient stays one in both directions, except at the edges. */
     resize(&image, whole, 2 * HEIGHT, 2 * WIDTH, to);
     for (int y = 2; y < 2 * HEIGHT - 2; y++)
         for (int x = 2; x < 2 * WIDTH - 2; x++) {

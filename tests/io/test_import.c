@@ -1,5 +1,5 @@
-/* Imports of image folders and of CIFAR's binaries, and data sets of encoded images: what is right comes through, what
- * is wrong gets its message. */
+/* Imports of image folders and of CIFAR's binaries, and data sets of encoded images: correct data is imported, wrong
+ * data gets a message. */
 #include "core/random.h"
 #include "io/dataset.h"
 #include "io/file.h"
@@ -258,12 +258,13 @@ START_TEST(wrong_folders)
     run("rm -rf '%s'", scratch("src/val"));
     expect_import(SRQ_ERROR_DATA, "neither test/ nor val/");
     run("rm -rf '%s'/*", scratch("src"));
-    expect_import(SRQ_ERROR_DATA, "it contains no known format; it must contain one of: images as train/CLASS/IMAGE.jpg");
+    expect_import(SRQ_ERROR_DATA,
+                  "it contains no known format; it must contain one of: images as train/CLASS/IMAGE.jpg");
     expect_import(SRQ_ERROR_DATA, "CIFAR-10 as data_batch_1.bin");
 }
 END_TEST
 
-/* Parts of an import that did not end are used if their images are as they were. */
+/* Parts of an interrupted import are used again if their images are unchanged. */
 START_TEST(parts_are_used_again)
 {
     bool done;

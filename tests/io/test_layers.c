@@ -1,4 +1,4 @@
-/* Layers in model files by the operators' tables: that the tables are sound, and what is read, refused and printed. */
+/* Layers in model files by the operators' tables: the tables are valid, and layers are read, rejected and printed. */
 #include "core/ops/op.h"
 #include "io/config.h"
 #include "io/layer_settings.h"

@@ -1,4 +1,4 @@
-/* The reader of log.jsonl: what a run writes, and what a killed, a resumed, a damaged or a hostile one leaves. */
+/* The reader of log.jsonl: logs of normal, killed and resumed runs, and damaged and malicious logs. */
 #include "io/log.h"
 #include "io/run_list.h"
 #include "tests/io/scratch.h"
@@ -54,7 +54,7 @@ START_TEST(whole_run)
 }
 END_TEST
 
-/* Of all weights, where there are masks; what makes no sense is not known. */
+/* With masks, the share of all weights. Invalid values are NaN. */
 START_TEST(weights_that_are_left)
 {
     static const struct {
@@ -92,7 +92,7 @@ START_TEST(under_way)
     ck_assert_int_eq(srq_log_update(log, &changed), SRQ_OK);
     ck_assert(changed && !log->half_line && log->step_count == 3);
     ck_assert(log->steps[1].step == 10 && log->steps[1].loss == 0.75 && isnan(log->steps[1].error));
-    /* Another, shorter log in its place is read from its beginning. */
+    /* A shorter log that replaces it is read from the beginning. */
     scratch_write("log.jsonl", START, strlen(START));
     ck_assert_int_eq(srq_log_update(log, &changed), SRQ_OK);
     ck_assert(log->step_count == 0 && log->starts == 1);
@@ -170,7 +170,7 @@ END_TEST
 
 START_TEST(hostile_sizes)
 {
-    /* A line that is longer than any of ours, and a good one behind it. */
+    /* A line that is too long, and a valid one after it. */
     const size_t length = (17 << 20) + 5;
     char *text = malloc(length + 4096);
     ck_assert_ptr_nonnull(text);

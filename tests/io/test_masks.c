@@ -1,4 +1,4 @@
-/* Masks in files: what is written is read back, and what cannot be one is refused by name. */
+/* Masks in files: written masks are read back, and invalid ones are rejected with their name. */
 #include "io/masks.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
@@ -116,7 +116,7 @@ START_TEST(mistakes_are_named)
 }
 END_TEST
 
-/* As in a checkpoint, whose values are there: a weight that the mask does not keep must be 0, and not -0. */
+/* As in a checkpoint, which has the values: a weight that the mask does not keep must be 0, and not -0. */
 START_TEST(weights_under_a_mask_are_zero)
 {
     static const float wrong[] = {1e-30f, -0.0f};

@@ -83,11 +83,11 @@ START_TEST(blocks_are_taken_in)
     ck_assert_str_eq(m->layers[10].inputs[1], "b.third");
     ck_assert_str_eq(m->layers[10].inputs[2], "b.sum");
     ck_assert_int_eq(m->layers[11].out, 7);
-    /* The resolved text stands for itself: no blocks, every number worked out. */
+    /* The resolved text has no blocks and no expressions. */
     ck_assert_msg(srq_config_parse(srq_config_text(c), "text", &again) == SRQ_OK, "%s", srq_message());
     ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
     ck_assert(!srq_config_differs(c, again, what, sizeof what));
-    /* The configuration's number of classes goes before the model's, and stays with the resolved text. */
+    /* The configuration's number of classes overrides that of the model, also in the resolved text. */
     const char *const sets[] = {"data.classes=9"};
     ck_assert_msg(srq_config_load(scratch("c.cfg"), 1, sets, &more) == SRQ_OK, "%s", srq_message());
     ck_assert_int_eq(srq_config_settings(more)->model.layers[11].out, 9);

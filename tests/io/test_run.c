@@ -1,5 +1,4 @@
-/* Run directories: what is kept, what is refused, what is swept, and every system call of a checkpoint failing in turn.
- */
+/* Run directories: what is kept, rejected and removed; and every system call of a checkpoint fails in turn. */
 #include "io/h5.h"
 #include "io/saver.h"
 #include "tests/io/faults.h"
@@ -172,7 +171,7 @@ START_TEST(an_older_one_is_always_kept)
 }
 END_TEST
 
-/* Of a run that went on from an earlier step: damaged ones of later steps must push out neither the new nor the old. */
+/* After a resume from an earlier step, damaged checkpoints of later steps must not cause the removal of whole ones. */
 START_TEST(damaged_ones_do_not_count)
 {
     EXPECT(SRQ_OK, write_step(10, 2));
@@ -197,7 +196,7 @@ START_TEST(damaged_ones_do_not_count)
 }
 END_TEST
 
-/* Damage that nobody has noticed before: it is looked at before something older is removed. */
+/* A checkpoint that was damaged meanwhile is checked before older ones are removed. */
 START_TEST(the_last_whole_one_is_never_removed)
 {
     EXPECT(SRQ_OK, write_step(1, 5));
@@ -304,7 +303,7 @@ START_TEST(every_call_of_a_checkpoint_may_fail)
                 failed++;
                 expect_reason(status, kind);
                 expect_no_temporaries();
-                /* The one before is there, whole; and the link is to a whole one. */
+                /* The previous checkpoint is whole, and the link points to a whole one. */
                 ck_assert_int_eq(load(step_name(step - 1)), step - 1);
                 ck_assert_int_ge(load("run/last.h5"), step - 1);
                 ck_assert(load(step_name(step)) == step || !is_there(step_name(step)));
@@ -388,7 +387,7 @@ static srq_saver *start_saver(void)
     return saver;
 }
 
-/* What is saved is what was there at that moment, whatever training does meanwhile. */
+/* A checkpoint has the state at the moment of saving, even if training continues. */
 START_TEST(a_snapshot_is_of_its_moment)
 {
     srq_saver *saver = start_saver();
@@ -423,7 +422,7 @@ START_TEST(a_snapshot_is_of_its_moment)
 }
 END_TEST
 
-/* A failure reaches the next call of training, and stays: nothing is saved over it. */
+/* A failure is returned by all later calls, and nothing is saved after it. */
 START_TEST(a_failure_in_the_background_is_heard_of)
 {
     EXPECT(SRQ_OK, write_step(1, 2));
@@ -448,7 +447,7 @@ END_TEST
 
 int main(void)
 {
-    /* Hundreds of files are synced: in memory, if there is a place for that. */
+    /* Hundreds of files are synced, so the test uses a memory file system if there is one. */
     if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 0);
     scratch_create();
     setenv("CK_FORK", "no", 1);

@@ -1,5 +1,5 @@
-/* Tables of experiments: how runs are named, which is pinned here; every mistake with its place and its message; and
- * that every configuration and table that the project ships can be loaded. */
+/* Tables of experiments: the names of runs, which must never change; every mistake with its place and message; and that
+ * all configurations and tables of the project can be loaded. */
 #include "io/run_list.h"
 #include "io/sweep.h"
 #include "tests/io/scratch.h"
@@ -55,8 +55,8 @@ static void digest(const char *name, int count, const char *const *sets, const c
 
 /* --- Digests */
 
-/* If this fails, directories of runs that are there would not be found again: what was changed must leave the digest of
- * configurations that do without it as it is. */
+/* If this fails, existing run directories would not be found again. A change must not affect the digest of
+ * configurations that do not use it. */
 START_TEST(pinned)
 {
     char found[13];
@@ -76,7 +76,7 @@ START_TEST(what_matters)
 {
     char base[13], found[13];
     digest("c/srq.cfg", 0, NULL, NULL, base);
-    /* Defaults that are said, the seed, and what decides no result. */
+    /* Settings with default values, the seed, and settings that do not decide results. */
     const char *const same[] = {"train.batch=128",   "optimizer.learning_rate=0.001",
                                 "train.init=random", "train.seed=9",
                                 "train.keep=9",      "train.eval_every=0",
@@ -137,7 +137,8 @@ START_TEST(rows_and_runs)
     ck_assert_int_eq(row, 1);
     srq_config_destroy(&config);
 
-    /* The same run in another folder is known; one that starts from another seed's, or from elsewhere, is not. */
+    /* The same run in another folder is recognized. A run that starts from a run with another seed, or from another
+     * file, is not. */
     char set[700];
     const char *sets[] = {"train.epochs=4", "train.seed=20", set};
     snprintf(set, sizeof set, "train.init=/moved/%s", start);
@@ -155,7 +156,7 @@ START_TEST(rows_and_runs)
 }
 END_TEST
 
-/* A row is another one as soon as the row that it starts from is. */
+/* A row has another identity if the row from which it starts has. */
 START_TEST(starts_matter)
 {
     srq_sweep *sweep = NULL, *other = NULL;
@@ -291,7 +292,7 @@ START_TEST(shipped)
 }
 END_TEST
 
-/* The papers' figures (docs/tables.md) each stand beside a row whose settings are what its name says. */
+/* Each published figure (docs/tables.md) belongs to a row whose settings agree with its name. */
 START_TEST(names_are_true)
 {
     glob_t found;
