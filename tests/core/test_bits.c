@@ -114,7 +114,7 @@ START_TEST(penalties_by_hand)
 }
 END_TEST
 
-/* Added to what is there, for the logits and nothing else. */
+/* The penalty is added to the existing gradients of the logits, and to no others. */
 START_TEST(gradients_of_penalties)
 {
     net n;
@@ -264,7 +264,7 @@ START_TEST(alpha_follows_gates)
     ck_assert_double_eq_tol((double)value_of(&n, conv->alpha) / alpha, ratio, 1e-6 * ratio);
     ck_assert_double_eq_tol((double)value_of(&n, conv->sigma) / sigma, ratio, 1e-6 * ratio);
     ck_assert_float_eq(value_of(&n, dense->alpha), other);
-    for (int twice = 0; twice < 2; twice++) { /* once is enough, whoever looks at the gates in between */
+    for (int twice = 0; twice < 2; twice++) { /* one call is enough, even if the gates are read in between */
         ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
         ck_assert_int_eq(conv->quantizer.bits, 5);
         srq_graph_follow_gates(n.graph);

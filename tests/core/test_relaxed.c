@@ -297,7 +297,7 @@ START_TEST(bad_numbers_are_reported)
 }
 END_TEST
 
-/* --- The same numbers whoever computes them. */
+/* --- The same numbers from every implementation. */
 
 enum { MOST = SRQ_SANITIZED ? 263 : 1031 };
 

@@ -9,7 +9,7 @@
 
 enum { SLOTS = 4, FLOATS = 8, BAD_ITEM = 1000000 };
 
-static long made; /* by the thread; looked at when there is none */
+static long made; /* written by the thread; read only when it has ended */
 
 static srq_status fill(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
 {

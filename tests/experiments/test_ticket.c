@@ -165,7 +165,7 @@ START_TEST(settings_fit_stages)
     for (int i = 0; i < count; i++) {
         srq_config *c = stage_config(base, list[i].kind, list[i].level, &learned);
         for (int k = 0; k < count; k++) {
-            /* The start of a stage without masks is that of pruned ones, too. */
+            /* Stages without masks have the same initial weights as pruned ones. */
             const bool alike = looks[i] == looks[k] || (looks[i] >= 3 && looks[k] == 1 + (looks[i] - 3) % 2);
             ck_assert_msg(srq_stage_fits(&list[k], srq_config_settings(c)) == (alike || k == 0), "%s as %s",
                           list[i].name, list[k].name);

@@ -124,7 +124,8 @@ START_TEST(palette_and_16_bits)
     ck_assert_int_eq(srq_image_decode(f.bytes, f.size, &image), SRQ_OK);
     ck_assert_int_eq(memcmp(image.pixels, palette, 6), 0);
     free(f.bytes);
-    /* The simplified writer takes 16 bits as linear light and says so in the file: black, white and order stay. */
+    /* The simplified writer interprets 16 bits as linear light and marks the file so. Black, white and the order of
+     * values are kept. */
     for (int i = 0; i < HEIGHT * WIDTH * 3; i++) wide[i] = (uint16_t)(i * 65535 / (HEIGHT * WIDTH * 3 - 1));
     f = make_png(PNG_FORMAT_LINEAR_RGB, wide, NULL);
     ck_assert_int_eq(srq_image_decode(f.bytes, f.size, &image), SRQ_OK);

@@ -189,7 +189,7 @@ START_TEST(bad_images)
     expect_bad("src/train/dog/5.jpg", whole, size / 2, "a truncated JPEG");
     expect_bad("src/val/dog/0.png", whole, 100, "JPEG");
     free(whole);
-    /* What cannot be opened; and a queue, which nobody may wait at. */
+    /* A file that cannot be opened; and a named pipe, which must not block. */
     ck_assert_int_eq(symlink("/nowhere", scratch("src/train/dog/5.jpg")), 0);
     ck_assert_int_eq(import_with(false, NULL), SRQ_ERROR_DATA);
     ck_assert_msg(strstr(srq_message(), "dog/5.jpg: No such file or directory"), "%s", srq_message());
@@ -220,7 +220,7 @@ START_TEST(bad_images_are_skipped)
     ck_assert_msg(strstr(list, "train/cat/0.jpg: neither") && strstr(list, "train/dog/9.jpg: an empty file"), "%s",
                   list);
     free(list);
-    /* Among encoded ones, too. */
+    /* The same among encoded images. */
     unlink(scratch("out.h5"));
     add_image("src/train/cat/1.jpg", 80, 70, 1);
     ck_assert_int_eq(import_with(true, NULL), SRQ_OK);

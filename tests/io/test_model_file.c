@@ -99,7 +99,7 @@ START_TEST(blocks_are_taken_in)
     srq_config_destroy(&again);
     srq_config_destroy(&more);
     srq_config_destroy(&c);
-    /* A model that has its own number for good says so. */
+    /* A model with a fixed number of classes reports it. */
     setup();
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 1, sets, &c), SRQ_ERROR_USAGE);
     ck_assert_ptr_nonnull(strstr(srq_message(), "data.classes is 9, but the last layer, \"d\", has out = 3"));

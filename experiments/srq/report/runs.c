@@ -21,8 +21,8 @@ static srq_status open_run(srq_report_run *run)
     return srq_log_create_of(run->path, &run->log);
 }
 
-/* A running run writes a line from time to time. If there is none for ten times the usual interval, and for at least a
- * quarter of an hour, the run was probably killed. */
+/* A run writes a line from time to time while it trains. If there is none for ten times the usual interval, and for at
+ * least a quarter of an hour, the run was probably killed. */
 static bool is_silent(const srq_log *log, double now)
 {
     const double between = log->seconds / (log->step_count + log->eval_count + 1);
