@@ -47,7 +47,7 @@ grep -q "training step" "$WORK/out" && fail "--model none times training steps"
 # Training steps, on one rank and several, with every engine that is here.
 step=(bench step --seconds 0 --batch 16 --shards 4)
 expect 0 "A training step of lenet5, srq full 4/4, batch of 16 in 4 shards, 1 rank x 1 thread" "$SRQ" "${step[@]}"
-for line in "images/s, .* ms a step" "^  conv  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ %$" "^  chain " "sum over ranks" \
+for line in "images/s, .* ms per step" "^  conv  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ %$" "^  chain " "sum over ranks" \
   "forward  in .* of a large 3 x 3" "activations and their gradients +[0-9.]+ .B$" "largest resident size, sum over ranks"; do
   grep -qE "$line" "$WORK/out" || fail "bench step: no line like \"$line\": $(cat "$WORK/out")"
 done
@@ -73,7 +73,7 @@ expect 2 "--bits must be" "$SRQ" bench step --bits 9
 expect 2 "no option is called --fast" "$SRQ" bench step --fast 1
 expect 2 "none.cfg" "$SRQ" bench step --model "$WORK/none.cfg"
 
-expect 2 "what to time is missing" "$SRQ" bench
+expect 2 "what to measure is missing" "$SRQ" bench
 expect 2 "there is no measurement called speed" "$SRQ" bench speed
 expect 2 "no option is called --fast" "$SRQ" bench quantizer --fast 1
 expect 2 "a value is missing after --bits" "$SRQ" bench quantizer --bits

@@ -79,8 +79,8 @@ grep -qF "  differs   fc/weight is [10][144] here, and in the file [5][144]" out
 refused "more.h5: it belongs to another network: 37 of 37 tensors fit; not used from the file: head.weight;" more.h5
 grep -qF "  not used  head.weight [2][3]: in the file only" out || fail "not used is not listed: $(cat out)"
 refused "35 of 37 tensors fit; missing in the file: fc/bias; of another shape: fc/weight; not used from the file: head.weight;" several.h5
-refused "integers.h5: it is of another network" integers.h5
-grep -qF "  differs   fc/bias is [10] here, and in the file not one of floats" out || fail "integers are not listed: $(cat out)"
+refused "integers.h5: it belongs to another network" integers.h5
+grep -qF "  differs   fc/bias is [10] here, and in the file not of type float" out || fail "integers are not listed: $(cat out)"
 refused "infinite.h5: data set /fc.bias: element 3 is inf, but it must be finite" infinite.h5
 refused "negative.h5: data set /first.bn.running_var: element 0 is -1, but it must be finite and not below 0" negative.h5
 for match in all partial; do

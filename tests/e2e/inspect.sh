@@ -120,7 +120,7 @@ EOF
 ) || fail "diff --json: $(cat diff.json)"
 # Just at the largest difference all is within the tolerance, just below it one tensor is not.
 set -- $worst
-expect 0 "tensors differ: by " "$SRQ" diff a b --tolerance "$1"
+expect 0 "tensors differ, by at most " "$SRQ" diff a b --tolerance "$1"
 expect 0 "within $(printf %.3g "$2") of the tensor's largest magnitude" "$SRQ" diff a b --relative "$2"
 expect 1 "different: 1 of" "$SRQ" diff a b --tolerance "$(python3 -c "print($1 * (1 - 1e-12))")"
 expect 1 "different: 1 of" "$SRQ" diff a b --relative "$(python3 -c "print($2 * (1 - 1e-12))")"
@@ -183,7 +183,7 @@ for command in "inspect loop.h5 --tensors" "diff a loop.h5" "inspect names.h5 fc
   # shellcheck disable=SC2086
   expect 3 "it is not a checkpoint: it has names that are" "$SRQ" $command
 done
-expect 3 "which is no grid of 8 bits or fewer" "$SRQ" inspect grid.h5 fc1/weight
+expect 3 "which is not a grid of at most 8 bits" "$SRQ" inspect grid.h5 fc1/weight
 expect 3 "has 7 step sizes for 6912 weights" "$SRQ" inspect steps.h5 fc1/weight
 expect 0 "shape    [0], float32, 0 numbers" "$SRQ" inspect empty.h5 fc1/bias
 expect 1 "layers/fc1/bias: [32], float32 and [0], float32" "$SRQ" diff a empty.h5

@@ -123,7 +123,7 @@ wrong "there is no bit to drop" --set dropbits.mode=learn
 wrong "no weights are quantized by srq" --set dropbits.mode=learn --set quantizer.method=lsq
 wrong "quantizer.weight_bits must be a bit-length, or a schedule" --set "quantizer.weight_bits=8 for 3ep"
 wrong "it must be from 1 to 8" --set "quantizer.weight_bits=9 until 3ep, then 4"
-wrong "layer \"conv1\" shall have 8 bits until step 18 and then 4 bits until step 5" --set "quantizer.weight_bits=8 until 1ep, then 4 until 5it, then 2"
+wrong "layer \"conv1\" has a schedule of 8 bits until step 18 and then 4 bits until step 5" --set "quantizer.weight_bits=8 until 1ep, then 4 until 5it, then 2"
 wrong "can only be from 2 (all gates closed) to 6 (all gates open)" --set dropbits.mode=learn --set quantizer.weight_bits=6 --set dropbits.target=1.5
 wrong "bit operations as a share of those at 8/8" --set dropbits.mode=learn --set quantizer.weight_bits=6 --set dropbits.target=4 --set dropbits.target_measure=bops
 layer() { # WORDS ENTRY

@@ -61,13 +61,13 @@ END
 
 # Nothing there, and what is wrong on the command line.
 mkdir empty
-expect 3 "no run is in there" "$SRQ" report empty
+expect 3 "no run was found there" "$SRQ" report empty
 [ -z "$(ls -A empty)" ] || fail "a report was made of nothing"
 expect 3 "nowhere: No such file" "$SRQ" report nowhere
 expect 2 "no run directory is named" "$SRQ" report
 expect 2 "no option is called --ouch" "$SRQ" report empty --ouch
 expect 2 "a folder is missing after --out" "$SRQ" report empty --out
-expect 3 "no run is in there" "$SRQ" report --follow empty
+expect 3 "no run was found there" "$SRQ" report --follow empty
 
 # Seeds, learned bit-lengths, a name that is hostile, a run that fails, one that has no evaluation yet, one whose log is cut.
 train() { # NAME ARGUMENTS...
@@ -169,7 +169,7 @@ head -c 100 tickets/masks/ticket.json > cut && mv cut tickets/masks/ticket.json
 rm "tickets/a_b & <c>/ticket.json"
 sed -i '$d' tickets/masks/seed-2/reinit-01/log.jsonl
 expect 0 "12 runs of 6 configurations: 11 finished" "$SRQ" report tickets
-grep -q "ticket.json:[0-9]*: no JSON" "$WORK/out" || fail "a broken ticket.json is not said: $(cat "$WORK/out")"
+grep -q "ticket.json:[0-9]*: not valid JSON" "$WORK/out" || fail "a broken ticket.json is not said: $(cat "$WORK/out")"
 grep -q "There is no ticket.json yet" "$WORK/out" || fail "a missing ticket.json is not said: $(cat "$WORK/out")"
 grep -q "^Ticket masks: With one seed" "$WORK/out" || fail "no comparison of what is finished: $(cat "$WORK/out")"
 check_pages tickets/report

@@ -225,7 +225,7 @@ START_TEST(where_runs_stand)
     char path[512];
     snprintf(path, sizeof path, "%s", scratch("empty"));
     ck_assert_int_eq(srq_report_create(1, (char *[]){path}, then, &report), SRQ_ERROR_DATA);
-    ck_assert_msg(strstr(srq_message(), "no run is in there"), "%s", srq_message());
+    ck_assert_msg(strstr(srq_message(), "no run was found there"), "%s", srq_message());
 }
 END_TEST
 

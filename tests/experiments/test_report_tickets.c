@@ -179,7 +179,7 @@ START_TEST(differences_and_levels)
     ck_assert_ptr_nonnull(strstr(srq_comparison_say(&bits->comparison, text, sizeof text), "Over 2 seeds"));
     /* The run that is not finished is in no pair. */
     ck_assert_int_eq(srq_comparison_difference(&bits->comparison, 0, 3).count, 1);
-    ck_assert_ptr_nonnull(strstr(bits->about, "seeds 1, 2; 7 of 8 runs"));
+    ck_assert_ptr_nonnull(strstr(bits->about, "seeds 1, 2; 7 of 8 started runs"));
     ck_assert_int_eq(srq_report_ticket_levels(bits, levels), 0);
 
     ck_assert_ptr_nonnull(strstr(masks->about, "pruning is at level 2 of 3"));
@@ -242,8 +242,8 @@ START_TEST(ticket_files)
 {
     make_tickets();
     note_is(NULL, "There is no ticket.json yet");
-    note_is("", "ticket.json:1: no JSON");
-    note_is("{\"stages\": [{\"sta", "ticket.json:1: no JSON");
+    note_is("", "ticket.json:1: not valid JSON");
+    note_is("{\"stages\": [{\"sta", "ticket.json:1: not valid JSON");
     note_is("[1, 2]", "not a comparison of a ticket");
     note_is("{\"stages\": 3}", "not a comparison of a ticket");
     note_is("{\"stages\": [7, {\"stage\": \"learn\", \"runs\": 1}, {}]}", "older than 10 of the finished runs");

@@ -49,8 +49,10 @@ START_TEST(bit_lengths_over_training)
     const srq_model_spec one = {.layers = &layer, .layer_count = 1};
     ck_assert_int_eq(srq_bits_check(&one, 249), SRQ_OK);
     ck_assert_int_eq(srq_bits_check(&one, 250), SRQ_ERROR_USAGE);
-    ck_assert_msg(strstr(srq_message(), "8 bits until step 500 and then 4 bits until step 500 (250 steps") != NULL,
-                  "%s", srq_message());
+    ck_assert_msg(
+        strstr(srq_message(),
+               "8 bits until step 500 and then 4 bits until step 500 (an epoch of this data set has 250 steps") != NULL,
+        "%s", srq_message());
     srq_config_destroy(&c);
 }
 END_TEST

@@ -253,7 +253,7 @@ START_TEST(wrong_folders)
     run("rm -rf '%s'", scratch("src/train/dog"));
     expect_import(SRQ_ERROR_DATA, "only one class, \"cat\"");
     run("rm -rf '%s'", scratch("src/train/cat"));
-    expect_import(SRQ_ERROR_DATA, "src/train: no folders in it");
+    expect_import(SRQ_ERROR_DATA, "src/train: it contains no folders");
     make_source();
     run("rm -rf '%s'", scratch("src/val"));
     expect_import(SRQ_ERROR_DATA, "neither test/ nor val/");

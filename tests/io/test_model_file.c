@@ -14,7 +14,8 @@ START_TEST(mistakes_in_models)
         {"{ name = \"a/b\"; type = \"relu\"; }", ":4: a name must have"},
         {"{ name = \"..\"; type = \"relu\"; }", ":4: a name must have"},
         {"{ name = \"input\"; type = \"relu\"; }", ":4: \"input\" is the images"},
-        {"{ name = \"a\"; type = \"relu\"; },\n{ name = \"a\"; type = \"relu\"; }", ":5: a layer called \"a\" is at "},
+        {"{ name = \"a\"; type = \"relu\"; },\n{ name = \"a\"; type = \"relu\"; }",
+         ":5: there is already a layer called \"a\" at "},
         {"{ name = \"a\"; type = \"relu\"; inputs = [\"b\"]; },\n{ name = \"b\"; type = \"relu\"; }",
          ":4: input \"b\" is this layer or one below it; layers must come after their inputs"},
         {"{ name = \"a\"; type = \"relu\"; inputs = [\"a\"]; }", ":4: input \"a\" is this layer or one below it"},
@@ -26,7 +27,8 @@ START_TEST(mistakes_in_models)
         {"{ name = \"a\"; type = \"dense\"; out = \"4\"; }", ":4: out must be an integer, but is the text \"4\""},
         {"{ name = \"a\"; type = \"dense\"; out = \"four\"; }", ":4: out = \"four\": no parameter is called \"four\""},
         {"{ name = \"a\"; type = \"dense\"; out = \"classes\"; }",
-         ":4: out = \"classes\": the number of classes is not known; set data.classes in the configuration, or classes here"},
+         ":4: out = \"classes\": the number of classes is not known; set data.classes in the configuration, or classes "
+         "here"},
         {"{ name = \"a\"; type = \"conv\"; out = 4; kernel = 3; groups = 0; }", ":4: groups is 0, but must be from 1"},
         {"{ name = \"a\"; type = \"relu\"; max = 0; }", ":4: max must be a number above 0 and at most 1e+06, but is 0"},
         {"{ name = \"a\"; type = \"relu\"; groups = 2; }", ":4: a layer of type relu has no setting \"groups\""},
@@ -142,10 +144,10 @@ START_TEST(mistakes_in_blocks)
          ":17: in \"a\" (block \"twice\", FILE:24): input \"sum\" is this layer or "
          "one below it"},
         {"name = \"third\"", "name = \"second\"",
-         ":18: in \"a\" (block \"twice\", FILE:24): a layer called \"a.second\" is at "
-         "FILE:17 already"},
+         ":18: in \"a\" (block \"twice\", FILE:24): there is already a layer called \"a.second\" at "
+         "FILE:17; names must be unique"},
         {"name = \"b\"", "name = \"a\"", ":25: there is already a block called \"a\" at FILE:24; names must be unique"},
-        {"name = \"c\"", "name = \"a.sum\"", ":26: a layer called \"a.sum\" is at FILE:19 already"},
+        {"name = \"c\"", "name = \"a.sum\"", ":26: there is already a layer called \"a.sum\" at FILE:19"},
         {"[\"a\", \"b.third\"", "[\"a\", \"d\"", ":26: input \"d\" is this layer or one below it"},
         {"inputs = [\"input\"]; channels", "inputs = [\"c\"]; channels",
          ":25: input \"c\" is this layer or one below it"},
