@@ -8,6 +8,7 @@ usage: tests/run.sh [all|release|debug|quick]
   debug    the build with sanitizers and its tests only
   quick    for the loop of someone who edits: builds for speed what has changed, and runs all unit suites and the
            shortest end-to-end tests (label "quick" in tests/CMakeLists.txt); installs nothing
+Tests write to /dev/shm if it has 4 GB of room; set TMPDIR for another folder.
 The last line says how many tests passed, failed and were skipped. The status is 1 if one failed.
 END
 }

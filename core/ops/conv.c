@@ -60,9 +60,7 @@ const srq_op srq_op_conv = {
     .type = "conv",
     .create = create,
     SRQ_WEIGHTED_OP,
-    .meaning =
-        "convolution with quantized weights. Input and output channels are divided into `groups` equal parts, and each "
-        "part is convolved separately. With as many groups as input channels, the convolution is depthwise",
+    .meaning = "convolution with quantized weights; with as many `groups` as input channels it is depthwise",
     .settings = {{"out", SRQ_OP_WHOLE, SRQ_PLACE(out), .least = 1, .most = 1 << 20, .required = true},
                  {"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
                  {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .initial = 1},

@@ -37,7 +37,7 @@ ends() {
   [ $status = "$1" ] || fail "status $status, not $1: $(cat "$log")"
   # The launcher does not wait for those that it kills.
   for process in "${supervisors[@]}" "${workers[@]}"; do
-    for _ in $(seq 250); do alive "$process" || break; sleep 0.02; done
+    for _ in $(seq 1500); do alive "$process" || break; sleep 0.02; done
     ! alive "$process" || fail "process $process stays"
   done
 }

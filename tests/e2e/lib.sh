@@ -6,6 +6,8 @@ set -u
 # `tests/run.sh quick`.
 SHORT=OFF
 [ "${SANITIZED:-OFF}" = OFF ] && [ "${SRQ_QUICK:-OFF}" = OFF ] || SHORT=ON
+# Debian's python3, which has h5py, ahead of others on the PATH.
+PATH=/usr/bin:$PATH
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/srq-e2e-XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 FAILED=0

@@ -62,5 +62,5 @@ EOF
   expect 3 "ranks have different data sets: ranks 0, 2 (host " each "cd '$WORK/a'" "cd '$WORK/b'" "cd '$WORK/a'" -- train "$config" --out "$WORK/data" --set data.file=/proc/self/cwd/data.h5
 expect 2 "ranks have different command lines: rank 0 (host " timeout 60 mpirun --quiet --oversubscribe \
   -n 1 "$SRQ" train "$config" --out "$WORK/words" : -n 2 "$SRQ" train "$config" --out "$WORK/words" --set train.seed=2
-grep -q "rank.* 1, 2 (host .*--set train.seed=2; start all ranks with the same one" "$WORK/out" || fail "the other words are not shown: $(cat "$WORK/out")"
+grep -q "rank.* 1, 2 (host .*--set train.seed=2; start all ranks with the same command line" "$WORK/out" || fail "the other words are not shown: $(cat "$WORK/out")"
 finish

@@ -39,7 +39,7 @@ done
 expect 0 "2 finished, 0 running, 0 unfinished, 6 missing" "$SRQ" sweep good.cfg --dry-run --out lists
 
 # A row that fails: the others go on, it is named, and the same command tries it again.
-expect 4 "2 of 8 runs failed, the first of them wild-seed1-" on_ranks 2 sweep table.cfg
+expect 4 "2 of 8 runs failed; the first is wild-seed1-" on_ranks 2 sweep table.cfg
 grep -q "8 runs in runs/table: 6 done, 0 finished before, 2 failed, 0 left" out || fail "no summary: $(tail -4 out)"
 before=$(find runs/table -path '*wild*' -prune -o -type f -exec sha256sum {} + | sort)
 expect 4 "0 done, 6 finished before, 2 failed" "$SRQ" sweep table.cfg

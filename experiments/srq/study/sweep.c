@@ -440,7 +440,7 @@ static srq_status sum_up(const plan *p)
     fflush(stdout);
     if (!failed) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "%d of %d runs failed%s%s: %s", counts[FAILED], p->count,
-                    counts[FAILED] > 1 ? ", first " : ": ", name_of(p, failed),
+                    counts[FAILED] > 1 ? "; the first is " : ": ", name_of(p, failed),
                     failed->message ? failed->message : "there was no memory for its message");
 }
 
