@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # A rank that dies ends the job in a few seconds, with status 4 and one message that names it; requests to stop reach a
-# rank through either of its processes; the clock ends a run. Each goes on to the bits of a run that was left alone.
+# rank through either of its processes; time limits stop a run. Each run resumes and ends with the bits of an undisturbed run.
 . "$(dirname "$0")/lib.sh"
 make_data
 make_configs
 config="$WORK/residual-run.cfg"
 endless="--set train.epochs=200000 --set train.checkpoint_every=7it --set train.eval_every=0 --set schedule.method=constant"
 
-# begin DIR: a run on 3 ranks, under way when there is a checkpoint. Sets `job`, the processes that watch over ranks
+# begin DIR: a run on 3 ranks, until it has a checkpoint. Sets `job`, the processes that watch over ranks
 # (`supervisors`) and those that work (`workers`), in the order of ranks.
 begin() {
   log="$1.log"
@@ -101,7 +101,7 @@ tail -n 1 "$WORK/slurm/log.jsonl" | grep -q '"reason": "slurm-end-time"' || fail
 expect 2 "--max-time is \"soon\"" "$SRQ" train "$config" --out "$WORK/never" --max-time soon
 [ ! -e "$WORK/never" ] || fail "a run was begun"
 
-# What was killed goes on to the bits of a run that was not. The end of another job is none of its business.
+# Killed runs resume and end with the bits of an undisturbed run. A job end that has passed is ignored.
 export SLURM_JOB_END_TIME=$(($(date +%s) - 100))
 steps=$(basename "$(readlink "$WORK/killed/last.h5")" .h5)
 steps=$((10#$steps + 9))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Four hosts with a network of 1 Gbit/s between them (tests/lab): the same bits as on one, the bytes that cross the links
-# beside theory, and a link that is cut in mid-run.
+# Four hosts with a network of 1 Gbit/s between them (tests/lab): the same bits as on one, the bytes on the links
+# compared with theory, and a link that is cut during a run.
 if [ -z "${IN_LAB:-}" ]; then
   [ "${SANITIZED:-OFF}" = ON ] && { echo "skipped: the release build runs this"; exit 77; }
   IN_LAB=1 exec timeout -k 5 200 "$SOURCE/tests/lab/alone.sh" bash "$0"
@@ -51,7 +51,7 @@ paste "$WORK/bytes-5" "$WORK/bytes-25" | awk -v gradient="$gradient" -v hosts=$h
     if (!(step > 0.98 * theory && step < (1 + 2 * 66 / 1448) * theory + 16384)) wrong = 1 }
   END { exit wrong || NR != hosts }' || fail "the bytes on the links are not those of theory"
 
-# --- A link is cut: the ranks behind it are named, the job ends, and it goes on from its checkpoint. mpirun ends it when
+# --- A link is cut: the ranks behind it are named, the job ends, and it resumes from its checkpoint. mpirun ends it when
 # its keepalives are not answered, with a status of its own, 205; these are shorter here than slurm/train.sbatch has them.
 export OMPI_MCA_oob_tcp_keepalive_time=5 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI_MCA_oob_tcp_keepalive_probes=3
 long="train run.cfg --out cut --resume auto --set train.max_steps=60 --set train.checkpoint_every=5it --set train.stall_warn=2 --set train.stall_end=30"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One bright image among dark ones, and weights by which that one alone overflows: an infinity in one shard of one step
-# of each epoch. It ends training (train.nonfinite = "stop"), or the step is left out, on all ranks alike.
+# of each epoch. It ends training (train.nonfinite = "stop"), or the step is skipped on all ranks.
 . "$(dirname "$0")/lib.sh"
 /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null || skip "python3-h5py is not installed"
 all_ranks="1 2 4"
@@ -48,13 +48,13 @@ for ranks in 1 3; do
 done
 cmp -s "$WORK/message-1" "$WORK/message-3" || fail "another message on 3 ranks: $(cat "$WORK"/message-*)"
 
-# skip: the same bits on any number of ranks, one step of each epoch left out.
+# skip: the same bits on any number of ranks, one step of each epoch skipped.
 for ranks in $all_ranks; do
   on_ranks $ranks train "$WORK/run.cfg" --out "$WORK/skip-$ranks" --set train.nonfinite=skip > "$WORK/log" 2>&1 || fail "skip on $ranks ranks: $(tail -3 "$WORK/log")"
   [ $ranks = 1 ] || expect 0 "equal: " "$SRQ" diff "$WORK/skip-1" "$WORK/skip-$ranks"
   [ "$(grep -c '"event": "skip"' "$WORK/skip-$ranks/log.jsonl")" = 3 ] || fail "not 3 skips: $(grep skip "$WORK/skip-$ranks/log.jsonl")"
 done
-# What is left out leaves nothing behind, and the rest moves; the counts are in the checkpoint.
+# A skipped step has no effect, and other steps do; the counts are in the checkpoint.
 /usr/bin/python3 - "$WORK/skip-1" << 'END' || fail "a skipped step left something behind"
 import h5py, json, sys, numpy as np
 run = sys.argv[1]
@@ -87,7 +87,7 @@ for last in "$step" $((step + 1)); do
 done
 
 [ "${SANITIZED:-OFF}" = ON ] && finish
-# What does not pass ends training: the bright image in every batch.
+# If every step is skipped, training ends: the bright image is in every batch.
 expect 4 "100 steps in a row" on_ranks 2 train "$WORK/run.cfg" --out "$WORK/endless" --set train.nonfinite=skip --set train.batch=128 --set train.epochs=200 --set train.checkpoint_every=40it
 [ "$(readlink "$WORK/endless/last.h5")" = checkpoints/00000080.h5 ] || fail "another last checkpoint: $(readlink "$WORK/endless/last.h5")"
 expect 4 "step 99: " "$SRQ" train "$WORK/run.cfg" --out "$WORK/endless" --set train.nonfinite=skip --set train.batch=128 --set train.epochs=200 --set train.checkpoint_every=40it --resume auto

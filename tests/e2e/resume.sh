@@ -56,7 +56,7 @@ grep -q '"event": "stop".*"reason": "signal"' "$WORK/stopped/log.jsonl" || fail 
 on_ranks 4 train "$config" --out "$WORK/stopped" --resume auto $long > "$WORK/log" 2>&1 || fail "after SIGTERM: $(tail -3 "$WORK/log")"
 expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/stopped"
 
-# Batch-norm's statistics, which are taken anew where gates are learned, depend on no checkpoint and no resume.
+# Batch-norm statistics, which are computed again if gates are learned, do not depend on checkpoints and resumes.
 learn="--set train.epochs=3 --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.1"
 on_ranks 2 train "$config" --out "$WORK/often" $learn --set train.checkpoint_every=7it --set train.keep=100 > "$WORK/log" 2>&1 || fail "often: $(tail -3 "$WORK/log")"
 on_ranks 1 train "$config" --out "$WORK/once" $learn > "$WORK/log" 2>&1 || fail "once: $(tail -3 "$WORK/log")"
@@ -64,7 +64,7 @@ on_ranks 3 train "$config" --out "$WORK/second" --resume "$WORK/often/checkpoint
 expect 0 "equal: " "$SRQ" diff "$WORK/often" "$WORK/once"
 expect 0 "equal: " "$SRQ" diff "$WORK/often" "$WORK/second"
 
-# The newest checkpoint is damaged: the one before it serves.
+# The newest checkpoint is damaged: the one before it is used.
 cp -r "$WORK/whole" "$WORK/hurt"
 newest=$(readlink -f "$WORK/hurt/last.h5")
 head -c 5000 "$newest" > "$WORK/part" && cp "$WORK/part" "$newest"

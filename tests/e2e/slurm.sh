@@ -78,7 +78,7 @@ until_done "$job" 60
 expect 0 "by mpirun (as LAUNCHER says)" cat mpirun.out
 expect 0 "equal: " "$SRQ" diff whole by-mpirun
 
-# --- An array of four seeds, each in a folder of its own; one of them is stopped and goes on.
+# --- An array of four seeds, each in a folder of its own; one of them is stopped and resumes.
 short="train.epochs=100"
 job=$(batch sweep-%a --array=0-3 --ntasks-per-node=1 "$SOURCE/slurm/sweep.sbatch" sweep lenet-run.cfg -- $short train.seed=1,2,3,4)
 until_there "sweep/lenet-run-epochs=100-seed=3/last.h5"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A rank that stands still: the others name it after train.stall_warn; a run whose rank wakes up goes on to the same bits,
-# and one whose rank does not ends with status 4 after train.stall_end, and can be resumed.
+# A rank that stops responding: the others name it after train.stall_warn. If it responds again, the run ends with the same
+# bits. If not, the run ends with status 4 after train.stall_end, and can be resumed.
 . "$(dirname "$0")/lib.sh"
 make_data
 make_configs
