@@ -210,7 +210,7 @@ for seeds in 1,,2 1, ,1 x 1,-2 "1 2" 99999999999999999999; do
 done
 wrong 2 "a seed stands twice in --seeds 1,2,1" "$config" --out "$WORK/wrong" --seeds 1,2,1
 wrong 2 "has no such stage; it has learn, rewind, scratch" "$config" --out "$WORK/wrong" --stage prune-03
-wrong 2 "has no ticket to find" "$WORK/lenet-run.cfg" --out "$WORK/wrong"
+wrong 2 "neither learns bit-lengths nor prunes weights" "$WORK/lenet-run.cfg" --out "$WORK/wrong"
 wrong 2 "rewind to an earlier step" "$config" --out "$WORK/wrong" --set prune.rewind=100it
 wrong 2 "prune.rate is 1, but must be" "$config" --out "$WORK/wrong" --set prune.rate=1
 # shellcheck disable=SC2086
