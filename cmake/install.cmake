@@ -5,8 +5,8 @@ install(TARGETS srq RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS srq_core srq_dist srq_io ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY core dist io DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srq FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY experiments/ DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/experiments
-        FILES_MATCHING PATTERN "*.cfg" PATTERN "*.sh")
-install(PROGRAMS slurm/train.sbatch slurm/sweep.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/slurm)
+        FILES_MATCHING PATTERN "*.cfg" PATTERN "*.sh" PATTERN srq EXCLUDE PATTERN results EXCLUDE)
+install(PROGRAMS slurm/train.sbatch slurm/sweep.sbatch slurm/ticket.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/slurm)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
