@@ -108,7 +108,8 @@ const float *srq_graph_logits(const srq_graph *graph)
 
 /* --- Running */
 
-void srq_graph_apply_masks(srq_graph *graph)
+/* Weights that masks do not keep are 0 from the start. */
+static void apply_masks(srq_graph *graph)
 {
     for (int i = 0; i < graph->layer_count; i++) {
         const srq_layer *layer = &graph->layers[i];
@@ -123,7 +124,7 @@ void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain)
     memset(graph->network.values, 0, graph->network.size * sizeof *graph->network.values);
     for (int i = 0; i < graph->layer_count; i++)
         if (graph->layers[i].op->initialize) graph->layers[i].op->initialize(&graph->layers[i], seed, gain);
-    srq_graph_apply_masks(graph);
+    apply_masks(graph);
     /* A valid step size until srq_graph_start computes one from data. */
     for (int i = 0; i < graph->network.parameter_count; i++) {
         const srq_parameter *p = &graph->network.parameters[i];

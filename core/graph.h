@@ -79,8 +79,6 @@ srq_graph_memory srq_graph_count_memory(const srq_graph *graph);
  * sqrt(fan-in), where fan-in is the number of weights of one output. Biases are 0. alpha and sigma are 1 until
  * srq_graph_start. */
 void srq_graph_initialize(srq_graph *graph, uint64_t seed, double gain);
-/* Sets the weights that masks do not keep to 0 (core/mask.h). Call it after values were drawn or read. */
-void srq_graph_apply_masks(srq_graph *graph);
 /* Initializes the quantizers layer by layer: alpha and sigma of weights from the weights, those of activations from the
  * first n images in the input. SRQ_ERROR_RUN after an infinity or NaN. */
 srq_status srq_graph_start(srq_graph *graph, int n);

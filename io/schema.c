@@ -163,7 +163,7 @@ const srq_setting srq_schema[] = {
      "learn only: the target is the mean bit-length of weights, or the bit operations as a share of those at 8/8."},
     {"dropbits.follow", SRQ_SET_BOOL, AT(dropbits.follow), "false", 0, 0, NULL, true,
      "learn only: if the gates of a layer select another bit-length, alpha and sigma of its weights are adapted to "
-     "that grid, as in a schedule. false: they change only by their gradients, as published, which is too slow from 8 "
+     "that grid, as in a schedule. false: they change only by their gradients, which is too slow from 8 "
      "bits down (docs/bit-lengths.md)."},
     {"dropbits.until", SRQ_SET_SPAN, AT(dropbits.until), "\"0it\"", 0, 1e12, NULL, true,
      "Gates are used until this step or epoch. After that, training continues with the bit-lengths of evaluation; "
