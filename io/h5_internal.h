@@ -119,15 +119,14 @@ srq_status srq_h5_list_members(const srq_h5_file *file, const char *name, size_t
 
 /* --- io/h5_read.c */
 
-/* Reads an open data set or attribute of `count` numbers. */
-srq_status srq_h5_read_numbers(const srq_h5_file *file, const char *name, hid_t set, hid_t type, void *data);
 /* Reads `count` strings of any kind from a data set or, with `attribute`, from an attribute with that type and space.
  * Each string is allocated, possibly also after a failure. Takes their bytes from what may still be read. */
 srq_status srq_h5_read_strings(srq_h5_file *file, const char *name, hid_t object, bool attribute, hid_t type,
                                hid_t space, size_t count, char **texts);
-/* Writes the payload of an answer: numbers of exactly this shape; one string or a list of strings, each with its zero;
- * two int64 with the place of bytes. */
-srq_status srq_h5_send_numbers(srq_h5_file *file, const srq_h5_request *request, FILE *out);
+/* Reads numbers of exactly the shape of the request, converted to its type; the caller frees. */
+srq_status srq_h5_load_numbers(srq_h5_file *file, const srq_h5_request *request, char **data, size_t *bytes);
+/* Write the payload of an answer: one string or a list of strings, each with its zero; two int64 with the place of
+ * bytes. */
 srq_status srq_h5_send_texts(srq_h5_file *file, const srq_h5_request *request, FILE *out);
 srq_status srq_h5_send_room(srq_h5_file *file, const srq_h5_request *request, FILE *out);
 

@@ -46,6 +46,20 @@ typedef struct order {
 static int starter = -1;    /* our end of the socket */
 static pid_t starter_owner; /* a process that was forked from the owner has to start its own */
 
+/* Gives the process another command line, so that `pkill -f` and `pgrep -f` find only the processes that compute. */
+static void set_title(const char *title)
+{
+    char line[4096], *own = program_invocation_name;
+    FILE *stream = fopen("/proc/self/cmdline", "r");
+    const size_t n = stream ? fread(line, 1, sizeof line, stream) : 0;
+    if (stream) fclose(stream);
+    /* The arguments follow each other in memory. */
+    if (n <= strlen(title) || memcmp(own, line, n) != 0) return;
+    memset(own, 0, n);
+    memcpy(own, title, strlen(title));
+    prctl(PR_SET_NAME, title);
+}
+
 /* --- In the reader */
 
 /* Sets the soft limit, up to the hard one, which stays. */
@@ -110,7 +124,7 @@ static _Noreturn void become_reader(int orders, int socket, uint64_t bytes)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU};
     close(orders);
-    prctl(PR_SET_NAME, "srq-reader");
+    set_title("srq-reader");
     for (size_t i = 0; !SANITIZED && i < sizeof faults / sizeof *faults; i++) signal(faults[i], SIG_DFL);
     set_limits(bytes);
     srq_h5_serve(socket, bytes);
@@ -160,7 +174,7 @@ static _Noreturn void be_starter(int orders)
     order next;
     int socket;
     close_others(orders);
-    prctl(PR_SET_NAME, "srq-files");
+    set_title("srq-files");
     ignore_signals();
     leave_terminal();
     while (receive_order(orders, &next, &socket)) {

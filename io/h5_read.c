@@ -27,7 +27,7 @@ static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to,
     return H5T_CONV_ABORT;
 }
 
-srq_status srq_h5_read_numbers(const srq_h5_file *file, const char *name, hid_t set, hid_t type, void *data)
+static srq_status read_numbers(const srq_h5_file *file, const char *name, hid_t set, hid_t type, void *data)
 {
     bool outside = false;
     hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
@@ -68,28 +68,28 @@ static srq_status check_shape(const srq_h5_file *file, const srq_h5_request *req
                     expected);
 }
 
-static srq_status send_numbers(srq_h5_file *file, const srq_h5_request *request, hid_t set, FILE *out)
+static srq_status load_numbers(srq_h5_file *file, const srq_h5_request *request, hid_t set, char **data, size_t *bytes)
 {
     const hid_t type = srq_h5_native(&request->type);
     int rank = 0;
-    size_t shape[SRQ_H5_RANK_MAX], bytes = request->type.size;
+    size_t shape[SRQ_H5_RANK_MAX];
     SRQ_TRY(check_shape(file, request, set, &rank, shape));
-    for (int i = 0; i < rank; i++) bytes *= shape[i]; /* the check bounds it */
-    SRQ_TRY(srq_h5_take(file, request->name, bytes));
-    srq_h5_allow_memory(4 * (uint64_t)bytes);
-    void *data = malloc(bytes + 1);
-    if (!data) return srq_fail_memory(bytes, request->name);
-    const srq_status status = bytes ? srq_h5_read_numbers(file, request->name, set, type, data) : SRQ_OK;
-    if (status == SRQ_OK) fwrite(data, 1, bytes, out);
-    free(data);
+    *bytes = request->type.size;
+    for (int i = 0; i < rank; i++) *bytes *= shape[i]; /* the check bounds it */
+    SRQ_TRY(srq_h5_take(file, request->name, *bytes));
+    srq_h5_allow_memory(4 * (uint64_t)*bytes);
+    *data = malloc(*bytes + 1);
+    if (!*data) return srq_fail_memory(*bytes, request->name);
+    const srq_status status = *bytes ? read_numbers(file, request->name, set, type, *data) : SRQ_OK;
+    if (status != SRQ_OK) free(*data);
     return status;
 }
 
-srq_status srq_h5_send_numbers(srq_h5_file *file, const srq_h5_request *request, FILE *out)
+srq_status srq_h5_load_numbers(srq_h5_file *file, const srq_h5_request *request, char **data, size_t *bytes)
 {
     hid_t set;
     SRQ_TRY(open_set(file, request->name, request->type.type_class, &set));
-    const srq_status status = send_numbers(file, request, set, out);
+    const srq_status status = load_numbers(file, request, set, data, bytes);
     H5Dclose(set);
     return status;
 }

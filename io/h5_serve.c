@@ -73,8 +73,6 @@ static srq_status follow(session *s, const srq_h5_request *request, FILE *out)
     switch (request->verb) {
     case SRQ_H5_DIGEST_OF:
         return send_digest(s, out);
-    case SRQ_H5_NUMBERS:
-        return srq_h5_send_numbers(&s->file, request, out);
     case SRQ_H5_TEXTS:
         return srq_h5_send_texts(&s->file, request, out);
     default:
@@ -82,19 +80,33 @@ static srq_status follow(session *s, const srq_h5_request *request, FILE *out)
     }
 }
 
-/* The answer is built in memory, because its size and its status come first. */
+/* Everything but numbers is built as a stream in memory. */
+static srq_status print_answer(session *s, const srq_h5_request *request, char **payload, size_t *size)
+{
+    FILE *out = open_memstream(payload, size);
+    if (!out) return srq_fail_memory(0, s->path);
+    const srq_status status = follow(s, request, out);
+    const bool failed = ferror(out) != 0;
+    return fclose(out) == 0 && !failed ? status : srq_fail_memory(*size, s->path);
+}
+
+static srq_status make_answer(session *s, const srq_h5_request *request, char **payload, size_t *size)
+{
+    if (request->verb == SRQ_H5_NUMBERS && s->file.file >= 0)
+        return srq_h5_load_numbers(&s->file, request, payload, size);
+    return print_answer(s, request, payload, size);
+}
+
+/* The status and the size of an answer come first. */
 static bool answer(session *s, const srq_h5_request *request)
 {
     char *payload = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&payload, &size);
-    srq_status status = out ? follow(s, request, out) : srq_fail_memory(0, s->path);
-    const bool failed = out && (ferror(out) != 0);
-    if (out && (fclose(out) != 0 || failed)) status = srq_fail_memory(size, s->path);
+    const srq_status status = make_answer(s, request, &payload, &size);
     const char *sent = status == SRQ_OK ? payload : srq_message();
     const srq_h5_answer head = {.status = (int32_t)status, .size = status == SRQ_OK ? size : strlen(sent)};
     const bool whole = srq_h5_send(s->socket, &head, sizeof head) && srq_h5_send(s->socket, sent, head.size);
-    free(payload);
+    if (status == SRQ_OK || request->verb != SRQ_H5_NUMBERS) free(payload);
     return whole;
 }
 
