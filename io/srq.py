@@ -171,10 +171,25 @@ def _check_format(path, file, check):
         raise FormatError(f'{path}: it is not a checkpoint of srq: the attribute "format" is "{format}"')
     if version not in VERSIONS:
         raise FormatError(f"{path}: version {version} of the format, but this module reads versions 1 and 2")
+    _refuse_outside(path, file)
     if not check or version == 1:
         return
     if content_digest(file) != _text(file.attrs.get("content_sha256", "")):
         raise FormatError(f"{path}: the content does not match its digest; the file was changed or damaged")
+
+
+def _refuse_outside(path, group, depth=0):
+    """Everything must be in the file itself, under one name: a link or external storage would make another file's bytes
+    weights."""
+    for name in group:
+        where = f"{path}: {group.name.rstrip('/')}/{name}"
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink) or depth > 16:
+            raise FormatError(f"{where} is a link to somewhere else, which a checkpoint does not have")
+        node = group[name]
+        if isinstance(node, h5py.Group):
+            _refuse_outside(path, node, depth + 1)
+        elif isinstance(node, h5py.Dataset) and (node.external or node.is_virtual):
+            raise FormatError(f"{where} is stored in another file, which a checkpoint does not have")
 
 
 def _read_file(run, file):

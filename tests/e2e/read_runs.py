@@ -139,6 +139,17 @@ def check_files(folder, logs):
     refused("does not match its digest", srq.load, f"{folder}/number.h5")
     assert srq.load(f"{folder}/number.h5", check=False).layers
     refused("version 3 of the format", srq.load, f"{folder}/third.h5")
+    refused("/layers/other is a link to somewhere else", srq.load, f"{folder}/linked.h5")
+    for name in ("outside", "virtual"):
+        with h5py.File(f"{folder}/{name}.h5", "w") as file:
+            file.attrs["format"], file.attrs["version"] = "srq-checkpoint", 1
+            if name == "outside":
+                file.create_dataset("layers/a/weight", (4,), "f4", external=[(f"{folder}/slice.h5", 0, 16)])
+            else:
+                layout = h5py.VirtualLayout((4,), "f4")
+                layout[:] = h5py.VirtualSource(f"{folder}/slice.h5", "mean", (4,))
+                file.create_virtual_dataset("layers/a/weight", layout)
+        refused("/layers/a/weight is stored in another file", srq.load, f"{folder}/{name}.h5")
     assert srq.load(f"{folder}/first.h5").attributes["version"] == 1
     refused("is not a checkpoint of srq", srq.load, f"{folder}/slice.h5")
     refused("not the folder of a run", srq.load, folder)

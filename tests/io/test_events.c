@@ -191,6 +191,52 @@ START_TEST(values_that_are_not_finite_are_left_out_of_histograms)
 }
 END_TEST
 
+/* The content of the only file, which the caller frees. */
+static uint8_t *read_file(size_t *size)
+{
+    char names[4][256], path[800];
+    uint8_t *bytes = malloc(1 << 16);
+    ck_assert_int_eq(list_files(names, 4), 1);
+    snprintf(path, sizeof path, "%s/%s", folder, names[0]);
+    FILE *file = fopen(path, "rb");
+    ck_assert(file && bytes);
+    *size = fread(bytes, 1, 1 << 16, file);
+    fclose(file);
+    return bytes;
+}
+
+/* Whether a scalar is in the file: tag, length, name; tag and number. */
+static bool has_scalar(const char *name, float value)
+{
+    uint8_t sought[80] = {0x0a, (uint8_t)strlen(name)};
+    size_t size, n = 2 + strlen(name);
+    memcpy(sought + 2, name, strlen(name));
+    sought[n++] = 0x15;
+    memcpy(sought + n, &value, 4);
+    uint8_t *bytes = read_file(&size);
+    const bool found = memmem(bytes, size, sought, n + 4) != NULL;
+    free(bytes);
+    return found;
+}
+
+START_TEST(lines_of_the_log_are_scalars)
+{
+    static const char *const lines[] = {
+        "{\"event\": \"start\", \"ranks\": 2}\n", "{\"event\": \"slow\", \"step\": 3, \"host\": \"\xff\"}\n",
+        "{\"event\": \"step\", \"step\": 3, \"loss\": nan, \"error\": -inf, \"slowest\": {\"rank\": 1}, \"text\": "
+        "\"nan\"}\n",
+        "{\"event\": \"eval\", \"step\": 4, \"bits\": 2.5, \"layers\": [{\"name\": \"a\", \"gates\": [0.5, 0.25]}]}\n"};
+    if (!can_write()) return;
+    open_events(0);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(srq_events_write_line(events, lines[i], strlen(lines[i])), SRQ_OK);
+    ck_assert(has_scalar("train/loss", NAN) && has_scalar("train/error", NAN) && has_scalar("train/slowest/rank", 1));
+    ck_assert(has_scalar("eval/bits", 2.5F) && has_scalar("layers/a/gates/1", 0.25F) && !has_scalar("train/text", NAN));
+    char names[4][256];
+    ck_assert_int_eq(list_files(names, 4), 1);
+    ck_assert_int_eq(count_records(names[0]), 4);
+}
+END_TEST
+
 START_TEST(paths_must_be_utf8)
 {
     static const char *const good[] = {"runs/a",           "\xc3\xa4",         "\xe2\x82\xac",
@@ -230,6 +276,7 @@ int main(void)
     tcase_add_test(cases, files_follow_each_other);
     tcase_add_test(cases, every_call_may_fail);
     tcase_add_test(cases, values_that_are_not_finite_are_left_out_of_histograms);
+    tcase_add_test(cases, lines_of_the_log_are_scalars);
     tcase_add_test(cases, paths_must_be_utf8);
     suite_add_tcase(suite, cases);
     return srq_suite_run(suite);
