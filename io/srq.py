@@ -62,6 +62,8 @@ class Layer:
     """The step size of the activations (type "quantize")."""
     points: np.ndarray = None
     """float32, one for each code: the points of the grid in units of the step size, if they are not the codes."""
+    attributes: dict = dataclasses.field(default_factory=dict)
+    """Every attribute of the layer in the file, such as its settings."""
     parameters: dict = dataclasses.field(default_factory=dict)
     """Every data set of the layer by its name in the file: "weight", "bias", "running_mean", "weight_sigma", ..."""
 
@@ -108,8 +110,8 @@ def load(path, check=True):
     """Reads the folder of a run or a checkpoint file, and returns a Run.
 
     Of a folder, the newest checkpoint is read (last.h5), and the log and the configuration. `check` compares the
-    content of the checkpoint with its digest. FormatError: a file is not of srq, of an unknown version, or damaged.
-    OSError: a file cannot be read.
+    bytes and the content of the checkpoint with their digests. FormatError: a file is not of srq, of an unknown
+    version, or damaged. OSError: a file cannot be read.
     """
     path = os.fspath(path)
     if not os.path.isdir(path):
@@ -154,8 +156,24 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _check_bytes(path):
+    """Compares the bytes of a file with the digest in its trailer, if it has one, before HDF5 interprets them."""
+    with open(path, "rb") as file:
+        data = file.read()
+    content, trailer = data[:-256], data[-256:]
+    if not trailer.startswith(b"\nsrq-raw-sha256 1 "):
+        return  # an older file, or one that another program has changed
+    size, *spans, digest = trailer.split()[2:]
+    a, b, c, d = map(int, spans)
+    parts = content[:a], content[a + b : c] if d else content[a + b :], content[c + d :] if d else b""
+    if int(size) != len(content) or hashlib.sha256(b"".join(parts)).hexdigest().encode() != digest:
+        raise FormatError(f"{path}: it is damaged: its bytes are not those that were written")
+
+
 def _read_checkpoint(run, check):
     try:
+        if check:
+            _check_bytes(run.checkpoint)
         with h5py.File(run.checkpoint, "r") as file:
             _check_format(run.checkpoint, file, check)
             _read_file(run, file)
@@ -210,7 +228,7 @@ def _read_layer(name, group):
     of = {key: _plain(value) for key, value in group.attrs.items()}
     parts = {key: node[()] for key, node in group.items() if isinstance(node, h5py.Dataset)}
     layer = Layer(name, of["type"], of["index"], method=of.get("quantizer"), bits=of.get("bits"),
-                  trained_bits=of.get("trained_bits"), parameters=parts)
+                  trained_bits=of.get("trained_bits"), attributes=of, parameters=parts)
     if layer.method:
         layer.smallest_code, layer.largest_code = of["smallest_code"], of["largest_code"]
     layer.weight = layer.dequantized_weight = parts.get("weight")

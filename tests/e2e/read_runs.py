@@ -140,6 +140,11 @@ def check_files(folder, logs):
     assert srq.load(f"{folder}/number.h5", check=False).layers
     refused("version 3 of the format", srq.load, f"{folder}/third.h5")
     refused("/layers/other is a link to somewhere else", srq.load, f"{folder}/linked.h5")
+    whole = open(f"{folder}/whole/last.h5", "rb").read()
+    for place in range(100, len(whole) - 256, len(whole) // 20):
+        with open(f"{folder}/flipped.h5", "wb") as file:
+            file.write(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        refused("its bytes are not those that were written", srq.load, f"{folder}/flipped.h5")
     for name in ("outside", "virtual"):
         with h5py.File(f"{folder}/{name}.h5", "w") as file:
             file.attrs["format"], file.attrs["version"] = "srq-checkpoint", 1
