@@ -16,6 +16,21 @@ static void print_to(char *out, size_t size, const srq_setting *setting, const s
     out[size - 1] = '\0';
 }
 
+/* With validation images, evaluations select the best checkpoint, and they can end training. */
+static bool decides(const srq_setting *setting)
+{
+    return setting->decides || strcmp(setting->path, "train.eval_every") == 0;
+}
+
+/* Without validation images, how often to evaluate does not change a result: then it counts as the default. */
+static void print_choice(char *out, size_t size, const srq_setting *setting, const srq_settings *settings)
+{
+    if (!setting->decides && settings->data.validation == 0)
+        snprintf(out, size, "%s", setting->initial);
+    else
+        print_to(out, size, setting, settings);
+}
+
 static bool overrides_differ(const srq_settings *here, const srq_settings *there)
 {
     char *text[2] = {NULL, NULL};
@@ -38,9 +53,9 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, char *w
     const srq_settings *s = srq_config_settings(here), *t = srq_config_settings(there);
     for (int i = 0; i < srq_schema_count; i++) {
         char a[VALUE_SIZE], b[VALUE_SIZE];
-        if (!srq_schema[i].decides) continue;
-        print_to(a, sizeof a, &srq_schema[i], s);
-        print_to(b, sizeof b, &srq_schema[i], t);
+        if (!decides(&srq_schema[i])) continue;
+        print_choice(a, sizeof a, &srq_schema[i], s);
+        print_choice(b, sizeof b, &srq_schema[i], t);
         if (strcmp(a, b) == 0) continue;
         snprintf(what, what_size, "%s is %s here and %s there", srq_schema[i].path, a, b);
         return true;
@@ -57,8 +72,8 @@ srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor
     const srq_settings *s = srq_config_settings(config);
     for (int i = 0; i < srq_schema_count; i++) {
         char value[VALUE_SIZE];
-        if (!srq_schema[i].decides) continue;
-        print_to(value, sizeof value, &srq_schema[i], s);
+        if (!decides(&srq_schema[i])) continue;
+        print_choice(value, sizeof value, &srq_schema[i], s);
         visit(context, srq_schema[i].path, value);
     }
     for (int part = 0; part < 2; part++) {

@@ -129,6 +129,7 @@ static void forget_steps(srq_log *log, long last)
 static void forget_evals(srq_log *log, long last)
 {
     while (log->eval_count > 0 && log->evals[log->eval_count - 1].step > last) free(log->evals[--log->eval_count].bits);
+    log->tested = log->tested && log->test.step <= last;
 }
 
 /* --- Lines */
@@ -202,21 +203,28 @@ static double share_kept(const json_t *line)
     return isnan(kept) ? 1 : kept >= 0 && kept <= weights ? kept / weights : NAN;
 }
 
+static srq_log_eval evaluation_of(const json_t *line, long step)
+{
+    return (srq_log_eval){.step = step,
+                          .epoch = number(line, "epoch"),
+                          .loss = number(line, "test_loss"),
+                          .error = number(line, "test_error"),
+                          .validation_loss = number(line, "validation_loss"),
+                          .validation_error = number(line, "validation_error"),
+                          .mean_bits = number(line, "mean_weight_bits"),
+                          .gated_bits = number(line, "mean_gated_bits"),
+                          .zeros = number(line, "zeros"),
+                          .kept = share_kept(line),
+                          .bytes = number(line, "bytes"),
+                          .float32_bytes = number(line, "float32_bytes"),
+                          .bops = number(line, "bops"),
+                          .float32_bops = number(line, "float32_bops"),
+                          .w8a8_bops = number(line, "w8a8_bops")};
+}
+
 static srq_status read_eval(srq_log *log, const json_t *line, long step)
 {
-    srq_log_eval eval = {.step = step,
-                         .epoch = number(line, "epoch"),
-                         .loss = number(line, "test_loss"),
-                         .error = number(line, "test_error"),
-                         .mean_bits = number(line, "mean_weight_bits"),
-                         .gated_bits = number(line, "mean_gated_bits"),
-                         .zeros = number(line, "zeros"),
-                         .kept = share_kept(line),
-                         .bytes = number(line, "bytes"),
-                         .float32_bytes = number(line, "float32_bytes"),
-                         .bops = number(line, "bops"),
-                         .float32_bops = number(line, "float32_bops"),
-                         .w8a8_bops = number(line, "w8a8_bops")};
+    srq_log_eval eval = evaluation_of(line, step);
     forget_evals(log, step - 1);
     if (log->eval_count == SRQ_LOG_EVALS_MAX) thin_evals(log);
     SRQ_TRY(
@@ -279,6 +287,11 @@ static srq_status read_event(srq_log *log, const json_t *line, bool *known)
         forget_evals(log, step);
     }
     if (train) return read_step(log, line, step);
+    if (strcmp(event, "test") == 0 && step >= 0) {
+        log->tested = true;
+        log->test = evaluation_of(line, step);
+        log->best_step = integer(line, "best_step", (long)1e15, 0);
+    }
     return eval ? read_eval(log, line, step) : SRQ_OK;
 }
 
@@ -363,6 +376,11 @@ srq_status srq_log_update(srq_log *log, bool *changed)
     free(buffer);
     fclose(file);
     return status;
+}
+
+double srq_log_training_error(const srq_log_eval *eval)
+{
+    return isfinite(eval->validation_error) ? eval->validation_error : eval->error;
 }
 
 srq_status srq_log_create(const char *path, srq_log **out)

@@ -72,7 +72,7 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     if (srq_nodes_settle_isa(comm, settings->train.isa, &isa) != SRQ_OK)
         SRQ_TRY(srq_nodes_settle_isa(comm, "auto", &isa));
     srq_status status = srq_comm_agree(comm, build(settings, options, isa, &e));
-    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_TEST, &m);
+    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, &m);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         printf("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m.count - m.correct) / (double)m.count,
                m.count - m.correct, m.count, m.loss / (double)m.count);

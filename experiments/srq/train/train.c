@@ -1,7 +1,7 @@
 /* srq train: trains a network of a configuration. */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
-#include "experiments/srq/train/trainer.h"
+#include "experiments/srq/train/validation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,14 +149,35 @@ static void say_start(const srq_trainer *t, const char *dir)
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
                       srq_grouped(t->batches.count, images, sizeof images));
+    if (t->batches.holdout.count)
+        srq_progress_line(t->progress,
+                          "%s more training images are for validation (data.validation); test images are "
+                          "evaluated once, at the end, with the best checkpoint",
+                          srq_grouped((long)t->batches.holdout.count, images, sizeof images));
     srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
                       srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
     if (t->learns_bits && !s->dropbits.follow)
         srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
                                        "their gradients, which may be too slow");
-    if (t->point.step > 0 && t->point.step < t->point.total_steps)
+    if (t->point.step > 0 && !srq_trainer_is_over(t))
         srq_progress_line(t->progress, "resuming from step %ld", t->point.step);
+}
+
+/* Which checkpoint the test error is of, and why training ended. */
+static void say_tested(const srq_trainer *t, const char *dir, bool was_done)
+{
+    const srq_progress_point *p = &t->tested;
+    if (srq_trainer_ends_early(t))
+        srq_progress_line(t->progress,
+                          "training ended early, after step %ld of %ld: no better validation error in %ld evaluations "
+                          "(train.patience)",
+                          t->point.step, t->point.total_steps, t->point.best.since);
+    srq_progress_line(t->progress,
+                      "%s: test error %.2f %% of the checkpoint with the lowest validation error (best.h5: step %ld, "
+                      "validation error %.2f %%) after %ld steps; run directory %s",
+                      was_done ? "finished before, nothing to do" : "done", 100 * p->test_error, p->step,
+                      100 * p->best.error, t->point.step, dir);
 }
 
 static void say_end(const srq_trainer *t, const char *dir, srq_status status, bool was_done)
@@ -166,9 +187,13 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
                           t->point.step, t->point.total_steps, t->stop_reason);
         return;
     }
-    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
-                      was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
-                      dir);
+    if (srq_trainer_validates(t)) {
+        say_tested(t, dir, was_done);
+    } else {
+        srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
+                          was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error,
+                          t->point.step, dir);
+    }
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);
@@ -183,7 +208,7 @@ srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer
     srq_status status = srq_trainer_create(comm, config, versions, how, &trainer);
     if (status == SRQ_OK) status = srq_trainer_open(&trainer, dir, resume, file);
     if (status == SRQ_OK) {
-        const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
+        const bool was_done = srq_trainer_was_done(&trainer);
         say_start(&trainer, dir);
         status = srq_trainer_run(
             &trainer); /* also if the run was finished before, so that its log ends with a `stop` line */
