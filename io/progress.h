@@ -6,15 +6,17 @@
 
 typedef struct srq_progress srq_progress;
 
-/* Shows progress on `out`; NULL for none. Under mpirun, the output of mpirun decides whether it is a terminal. Returns
- * NULL without memory; all functions below accept NULL. */
+/* Shows progress on `out`; NULL for none. Under mpirun, the output of mpirun decides whether it is a terminal. Text is
+ * made safe for a terminal (io/escape.h). After `out` could not be written, further lines are dropped. Returns NULL
+ * without memory; all functions below accept NULL. */
 srq_progress *srq_progress_create(FILE *out);
 void srq_progress_destroy(srq_progress **progress);
 
 /* Seconds of a monotonic clock. */
 double srq_seconds(void);
 
-/* Shows a progress line: at most ten times a second on a terminal, otherwise once in ten seconds. */
+/* Shows a progress line: at most ten times a second on a terminal, where it is cut to the width of the window;
+ * otherwise once in ten seconds. */
 __attribute__((format(printf, 2, 3))) void srq_progress_update(srq_progress *progress, const char *format, ...);
 /* Prints a permanent line. */
 __attribute__((format(printf, 2, 3))) void srq_progress_line(srq_progress *progress, const char *format, ...);

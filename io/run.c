@@ -1,5 +1,6 @@
 #include "io/run.h"
 
+#include "io/escape.h"
 #include "io/file.h"
 #include "io/h5.h"
 
@@ -125,9 +126,10 @@ static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
                         "--out %s: another job is running in it; wait until it has ended, or choose another folder",
                         run->dir);
     if (lock == SRQ_LOCK_NONE)
-        fprintf(notes,
-                "srq: --out %s: the file system has no locks (%s); make sure that no other job runs in this folder\n",
-                run->dir, strerror(errno));
+        srq_say_to(
+            notes,
+            "srq: --out %s: the file system has no locks (%s); make sure that no other job runs in this folder\n",
+            run->dir, strerror(errno));
     return SRQ_OK;
 }
 
@@ -322,7 +324,7 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
         step_path(run, steps[i], path);
         *found = srq_checkpoint_read(path, graph, optimizer, point, history) == SRQ_OK;
         remember(run, steps[i], *found);
-        if (!*found) fprintf(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
+        if (!*found) srq_say_to(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
     }
     if (status == SRQ_OK && count > 0 && !*found) status = none_usable(run, count);
     free(steps);
@@ -384,25 +386,6 @@ srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int ke
 }
 
 /* --- Log */
-
-char *srq_json_quote(const char *text, char *out, size_t size)
-{
-    size_t n = 0;
-    out[n++] = '"';
-    for (const unsigned char *c = (const unsigned char *)text; *c && n + 8 < size; c++) {
-        if (*c == '"' || *c == '\\') {
-            out[n++] = '\\';
-            out[n++] = (char)*c;
-        } else if (*c < 0x20) {
-            n += (size_t)snprintf(out + n, 7, "\\u%04x", *c);
-        } else {
-            out[n++] = (char)*c;
-        }
-    }
-    out[n++] = '"';
-    out[n] = '\0';
-    return out;
-}
 
 /* Each line is one write. After a kill or with a full disk, only the last line can be incomplete, and repair_log cuts
  * it off. */

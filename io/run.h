@@ -49,7 +49,4 @@ srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int ke
  * called from any thread. */
 __attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);
 
-/* Writes `text` to `out` as a JSON string with quotes, cut if it does not fit. Returns `out`. */
-char *srq_json_quote(const char *text, char *out, size_t size);
-
 #endif

@@ -1,7 +1,6 @@
 /* The computations of a report: means, the Pareto front, grouping runs by configuration and naming the groups, texts in
  * every format, and histograms of weights. */
 #include "experiments/srq/report/arrange.h"
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
 #include "tests/io/scratch.h"
@@ -231,38 +230,6 @@ END_TEST
 
 /* --- Texts */
 
-static void escapes_to(const char *text, srq_escape escape, const char *expected)
-{
-    char *out = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&out, &size);
-    ck_assert_ptr_nonnull(stream);
-    srq_print_escaped(text, escape, stream);
-    fclose(stream);
-    ck_assert_str_eq(out, expected);
-    free(out);
-}
-
-START_TEST(escapes)
-{
-    escapes_to("<b a=\"1\">&'", SRQ_ESCAPE_HTML, "&lt;b a=&quot;1&quot;&gt;&amp;'");
-    escapes_to("a|b_c*[x](y)`<", SRQ_ESCAPE_MARKDOWN, "a\\|b\\_c\\*\\[x\\](y)\\`&lt;");
-    escapes_to("plain", SRQ_ESCAPE_CSV, "plain");
-    escapes_to("a,\"b\"", SRQ_ESCAPE_CSV, "\"a,\"\"b\"\"\"");
-    escapes_to("it's `id` \"$(x)\"", SRQ_ESCAPE_GNUPLOT, "'it''s `id` \"$(x)\"'");
-    /* The output has no line ends; invalid UTF-8 is replaced, and valid text is kept. */
-    escapes_to("a\nb\tc\x01", SRQ_ESCAPE_HTML, "a b c ");
-    escapes_to("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", SRQ_ESCAPE_HTML, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
-    escapes_to("\xff \xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xc3", SRQ_ESCAPE_NONE,
-               "\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
-               "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd");
-    char cut[16];
-    ck_assert_str_eq(srq_text_cut("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 4, cut, sizeof cut), "\xc3\xa4...");
-    ck_assert_str_eq(srq_text_cut("abcd", 4, cut, sizeof cut), "abcd");
-    ck_assert_int_eq(srq_text_width("\xc3\xa4\xe2\x82\xac"), 2);
-}
-END_TEST
-
 START_TEST(tables)
 {
     static const srq_column columns[] = {{"name", SRQ_COLUMN_TEXT}, {"n", SRQ_COLUMN_NUMBER}};
@@ -326,7 +293,6 @@ int main(void)
     tcase_add_test(cases, same_seed_counts_once);
     tcase_add_test(cases, seeds_from_seeds);
     tcase_add_test(cases, where_runs_stand);
-    tcase_add_test(cases, escapes);
     tcase_add_test(cases, tables);
     tcase_add_test(cases, weights_over_the_grid);
     suite_add_tcase(suite, cases);

@@ -1,6 +1,7 @@
 #include "experiments/srq/inspect/measure.h"
 
 #include "core/prune.h"
+#include "io/escape.h"
 #include "io/run.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "experiments/srq/report/gnuplot.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/svg.h"
+#include "io/escape.h"
 #include "io/file.h"
 
 #include <errno.h>

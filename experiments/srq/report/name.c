@@ -1,7 +1,7 @@
 #include "experiments/srq/report/name.h"
 
 #include "experiments/srq/report/describe.h"
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdio.h>

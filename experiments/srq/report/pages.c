@@ -1,9 +1,9 @@
 #include "experiments/srq/report/pages.h"
 
 #include "experiments/srq/report/arrange.h"
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/run_tables.h"
 #include "experiments/srq/report/ticket_tables.h"
+#include "io/escape.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * as a map. A second panel shows the error and bit operations. */
 #include "experiments/srq/report/plots.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/pick.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Test error against bit operations and against size, with the Pareto front. The names of the points are below. */
 #include "experiments/srq/report/plots.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/pick.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>

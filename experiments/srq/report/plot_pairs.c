@@ -1,7 +1,7 @@
 /* The paired differences of a ticket: a row for each pair of stages, with the 95 % confidence interval as a bar, and a
  * line at 0. */
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/plots.h"
+#include "io/escape.h"
 
 #include <math.h>
 

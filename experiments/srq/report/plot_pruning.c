@@ -1,6 +1,6 @@
 /* Test error against the share of weights that pruning leaves, for rewound and for new weights of several tickets. */
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/plots.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>

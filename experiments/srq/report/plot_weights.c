@@ -1,9 +1,9 @@
 /* Histograms of weights over the grid, by layer, at the last checkpoint and at the first one that is kept. */
 #include "experiments/srq/report/plots.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/pick.h"
 #include "experiments/srq/report/weights.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>

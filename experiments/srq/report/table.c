@@ -1,6 +1,6 @@
 #include "experiments/srq/report/table.h"
 
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdarg.h>

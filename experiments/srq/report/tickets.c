@@ -1,7 +1,7 @@
 #include "experiments/srq/report/tickets.h"
 
 #include "experiments/srq/report/describe.h"
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 #include "io/ticket_file.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/dataset.h"
+#include "io/escape.h"
 #include "io/log.h"
 #include "io/run_list.h"
 
@@ -295,7 +296,7 @@ static void look(const plan *p, item *it)
 
 /* --- --list and --dry-run */
 
-/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts. */
+/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts. Their bytes are printed as they are. */
 static srq_status print_line(const plan *p, const item *it)
 {
     const srq_sweep_row *row = &p->sweep->rows[it->row];
@@ -331,16 +332,16 @@ static void print_dry_run(plan *p)
         item *it = &p->items[i];
         look(p, it);
         counts[it->state]++;
-        printf("%3d  %s  ", i, name_of(p, it));
+        srq_say("%3d  %s  ", i, name_of(p, it));
         if (it->state == MISSING) puts("missing");
-        if (it->state == BEGUN) printf("unfinished, step %ld of %ld\n", it->step, it->total);
-        if (it->state == FINISHED) printf("finished, test error %.2f %%\n", 100 * it->error);
-        if (it->state == BUSY) printf("running, step %ld of %ld\n", it->step, it->total);
-        if (it->state == UNUSABLE) printf("cannot be used: %s\n", it->message ? it->message : "");
+        if (it->state == BEGUN) srq_say("unfinished, step %ld of %ld\n", it->step, it->total);
+        if (it->state == FINISHED) srq_say("finished, test error %.2f %%\n", 100 * it->error);
+        if (it->state == BUSY) srq_say("running, step %ld of %ld\n", it->step, it->total);
+        if (it->state == UNUSABLE) srq_say("cannot be used: %s\n", it->message ? it->message : "");
     }
-    printf("\n%d runs in %s: %d finished, %d running, %d unfinished, %d missing", p->count, p->folder, counts[FINISHED],
-           counts[BUSY], counts[BEGUN], counts[MISSING]);
-    if (counts[UNUSABLE]) printf(", %d cannot be used", counts[UNUSABLE]);
+    srq_say("\n%d runs in %s: %d finished, %d running, %d unfinished, %d missing", p->count, p->folder,
+            counts[FINISHED], counts[BUSY], counts[BEGUN], counts[MISSING]);
+    if (counts[UNUSABLE]) srq_say(", %d cannot be used", counts[UNUSABLE]);
     putchar('\n');
 }
 
@@ -398,12 +399,12 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     bool runs = it && prepare(p, it, &config);
     srq_comm_share(comm, &runs, sizeof runs);
     if (it && !runs && it->outcome != WAS_FINISHED)
-        printf("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "skipped" : "failed",
-               it->message ? it->message : "");
+        srq_say("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "skipped" : "failed",
+                it->message ? it->message : "");
     if (!runs) return SRQ_OK;
     if (it) {
         folder_of(p, it->row, it->seed, dir);
-        printf("[%d of %d] %s\n", number, p->count, name_of(p, it));
+        srq_say("[%d of %d] %s\n", number, p->count, name_of(p, it));
         fflush(stdout);
     }
     srq_status status = srq_share_config(comm, SRQ_OK, &config);
@@ -413,7 +414,7 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     /* If another sweep began the run at the same moment, this one skips it. */
     if (status != SRQ_OK) {
         note(it, srq_run_is_busy(dir) ? LEFT : FAILED);
-        printf("%s: %s\n", it->outcome == LEFT ? "skipped" : "failed", it->message ? it->message : "");
+        srq_say("%s: %s\n", it->outcome == LEFT ? "skipped" : "failed", it->message ? it->message : "");
     } else {
         it->outcome = DONE;
     }
@@ -430,13 +431,13 @@ static srq_status sum_up(const plan *p)
         counts[p->items[i].outcome]++;
         if (p->items[i].outcome == FAILED && !failed) failed = &p->items[i];
     }
-    printf("%d run%s in %s: %d done, %d finished before, %d failed, %d left to other jobs", p->count,
-           p->count == 1 ? "" : "s", p->folder, counts[DONE], counts[WAS_FINISHED], counts[FAILED], counts[LEFT]);
-    if (counts[NOT_TRIED]) printf(", %d not started", counts[NOT_TRIED]);
+    srq_say("%d run%s in %s: %d done, %d finished before, %d failed, %d left to other jobs", p->count,
+            p->count == 1 ? "" : "s", p->folder, counts[DONE], counts[WAS_FINISHED], counts[FAILED], counts[LEFT]);
+    if (counts[NOT_TRIED]) srq_say(", %d not started", counts[NOT_TRIED]);
     putchar('\n');
     for (int i = 0; i < p->count && counts[FAILED] > 1; i++)
         if (p->items[i].outcome == FAILED)
-            printf("  failed: %s: %s\n", name_of(p, &p->items[i]), p->items[i].message ? p->items[i].message : "");
+            srq_say("  failed: %s: %s\n", name_of(p, &p->items[i]), p->items[i].message ? p->items[i].message : "");
     fflush(stdout);
     if (!failed) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "%d of %d runs failed%s%s: %s", counts[FAILED], p->count,

@@ -3,6 +3,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/study/compare.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/escape.h"
 #include "io/file.h"
 #include "io/log.h"
 #include "io/masks.h"
@@ -243,8 +244,8 @@ static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_co
     if (*config)
         SRQ_TRY(look(dir, *config, what, &begun));
     else
-        printf("seed %lld, %s: not needed: %s\n", t->seeds[seed], stage->name, note);
-    if (*what == FINISHED) printf("seed %lld, %s: finished before (%s)\n", t->seeds[seed], stage->name, dir);
+        srq_say("seed %lld, %s: not needed: %s\n", t->seeds[seed], stage->name, note);
+    if (*what == FINISHED) srq_say("seed %lld, %s: finished before (%s)\n", t->seeds[seed], stage->name, dir);
     if (*what == TRAIN && stage->level > 0 && !begun) return make_masks(t, seed, stage);
     return SRQ_OK;
 }
@@ -300,8 +301,8 @@ static srq_status run_stage(ticket *t, int seed, const srq_stage *stage)
     srq_comm_share(t->comm, &what, sizeof what);
     if (status == SRQ_OK && what == TRAIN) {
         if (root)
-            printf("seed %lld, %s: %s/seed-%lld/%s\n", t->seeds[seed], stage->name, t->dir, t->seeds[seed],
-                   stage->name);
+            srq_say("seed %lld, %s: %s/seed-%lld/%s\n", t->seeds[seed], stage->name, t->dir, t->seeds[seed],
+                    stage->name);
         status = srq_share_config(t->comm, SRQ_OK, &config);
         if (status == SRQ_OK) status = train(t, seed, stage, config);
     }
@@ -353,7 +354,7 @@ static srq_status compare(const ticket *t)
         status =
             srq_fail(SRQ_ERROR_DATA, "%s: no stage of these seeds is finished, so there is nothing to compare", t->dir);
     if (status == SRQ_OK) {
-        printf("\n");
+        srq_say("\n");
         srq_comparison_print(&c, stdout);
         status = write_json(t, &c);
     }

@@ -2,6 +2,7 @@
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,9 +93,9 @@ static void say_idle(const train_options *options, const srq_config *config)
     for (int i = 0; i < options->set_count; i++) {
         const char *set = options->sets[i];
         if (strncmp(set, "prune.", 6) == 0)
-            fprintf(stderr, "srq: note: --set %.200s changes nothing: `srq ticket` reads it\n", set);
+            srq_say_to(stderr, "srq: note: --set %.200s changes nothing: `srq ticket` reads it\n", set);
         else if (srq_config_is_idle(config, set, why, sizeof why))
-            fprintf(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
+            srq_say_to(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
     }
 }
 
