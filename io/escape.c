@@ -161,6 +161,20 @@ char *srq_json_quote(const char *text, char *out, size_t size)
     return out;
 }
 
+bool srq_text_repair(char *text, size_t size)
+{
+    bool found = false;
+    for (size_t i = 0; i < size;) {
+        unsigned char c[5] = {0}; /* characters do not continue after the end */
+        memcpy(c, text + i, size - i < 4 ? size - i : 4);
+        const int length = character(c);
+        found = found || length == 0;
+        if (length == 0) text[i] = '?';
+        i += length ? (size_t)length : 1;
+    }
+    return found;
+}
+
 /* --- For people */
 
 static void print_lines(const char *text, bool breaks, FILE *out)

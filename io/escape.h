@@ -7,6 +7,7 @@
 #ifndef SRQ_IO_ESCAPE_H
 #define SRQ_IO_ESCAPE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 typedef enum srq_escape {
@@ -31,6 +32,9 @@ __attribute__((format(printf, 2, 3))) void srq_say_to(FILE *out, const char *for
 /* Writes `text` to `out` as a JSON string with quotes. Text that does not fit is cut before a character. Returns
  * `out`. */
 char *srq_json_quote(const char *text, char *out, size_t size);
+
+/* Replaces bytes of text[size] that are no UTF-8 by question marks, in place. Whether there were any. */
+bool srq_text_repair(char *text, size_t size);
 
 /* The number of terminal columns of a text: one for each UTF-8 character. */
 int srq_text_width(const char *text);

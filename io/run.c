@@ -137,6 +137,9 @@ static srq_status open_log(srq_run *run, FILE *notes)
 {
     char path[PATH_SIZE];
     path_in(run, "log.jsonl", path);
+    if (exists(path) && !srq_file_is_regular(path))
+        return srq_fail(SRQ_ERROR_USAGE, "--out %s: its log.jsonl is not a regular file; choose another folder",
+                        run->dir);
     SRQ_TRY(srq_file_open(path, O_RDWR | O_CREAT | O_APPEND, &run->log));
     SRQ_TRY(lock_log(run, path, notes));
     return repair_log(run->log, path);

@@ -113,6 +113,41 @@ START_TEST(groups_and_names)
 }
 END_TEST
 
+/* Runs of which it is not known on what they were trained are not seeds of one configuration. */
+START_TEST(data_unknown)
+{
+    mkdir(scratch("u"), 0777);
+    make_run("u/a1", SEED(1, ""), "", 0.1, DONE);
+    make_run("u/a2", SEED(2, ""), "", 0.3, DONE);
+    make_run("u/b1", SEED(1, ""), "\xe9", 0.1, DONE);
+    make_run("u/b2", SEED(2, ""), "\xe8", 0.3, DONE);
+    srq_report report = load("u", 1e9);
+    ck_assert_int_eq(report.groups.count, 4);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(report.groups.items[i].member_count, 1);
+    ck_assert_msg(strstr(report.groups.items[0].name, "without a digest in a1/log.jsonl"), "%s",
+                  report.groups.items[0].name);
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* A log with impossible figures, or of something else, is no part of any mean. */
+START_TEST(logs_that_cannot_be_used)
+{
+    mkdir(scratch("w"), 0777);
+    make_run("w/a1", SEED(1, ""), "d", 0.1, DONE);
+    make_run("w/a2", SEED(2, ""), "d", 17.5, DONE);
+    make_run("w/a3", SEED(3, ""), "d", 0.1, DONE);
+    char garbage[100000];
+    memset(garbage, 'x', sizeof garbage);
+    scratch_write("w/a3/log.jsonl", garbage, sizeof garbage);
+    srq_report report = load("w", 1e9);
+    ck_assert(report.groups.count == 1 && report.groups.items[0].error.count == 1);
+    ck_assert_msg(strstr(report.runs.items[1].problem, "test_error is 17.5"), "%s", report.runs.items[1].problem);
+    ck_assert_msg(strstr(report.runs.items[2].problem, "none of its lines"), "%s", report.runs.items[2].problem);
+    srq_report_destroy(&report);
+}
+END_TEST
+
 /* Groups are in the order of a table's rows, independent of folder names. Other groups come at the end. */
 START_TEST(rows_of_a_table)
 {
@@ -218,7 +253,8 @@ START_TEST(where_runs_stand)
     ck_assert_str_eq(standing_of(&report, 5), "its log is empty");
     srq_report_destroy(&report);
     report = load("s", then + 7200);
-    ck_assert_str_eq(standing_of(&report, 1), "no log line for 2 h 00 min, possibly killed");
+    ck_assert_str_eq(standing_of(&report, 1),
+                     "no log line for 2 h 00 min, possibly killed before its first checkpoint");
     srq_report_destroy(&report);
     mkdir(scratch("empty"), 0777);
     char path[512];
@@ -289,6 +325,8 @@ int main(void)
     tcase_add_test(cases, mean_and_deviation);
     tcase_add_test(cases, pareto_front);
     tcase_add_test(cases, groups_and_names);
+    tcase_add_test(cases, data_unknown);
+    tcase_add_test(cases, logs_that_cannot_be_used);
     tcase_add_test(cases, rows_of_a_table);
     tcase_add_test(cases, same_seed_counts_once);
     tcase_add_test(cases, seeds_from_seeds);

@@ -62,24 +62,17 @@ typedef struct source {
     run_state run;
 } source;
 
-/* Text from a file must not control the terminal. */
-static void print_reason(const char *reason)
-{
-    srq_say(" (");
-    for (int i = 0; reason[i] && i < 200; i++) putchar(iscntrl((unsigned char)reason[i]) ? '?' : reason[i]);
-    srq_say(")");
-}
-
 static void print_run(const run_state *state, const srq_progress_point *point)
 {
     const srq_log *log = state->log;
     if (log) {
         srq_say("run    %s", log->state == SRQ_LOG_OPEN ? "running or killed" : state_name(log));
-        if (log->state != SRQ_LOG_FINISHED && log->reason) print_reason(log->reason);
+        if (log->state != SRQ_LOG_FINISHED && log->reason) srq_say(" (%.200s)", log->reason);
         if (point->total_steps > 0)
             srq_say("; checkpoint at %.1f %%", 100 * (double)point->step / (double)point->total_steps);
         if (log->last_step > point->step) srq_say(", log at step %ld", log->last_step);
         srq_say("\n");
+        if (srq_log_check(log) != SRQ_OK) srq_say("log    %s\n", srq_message());
     }
     if (!state->count) return;
     srq_say("kept   checkpoints of step%s%s", state->count == 1 ? "" : "s", first_shown(state) ? " ..." : "");

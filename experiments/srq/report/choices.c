@@ -146,13 +146,22 @@ static void collect(void *context, const char *path, const char *value)
         add_choice(c, path, strdup(value), plain(value));
 }
 
-/* The data set may have been moved, or replaced under the same name, so its digest from the log is used. */
+/* The data set may have been moved, or replaced under the same name, so its digest from the log is used. Without one,
+ * it may be any data set, so the run is in a group of its own. */
 static srq_status add_data(const srq_report_run *run, srq_choices *choices)
 {
     const srq_settings *s = srq_config_settings(run->config);
     collector c = {.choices = choices, .settings = s, .room = choices->count};
     const char *slash = strrchr(s->data.file, '/'), *name = slash ? slash + 1 : s->data.file;
-    add_choice(&c, "data", strdup(run->log->data_sha256[0] ? run->log->data_sha256 : name), strdup(name));
+    char *value = NULL, *shown = NULL;
+    if (run->log->data_sha256[0]) {
+        value = strdup(run->log->data_sha256);
+        shown = strdup(name);
+    } else {
+        if (asprintf(&value, "unknown, of %s", run->path) < 0) value = NULL;
+        if (asprintf(&shown, "%s without a digest in %s/log.jsonl", name, run->name) < 0) shown = NULL;
+    }
+    add_choice(&c, "data", value, shown);
     return c.failed ? srq_fail_memory(0, "the settings of a run") : SRQ_OK;
 }
 

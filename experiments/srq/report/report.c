@@ -72,8 +72,8 @@ static void path_of(const char *folder, const char *name, char path[PATH_SIZE])
 static bool is_ours(const char *path)
 {
     char start[128] = "";
-    FILE *file = fopen(path, "rbe");
-    if (!file) return false;
+    FILE *file = NULL;
+    if (srq_file_open_regular(path, &file) != SRQ_OK) return false;
     start[fread(start, 1, sizeof start - 1, file)] = '\0';
     fclose(file);
     return strstr(start, SRQ_REPORT_MARK) != NULL;

@@ -31,7 +31,8 @@ typedef struct item {
     long long seed;
     enum { MISSING, BEGUN, FINISHED, BUSY, UNUSABLE } state; /* when the sweep looked at it */
     long step, total;                                        /* of a run that was started */
-    double error;                                            /* test error of a finished run, or NaN */
+    long saved;   /* step of its last checkpoint, from which it goes on; 0 if there is none */
+    double error; /* test error of a finished run, or NaN */
     outcome_of outcome;
     char *message; /* why it cannot be used, was skipped or failed; otherwise NULL */
 } item;
@@ -244,6 +245,11 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
     SRQ_TRY(srq_sweep_config(p->sweep, it->row, it->seed, p->folder, &config));
     const char *file = srq_config_settings(config)->data.file;
     srq_status status = SRQ_OK;
+    if (!log->data_sha256[0] && log->eval_count > 0)
+        status = srq_fail(SRQ_ERROR_DATA,
+                          "%s/log.jsonl does not say on which data set the run was trained (data_sha256); restore the "
+                          "log from a copy, or use another --out",
+                          dir);
     if (log->data_sha256[0] && access(file, F_OK) == 0) status = srq_dataset_load(file, 0, &dataset);
     if (status == SRQ_OK && dataset && strcmp(dataset->checksum, log->data_sha256) != 0)
         status = srq_fail(SRQ_ERROR_DATA,
@@ -255,6 +261,17 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
     return status;
 }
 
+/* The step from which the run goes on. The log of a killed run may have later steps, which are done again. */
+static srq_status read_saved(const char *dir, long *saved)
+{
+    long *steps = NULL;
+    int count = 0;
+    const srq_status status = srq_run_list_steps(dir, &steps, &count);
+    *saved = status == SRQ_OK && count > 0 ? steps[count - 1] : 0;
+    free(steps);
+    return status;
+}
+
 static srq_status look_into(const plan *p, item *it, const char *dir)
 {
     srq_log *log = NULL;
@@ -262,6 +279,8 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
     SRQ_TRY(check_settings(p, it, dir));
     if (!is_there(dir, "log.jsonl")) return SRQ_OK;
     SRQ_TRY(srq_log_create_of(dir, &log));
+    srq_status status = srq_log_check(log);
+    if (status == SRQ_OK) status = read_saved(dir, &it->saved);
     it->step = log->last_step;
     it->total = log->total_steps;
     const bool finished = log->state == SRQ_LOG_FINISHED && log->eval_count > 0 && is_there(dir, "last.h5");
@@ -271,7 +290,7 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
     } else if (srq_run_is_busy(dir)) {
         it->state = BUSY;
     }
-    const srq_status status = check_data(p, it, dir, log);
+    if (status == SRQ_OK) status = check_data(p, it, dir, log);
     srq_log_destroy(&log);
     return status;
 }
@@ -325,6 +344,17 @@ static srq_status print_list(const plan *p)
     return SRQ_OK;
 }
 
+/* Steps after the last checkpoint are lost. */
+static void say_begun(const item *it)
+{
+    if (it->saved > 0)
+        srq_say("unfinished, will resume from step %ld of %ld", it->saved, it->total);
+    else
+        srq_say("unfinished, without a checkpoint: will begin at step 0");
+    if (it->step > it->saved) srq_say(" (its log ends at step %ld)", it->step);
+    srq_say("\n");
+}
+
 static void print_dry_run(plan *p)
 {
     int counts[UNUSABLE + 1] = {0};
@@ -334,7 +364,7 @@ static void print_dry_run(plan *p)
         counts[it->state]++;
         srq_say("%3d  %s  ", i, name_of(p, it));
         if (it->state == MISSING) puts("missing");
-        if (it->state == BEGUN) srq_say("unfinished, step %ld of %ld\n", it->step, it->total);
+        if (it->state == BEGUN) say_begun(it);
         if (it->state == FINISHED) srq_say("finished, test error %.2f %%\n", 100 * it->error);
         if (it->state == BUSY) srq_say("running, step %ld of %ld\n", it->step, it->total);
         if (it->state == UNUSABLE) srq_say("cannot be used: %s\n", it->message ? it->message : "");

@@ -8,6 +8,7 @@
 #include "io/log.h"
 #include "io/masks.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -341,9 +342,38 @@ static srq_status write_json(const ticket *t, const srq_comparison *c)
     return status;
 }
 
-static srq_status compare(const ticket *t)
+static int by_value(const void *a, const void *b)
+{
+    const long long x = *(const long long *)a, y = *(const long long *)b;
+    return (x > y) - (x < y);
+}
+
+/* The 3 of "seed-3", or -1. */
+static long long seed_of_folder(const char *name)
+{
+    const char *digits = strncmp(name, "seed-", 5) == 0 ? name + 5 : "";
+    const size_t count = strspn(digits, "0123456789");
+    const bool plain = count > 0 && count <= 18 && digits[count] == '\0' && (digits[0] != '0' || count == 1);
+    return plain ? strtoll(digits, NULL, 10) : -1;
+}
+
+/* Without --seeds, all seeds in the folder are compared: a comparison of some would replace one of all. */
+static void add_seeds_found(ticket *t)
+{
+    DIR *stream = t->seed_list ? NULL : opendir(t->dir);
+    if (!stream) return; /* without the folder, no stage is finished, which is reported */
+    for (struct dirent *entry; (entry = readdir(stream)) && t->seed_count < SEEDS_MAX;) {
+        const long long seed = seed_of_folder(entry->d_name);
+        if (seed >= 0 && !is_listed(t, seed)) t->seeds[t->seed_count++] = seed;
+    }
+    closedir(stream);
+    qsort(t->seeds, (size_t)t->seed_count, sizeof *t->seeds, by_value);
+}
+
+static srq_status compare(ticket *t)
 {
     srq_comparison c;
+    add_seeds_found(t);
     SRQ_TRY(srq_comparison_create(t->stage_count, t->stages, t->seed_count, t->seeds, &c));
     srq_status status = SRQ_OK;
     int finished = 0;

@@ -151,6 +151,12 @@ static srq_status log_start(srq_trainer *t)
 static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
 {
     srq_progress_point point;
+    /* Runs on data sets without a digest could not be told apart. */
+    if (!t->dataset->checksum[0])
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: its attribute source_sha256 is empty; write the SHA-256 of its source there, or import "
+                        "the data with `srq data import`",
+                        t->settings->data.file);
     if (resume == SRQ_RESUME_FILE) {
         SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
         SRQ_TRY(take_point(t, point, false));
