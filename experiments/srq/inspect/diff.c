@@ -307,7 +307,7 @@ static void compare_configs(comparison *c)
         read = srq_checkpoint_read_config(srq_h5_reader_path(c->readers[k]), &configs[k]) == SRQ_OK;
     if (!read)
         snprintf(c->config, sizeof c->config, "one cannot be read: %.400s", srq_message());
-    else if (!srq_config_differs(configs[0], configs[1], c->config, sizeof c->config))
+    else if (!srq_config_differs(configs[0], configs[1], true, c->config, sizeof c->config))
         c->config[0] = '\0';
     for (int k = 0; k < 2; k++) srq_config_destroy(&configs[k]);
 }

@@ -37,7 +37,7 @@ static void add_choice(collector *c, const char *path, char *value, char *shown)
         free(shown);
         return;
     }
-    choices->items[choices->count++] = (srq_choice){path, value, shown};
+    choices->items[choices->count++] = (srq_choice){.path = path, .value = value, .shown = shown};
 }
 
 /* In a name, a list is replaced by a few digits of its digest. */
@@ -130,7 +130,7 @@ static void add_of_stage(collector *c, const char *path)
     add_choice(c, path, value, value ? strdup(value) : NULL);
 }
 
-static void collect(void *context, const char *path, const char *value)
+static void collect(void *context, const char *path, const char *value, bool idle)
 {
     collector *c = context;
     if (strcmp(path, "train.seed") == 0 || c->failed) return;
@@ -144,6 +144,7 @@ static void collect(void *context, const char *path, const char *value)
         add_choice(c, path, strdup(value), short_digest(value));
     else
         add_choice(c, path, strdup(value), plain(value));
+    if (!c->failed) c->choices->items[c->choices->count - 1].idle = idle;
 }
 
 /* The data set may have been moved, or replaced under the same name, so its digest from the log is used. Without one,
@@ -186,7 +187,7 @@ static srq_status describe(const srq_config *config, const char *folder, int dep
     const bool staged = srq_report_find_stage(folder, c.settings, &stage, &ticket);
     free(ticket);
     if (staged && stage.kind != SRQ_STAGE_LEARN) c.stage = &stage;
-    SRQ_TRY(srq_config_visit_choices(config, collect, &c));
+    SRQ_TRY(srq_config_visit_choices(config, staged, collect, &c));
     return c.failed ? srq_fail_memory(0, "the settings of a run") : digest_choices(choices);
 }
 

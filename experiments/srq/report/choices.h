@@ -8,6 +8,7 @@
 typedef struct srq_choice {
     const char *path;
     char *value, *shown;
+    bool idle; /* it has no effect because of others: the value is the default */
 } srq_choice;
 
 typedef struct srq_choices {

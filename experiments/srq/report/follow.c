@@ -109,8 +109,7 @@ static void print_bits(const follower *f, double *values)
         char name[SRQ_NAME_SIZE];
         for (int i = 0; i < log->eval_count; i++) values[i] = log->evals[i].bits ? log->evals[i].bits[l] : NAN;
         if (shown == 1) fputs("bit-lengths\n", stdout);
-        srq_say("%-16s %d  ", srq_text_cut(log->layers[l], 16, name, sizeof name),
-                last->bits[l]);
+        srq_say("%-16s %d  ", srq_text_cut(log->layers[l], 16, name, sizeof name), last->bits[l]);
         srq_chart_print_line(log->eval_count, values, 8, f->width - 22, f->utf8, stdout);
         fputc('\n', stdout);
     }

@@ -60,6 +60,7 @@ static const char *short_path(const srq_report_group *group, const char *path)
 
 static void append_choice(const srq_report_group *group, const srq_choice *choice, char *out, size_t size)
 {
+    if (choice->idle) return;
     srq_text_append(out, size, "%s%s=%s", out[0] ? ", " : "", short_path(group, choice->path), choice->shown);
 }
 

@@ -228,7 +228,7 @@ static srq_status check_settings(const plan *p, const item *it, const char *dir)
         if (moved) srq_config_destroy(&found);
         if (moved) status = srq_config_load(path, 1, sets, &found);
     }
-    if (status == SRQ_OK && srq_config_differs(wanted, found, what, sizeof what))
+    if (status == SRQ_OK && srq_config_differs(wanted, found, false, what, sizeof what))
         status =
             srq_fail(SRQ_ERROR_USAGE,
                      "%s holds a run with other settings than its name says (%s); move it to another place", dir, what);

@@ -214,7 +214,7 @@ static srq_status look(const char *dir, const srq_config *config, task *what, bo
     *begun = access(path, F_OK) == 0;
     if (!*begun) return SRQ_OK;
     SRQ_TRY(srq_config_load(path, 0, NULL, &old));
-    const bool differs = srq_config_differs(config, old, difference, sizeof difference);
+    const bool differs = srq_config_differs(config, old, true, difference, sizeof difference);
     srq_config_destroy(&old);
     if (differs)
         return srq_fail(

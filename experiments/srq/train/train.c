@@ -92,9 +92,7 @@ static void say_idle(const train_options *options, const srq_config *config)
     char why[400];
     for (int i = 0; i < options->set_count; i++) {
         const char *set = options->sets[i];
-        if (strncmp(set, "prune.", 6) == 0)
-            srq_say_to(stderr, "srq: note: --set %.200s changes nothing: `srq ticket` reads it\n", set);
-        else if (srq_config_is_idle(config, set, why, sizeof why))
+        if (srq_config_is_idle(config, set, why, sizeof why))
             srq_say_to(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
     }
 }
