@@ -163,10 +163,10 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, bool ti
 bool srq_config_is_idle(const srq_config *config, const char *set, char *why, size_t size);
 
 /* Calls `visit` for every setting that decides a run's results, in the order of the schema, with its value in libconfig
- * syntax. A setting that has no effect because of others is `idle`, and its value is the default. `ticket`: as in
- * srq_config_differs. At the end come "quantizer.layers" and "model", whose values can be long. SRQ_ERROR_RUN without
- * memory. */
-typedef void srq_choice_visitor(void *context, const char *path, const char *value, bool idle);
+ * syntax. For a setting that has no effect because of others, `idle` is its default; otherwise it is NULL. `ticket`: as
+ * in srq_config_differs. At the end come "quantizer.layers" and "model", whose values can be long. SRQ_ERROR_RUN
+ * without memory. */
+typedef void srq_choice_visitor(void *context, const char *path, const char *value, const char *idle);
 srq_status srq_config_visit_choices(const srq_config *config, bool ticket, srq_choice_visitor *visit, void *context);
 
 /* The SHA-256 of the model and of the settings that decide a run's results and differ from their defaults, in a fixed

@@ -75,15 +75,13 @@ static srq_status visit_settings(const srq_settings *s, bool ticket, srq_choice_
     srq_settings *room = calloc(1, sizeof *room);
     srq_status status = room ? SRQ_OK : srq_fail_memory(sizeof *room, "the settings");
     for (int i = 0; i < srq_schema_count && status == SRQ_OK; i++) {
-        char value[VALUE_SIZE];
+        char value[VALUE_SIZE], initial[VALUE_SIZE];
         const srq_setting *setting = &srq_schema[i];
         if (!setting->decides) continue;
         const bool idle = setting->initial && is_idle(s, ticket, setting);
-        if (idle)
-            status = print_default(setting, room, value);
-        else
-            print_to(value, sizeof value, setting, s);
-        if (status == SRQ_OK) visit(context, setting->path, value, idle);
+        print_to(value, sizeof value, setting, s);
+        if (idle) status = print_default(setting, room, initial);
+        if (status == SRQ_OK) visit(context, setting->path, value, idle ? initial : NULL);
     }
     free(room);
     return status;
@@ -103,7 +101,7 @@ srq_status srq_config_visit_choices(const srq_config *config, bool ticket, srq_c
         else
             srq_model_print(&s->model, out);
         const bool whole = fclose(out) == 0;
-        if (whole) visit(context, part == 0 ? "quantizer.layers" : "model", text, false);
+        if (whole) visit(context, part == 0 ? "quantizer.layers" : "model", text, NULL);
         free(text);
         if (!whole) return srq_fail_memory(size, "a configuration's text");
     }

@@ -48,10 +48,17 @@ static bool is_default(collector *c, const char *path, const char *value)
     return same;
 }
 
-static void collect(void *context, const char *path, const char *value, bool idle)
+/* Whether weights are read is not known here: `init` replaces train.init, which the run of a table gets only later. So
+ * the settings of random weights count even if they have no effect, as they always did. */
+static bool is_of_init(const char *path)
+{
+    return strncmp(path, "train.init_", 11) == 0;
+}
+
+static void collect(void *context, const char *path, const char *value, const char *idle)
 {
     collector *c = context;
-    if (c->failed || idle || strcmp(path, "train.seed") == 0) return;
+    if (c->failed || (idle && !is_of_init(path)) || strcmp(path, "train.seed") == 0) return;
     if (c->init && strcmp(path, "train.init") == 0)
         add_line(c, path, c->init);
     else if (!is_default(c, path, value))

@@ -259,6 +259,32 @@ char *srq_text_cut(const char *text, int columns, char *out, size_t size)
     return out;
 }
 
+bool srq_text_next_line(const char **text, int columns, char *out, size_t size)
+{
+    const char *at = *text, *space = NULL; /* space: where the text continues after the last one */
+    size_t n = 0, kept = 0;
+    int width = 0;
+    out[0] = '\0';
+    if (!*at) return false;
+    for (; *at && width < columns; width++) {
+        char c[8];
+        const long code = next(&at, c);
+        if (n + strlen(c) + 1 > size) break;
+        if (code == ' ' && n > 0) {
+            space = at;
+            kept = n;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%s", c);
+    }
+    if (*at && *at != ' ' && space) {
+        at = space;
+        out[kept] = '\0';
+    }
+    at += strspn(at, " ");
+    *text = at;
+    return true;
+}
+
 void srq_text_append(char *out, size_t size, const char *format, ...)
 {
     const size_t n = strlen(out);

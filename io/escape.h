@@ -40,6 +40,9 @@ bool srq_text_repair(char *text, size_t size);
 int srq_text_width(const char *text);
 /* Cuts a text to `columns` characters; a cut text ends with "...". Returns `out`. */
 char *srq_text_cut(const char *text, int columns, char *out, size_t size);
+/* Takes the next line of at most `columns` characters from *text, which is broken at a space if there is one, and
+ * advances *text. False at the end of the text. */
+bool srq_text_next_line(const char **text, int columns, char *out, size_t size);
 /* Appends to `out`. Text that does not fit is cut. */
 __attribute__((format(printf, 3, 4))) void srq_text_append(char *out, size_t size, const char *format, ...);
 

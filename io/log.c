@@ -457,6 +457,11 @@ void srq_log_destroy(srq_log **log)
     *log = NULL;
 }
 
+double srq_log_relative_bops(const srq_log_eval *eval)
+{
+    return eval->w8a8_bops > 0 && !(eval->w8a8_bops >= eval->float32_bops) ? eval->bops / eval->w8a8_bops : NAN;
+}
+
 srq_status srq_log_check(const srq_log *log)
 {
     if (log->impossible[0])

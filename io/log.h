@@ -82,6 +82,10 @@ srq_status srq_log_create_of(const char *run, srq_log **log);
 srq_status srq_log_update(srq_log *log, bool *changed);
 void srq_log_destroy(srq_log **log);
 
+/* Bit operations as a share of those at 8/8 bits. NaN if it is not known: older versions of srq compared a network
+ * without quantized tensors with itself. */
+double srq_log_relative_bops(const srq_log_eval *eval);
+
 /* Whether the figures of the log can be used. SRQ_ERROR_DATA if it has an impossible number, or no valid line at all
  * although it is not empty. */
 srq_status srq_log_check(const srq_log *log);

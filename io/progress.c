@@ -158,6 +158,11 @@ char *srq_grouped(long value, char *out, size_t size)
     return out;
 }
 
+const char *srq_plural(long count)
+{
+    return count == 1 ? "" : "s";
+}
+
 char *srq_size(double bytes, char *out, size_t size)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};

@@ -25,6 +25,8 @@ __attribute__((format(printf, 2, 3))) void srq_progress_line(srq_progress *progr
 char *srq_duration(double seconds, char *out, size_t size);
 /* 1234567 as "1,234,567" */
 char *srq_grouped(long value, char *out, size_t size);
+/* "" for 1 and "s" for all other numbers: "1 step", "2 steps" */
+const char *srq_plural(long count);
 /* 582026 * 4 bytes as "2.33 MB" */
 char *srq_size(double bytes, char *out, size_t size);
 

@@ -48,10 +48,10 @@ name() { basename "$(echo "${2:-runs/table}/$1"-*)"; }
 expect 0 "equal: " "$SRQ" diff "runs/table/$(name srq-w2a2-seed1)" "lists/$(name srq-w2a2-seed1 lists)"
 
 # The table in a report: in its order, with what is published, and what is missing.
-expect 0 "of the table's 8 runs 0 are missing" "$SRQ" report --table table.cfg
+expect 0 "missing: 0 of the table's 8" "$SRQ" report --table table.cfg
 grep -qE '^ *1 +float32 +2 +[0-9.]+ ± [0-9.]+ +12\.50 +A \| <b>B</b> ' out || fail "no published figure: $(cat out)"
 grep -q '<h2>Small</h2>' runs/table/report/report.html && ! grep -q '<b>' runs/table/report/report.html || fail "the page's title or text"
-expect 0 "of the table's 8 runs 6 are missing" "$SRQ" report --table good.cfg lists --out listed
+expect 0 "missing: 6 of the table's 8" "$SRQ" report --table good.cfg lists --out listed
 grep -qE '^ *- +lsq +0 of 2 +missing +- ' out || fail "no missing row: $(cat out)"
 grep -qE '^\| float32-seed2-[0-9a-f]+ .*\| missing \|' listed/report.md || fail "no missing run: $(tail -20 listed/report.md)"
 python3 - << 'END' || fail "report.csv"

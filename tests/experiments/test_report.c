@@ -1,8 +1,11 @@
 /* The computations of a report: means, the Pareto front, grouping runs by configuration and naming the groups, texts in
  * every format, and histograms of weights. */
 #include "experiments/srq/report/arrange.h"
+#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/labels.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
+#include "io/escape.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 
@@ -128,6 +131,119 @@ START_TEST(data_unknown)
     ck_assert_msg(strstr(report.groups.items[0].name, "without a digest in a1/log.jsonl"), "%s",
                   report.groups.items[0].name);
     srq_report_destroy(&report);
+}
+END_TEST
+
+/* Names say what differs within a task, and lists of layers in words. */
+START_TEST(names_of_layers)
+{
+#define LAYERS(settings) SEED(1, "") "quantizer = { layers = ( { name = \"fc\"; " settings " } ); };"
+    mkdir(scratch("l"), 0777);
+    make_run("l/a", LAYERS("bits = 8;"), "d", 0.1, DONE);
+    make_run("l/b", LAYERS("bits = 1;"), "d", 0.1, DONE);
+    make_run("l/c", LAYERS("method = \"float32\";"), "d", 0.1, DONE);
+    make_run("l/d", LAYERS("method = \"lsq\"; bits = \"8 until 1ep, then 4\"; granularity = \"channel\";"), "d", 0.1,
+             DONE);
+    make_run("l/e", SEED(1, "batch = 64; ") "quantizer = { layers = ( { name = \"fc\"; bits = 8; } ); };", "other", 0.1,
+             DONE);
+    srq_report report = load("l", 1e9);
+    ck_assert_str_eq(group_of(&report, "a")->name, "srq 2/2, layers=(fc: 8 bits)");
+    ck_assert_str_eq(group_of(&report, "b")->name, "srq 2/2, layers=(fc: 1 bit)");
+    ck_assert_str_eq(group_of(&report, "c")->name, "srq 2/2, layers=(fc: float32)");
+    ck_assert_str_eq(group_of(&report, "d")->name,
+                     "srq 2/2, layers=(fc: lsq 8 until 1ep, then 4 bits granularity=channel)");
+    ck_assert_str_eq(group_of(&report, "e")->name, "srq 2/2, data=other.h5");
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* A task is a network on a data set. */
+START_TEST(tasks)
+{
+    char text[1000];
+    mkdir(scratch("k"), 0777);
+    make_run("k/a", SEED(1, ""), "d", 0.1, DONE);
+    make_run("k/b", SEED(1, "") SRQ_BITS("4"), "d", 0.1, DONE);
+    make_run("k/c", SEED(1, "") SRQ_BITS("4"), "other", 0.1, DONE);
+    make_run("k/d", SEED(2, "") SRQ_BITS("4"), "other", 0.1, DONE);
+    srq_report report = load("k", 1e9);
+    ck_assert_int_eq(report.tasks.count, 2);
+    ck_assert(group_of(&report, "a")->task == group_of(&report, "b")->task);
+    ck_assert(group_of(&report, "a")->task != group_of(&report, "c")->task);
+    ck_assert_str_eq(srq_report_list_tasks(&report.tasks, text, sizeof text),
+                     "m on d.h5, 2 epochs (2 configurations); m on other.h5, 2 epochs (1 configuration).");
+    srq_report_destroy(&report);
+    mkdir(scratch("k1"), 0777);
+    make_run("k1/a", SEED(1, ""), "d", 0.1, DONE);
+    report = load("k1", 1e9);
+    ck_assert_str_eq(srq_report_list_tasks(&report.tasks, text, sizeof text), "m on d.h5, 2 epochs.");
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* Float32 is not 100 % of itself: logs of older versions compared it so. */
+START_TEST(share_of_8_bits)
+{
+    const srq_log_eval old = {.bops = 1024, .w8a8_bops = 1024, .float32_bops = 1024},
+                       now = {.bops = 4369416192, .w8a8_bops = 361562112, .float32_bops = 4369416192},
+                       bits = {.bops = 16, .w8a8_bops = 64, .float32_bops = 1024},
+                       missing = {.bops = 16, .w8a8_bops = NAN, .float32_bops = NAN};
+    ck_assert(isnan(srq_log_relative_bops(&old)) && isnan(srq_log_relative_bops(&missing)));
+    ck_assert_double_eq_tol(srq_log_relative_bops(&now), 12.08, 0.01);
+    ck_assert_double_eq(srq_log_relative_bops(&bits), 0.25);
+}
+END_TEST
+
+/* Numbers of many points that are close to each other: none covers another or a point, and all are within the axes. */
+START_TEST(labels_of_a_crowd)
+{
+    enum { COUNT = 40 };
+    srq_label labels[COUNT];
+    const srq_rectangle area = {80, 100, 480, 440}, bar = {278, 200, 280, 300};
+    for (int i = 0; i < COUNT; i++)
+        labels[i] =
+            (srq_label){.x = 280 + 9 * (i % 7) - 4 * (i % 3), .y = 110 + 8 * (i % 11), .width = 18, .height = 14};
+    srq_labels_place(COUNT, labels, 1, &bar, &area);
+    for (int i = 0; i < COUNT; i++) {
+        const srq_rectangle *at = &labels[i].at;
+        ck_assert(at->left >= 80 && at->right <= 480 && at->bottom >= 100 && at->top <= 440);
+        for (int k = 0; k < COUNT; k++) {
+            const srq_rectangle point = {labels[k].x - 3, labels[k].y - 3, labels[k].x + 3, labels[k].y + 3};
+            ck_assert_msg(!srq_rectangles_meet(at, &point), "label %d covers point %d", i, k);
+            ck_assert_msg(i == k || !srq_rectangles_meet(at, &labels[k].at), "label %d covers label %d", i, k);
+        }
+    }
+}
+END_TEST
+
+/* Limits of axes that no integer exponent has. */
+START_TEST(axes_without_end)
+{
+    static const double ends[][2] = {{1, 10}, {1e-320, 1e308}, {0, INFINITY}, {NAN, NAN},
+                                     {5, 5},  {-3, 1e308},     {1e308, 1e308}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        srq_plot plot;
+        ck_assert_int_eq(srq_plot_start(100, 100, &plot), SRQ_OK);
+        srq_plot_log_axis(&plot, 'y', ends[i][0], ends[i][1]);
+        ck_assert_int_eq(fclose(plot.data), 0);
+        ck_assert_int_eq(fclose(plot.body), 0);
+        ck_assert_msg(strstr(plot.texts[1], "set logscale y\nset yrange [") && !strstr(plot.texts[1], "nan") &&
+                          !strstr(plot.texts[1], "inf") && strlen(plot.texts[1]) < 100000,
+                      "%s", plot.texts[1]);
+        free(plot.texts[0]);
+        free(plot.texts[1]);
+    }
+}
+END_TEST
+
+/* "Ticket ticket" says nothing twice. */
+START_TEST(tickets_by_name)
+{
+    char text[100];
+    ck_assert_str_eq(srq_report_call_ticket(&(srq_report_ticket){.name = "w3a3"}, text, sizeof text), "Ticket w3a3");
+    ck_assert_str_eq(srq_report_call_ticket(&(srq_report_ticket){.name = "ticket"}, text, sizeof text), "ticket");
+    ck_assert_str_eq(srq_report_call_ticket(&(srq_report_ticket){.name = "a/Ticket-7"}, text, sizeof text),
+                     "a/Ticket-7");
 }
 END_TEST
 
@@ -296,6 +412,30 @@ START_TEST(tables)
 }
 END_TEST
 
+/* On a terminal a long cell has several lines, and none of it is lost. */
+START_TEST(long_cells)
+{
+    static const srq_column columns[] = {{"name", SRQ_COLUMN_TEXT}, {"n", SRQ_COLUMN_NUMBER}};
+    char name[200] = "", *out = NULL;
+    for (int i = 0; i < 30; i++) srq_text_append(name, sizeof name, "%sw%02d", i ? " " : "", i);
+    srq_table *table = NULL;
+    size_t size;
+    ck_assert_int_eq(srq_table_create(2, columns, &table), SRQ_OK);
+    srq_table_add(table, "%s", name);
+    srq_table_add(table, "7");
+    FILE *stream = open_memstream(&out, &size);
+    ck_assert_int_eq(srq_table_print(table, SRQ_TABLE_TEXT, stream), SRQ_OK);
+    fclose(stream);
+    const char *line = strchr(out, '\n') + 1;
+    ck_assert_uint_eq(strspn(strstr(line, "w17") + 3, " "), 3);
+    ck_assert_ptr_nonnull(strstr(line, "w17   7\nw18 "));
+    ck_assert_ptr_nonnull(strstr(line, "w29"));
+    ck_assert_ptr_null(strstr(out, "..."));
+    free(out);
+    srq_table_destroy(&table);
+}
+END_TEST
+
 /* --- Weights */
 
 START_TEST(weights_over_the_grid)
@@ -328,11 +468,18 @@ int main(void)
     tcase_add_test(cases, groups_and_names);
     tcase_add_test(cases, data_unknown);
     tcase_add_test(cases, logs_that_cannot_be_used);
+    tcase_add_test(cases, names_of_layers);
+    tcase_add_test(cases, tasks);
+    tcase_add_test(cases, share_of_8_bits);
+    tcase_add_test(cases, labels_of_a_crowd);
+    tcase_add_test(cases, axes_without_end);
+    tcase_add_test(cases, tickets_by_name);
     tcase_add_test(cases, rows_of_a_table);
     tcase_add_test(cases, same_seed_counts_once);
     tcase_add_test(cases, seeds_from_seeds);
     tcase_add_test(cases, where_runs_stand);
     tcase_add_test(cases, tables);
+    tcase_add_test(cases, long_cells);
     tcase_add_test(cases, weights_over_the_grid);
     suite_add_tcase(suite, cases);
     return srq_suite_run(suite);

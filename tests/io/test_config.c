@@ -229,8 +229,7 @@ START_TEST(idle_settings_decide_nothing)
                  {"optimizer.alpha_learning_rate=1", "quantizer.method=float32"},
                  {"quantizer.sigma_final=0.5", "quantizer.sigma=learned"},
                  {"dropbits.target_measure=bops", "dropbits.target=0"},
-                 {"data.scale_min=0.5", "data.crop=plain"},
-                 {"train.init_match=partial", "train.init=random"}};
+                 {"data.scale_min=0.5", "data.crop=plain"}};
     scratch_write("plain.cfg", plain, strlen(plain));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *const sets[] = {cases[i].with, cases[i].idle};

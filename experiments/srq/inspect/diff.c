@@ -3,6 +3,7 @@
 #include "experiments/srq/inspect/tensors.h"
 #include "io/checkpoint.h"
 #include "io/escape.h"
+#include "io/progress.h"
 #include "io/run.h"
 
 #include <errno.h>
@@ -391,7 +392,8 @@ static void print_verdict(const comparison *c)
         srq_say("\n");
         return;
     }
-    srq_say("equal: %ld tensors, %ld numbers", c->tensors, c->numbers);
+    srq_say("equal: %ld tensor%s, %ld number%s", c->tensors, srq_plural(c->tensors), c->numbers,
+            srq_plural(c->numbers));
     if (!c->near_tensors) {
         srq_say(", bit for bit\n");
         return;

@@ -161,7 +161,8 @@ static const table masks_table = {4, 1, {"mask", "weights", "kept", "masked"}, f
 static void print_line(const table *t, const line *row, const int *widths)
 {
     for (int c = 0; c < t->columns; c++)
-        srq_say(c < t->texts ? "%-*s%s" : "%*s%s", widths[c], row->cell[c], c + 1 < t->columns ? "  " : "\n");
+        srq_say(c < t->texts ? "%s%-*s" : "%s%*s", c ? "  " : "", widths[c], row->cell[c]);
+    srq_say("\n");
 }
 
 static srq_status print_rows(const table *t, const srq_graph *graph, const srq_measures *m)
@@ -273,8 +274,8 @@ static void print_head(const source *from, const srq_config *config, const srq_p
     if (stat(from->path, &info) == 0) srq_say(", %s", srq_size((double)info.st_size, size, sizeof size));
     srq_say("\n");
     if (point->evaluated)
-        srq_say("test   error %.2f %%, loss %.4g nats over %ld images\n", 100 * point->test_error, point->test_loss,
-                point->test_count);
+        srq_say("test   error %.2f %%, loss %.4g nats over %ld image%s\n", 100 * point->test_error, point->test_loss,
+                point->test_count, srq_plural(point->test_count));
     print_run(&from->run, point);
 }
 

@@ -60,7 +60,8 @@ static void print_bar(const follower *f)
 
 static void print_curve(const follower *f, const char *name, int count, const double *values, const char *last)
 {
-    srq_say("%s%s\n", name, last);
+    const bool logs = count > 1 && srq_chart_is_logarithmic(count, values, f->width - INDENT - 1);
+    srq_say("%s%s%s\n", name, last, logs ? "  (log scale)" : "");
     if (count > 1) srq_chart_print(count, values, 4, f->width - INDENT - 1, INDENT, true, f->utf8, stdout);
     fputc('\n', stdout);
 }

@@ -102,7 +102,7 @@ static srq_status check_folder(const char *folder)
 /* Whether a file is a picture of an earlier report, which may have had more pictures. */
 static bool is_picture(const char *name)
 {
-    static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost"};
+    static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost-", "cost"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i]);
         if (strncmp(name, kinds[i], length) != 0) continue;
@@ -219,19 +219,21 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
 
 static void show_tickets(const srq_report *report)
 {
-    char text[600];
+    char text[600], called[400];
     for (int i = 0; i < report->tickets.count; i++) {
         const srq_report_ticket *ticket = &report->tickets.items[i];
         const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
-        srq_say("\nTicket %s: %s\n", ticket->name, says[0] ? says : "nothing to compare yet.");
+        srq_say("\n%s: %s\n", srq_report_call_ticket(ticket, called, sizeof called),
+                says[0] ? says : "nothing to compare yet.");
         if (ticket->note[0]) srq_say("  %s\n", ticket->note);
     }
 }
 
 static srq_status show(const srq_report *report, const srq_pictures *pictures)
 {
-    char text[2400];
-    srq_say("%s\n\n", srq_report_summary(report, text, sizeof text));
+    char text[4096];
+    srq_say("%s\n", srq_report_summary(report, text, sizeof text));
+    srq_say("%s\n\n", srq_report_list_tasks(&report->tasks, text, sizeof text));
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_TEXT, stdout));
     if (srq_report_remarks(report, text, sizeof text)[0]) srq_say("\n%s\n", text);
     const char *title = "\nNot finished:\n";

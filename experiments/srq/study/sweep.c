@@ -369,8 +369,8 @@ static void print_dry_run(plan *p)
         if (it->state == BUSY) srq_say("running, step %ld of %ld\n", it->step, it->total);
         if (it->state == UNUSABLE) srq_say("cannot be used: %s\n", it->message ? it->message : "");
     }
-    srq_say("\n%d runs in %s: %d finished, %d running, %d unfinished, %d missing", p->count, p->folder,
-            counts[FINISHED], counts[BUSY], counts[BEGUN], counts[MISSING]);
+    srq_say("\n%d run%s in %s: %d finished, %d running, %d unfinished, %d missing", p->count, srq_plural(p->count),
+            p->folder, counts[FINISHED], counts[BUSY], counts[BEGUN], counts[MISSING]);
     if (counts[UNUSABLE]) srq_say(", %d cannot be used", counts[UNUSABLE]);
     putchar('\n');
 }
