@@ -25,6 +25,8 @@ expect 2 "--seeds must be a list of integers" "$SRQ" sweep table.cfg --seeds 1,x
 expect 2 "--index 8: the table has 8 runs, 0 to 7" "$SRQ" sweep table.cfg --index 8
 sed 's/name = "lsq"/nam = "lsq"/' table.cfg > bad.cfg
 expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ranks 2 sweep bad.cfg
+"$SRQ" sweep table.cfg --list > /dev/full 2> "$WORK/out"
+[ $? = 4 ] && grep -q "cannot write the output: No space left" "$WORK/out" || fail "--list into a full device: $(cat "$WORK/out")"
 expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" "$SRQ" sweep table.cfg --dry-run
 [ ! -e runs ] || fail "--dry-run made a folder"
 

@@ -4,11 +4,13 @@
 #include "experiments/srq/train/trainer.h"
 #include "io/dataset.h"
 #include "io/escape.h"
+#include "io/file.h"
 #include "io/log.h"
 #include "io/run_list.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -375,6 +377,17 @@ static void print_dry_run(plan *p)
     putchar('\n');
 }
 
+/* Here the output is the result, unlike progress. */
+static srq_status show(const sweep_options *options, plan *p)
+{
+    signal(SIGPIPE, SIG_DFL);
+    if (options->list)
+        SRQ_TRY(print_list(p));
+    else
+        print_dry_run(p);
+    return srq_file_flush(stdout, "the output");
+}
+
 /* --- Running */
 
 /* The run that this one starts from must be finished. */
@@ -501,11 +514,9 @@ srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv)
     srq_status status = parse(argc, argv, &options);
     if (status == SRQ_OK && root) status = make_plan(&options, &p);
     status = srq_comm_agree(comm, status);
-    if (status == SRQ_OK && options.list)
-        status = root ? print_list(&p) : SRQ_OK;
-    else if (status == SRQ_OK && options.dry_run && root)
-        print_dry_run(&p);
-    else if (status == SRQ_OK && !options.dry_run)
+    if (status == SRQ_OK && (options.list || options.dry_run))
+        status = root ? show(&options, &p) : SRQ_OK;
+    else if (status == SRQ_OK)
         status = run_all(comm, &p);
     free_plan(&p);
     free(options.only);

@@ -358,22 +358,25 @@ static long long seed_of_folder(const char *name)
 }
 
 /* Without --seeds, all seeds in the folder are compared: a comparison of some would replace one of all. */
-static void add_seeds_found(ticket *t)
+static void compare_seeds_found(ticket *t)
 {
+    const long long own = t->seeds[0];
     DIR *stream = t->seed_list ? NULL : opendir(t->dir);
     if (!stream) return; /* without the folder, no stage is finished, which is reported */
+    t->seed_count = 0;
     for (struct dirent *entry; (entry = readdir(stream)) && t->seed_count < SEEDS_MAX;) {
         const long long seed = seed_of_folder(entry->d_name);
-        if (seed >= 0 && !is_listed(t, seed)) t->seeds[t->seed_count++] = seed;
+        if (seed >= 0) t->seeds[t->seed_count++] = seed;
     }
     closedir(stream);
+    if (t->seed_count == 0) t->seeds[t->seed_count++] = own;
     qsort(t->seeds, (size_t)t->seed_count, sizeof *t->seeds, by_value);
 }
 
 static srq_status compare(ticket *t)
 {
     srq_comparison c;
-    add_seeds_found(t);
+    compare_seeds_found(t);
     SRQ_TRY(srq_comparison_create(t->stage_count, t->stages, t->seed_count, t->seeds, &c));
     srq_status status = SRQ_OK;
     int finished = 0;
