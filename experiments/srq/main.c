@@ -5,6 +5,7 @@
 #include "experiments/srq/train/supervisor.h"
 #include "io/escape.h"
 #include "io/file.h"
+#include "io/h5.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -94,7 +95,10 @@ int main(int argc, char **argv)
     /* `srq train --help` means `srq help train`. */
     if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) return show_help(argv[1]);
     if (chosen && chosen->trains) signal(SIGPIPE, SIG_IGN);
-    if (chosen && chosen->parallel) srq_supervise(argc, argv);
+    if (chosen && chosen->parallel) {
+        srq_supervise(argc, argv);
+        srq_h5_start(); /* if it fails, the first file that is read says so */
+    }
     srq_comm *comm = NULL;
     srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
     if (status == SRQ_OK && !chosen)
