@@ -524,7 +524,7 @@ srq_status srq_run_record_graph(srq_run *run, const srq_graph *graph, long step)
 /* Lines that hold numbers of training; other events may come from other threads. */
 static bool is_recorded(const char *event)
 {
-    return strcmp(event, "step") == 0 || strcmp(event, "eval") == 0;
+    return strcmp(event, "step") == 0 || strcmp(event, "eval") == 0 || strcmp(event, "test") == 0;
 }
 
 srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)

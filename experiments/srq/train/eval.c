@@ -42,6 +42,7 @@ typedef struct evaluation {
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
+    srq_progress_point point;
 } evaluation;
 
 static srq_status build(const srq_settings *settings, const eval_options *options, srq_isa isa, evaluation *e)
@@ -52,7 +53,7 @@ static srq_status build(const srq_settings *settings, const eval_options *option
     const char *engine = srq_kernels_find(settings->train.engine) ? settings->train.engine : "auto";
     const srq_graph_options graph = {.capacity = CAPACITY, .engine = engine, .isa = &isa};
     SRQ_TRY(srq_graph_create(&settings->model, &graph, &e->graph));
-    SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL, NULL));
+    SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, &e->point, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !options->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",
@@ -62,6 +63,19 @@ static srq_status build(const srq_settings *settings, const eval_options *option
     SRQ_TRY(srq_batches_create(e->dataset, settings, CAPACITY, 1, &e->batches));
     SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
     return srq_graph_prepare(e->graph);
+}
+
+/* A run with validation images reports the test error of its best checkpoint. */
+static void say_rule(const srq_progress_point *point)
+{
+    const srq_best *best = &point->best;
+    if (best->found && best->step == point->step)
+        srq_say("of the checkpoint with the lowest validation error, %.2f %% at step %ld\n", 100 * best->error,
+                best->step);
+    else if (best->found)
+        srq_say("of the checkpoint of step %ld; the lowest validation error until then, %.2f %%, has that of step %ld "
+                "(best.h5), which is the one to report\n",
+                point->step, 100 * best->error, best->step);
 }
 
 static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)
@@ -77,6 +91,7 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m.count - m.correct) / (double)m.count,
                 m.count - m.correct, m.count, m.loss / (double)m.count);
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0) say_rule(&e.point);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);

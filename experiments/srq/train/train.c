@@ -171,11 +171,6 @@ static void say_start(const srq_trainer *t, const char *dir)
 static void say_tested(const srq_trainer *t, const char *dir, bool was_done)
 {
     const srq_progress_point *p = &t->tested;
-    if (srq_trainer_ends_early(t))
-        srq_progress_line(t->progress,
-                          "training ended early, after step %ld of %ld: no better validation error in %ld evaluations "
-                          "(train.patience)",
-                          t->point.step, t->point.total_steps, t->point.best.since);
     srq_progress_line(t->progress,
                       "%s: test error %.2f %% of the checkpoint with the lowest validation error (best.h5: step %ld, "
                       "validation error %.2f %%) after %ld steps; run directory %s",

@@ -382,6 +382,11 @@ srq_status srq_trainer_run(srq_trainer *t)
     const bool was_done = srq_trainer_was_done(t);
     srq_status status = start_saving(t);
     if (status == SRQ_OK) status = train_to_end(t);
+    if (status == SRQ_OK && srq_trainer_ends_early(t))
+        srq_progress_line(t->progress,
+                          "training ended early, after step %ld of %ld: no better validation error in %ld evaluation%s "
+                          "(train.patience)",
+                          t->point.step, t->point.total_steps, t->point.best.since, srq_plural(t->point.best.since));
     if (status == SRQ_OK && srq_trainer_validates(t) && !was_done) {
         watch_ranks(t, 10);
         status = srq_trainer_test(t);
