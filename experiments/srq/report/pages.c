@@ -41,7 +41,7 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
     bool partial = false, again = false, unfinished = false;
     for (int i = 0; i < report->groups.count; i++) {
         const srq_report_group *g = &report->groups.items[i];
-        partial = partial || (g->partial && g->error.count);
+        partial = partial || (g->partial && (g->error.count || g->validation.count));
         for (int k = 0; k < g->member_count; k++) {
             const srq_report_run *run = &report->runs.items[g->members[k]];
             again = again || !run->counted;

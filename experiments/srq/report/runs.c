@@ -165,7 +165,7 @@ double srq_report_validation_error(const srq_report_run *run)
 bool srq_report_is_finished(const srq_report_run *run)
 {
     const srq_log *log = run->log;
-    return log && log->state == SRQ_LOG_FINISHED && log->eval_count > 0 && (log->tested || !srq_report_validates(run));
+    return log && log->state == SRQ_LOG_FINISHED && (srq_report_validates(run) ? log->tested : log->eval_count > 0);
 }
 
 char *srq_report_standing(const srq_report_run *run, double now, char *out, size_t size)

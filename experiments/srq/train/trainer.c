@@ -304,12 +304,13 @@ static srq_status keep_weights(srq_trainer *t)
     return srq_comm_agree(t->comm, status);
 }
 
-/* A run of 0 steps, or one whose last checkpoint has no evaluation: it is evaluated and saved as it is. */
+/* A run of 0 steps, one that begins with the last checkpoint of another one, or one whose last checkpoint has no
+ * evaluation: it is evaluated and saved as it is. An evaluation of validation images counts only once. */
 static srq_status evaluate_end(srq_trainer *t)
 {
-    const bool evaluated = srq_trainer_validates(t) ? t->point.validated : t->point.evaluated;
-    if (t->point.step < t->point.total_steps || evaluated) return SRQ_OK;
-    SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
+    const bool validated = srq_trainer_validates(t) && t->point.validated;
+    if (!srq_trainer_is_over(t) || (t->restored && (validated || t->point.evaluated))) return SRQ_OK;
+    if (!validated) SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
     srq_status status = checkpoint_timed(t);
     if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
     return srq_comm_agree(t->comm, status);

@@ -46,6 +46,7 @@ typedef struct srq_trainer {
     srq_bits_history history;    /* rank 0 only */
     char arithmetic_before[512]; /* rank 0: the arithmetic of the checkpoint, if it differs from this job's */
     srq_status noted;            /* status of keeping the history; returned at the next checkpoint */
+    bool restored;               /* the state is that of a checkpoint in the run directory */
     bool learns_bits;            /* dropbits.mode is "learn" */
     bool settles; /* batch-norm statistics are computed again (experiments/srq/train/batchnorm_statistics.h) before each
                      use */

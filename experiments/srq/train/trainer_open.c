@@ -198,6 +198,7 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
     }
     SRQ_TRY(srq_comm_agree(t->comm, status));
     srq_comm_share(t->comm, &found, sizeof found);
+    t->restored = found && resume == SRQ_RESUME_AUTO;
     if (found) {
         srq_trainer_share_state(t);
         srq_comm_share(t->comm, &t->tested, sizeof t->tested);

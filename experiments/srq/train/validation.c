@@ -36,7 +36,8 @@ bool srq_trainer_is_over(const srq_trainer *t)
 
 bool srq_trainer_was_done(const srq_trainer *t)
 {
-    return srq_trainer_is_over(t) && (srq_trainer_validates(t) ? t->was_tested : t->point.evaluated);
+    return t->restored && srq_trainer_is_over(t) &&
+           (srq_trainer_validates(t) ? t->was_tested : t->point.evaluated);
 }
 
 /* --- The test */
