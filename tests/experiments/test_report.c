@@ -332,6 +332,22 @@ START_TEST(figures_of_the_best_checkpoint)
     ck_assert_str_eq(srq_report_standing(&report.runs.items[0], 1e9, text, sizeof text),
                      "finished early (train.patience)");
     ck_assert(srq_report_any_validates(&report) && !srq_report_is_finished(&report.runs.items[1]));
+    char *csv = NULL, *page = NULL;
+    size_t size;
+    FILE *out = open_memstream(&csv, &size);
+    ck_assert_int_eq(srq_report_print_groups_csv(&report, out), SRQ_OK);
+    fclose(out);
+    out = open_memstream(&page, &size);
+    ck_assert_int_eq(srq_report_print_groups(&report, SRQ_TABLE_MARKDOWN, out), SRQ_OK);
+    fclose(out);
+    ck_assert_msg(strstr(csv, "published_by,of_checkpoint,validation_error_mean,validation_error_deviation\r\n"), "%s",
+                  csv);
+    ck_assert_msg(strstr(csv, ",best,0.25,\r\n") && strstr(csv, ",best,0.125,\r\n") && strstr(csv, ",last,,\r\n"), "%s",
+                  csv);
+    ck_assert_msg(strstr(page, "| 31.25 | best | 25.00 |") && strstr(page, "| 50.00 | last | - |"), "%s", page);
+    ck_assert_msg(strstr(page, "| 0 of 1 | - | best | 12.50 \\* |"), "%s", page);
+    free(csv);
+    free(page);
     srq_report_destroy(&report);
 }
 END_TEST
