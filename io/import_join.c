@@ -25,8 +25,8 @@ typedef struct joined {
     uint32_t *checks;    /* [images] */
     size_t counts[2];    /* number of good images by split */
     size_t totals[2];    /* their bytes */
-    size_t bad;
-    char *bad_list; /* "PATH: what is wrong", one per line */
+    size_t bad, cmyk;    /* number of bad images, and of CMYK JPEGs */
+    char *bad_list;      /* "PATH: what is wrong", one per line */
     size_t bad_size;
     srq_sums sums;     /* of training images */
     int height, width; /* of all images, if they are stored as pixels; else 0 */
@@ -37,6 +37,7 @@ typedef struct joined {
 static void gather_part(joined *j, const srq_part *p, size_t first, srq_digest *digest, FILE *bad)
 {
     bool any = false;
+    j->cmyk += p->cmyk;
     const srq_folder *f = j->import->folder;
     const int split = srq_import_split_of(j->import, first);
     for (size_t i = 0; i < p->count; i++) {
@@ -104,6 +105,8 @@ static srq_status judge(const joined *j, bool skip_bad, FILE *out)
         if (j->counts[s] == 0)
             return srq_fail(SRQ_ERROR_DATA, "%s: all of its %zu %s images are bad", f->source, f->counts[s],
                             s == SRQ_TRAIN ? "training" : "test");
+    if (out && j->cmyk)
+        fprintf(out, "converted %zu CMYK JPEG%s to RGB, without colour profiles\n", j->cmyk, j->cmyk == 1 ? "" : "s");
     return SRQ_OK;
 }
 

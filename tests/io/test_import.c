@@ -189,6 +189,16 @@ START_TEST(bad_images)
     expect_bad("src/train/dog/5.jpg", whole, size / 2, "a truncated JPEG");
     expect_bad("src/val/dog/0.png", whole, 100, "JPEG");
     free(whole);
+    /* A line, which training would make as wide as its short side asks for. */
+    add_image("src/train/dog/5.jpg", 1025, 1, 1);
+    whole = scratch_read("src/train/dog/5.jpg", &size);
+    expect_bad("src/train/dog/5.jpg", whole, size,
+               "an image of 1025 x 1 pixels (height x width); the long side must be at most 1024 times the short one");
+    free(whole);
+    add_image("src/train/dog/5.jpg", 2, 2048, 1);
+    expect_import(SRQ_OK, NULL);
+    unlink(scratch("src/train/dog/5.jpg"));
+    unlink(scratch("out.h5"));
     /* A file that cannot be opened; and a named pipe, which must not block. */
     ck_assert_int_eq(symlink("/nowhere", scratch("src/train/dog/5.jpg")), 0);
     ck_assert_int_eq(import_with(false, NULL), SRQ_ERROR_DATA);
