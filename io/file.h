@@ -22,6 +22,8 @@ bool srq_file_is_temporary(const char *name, const char *of);
 /* Renames the complete file `made` to `path` safely: syncs it, renames it, and syncs the folder. SRQ_ERROR_RUN; `made`
  * is then kept. */
 srq_status srq_file_publish(const char *made, const char *path);
+/* The same, but never in place of another file: SRQ_ERROR_USAGE if `path` exists. */
+srq_status srq_file_publish_new(const char *made, const char *path);
 
 /* The single operations, each SRQ_ERROR_RUN with a message that names `path`: open a file (the caller closes it); write
  * `size` bytes at its position; cut it to a size; remove it (no error if it does not exist); sync the folder of `path`,

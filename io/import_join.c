@@ -4,6 +4,7 @@
 #include "io/file.h"
 #include "io/image.h"
 #include "io/import_folder.h"
+#include "io/readable.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -34,6 +35,15 @@ typedef struct joined {
     char checksum[SRQ_DIGEST_SIZE];
 } joined;
 
+/* One line, whatever bytes the names hold. */
+static void print_bad(const srq_folder *f, const char *image, const char *message, FILE *out)
+{
+    char source[4 * SRQ_PATH_SIZE], path[4 * SRQ_PATH_SIZE];
+    srq_name_readable(f->source, source, sizeof source);
+    srq_name_readable(image, path, sizeof path);
+    fprintf(out, "%s/%s: %s\n", source, path, message);
+}
+
 static void gather_part(joined *j, const srq_part *p, size_t first, srq_digest *digest, FILE *bad)
 {
     bool any = false;
@@ -45,7 +55,7 @@ static void gather_part(joined *j, const srq_part *p, size_t first, srq_digest *
         srq_import_add_checksum(digest, f->paths[image], p->digests[i]);
         if (p->messages[i][0]) {
             j->bad++;
-            fprintf(bad, "%s/%s: %s\n", f->source, f->paths[image], p->messages[i]);
+            print_bad(f, f->paths[image], p->messages[i], bad);
             continue;
         }
         any = true;
@@ -271,18 +281,37 @@ static srq_status write_encoded(const joined *j, const char *path)
 
 /* --- The whole import */
 
-/* Removes the files with our names, and then the folder if it is empty. */
-static void remove_parts(const char *folder)
+/* Where this process puts the parts together. The name is its own, also where the file system has no locks. */
+static void whole_path(const srq_import *import, char path[SRQ_PATH_SIZE])
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    for (char *c = host; *c; c++)
+        if (*c == '/') *c = '-';
+    snprintf(path, SRQ_PATH_SIZE, "%.*s/whole.h5.%.63s.%ld", SRQ_PATH_SIZE - 128, import->parts_folder, host,
+             (long)getpid());
+}
+
+/* Removes the files of this beginning, and their temporary files. */
+static void remove_named(const char *folder, const char *beginning)
 {
     DIR *stream = opendir(folder);
     if (!stream) return;
     for (struct dirent *entry; (entry = readdir(stream));) {
         const char *name = entry->d_name + (entry->d_name[0] == '.');
-        if (strncmp(name, "part-", 5) == 0 || strncmp(name, "whole.h5", 8) == 0)
-            unlinkat(dirfd(stream), entry->d_name, 0);
+        if (strncmp(name, beginning, strlen(beginning)) == 0) unlinkat(dirfd(stream), entry->d_name, 0);
     }
     closedir(stream);
-    rmdir(folder);
+}
+
+/* Removes the files with our names, and then the folder if it is empty. Without a lock, another import may still read
+ * them. */
+static void remove_parts(const srq_import *import)
+{
+    if (!import->lock.exclusive) return;
+    remove_named(import->parts_folder, "part-");
+    remove_named(import->parts_folder, "whole.h5");
+    rmdir(import->parts_folder);
 }
 
 static srq_status write_skipped(const joined *j, FILE *out)
@@ -298,14 +327,15 @@ static srq_status write_skipped(const joined *j, FILE *out)
 static srq_status join(joined *j, bool skip_bad, FILE *out)
 {
     char made[SRQ_PATH_SIZE];
-    snprintf(made, sizeof made, "%.*s/whole.h5", SRQ_PATH_SIZE - 64, j->import->parts_folder);
+    whole_path(j->import, made);
+    if (j->import->lock.exclusive) remove_named(j->import->parts_folder, "whole.h5"); /* of imports that were killed */
     SRQ_TRY(gather(j));
     SRQ_TRY(judge(j, skip_bad, out));
     srq_status status = j->plain ? write_plain(j, made) : write_encoded(j, made);
     if (status == SRQ_OK) status = write_skipped(j, out);
-    if (status == SRQ_OK) status = srq_file_publish(made, j->import->dest);
+    if (status == SRQ_OK) status = srq_file_publish_new(made, j->import->dest);
     if (status == SRQ_OK)
-        remove_parts(j->import->parts_folder);
+        remove_parts(j->import);
     else
         unlink(made); /* free the space; parts are kept for the next attempt */
     return status;

@@ -43,6 +43,7 @@ static bool asks_for_help(int argc, char **argv)
 static srq_status run(const command *chosen, srq_comm *comm, int argc, char **argv)
 {
     if (chosen->parallel) {
+        if (!chosen->alone) SRQ_TRY(srq_comm_agree(comm, srq_comm_check_launcher(comm)));
         SRQ_TRY(srq_nodes_check(comm, argc, argv));
         return srq_comm_agree(comm, chosen->parallel(comm, argc, argv));
     }
@@ -53,8 +54,10 @@ int main(int argc, char **argv)
 {
     const command *chosen = argc < 2 ? find("help") : find(argv[1]);
     if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) {
-        /* `srq train --help` means `srq help train`. */
-        char *words[] = {"help", argv[1], NULL};
+        /* `srq train --help` means `srq help train`, and `srq --version --help` means `srq help version`. */
+        char name[32];
+        snprintf(name, sizeof name, "%s", chosen->name);
+        char *words[] = {"help", name, NULL};
         return (int)srq_command_help(2, words);
     }
     if (chosen && chosen->parallel) srq_supervise(argc, argv);

@@ -81,7 +81,10 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (!options->config) return usage("no configuration is named", "");
     if (options->trainer.trace_first && !options->trainer.trace)
         return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
+    if (options->trainer.trace && !options->trainer.trace[0])
+        return usage("the name of --trace is empty: name a folder for the trace", "");
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    if (!options->out[0]) return usage("the name of --out is empty: name a folder for the run", "");
     return SRQ_OK;
 }
 
