@@ -235,6 +235,9 @@ srq_status srq_folder_create(const char *path)
     return srq_fail(SRQ_ERROR_RUN, "cannot create the folder %s: a file is in its place; choose another name", part);
 }
 
+/* Some editors begin a UTF-8 file with it. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 static srq_status read_stream(FILE *stream, const char *path, size_t limit, char **text)
 {
     char *buffer = malloc(limit + 2);
@@ -249,10 +252,13 @@ static srq_status read_stream(FILE *stream, const char *path, size_t limit, char
     else if (strlen(buffer) != n)
         status =
             srq_fail(SRQ_ERROR_DATA, "%s: not a text file: it has a zero byte at offset %zu", path, strlen(buffer));
-    if (status == SRQ_OK)
+    if (status == SRQ_OK) {
+        if (strncmp(buffer, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+            memmove(buffer, buffer + strlen(BYTE_ORDER_MARK), n + 1 - strlen(BYTE_ORDER_MARK));
         *text = buffer;
-    else
+    } else {
         free(buffer);
+    }
     return status;
 }
 

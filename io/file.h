@@ -43,8 +43,8 @@ srq_status srq_file_lock(int file, const char *path, srq_lock *lock);
 /* Creates a folder and its parents. No error if it exists. SRQ_ERROR_RUN. */
 srq_status srq_folder_create(const char *path);
 
-/* Reads a text file of at most `limit` bytes into a zero-terminated buffer, which the caller frees. SRQ_ERROR_DATA if
- * it is missing, a folder, or larger than the limit. */
+/* Reads a text file of at most `limit` bytes into a zero-terminated buffer, which the caller frees. A byte-order mark
+ * at its beginning is left out. SRQ_ERROR_DATA if it is missing, a folder, or larger than the limit. */
 srq_status srq_file_read_text(const char *path, size_t limit, char **text);
 
 #endif
