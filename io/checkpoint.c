@@ -366,8 +366,8 @@ static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *g
 {
     int64_t steps;
     SRQ_TRY(srq_h5_read_attribute_int(reader, "optimizer", "steps", &steps));
-    if (steps < 0)
-        return srq_fail(SRQ_ERROR_DATA, "%s: attribute steps of optimizer is %lld, but it must be 0 or more",
+    if (steps < 0 || steps > SRQ_OPTIMIZER_STEPS_MAX)
+        return srq_fail(SRQ_ERROR_DATA, "%s: attribute steps of optimizer is %lld, but it must be from 0 to 10^15",
                         srq_h5_reader_path(reader), (long long)steps);
     srq_optimizer_set_steps(optimizer, (long)steps);
     for (int i = 0; i < srq_optimizer_state_count(optimizer); i++) {
