@@ -211,6 +211,14 @@ srq_status srq_file_lock(int file, const char *path, srq_lock *lock)
     return *lock == SRQ_LOCK_HELD || no_locks_here() ? SRQ_OK : cannot("lock", path);
 }
 
+srq_status srq_folder_check(const char *option, const char *path)
+{
+    struct stat info;
+    if (!path[0]) return srq_fail(SRQ_ERROR_USAGE, "the name of %s is empty; name a folder", option);
+    if (stat(path, &info) != 0 || S_ISDIR(info.st_mode)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE, "%s %s: it is a file; choose a folder", option, path);
+}
+
 static srq_status make_folder(const char *path)
 {
     int result;

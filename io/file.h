@@ -40,6 +40,10 @@ srq_status srq_file_sync_folder(const char *path);
 typedef enum srq_lock { SRQ_LOCK_TAKEN, SRQ_LOCK_HELD, SRQ_LOCK_NONE } srq_lock;
 srq_status srq_file_lock(int file, const char *path, srq_lock *lock);
 
+/* Checks the folder that an option names, "--out", before any work: SRQ_ERROR_USAGE if the name is empty, or that of
+ * something else than a folder. It need not exist. */
+srq_status srq_folder_check(const char *option, const char *path);
+
 /* Creates a folder and its parents. No error if it exists. SRQ_ERROR_RUN. */
 srq_status srq_folder_create(const char *path);
 

@@ -3,6 +3,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/dataset.h"
+#include "io/file.h"
 #include "io/log.h"
 #include "io/run_list.h"
 
@@ -98,6 +99,7 @@ static srq_status parse(int argc, char **argv, sweep_options *options)
         i += takes_value;
     }
     if (!options->table) return usage("no table is named", "");
+    if (options->out) SRQ_TRY(srq_folder_check("--out", options->out));
     if (options->list && options->dry_run) return usage("--list and --dry-run cannot be used together", "");
     return SRQ_OK;
 }
@@ -168,7 +170,7 @@ static srq_status make_plan(const sweep_options *options, plan *p)
     SRQ_TRY(srq_sweep_load(options->table, &p->sweep));
     const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
                                     : snprintf(p->folder, sizeof p->folder, "runs/%s", p->sweep->name);
-    if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is empty or too long", "");
+    if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is too long", "");
     for (size_t n = strlen(p->folder); n > 1 && p->folder[n - 1] == '/'; n--) p->folder[n - 1] = '\0';
     SRQ_TRY(check_only(options, p->sweep));
     long long *seeds = NULL;

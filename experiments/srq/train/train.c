@@ -2,6 +2,7 @@
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,10 +82,9 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (!options->config) return usage("no configuration is named", "");
     if (options->trainer.trace_first && !options->trainer.trace)
         return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
-    if (options->trainer.trace && !options->trainer.trace[0])
-        return usage("the name of --trace is empty: name a folder for the trace", "");
+    if (options->trainer.trace) SRQ_TRY(srq_folder_check("--trace", options->trainer.trace));
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
-    if (!options->out[0]) return usage("the name of --out is empty: name a folder for the run", "");
+    SRQ_TRY(srq_folder_check("--out", options->out));
     return SRQ_OK;
 }
 
