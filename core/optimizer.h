@@ -51,10 +51,7 @@ void srq_optimizer_step_weights(srq_optimizer *optimizer, srq_graph *graph, cons
                                 size_t end, double factor);
 void srq_optimizer_step_others(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
 
-/* More steps than any training has; Adam counts with them. */
-#define SRQ_OPTIMIZER_STEPS_MAX 1000000000000000L
-/* The state for a checkpoint: the number of steps, 0 to SRQ_OPTIMIZER_STEPS_MAX, and the state vectors with the layout
- * of the graph's values. */
+/* The state for a checkpoint: the number of steps, and the state vectors with the layout of the graph's values. */
 long srq_optimizer_steps(const srq_optimizer *optimizer);
 void srq_optimizer_set_steps(srq_optimizer *optimizer, long steps);
 int srq_optimizer_state_count(const srq_optimizer *optimizer);
