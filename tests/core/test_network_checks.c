@@ -114,10 +114,10 @@ START_TEST(sizes_that_overflow)
     start(&n, 1, 1, 1);
     with_window(add(&n, "a", "conv", "input"), 1 << 20, 1, 1, 1, 1, 0, 0);
     for (int i = 0; i < 4; i++) {
-        char name[2] = {(char)('e' + i)};
-        srq_layer_spec *c = add(&n, name, "concat", i ? (char[2]){(char)('d' + i)} : "a");
+        const char name[2] = {(char)('e' + i)}, from[2] = {(char)(i ? 'd' + i : 'a')};
+        srq_layer_spec *c = add(&n, name, "concat", from);
         c->input_count = SRQ_INPUTS_MAX;
-        for (int k = 1; k < SRQ_INPUTS_MAX; k++) snprintf(c->inputs[k], SRQ_NAME_SIZE, "%s", c->inputs[0]);
+        for (int k = 1; k < SRQ_INPUTS_MAX; k++) snprintf(c->inputs[k], SRQ_NAME_SIZE, "%s", from);
     }
     add(&n, "c", "dense", "h")->out = 2;
     expect_refusal(&n, "layer \"h\": more than 2^31 - 1 channels");
