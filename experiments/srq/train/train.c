@@ -3,6 +3,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/escape.h"
+#include "io/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,9 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (!options->config) return usage("no configuration is named", "");
     if (options->trainer.trace_first && !options->trainer.trace)
         return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
+    if (options->trainer.trace) SRQ_TRY(srq_folder_check("--trace", options->trainer.trace));
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    SRQ_TRY(srq_folder_check("--out", options->out));
     return SRQ_OK;
 }
 
