@@ -91,7 +91,16 @@ for layer in ("conv1", "fc1", "fc2"):
 assert abs(layers["act2"]["sigma"] / layers["act2"]["alpha"] - 0.1) < 1e-3  # annealed to sigma_final
 evals = [e for e in map(json.loads, open(sys.argv[2])) if e["event"] == "eval"]
 assert len(evals) == 2 and all("gates" in l for e in evals for l in e["layers"] if l["name"] == "fc1")
-assert evals[0]["penalty"] != evals[1]["penalty"]  # the target moves lambda
+# The target: reached in evaluation, also after the schedule has changed the bit-lengths that are possible. Lambda stays.
+assert evals[0]["penalty"] == evals[1]["penalty"] == 0.3
+end = evals[1]
+assert end["target"] == 4 and end["target_measure"] == "bits" and end["target_reached"] is True
+assert end["reached"] == end["mean_weight_bits"] and abs(end["reached"] - 4) <= 0.1, end["reached"]
+assert abs(end["mean_gated_bits"] - end["mean_weight_bits"]) < 0.1, end["mean_gated_bits"]
+steps = [e for e in map(json.loads, open(sys.argv[2])) if e["event"] == "step"]
+assert min(e["reached"] for e in steps) >= 3.9  # never below it
+stop = json.loads(open(sys.argv[2]).readlines()[-1])
+assert stop["event"] == "stop" and stop["target_reached"] is True and stop["reached"] == end["reached"]
 EOF
 
 # Learned bit-lengths in another configuration, and fine-tuning from its weights.

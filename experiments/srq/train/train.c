@@ -1,7 +1,7 @@
 /* srq train: trains a network of a configuration. */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
-#include "experiments/srq/train/trainer.h"
+#include "experiments/srq/train/trainer_bits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -135,7 +135,7 @@ static void describe_quantizer(const srq_settings *s, char *out, size_t size)
                                                     : ", DropBits");
 }
 
-static void say_start(const srq_trainer *t, const char *dir)
+static void say_start(srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
     char parameters[32], images[32];
@@ -152,6 +152,7 @@ static void say_start(const srq_trainer *t, const char *dir)
     srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
                       srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
+    srq_trainer_show_bits_at_start(t);
     if (t->learns_bits && !s->dropbits.follow)
         srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
                                        "their gradients, which may be too slow");
@@ -172,6 +173,7 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);
+    srq_trainer_show_bits_at_end(t);
 }
 
 srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer_options *how, const char *dir,
