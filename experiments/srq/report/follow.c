@@ -115,7 +115,7 @@ static void print_bits(const follower *f, double *values)
     }
     if (shown > LAYERS_SHOWN) printf("and %d more layers\n", shown - LAYERS_SHOWN);
     if (shown && isfinite(last->gated_bits))
-        printf("mean             %.2f (expected %.2f)\n", last->mean_bits, last->gated_bits);
+        printf("mean             expected bits %.2f, evaluated %.2f\n", last->gated_bits, last->mean_bits);
 }
 
 static void print_screen(const follower *f)

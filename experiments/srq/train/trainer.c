@@ -20,6 +20,25 @@ static srq_times times_of(const srq_trainer *t)
                        .passes = s[SRQ_STEP_COMPUTE]};
 }
 
+/* "  expected bits 4.74, evaluated 3.09", or "". */
+static char *say_bits(const srq_trainer *t, char *out, size_t size)
+{
+    const srq_learned_bits bits = srq_trainer_bits(t);
+    snprintf(out, size, "  ");
+    srq_learned_bits_say(&bits, bits.learns ? out + 2 : out, size - 2);
+    return out;
+}
+
+/* Members of a line of the log, or "". The measures of the network, if the line has them, include mean_weight_bits. */
+static char *bits_json(const srq_trainer *t, bool alone, char *out, size_t size)
+{
+    int n = 0;
+    const srq_learned_bits bits = srq_trainer_bits(t);
+    if (alone && bits.learns) n = snprintf(out, size, "\"mean_weight_bits\": %.9g, ", bits.evaluated);
+    srq_learned_bits_json(&bits, out + n, size - (size_t)n);
+    return out;
+}
+
 static void show_progress(srq_trainer *t)
 {
     if (!t->progress || t->recent.count == 0) return;
@@ -30,15 +49,14 @@ static void show_progress(srq_trainer *t)
     if (t->point.skipped) snprintf(skipped, sizeof skipped, "  skipped %ld", t->point.skipped);
     srq_grouped((long)((double)t->recent.count / fmax(1e-9, now - t->recent_since)), rate, sizeof rate);
     srq_duration((now - t->started) / (double)(done ? done : 1) * (double)left, time_left, sizeof time_left);
-    srq_progress_update(t->progress,
-                        "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%%s%s  %s images/s  comm %.0f %%  data "
-                        "%.0f %%%s  %s left",
-                        (t->point.step - 1) / t->batches.steps_per_epoch + 1,
-                        (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step,
-                        t->point.total_steps, t->recent.loss / (double)t->recent.count,
-                        100 - 100.0 * (double)t->recent.correct / (double)t->recent.count, t->learns_bits ? "  " : "",
-                        srq_trainer_say_bits(t, bits, sizeof bits), rate, 100 * shares.exchange, 100 * shares.data,
-                        skipped, time_left);
+    srq_progress_update(
+        t->progress,
+        "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%%s  %s images/s  comm %.0f %%  data "
+        "%.0f %%%s  %s left",
+        (t->point.step - 1) / t->batches.steps_per_epoch + 1,
+        (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step, t->point.total_steps,
+        t->recent.loss / (double)t->recent.count, 100 - 100.0 * (double)t->recent.correct / (double)t->recent.count,
+        say_bits(t, bits, sizeof bits), rate, 100 * shares.exchange, 100 * shares.data, skipped, time_left);
 }
 
 static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
@@ -63,17 +81,16 @@ static srq_status log_step(srq_trainer *t)
     const srq_window w = srq_shares_end_window(t->shares, &times, now - t->recent_since);
     srq_status status = t->noted_skip;
     if (t->run && status == SRQ_OK && t->recent.count > 0)
-        status =
-            srq_run_log(t->run, "step",
-                        "\"step\": %ld, \"epoch\": %.4f, %s\"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
-                        "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
-                        "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
-                        t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
-                        srq_trainer_step_bits_json(t, bits, sizeof bits), t->recent.loss / count,
-                        1 - (double)t->recent.correct / count,
-                        t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
-                        count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data,
-                        w.slowest_rank, w.slowest.compute, w.slowest.exchange, w.slowest.data);
+        status = srq_run_log(
+            t->run, "step",
+            "\"step\": %ld, \"epoch\": %.4f, %s\"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
+            "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
+            "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
+            t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
+            bits_json(t, true, bits, sizeof bits), t->recent.loss / count, 1 - (double)t->recent.correct / count,
+            t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
+            count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data, w.slowest_rank,
+            w.slowest.compute, w.slowest.exchange, w.slowest.data);
     if (status == SRQ_OK) status = name_slow_rank(t, &w);
     t->recent = (srq_metrics){0};
     t->recent_since = now;
@@ -94,8 +111,7 @@ static srq_status log_evaluation(srq_trainer *t)
     size_t size;
     FILE *out = open_memstream(&layers, &size);
     if (!out) return srq_fail_memory(0, "the measures of the network");
-    if (t->learns_bits)
-        fprintf(out, "\"penalty\": %.9g, %s", t->point.penalty, srq_trainer_bits_json(t, bits, sizeof bits));
+    if (t->learns_bits) fprintf(out, "\"penalty\": %.9g, %s", t->point.penalty, bits_json(t, false, bits, sizeof bits));
     srq_measures_print_json(t->measures, "", out);
     srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
     if (status == SRQ_OK)
@@ -111,10 +127,9 @@ static srq_status log_evaluation(srq_trainer *t)
 static void show_evaluation(const srq_trainer *t)
 {
     char elapsed[32], bits[96];
-    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s%s  (%s)",
-                      t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
-                      100 * t->point.test_error, t->point.test_loss, t->learns_bits ? "  " : "",
-                      srq_trainer_say_bits(t, bits, sizeof bits),
+    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
+                      (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
+                      t->point.test_loss, say_bits(t, bits, sizeof bits),
                       srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
 }
 
@@ -335,9 +350,9 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_saver_destroy(&t->saver); /* finishes the checkpoint that is being written, whatever ended training */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
         char bits[256];
-        srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, %s\"reason\": \"%s\", \"status\": %d",
-                                        t->point.step, srq_trainer_bits_json(t, bits, sizeof bits),
-                                        status == SRQ_OK ? "done" : t->stop_reason, (int)status);
+        srq_status logged =
+            srq_run_log(t->run, "stop", "\"step\": %ld, %s\"reason\": \"%s\", \"status\": %d", t->point.step,
+                        bits_json(t, true, bits, sizeof bits), status == SRQ_OK ? "done" : t->stop_reason, (int)status);
         if (logged != SRQ_OK) status = logged;
     }
     if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {

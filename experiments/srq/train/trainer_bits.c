@@ -3,10 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-/* If the mean bit-length that is expected in training differs by more from that of evaluation, the gates have not
- * settled. */
-static const double unsettled = 0.1;
-
 long srq_trainer_gate_steps(const srq_trainer *t)
 {
     const long until = srq_span_steps(t->settings->dropbits.until, t->batches.steps_per_epoch);
@@ -15,21 +11,13 @@ long srq_trainer_gate_steps(const srq_trainer *t)
 
 bool srq_trainer_holds_gates(const srq_trainer *t)
 {
-    const long until = srq_span_steps(t->settings->dropbits.until, t->batches.steps_per_epoch);
-    return until > 0 && t->point.step >= until;
-}
-
-/* --- The target */
-
-static bool counts_bops(const srq_trainer *t)
-{
-    return strcmp(t->settings->dropbits.target_measure, "bops") == 0;
+    return srq_bits_are_held(t->settings, t->point.step, t->point.total_steps, t->batches.steps_per_epoch);
 }
 
 srq_status srq_trainer_set_target(srq_trainer *t)
 {
     const double wanted = t->settings->dropbits.target;
-    const bool bops = counts_bops(t);
+    const bool bops = strcmp(t->settings->dropbits.target_measure, "bops") == 0;
     double least, most;
     if (!t->learns_bits || wanted <= 0) return SRQ_OK;
     srq_graph_bits_range(t->graph, bops, &least, &most);
@@ -41,106 +29,48 @@ srq_status srq_trainer_set_target(srq_trainer *t)
                     least, most);
 }
 
-static bool differs(const srq_trainer *t, double found)
+void srq_trainer_steer(srq_trainer *t)
 {
-    const double wanted = t->settings->dropbits.target;
-    return fabs(found - wanted) > srq_target_tolerance(counts_bops(t), wanted) * (1 + 1e-9);
+    if (!t->target || srq_trainer_holds_gates(t)) return;
+    srq_target_steer(t->target, t->graph, (double)(t->point.step + 1) / (double)srq_trainer_gate_steps(t));
 }
 
-/* --- What evaluation has, and what is expected in training: the same as soon as gates are held */
-
-typedef struct measures {
-    double expected, evaluated; /* mean bit-lengths */
-    double reached;             /* the measure of the target, in evaluation */
-} measures;
-
-static measures measure(const srq_trainer *t)
+srq_learned_bits srq_trainer_bits(const srq_trainer *t)
 {
-    measures m = {.expected = srq_graph_expected(t->graph, false), .evaluated = srq_graph_evaluated(t->graph, false)};
-    if (srq_trainer_holds_gates(t)) m.expected = m.evaluated;
-    m.reached = counts_bops(t) ? srq_graph_evaluated(t->graph, true) : m.evaluated;
-    return m;
-}
-
-char *srq_trainer_say_bits(const srq_trainer *t, char *out, size_t size)
-{
-    out[0] = '\0';
-    if (!t->learns_bits) return out;
-    const measures m = measure(t);
-    const int n = snprintf(out, size, "expected bits %.2f, evaluated %.2f", m.expected, m.evaluated);
-    if (t->target && counts_bops(t) && n > 0 && (size_t)n < size)
-        snprintf(out + n, size - (size_t)n, ", BOPs %.1f %% of 8/8", 100 * m.reached);
-    return out;
-}
-
-char *srq_trainer_bits_json(const srq_trainer *t, char *out, size_t size)
-{
-    out[0] = '\0';
-    if (!t->learns_bits) return out;
-    const measures m = measure(t);
-    const int n = snprintf(out, size, "\"mean_gated_bits\": %.9g, ", m.expected);
-    if (t->target && n > 0 && (size_t)n < size)
-        snprintf(out + n, size - (size_t)n,
-                 "\"target\": %.9g, \"target_measure\": \"%s\", \"reached\": %.9g, \"target_reached\": %s, ",
-                 t->settings->dropbits.target, t->settings->dropbits.target_measure, m.reached,
-                 differs(t, m.reached) ? "false" : "true");
-    return out;
-}
-
-char *srq_trainer_step_bits_json(const srq_trainer *t, char *out, size_t size)
-{
-    out[0] = '\0';
-    if (!t->learns_bits) return out;
-    const int n = snprintf(out, size, "\"mean_weight_bits\": %.9g, ", measure(t).evaluated);
-    if (n > 0 && (size_t)n < size) srq_trainer_bits_json(t, out + n, size - (size_t)n);
-    return out;
+    if (!t->learns_bits) return (srq_learned_bits){0};
+    return srq_learned_bits_of(t->settings, t->graph, srq_trainer_holds_gates(t));
 }
 
 /* --- Lines for the user */
 
-static char *print_measure(const srq_trainer *t, double value, char *out, size_t size)
-{
-    if (counts_bops(t))
-        snprintf(out, size, "%.4g %% of the bit operations at 8/8", 100 * value);
-    else
-        snprintf(out, size, "%.4g bits", value);
-    return out;
-}
-
 void srq_trainer_show_bits_at_start(srq_trainer *t)
 {
-    char bits[96], target[64], closest[64];
+    char text[96], target[64], closest[64];
     if (!t->learns_bits || !t->progress) return;
-    srq_trainer_say_bits(t, bits, sizeof bits);
+    const srq_learned_bits bits = srq_trainer_bits(t);
+    srq_learned_bits_say(&bits, text, sizeof text);
     if (!t->target) {
-        srq_progress_line(t->progress, "learned bit-lengths: %s", bits);
+        srq_progress_line(t->progress, "learned bit-lengths: %s", text);
         return;
     }
-    print_measure(t, t->settings->dropbits.target, target, sizeof target);
-    const double by = ceil(srq_target_reached_by() * (double)srq_trainer_gate_steps(t));
-    srq_progress_line(t->progress, "learned bit-lengths: %s; target %s from step %.0f", bits, target, by);
+    srq_learned_bits_measure(&bits, bits.wanted, target, sizeof target);
+    srq_progress_line(t->progress, "learned bit-lengths: %s; target %s from step %.0f", text, target,
+                      ceil(srq_target_reached_by() * (double)srq_trainer_gate_steps(t)));
     const double found = srq_target_closest(t->target, t->graph);
-    if (differs(t, found))
+    if (fabs(found - bits.wanted) > srq_target_tolerance(bits.bops, bits.wanted))
         srq_progress_line(t->progress,
-                          "srq: warning: no whole bit-lengths of the layers give dropbits.target, %s; the closest is "
-                          "%s, because large layers change it in large steps",
-                          target, print_measure(t, found, closest, sizeof closest));
+                          "srq: warning: dropbits.target is %s, but no whole bit-lengths of the layers give that; the "
+                          "closest is %s, because a bit of a large layer changes it much; use a target close to that",
+                          target, srq_learned_bits_measure(&bits, found, closest, sizeof closest));
 }
 
 void srq_trainer_show_bits_at_end(const srq_trainer *t)
 {
-    char bits[96], target[64], reached[64], verdict[192] = "", settled[160] = "";
+    char text[96], judged[320];
     if (!t->learns_bits || !t->progress) return;
-    const measures m = measure(t);
-    srq_trainer_say_bits(t, bits, sizeof bits);
-    if (t->target)
-        snprintf(verdict, sizeof verdict, "; target %s, reached %s",
-                 print_measure(t, t->settings->dropbits.target, target, sizeof target),
-                 print_measure(t, m.reached, reached, sizeof reached));
-    if (fabs(m.expected - m.evaluated) > unsettled)
-        snprintf(settled, sizeof settled,
-                 "; the gates have not settled: training used other bit-lengths than evaluation (dropbits.until)");
-    const bool warns = settled[0] || (t->target && differs(t, m.reached));
-    srq_progress_line(t->progress, "%s%s%s%s%s", warns ? "srq: warning: " : "", bits, verdict,
-                      t->target && differs(t, m.reached) ? ", which is not the target" : "", settled);
+    const srq_learned_bits bits = srq_trainer_bits(t);
+    srq_learned_bits_judge(&bits, judged, sizeof judged);
+    srq_progress_line(t->progress, "%s%s%s%s%s", srq_learned_bits_warn(&bits) ? "srq: warning: " : "",
+                      srq_learned_bits_say(&bits, text, sizeof text), judged[0] ? "; " : "", judged,
+                      bits.settled ? "" : " (docs/bit-lengths.md, \"Close the gates before the end of training\")");
 }

@@ -71,8 +71,7 @@ static void update(srq_trainer *t)
 {
     const int64_t begin = srq_trace_now(t->trace);
     srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
-    if (t->target && !srq_trainer_holds_gates(t))
-        srq_target_steer(t->target, t->graph, (double)(t->point.step + 1) / (double)srq_trainer_gate_steps(t));
+    srq_trainer_steer(t);
     if (t->learns_bits) srq_graph_follow_gates(t->graph);
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UPDATE, t->point.step, begin);
 }
