@@ -65,6 +65,7 @@ typedef struct srq_settings {
         int keep;                  /* 3: number of newest checkpoints to keep */
         srq_span eval_every;       /* "1ep"; 0: evaluate only at the end */
         srq_span log_every;        /* "50it" */
+        bool tensorboard;          /* false: write event files for TensorBoard */
         char nonfinite[16];        /* "stop" | "skip": after an infinity or NaN in a loss or gradient */
     } train;
     struct {

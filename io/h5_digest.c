@@ -180,7 +180,7 @@ static srq_status add_members(walk *w, const char *path, int depth)
         if (status == SRQ_OK && n >= (int)sizeof member) status = strange(w, path, "has a name that is too long");
         if (status == SRQ_OK &&
             (H5Lget_info(w->file->file, member, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD))
-            status = strange(w, member, "is a link to somewhere else");
+            status = strange(w, member, "is a link to another place");
         if (status == SRQ_OK) status = add_object(w, member, depth + 1);
         free(names[i]);
     }

@@ -7,8 +7,8 @@
  *     between      h5_process, h5_wire      starts the process, says how it ended; bytes over a socket
  *     in a child   h5_serve                 answers, with h5_contents, h5_digest, h5_read, h5_check, h5_describe
  *
- * h5_write, h5_room and h5_raw write. Each file calls only those before it in this order: error, wire, process, check,
- * describe, read, contents, digest, serve, raw, lookup, open, room, write. */
+ * h5_write, h5_room and h5_raw write. Each file calls only those before it in this order: error, wire, limits, check,
+ * describe, read, contents, digest, serve, process, raw, lookup, open, room, write. */
 #ifndef SRQ_IO_H5_INTERNAL_H
 #define SRQ_IO_H5_INTERNAL_H
 
@@ -38,6 +38,13 @@ srq_status srq_h5_broken(const char *path, const char *name);
 bool srq_h5_send(int socket, const void *data, size_t size);
 bool srq_h5_receive(int socket, void *data, size_t size);
 
+/* --- io/h5_limits.c */
+
+/* In the child: the limits for a file of `bytes` bytes, and what signals of a crash do. */
+void srq_h5_limit(uint64_t bytes);
+/* In the child: allows so many bytes of memory more than it uses now, beside a fixed reserve. */
+void srq_h5_allow_memory(uint64_t bytes);
+
 /* --- io/h5_process.c */
 
 /* A process that reads one file. */
@@ -53,8 +60,6 @@ int srq_h5_child_end(srq_h5_child *child);
 /* The message about a process that did not answer, with its reason: SRQ_ERROR_DATA, because it is the file's fault, or
  * SRQ_ERROR_RUN if the host killed it. */
 srq_status srq_h5_child_died(srq_h5_child *child, const char *path);
-/* In the child: allows so many bytes of memory more than it uses now, beside a fixed reserve. */
-void srq_h5_allow_memory(uint64_t bytes);
 
 /* --- A file that is open in the child */
 
@@ -81,7 +86,6 @@ typedef struct srq_h5_request {
     srq_h5_type_info type; /* NUMBERS */
     int32_t rank;          /* NUMBERS, TEXTS */
     uint64_t shape[SRQ_H5_RANK_MAX];
-    bool check_digest;            /* OPEN: compute the digest of the content, if the file has one */
     char name[SRQ_H5_PATH_SIZE];  /* of the data set; OPEN: the path */
     char shown[SRQ_H5_PATH_SIZE]; /* OPEN: the path in messages */
 } srq_h5_request;

@@ -146,6 +146,20 @@ static srq_status check_format(const srq_h5_reader *reader, const char *what, co
                     reader->path, (long long)*version, format, range);
 }
 
+/* Checks the digest of the content of files that have one. Another version of the format may have another rule. */
+static srq_status check_digest(const srq_h5_reader *reader)
+{
+    char found[SRQ_DIGEST_SIZE + 1], expected[SRQ_DIGEST_SIZE];
+    if (!srq_h5_has_attribute(reader, "/", SRQ_H5_DIGEST)) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_text(reader, "/", SRQ_H5_DIGEST, found, sizeof found));
+    SRQ_TRY(srq_h5_digest(reader, expected));
+    if (strcmp(found, expected) == 0) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s: its content does not match its digest (%.12s..., not %.12s...): it was damaged or changed "
+                    "after it was written; use an earlier checkpoint or another copy",
+                    reader->path, expected, found);
+}
+
 /* The child works in the folder where srq was started. */
 static srq_status absolute(const char *path, char out[SRQ_H5_PATH_SIZE])
 {
@@ -158,9 +172,9 @@ static srq_status absolute(const char *path, char out[SRQ_H5_PATH_SIZE])
 }
 
 /* Messages of the child have the path as srq's caller named it. */
-static srq_status ask_to_open(srq_h5_reader *reader, bool check_digest)
+static srq_status ask_to_open(srq_h5_reader *reader)
 {
-    srq_h5_request request = {.verb = SRQ_H5_OPEN, .check_digest = check_digest};
+    srq_h5_request request = {.verb = SRQ_H5_OPEN};
     SRQ_TRY(absolute(reader->path, request.name));
     snprintf(request.shown, sizeof request.shown, "%s", reader->path);
     SRQ_TRY(srq_h5_ask(reader, &request, NULL, &reader->contents, &reader->contents_size));
@@ -178,10 +192,10 @@ static srq_status open_with(srq_h5_reader *reader, const char *what, const char 
     reader->bytes = (uint64_t)size;
     srq_status status = srq_h5_check_trailer(file, size, reader->path, &whole);
     if (status == SRQ_OK) status = srq_h5_child_start(&reader->child, reader->bytes);
-    if (status == SRQ_OK) status = ask_to_open(reader, !whole);
+    if (status == SRQ_OK) status = ask_to_open(reader);
     close(file);
     if (status == SRQ_OK && format) status = check_format(reader, what, format, oldest, newest, version);
-    return status;
+    return status == SRQ_OK && !whole ? check_digest(reader) : status;
 }
 
 static srq_status open_reader(const char *path, const char *what, const char *format, int64_t oldest, int64_t newest,

@@ -13,32 +13,6 @@ typedef struct session {
     srq_h5_file file;
 } session;
 
-static srq_status check_digest(srq_h5_file *file)
-{
-    char found[SRQ_DIGEST_SIZE] = "", expected[SRQ_DIGEST_SIZE];
-    if (H5Aexists_by_name(file->file, "/", SRQ_H5_DIGEST, H5P_DEFAULT) <= 0) return SRQ_OK;
-    hid_t attribute = H5Aopen_by_name(file->file, "/", SRQ_H5_DIGEST, H5P_DEFAULT, H5P_DEFAULT);
-    if (attribute < 0) return srq_h5_broken(file->path, SRQ_H5_DIGEST);
-    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    char *text = NULL;
-    srq_status status = H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1
-                            ? srq_h5_read_strings(file, SRQ_H5_DIGEST, attribute, true, type, space, 1, &text)
-                            : srq_fail(SRQ_ERROR_DATA, "%s: attribute %s of / must be one of strings; use another copy",
-                                       file->path, SRQ_H5_DIGEST);
-    if (status == SRQ_OK) snprintf(found, sizeof found, "%s", text);
-    free(text);
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    SRQ_TRY(status);
-    SRQ_TRY(srq_h5_digest_of(file, expected));
-    if (strcmp(found, expected) == 0) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA,
-                    "%s: its content does not match its digest (%.12s..., not %.12s...): it was damaged or changed "
-                    "after it was written; use an earlier checkpoint or another copy",
-                    file->path, expected, found);
-}
-
 /* Locks are taken by srq, which asks for one file after another; HDF5 takes its own as well. */
 static srq_status open_file(session *s, const srq_h5_request *request, FILE *out)
 {
@@ -54,8 +28,7 @@ static srq_status open_file(session *s, const srq_h5_request *request, FILE *out
                         lock ? "set HDF5_USE_FILE_LOCKING=FALSE if the file system has no locks"
                              : "it may have been cut short: use another copy");
     }
-    SRQ_TRY(srq_h5_send_contents(&s->file, out));
-    return request->check_digest ? check_digest(&s->file) : SRQ_OK;
+    return srq_h5_send_contents(&s->file, out);
 }
 
 static srq_status send_digest(session *s, FILE *out)

@@ -71,7 +71,7 @@ static bool null_words(char *line, size_t size)
     return found;
 }
 
-static json_t *parse(char *line, size_t size)
+json_t *srq_log_parse(char *line, size_t size)
 {
     json_t *value = json_loadb(line, size, 0, NULL);
     if (!value && null_words(line, size)) value = json_loadb(line, size, 0, NULL);
@@ -294,7 +294,7 @@ static srq_status read_line(srq_log *log, char *line, size_t size)
 {
     if (size == 0) return SRQ_OK;
     bool known = false;
-    json_t *value = parse(line, size);
+    json_t *value = srq_log_parse(line, size);
     srq_status status = value ? read_event(log, value, &known) : SRQ_OK;
     if (known) note_time(log, time_of(value));
     log->bad_lines += !known;

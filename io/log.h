@@ -68,6 +68,10 @@ typedef struct srq_log {
     int step_room, eval_room;
 } srq_log;
 
+/* Parses a line, which is changed. Infinities and NaN, which printf writes as words that are not valid JSON, become
+ * null. NULL if it is not a JSON object. The caller gives the value back with json_decref (jansson). */
+struct json_t *srq_log_parse(char *line, size_t size);
+
 /* Reads the log. SRQ_ERROR_DATA if the file is missing or cannot be read. It may be empty. The caller destroys *log. */
 srq_status srq_log_create(const char *path, srq_log **log);
 /* The same for the log of a run directory. */

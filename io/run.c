@@ -1,5 +1,6 @@
 #include "io/run.h"
 
+#include "io/events.h"
 #include "io/file.h"
 #include "io/h5.h"
 
@@ -30,6 +31,7 @@ struct srq_run {
     pthread_mutex_t log_lock; /* two threads write lines */
     judged known[JUDGED];     /* a ring */
     int known_count;
+    srq_events *events; /* for TensorBoard, or NULL */
 };
 
 static void path_in(const srq_run *run, const char *name, char path[PATH_SIZE])
@@ -217,6 +219,7 @@ void srq_run_close(srq_run **run)
 {
     if (!*run) return;
     if ((*run)->log >= 0) close((*run)->log);
+    srq_events_destroy(&(*run)->events);
     pthread_mutex_destroy(&(*run)->log_lock);
     free(*run);
     *run = NULL;
@@ -425,6 +428,23 @@ static srq_status append_line(srq_run *run, const char *path, const char *line, 
     return status;
 }
 
+srq_status srq_run_record(srq_run *run, long first)
+{
+    srq_events_destroy(&run->events);
+    return srq_events_create(run->dir, first, &run->events);
+}
+
+srq_status srq_run_record_graph(srq_run *run, const srq_graph *graph, long step)
+{
+    return run->events ? srq_events_write_graph(run->events, graph, step) : SRQ_OK;
+}
+
+/* Lines that hold numbers of training; other events may come from other threads. */
+static bool is_recorded(const char *event)
+{
+    return strcmp(event, "step") == 0 || strcmp(event, "eval") == 0;
+}
+
 srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)
 {
     char *members = NULL, when[32], path[PATH_SIZE];
@@ -443,6 +463,8 @@ srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)
     if (size < 0) return srq_fail_memory(0, "a line of the log");
     path_in(run, "log.jsonl", path);
     srq_status status = append_line(run, path, line, (size_t)size);
+    if (status == SRQ_OK && run->events && is_recorded(event))
+        status = srq_events_write_line(run->events, line, (size_t)size);
     free(line);
     return status;
 }

@@ -14,6 +14,20 @@ done < <(find "$SOURCE/experiments/results" "$SOURCE/docs" -type f -size +100000
 check() { /usr/bin/python3 "$SOURCE/tests/e2e/docs.py" "$1" "$SRQ" > "$WORK/mistakes"; }
 check "$SOURCE" || fail "$(cat "$WORK/mistakes")"
 
+# The example for Python runs as it is on the page, and says what srq says.
+if /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null; then
+  make_data
+  make_configs
+  (cd "$WORK" && "$SRQ" train lenet-run.cfg --out runs/w2a2 --set train.seed=7 > out 2>&1) || fail "train: $(tail -3 "$WORK/out")"
+  awk '/^```/ { inside = $0 == "```python"; next } inside' "$SOURCE/docs/checkpoint-format.md" > "$WORK/example.py"
+  (cd "$WORK" && PYTHONPATH=$SOURCE/io PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 example.py > shown 2>&1) ||
+    fail "the example of checkpoint-format.md: $(cat "$WORK/shown")"
+  grep -q "^fc1 2 bits (32, 216) step size 0\.[0-9]* error 0\.[0-9]*$" "$WORK/shown" || fail "no layer: $(cat "$WORK/shown")"
+  error=$(tail -1 "$WORK/out" | sed 's/.*test error \([0-9.]*\) %.*/\1/')
+  awk -v error="$error" '/^test error/ { d = 100 * $3 - error; found = d * d < 1e-4 && $5 == 36 && $NF == 7 } END { exit !found }' \
+    "$WORK/shown" || fail "srq: $error %; the example: $(cat "$WORK/shown")"
+fi
+
 # A copy of the project in which one page is full of mistakes: each of them is found, and nothing else.
 mkdir "$WORK/copy"
 for entry in "$SOURCE"/*; do

@@ -6,6 +6,10 @@ cmake --install "$BUILD" --prefix "$WORK/first" > "$WORK/out" 2>&1 || fail "inst
 mv "$WORK/first" "$WORK/moved"
 expect 0 "Open MPI" "$WORK/moved/bin/srq" version
 [ -f "$WORK/moved/share/srq/experiments/models/lenet5.cfg" ] || fail "the experiments are not installed"
+if /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null; then
+  expect 0 "$WORK/moved/share/srq/python/srq.py" env PYTHONPATH="$WORK/moved/share/srq/python" PYTHONDONTWRITEBYTECODE=1 \
+    /usr/bin/python3 -c 'import srq; print(srq.load.__doc__, srq.__file__)'
+fi
 PKG_CONFIG_PATH=$(dirname "$(find "$WORK/moved" -name srq.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046

@@ -27,6 +27,15 @@ else
 fi
 checkpoint=$(readlink -f "$WORK/whole/last.h5")
 
+# The module for Python reads these runs, and one with pruned weights.
+reader() { "$python" "$SOURCE/tests/e2e/read_runs.py" "$@" > "$WORK/out" 2>&1 || fail "srq.py: $(tail -3 "$WORK/out")"; }
+runs=("$WORK/whole") small=$WORK/whole
+[ "${SANITIZED:-OFF}" = ON ] || runs+=("$WORK/channel" "$WORK/learned") small=$WORK/learned
+reader --masks "$WORK/masks.h5" "$small"
+"$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/masked" --set "train.masks=$WORK/masks.h5" > "$WORK/out" 2>&1 ||
+  fail "masked: $(tail -3 "$WORK/out")"
+reader "$SRQ" "${runs[@]}" "$WORK/masked"
+
 # What is not as it was written is refused everywhere, by one message; and a file that somebody has changed on purpose is
 # taken again with the digest that the document describes.
 "$python" - "$checkpoint" "$WORK" << 'EOF' || fail "changed checkpoints cannot be made"
@@ -50,7 +59,7 @@ EOF
 for name in scalar number attribute added removed downgraded; do
   expect 3 "$name.h5: its content does not match its digest" "$SRQ" inspect "$WORK/$name.h5"
 done
-expect 3 "/layers/other is a link to somewhere else" "$SRQ" inspect "$WORK/linked.h5"
+expect 3 "/layers/other is a link to another place" "$SRQ" inspect "$WORK/linked.h5"
 expect 3 "undigested.h5: it has no digest" "$SRQ" inspect "$WORK/undigested.h5"
 expect 3 "third.h5: version 3 of the format srq-checkpoint, but this srq reads versions 1 to 2" "$SRQ" inspect "$WORK/third.h5"
 for command in "eval $WORK/number.h5" "diff $checkpoint $WORK/number.h5" "diff $WORK/number.h5 $checkpoint" \
@@ -65,6 +74,8 @@ expect 0 "equal: " "$SRQ" diff "$checkpoint" "$WORK/first.h5"
 "$python" -c 'import sys, h5py
 h5py.File(sys.argv[1], "r+").attrs.modify("content_sha256", sys.argv[2])' "$WORK/added.h5" "$("$python" "$SOURCE/tests/e2e/stranger.py" --digest "$WORK/added.h5")"
 expect 0 "equal: " "$SRQ" diff "$checkpoint" "$WORK/added.h5"
+
+[ "${SANITIZED:-OFF}" = ON ] || reader --files "$WORK" "$SOURCE/experiments/results/lenet5-mnist-logs.tar.xz"
 
 # Golden cases that others make: a level that is shut above a fractional one leaves the answers of the smaller grid,
 # and what the file says of the shut gate's own gradient does not count.

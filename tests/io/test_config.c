@@ -125,10 +125,11 @@ START_TEST(differences_are_named)
 {
     srq_config *a = NULL, *b = NULL;
     char what[2048];
-    const char *harmless[] = {"train.keep=7", "train.log_every=3ep", "data.file=/elsewhere.h5"},
+    const char *harmless[] = {"train.keep=7", "train.log_every=3ep", "data.file=/elsewhere.h5",
+                              "train.tensorboard=true"},
                *seed[] = {"train.seed=2"};
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 0, NULL, &a), SRQ_OK);
-    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 3, harmless, &b), SRQ_OK);
+    ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 4, harmless, &b), SRQ_OK);
     ck_assert(!srq_config_differs(a, b, what, sizeof what));
     srq_config_destroy(&b);
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 1, seed, &b), SRQ_OK);

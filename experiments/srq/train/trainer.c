@@ -174,7 +174,8 @@ static srq_status evaluate(srq_trainer *t)
     if (!t->run) return SRQ_OK;
     SRQ_TRY(measure(t));
     show_evaluation(t);
-    return log_evaluation(t);
+    SRQ_TRY(log_evaluation(t));
+    return srq_run_record_graph(t->run, t->graph, t->point.step);
 }
 
 static srq_status checkpoint(srq_trainer *t)

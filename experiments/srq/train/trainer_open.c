@@ -1,5 +1,6 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/events.h"
 #include "io/masks.h"
 #include "io/weights.h"
 
@@ -148,6 +149,8 @@ static srq_status log_start(srq_trainer *t)
 static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
 {
     srq_progress_point point;
+    const bool records = t->settings->train.tensorboard;
+    if (records) SRQ_TRY(srq_events_check(dir));
     if (resume == SRQ_RESUME_FILE) {
         SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
         SRQ_TRY(take_point(t, point, false));
@@ -161,6 +164,7 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
         if (*found) SRQ_TRY(take_point(t, point, true));
     }
+    if (records) SRQ_TRY(srq_run_record(t->run, *found ? t->point.step + 1 : 0));
     SRQ_TRY(log_start(t));
     if (!*found) return SRQ_OK;
     char before[1024];
