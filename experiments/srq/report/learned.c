@@ -1,6 +1,6 @@
 #include "experiments/srq/report/learned.h"
 
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,7 +13,7 @@ srq_learned_bits srq_report_learned(const srq_report_run *run)
     if (!e || !run->config || !isfinite(e->gated_bits)) return (srq_learned_bits){0};
     const srq_settings *s = srq_config_settings(run->config);
     const bool held = srq_bits_are_held(s, e->step, run->log->total_steps, run->log->steps_per_epoch);
-    return srq_learned_bits_from(s, e->gated_bits, e->mean_bits, e->w8a8_bops > 0 ? e->bops / e->w8a8_bops : NAN, held);
+    return srq_learned_bits_from(s, e->gated_bits, e->mean_bits, srq_log_relative_bops(e), held);
 }
 
 /* Means over the runs of a configuration that count for its figures. */
