@@ -3,6 +3,7 @@
 #define SRQ_EXPERIMENTS_TRAIN_TRAINER_H
 
 #include "core/optimizer.h"
+#include "core/target.h"
 #include "experiments/srq/inspect/measure.h"
 #include "experiments/srq/train/deadline.h"
 #include "experiments/srq/train/evaluate.h"
@@ -43,11 +44,13 @@ typedef struct srq_trainer {
     srq_progress_point point;
     srq_progress_point tested;   /* with data.validation: that of the best checkpoint, evaluated on the test images */
     bool was_tested;             /* by an earlier job */
+    bool holds_best;             /* the network is that of the best checkpoint, and not of trainer->point */
     srq_bits_history history;    /* rank 0 only */
     char arithmetic_before[512]; /* rank 0: the arithmetic of the checkpoint, if it differs from this job's */
     srq_status noted;            /* status of keeping the history; returned at the next checkpoint */
     bool restored;               /* the state is that of a checkpoint in the run directory */
     bool learns_bits;            /* dropbits.mode is "learn" */
+    srq_target *target;          /* dropbits.target, or NULL */
     bool settles; /* batch-norm statistics are computed again (experiments/srq/train/batchnorm_statistics.h) before each
                      use */
     long settled; /* the step at which they were computed, also by an earlier job */

@@ -1,5 +1,7 @@
 #include "experiments/srq/train/validation.h"
 
+#include "experiments/srq/train/trainer_bits.h"
+
 #include <stdlib.h>
 
 bool srq_trainer_validates(const srq_trainer *t)
@@ -36,8 +38,7 @@ bool srq_trainer_is_over(const srq_trainer *t)
 
 bool srq_trainer_was_done(const srq_trainer *t)
 {
-    return t->restored && srq_trainer_is_over(t) &&
-           (srq_trainer_validates(t) ? t->was_tested : t->point.evaluated);
+    return t->restored && srq_trainer_is_over(t) && (srq_trainer_validates(t) ? t->was_tested : t->point.evaluated);
 }
 
 /* --- The test */
@@ -68,14 +69,15 @@ static srq_status load_best(srq_trainer *t, srq_bits_history *history)
 
 static srq_status log_test(srq_trainer *t, long step)
 {
-    char *layers = NULL;
+    char *layers = NULL, text[256];
     size_t size;
     const srq_progress_point *p = &t->point;
+    const srq_learned_bits bits = srq_trainer_bits(t);
     if (!t->measures) SRQ_TRY(srq_measures_create(t->graph, &t->measures));
     srq_measures_update(t->measures);
     FILE *out = open_memstream(&layers, &size);
     if (!out) return srq_fail_memory(0, "the measures of the network");
-    if (t->learns_bits) fprintf(out, "\"mean_gated_bits\": %.9g, ", srq_graph_mean_bits(t->graph));
+    fputs(srq_learned_bits_json(&bits, text, sizeof text), out);
     srq_measures_print_json(t->measures, "", out);
     srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
     if (status == SRQ_OK)
@@ -124,6 +126,7 @@ srq_status srq_trainer_test(srq_trainer *t)
     srq_status status = here ? SRQ_OK : load_best(t, &history);
     if (status == SRQ_OK) status = test_network(t, last.step, here ? &t->history : &history);
     srq_bits_history_free(&history);
+    t->holds_best = status == SRQ_OK;
     t->tested = t->point;
     t->point = last;
     if (status == SRQ_OK)
