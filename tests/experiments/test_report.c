@@ -3,6 +3,7 @@
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/gnuplot.h"
 #include "experiments/srq/report/labels.h"
+#include "experiments/srq/report/run_tables.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
 #include "io/escape.h"

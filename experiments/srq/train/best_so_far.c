@@ -1,5 +1,6 @@
 #include "experiments/srq/train/best_so_far.h"
 
+#include "io/escape.h"
 #include "io/log.h"
 
 #include <stdlib.h>
@@ -45,10 +46,11 @@ srq_status srq_trainer_compare_validation(const srq_trainer *t, const char *file
         same = has_same_images(t, config, point);
         srq_config_destroy(&config);
         if (!same && strcmp(point->data_sha256, t->dataset->checksum) == 0)
-            fprintf(notes,
-                    "srq: note: %s was trained with other validation images (data.validation or train.seed differs), "
-                    "so its weights may have seen those of this run; then validation errors are too low\n",
-                    file);
+            srq_say_to(
+                notes,
+                "srq: note: %s was trained with other validation images (data.validation or train.seed differs), "
+                "so its weights may have seen those of this run; then validation errors are too low\n",
+                file);
     }
     if (!same) {
         point->best = (srq_best){0};
@@ -80,10 +82,10 @@ srq_status srq_trainer_copy_best(srq_trainer *t, const char *file, FILE *notes)
     place_best(t, file, path, sizeof path);
     const srq_status status = srq_run_copy_best(t->run, path, &t->point.best);
     if (status != SRQ_ERROR_DATA) return status;
-    fprintf(notes,
-            "srq: note: the best checkpoint before this one, that of step %ld, cannot be used: %s; the best one is "
-            "sought from step %ld on\n",
-            t->point.best.step, srq_message(), t->point.step);
+    srq_say_to(notes,
+               "srq: note: the best checkpoint before this one, that of step %ld, cannot be used: %s; the best one is "
+               "sought from step %ld on\n",
+               t->point.best.step, srq_message(), t->point.step);
     t->point.best = (srq_best){0};
     t->point.validated = false;
     return SRQ_OK;
