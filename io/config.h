@@ -66,18 +66,20 @@ typedef struct srq_settings {
         srq_span eval_every;       /* "1ep"; 0: evaluate only at the end */
         srq_span log_every;        /* "50it" */
         bool tensorboard;          /* false: write event files for TensorBoard */
+        double label_smoothing;    /* 0: share of the target that is spread over all classes */
         char nonfinite[16];        /* "stop" | "skip": after an infinity or NaN in a loss or gradient */
     } train;
     struct {
-        char method[16];            /* "adam" | "sgd" */
+        char method[16];            /* "adam" | "adamw" | "sgd" */
         double learning_rate;       /* 1e-3: weights, biases, batch-norm */
         double alpha_learning_rate; /* 1e-3: step sizes, in log alpha */
         double sigma_learning_rate; /* 1e-3: noise scales, in log sigma; 0: sigma keeps its initial value */
         double momentum;            /* 0.9: sgd */
-        double beta1, beta2;        /* 0.9, 0.999: adam */
-        double epsilon;             /* 1e-8: adam */
+        bool nesterov;              /* false: sgd */
+        double beta1, beta2;        /* 0.9, 0.999: adam, adamw */
+        double epsilon;             /* 1e-8: adam, adamw */
         double gate_learning_rate;  /* 2e-3: logits of DropBits' gates */
-        double weight_decay;        /* 0: for conv and dense weights only, added to the gradient */
+        double weight_decay;        /* 0: for conv and dense weights only */
     } optimizer;
     struct {
         char method[16];     /* "cosine" | "constant" | "step" | "linear": the learning-rate schedule */

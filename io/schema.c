@@ -96,12 +96,15 @@ const srq_setting srq_schema[] = {
      "Writes event files for TensorBoard into the folder of the run: the numbers of log.jsonl, and histograms of "
      "weights "
      "and step sizes (docs/watching.md)."},
+    {"train.label_smoothing", SRQ_SET_DOUBLE, AT(train.label_smoothing), "0.0", 0, BELOW_ONE, NULL, true,
+     "Share of the target that is spread evenly over all classes, in training only: the loss of an evaluation has "
+     "none."},
     {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
      "What happens if the loss or a gradient of a step holds an infinity or NaN. stop: training ends. skip: the step "
      "is skipped on all ranks; weights, batch-norm statistics and the optimizer stay unchanged. 100 skipped steps in a "
      "row end training (docs/watching.md)."},
-    {"optimizer.method", SRQ_SET_TEXT, AT(optimizer.method), "\"adam\"", 0, 0, "adam|sgd", true,
-     "Adam, or SGD with momentum."},
+    {"optimizer.method", SRQ_SET_TEXT, AT(optimizer.method), "\"adam\"", 0, 0, "adam|adamw|sgd", true,
+     "Adam, Adam with decoupled weight decay (AdamW), or SGD with momentum."},
     {"optimizer.learning_rate", SRQ_SET_DOUBLE, AT(optimizer.learning_rate), "1e-3", 0, 1e6, NULL, true,
      "Learning rate of weights, biases and batch-norm."},
     {"optimizer.alpha_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.alpha_learning_rate), "1e-3", 0, 1e6, NULL, true,
@@ -111,14 +114,18 @@ const srq_setting srq_schema[] = {
     {"optimizer.gate_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.gate_learning_rate), "2e-3", 0, 1e6, NULL, true,
      "Learning rate of the logits of DropBits' gates."},
     {"optimizer.momentum", SRQ_SET_DOUBLE, AT(optimizer.momentum), "0.9", 0, BELOW_ONE, NULL, true, "SGD only."},
+    {"optimizer.nesterov", SRQ_SET_BOOL, AT(optimizer.nesterov), "false", 0, 0, NULL, true,
+     "SGD only: Nesterov's momentum, as in PyTorch."},
     {"optimizer.beta1", SRQ_SET_DOUBLE, AT(optimizer.beta1), "0.9", 0, BELOW_ONE, NULL, true,
-     "Adam only: decay of the mean of gradients."},
+     "Adam and AdamW: decay of the mean of gradients."},
     {"optimizer.beta2", SRQ_SET_DOUBLE, AT(optimizer.beta2), "0.999", 0, BELOW_ONE, NULL, true,
-     "Adam only: decay of the mean of their squares."},
+     "Adam and AdamW: decay of the mean of their squares."},
     {"optimizer.epsilon", SRQ_SET_DOUBLE, AT(optimizer.epsilon), "1e-8", 1e-30, 1, NULL, true,
-     "Adam only: added to the square root of that mean."},
+     "Adam and AdamW: added to the square root of that mean."},
     {"optimizer.weight_decay", SRQ_SET_DOUBLE, AT(optimizer.weight_decay), "0.0", 0, 1e6, NULL, true,
-     "This number times the weight is added to its gradient, for weights of convolutions and dense layers only."},
+     "This number times the weight is added to its gradient, for weights of convolutions and dense layers only. AdamW: "
+     "the "
+     "weight is multiplied by 1 minus this number times the learning rate instead."},
     {"schedule.method", SRQ_SET_TEXT, AT(schedule.method), "\"cosine\"", 0, 0, "constant|step|linear|cosine", true,
      "The learning-rate schedule, for all learning rates."},
     {"schedule.warmup", SRQ_SET_SPAN, AT(schedule.warmup), "\"0it\"", 0, 1e12, NULL, true,
