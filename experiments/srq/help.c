@@ -79,11 +79,20 @@ static const topic topics[] = {
      "\n"
      "SIGTERM, SIGINT or SIGUSR1 stops the sweep after the current step and a checkpoint (status 75).\n"
      "`srq report --table TABLE` shows the results beside the published ones."},
-    {"eval", "test error and loss of a checkpoint",
-     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE]\n"
+    {"eval", "test error and loss of a checkpoint, or of weights as they are",
+     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--json]\n"
+     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
-     "trained with, or FILE."},
+     "trained with, or FILE.\n"
+     "\n"
+     "CONFIG.cfg evaluates the state in which `srq train` would start: for example, with --set train.init=FILE, the\n"
+     "weights of FILE as they are. Nothing is trained, and batch-norm statistics are those of FILE. Quantizers are\n"
+     "initialized from the weights and the first batch of training images.\n"
+     "\n"
+     "  --data FILE        another data set\n"
+     "  --set path=value   overrides a setting of the configuration; can be given several times\n"
+     "  --json             prints one JSON object, with all digits"},
     {"inspect", "layers, bits, codes in use, size and operations of a checkpoint; single tensors",
      "usage: srq inspect CHECKPOINT [--json]\n"
      "       srq inspect CHECKPOINT TENSOR [--json]\n"

@@ -318,7 +318,7 @@ static void print_json(const source *from, const srq_config *config, const srq_p
            s->quantizer.method, point->step, point->total_steps);
     if (point->evaluated)
         printf(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
-               srq_json_float(point->test_error, error), srq_json_float(point->test_loss, loss), point->test_count);
+               srq_json_number(point->test_error, error), srq_json_number(point->test_loss, loss), point->test_count);
     printf(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
     if (strcmp(s->dropbits.mode, "learn") == 0) printf(" \"penalty\": %s,\n", srq_json_number(point->penalty, loss));
     print_run_json(&from->run);

@@ -1,6 +1,6 @@
 /* srq train: trains a network of a configuration. */
-#include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/train/announce.h"
 #include "experiments/srq/train/trainer.h"
 
 #include <stdlib.h>
@@ -108,33 +108,6 @@ static srq_status read_config(srq_comm *comm, int argc, char **argv, train_optio
     return srq_share_config(comm, status, config);
 }
 
-/* "3", or "8, then 4" for a schedule. */
-static const char *print_stages(const srq_bits_schedule *bits, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = '\0';
-    for (int i = 0; i < bits->count && n < size; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s%d", i ? ", then " : "", bits->bits[i]);
-    return out;
-}
-
-static void describe_quantizer(const srq_settings *s, char *out, size_t size)
-{
-    char weights[128], activations[128];
-    if (strcmp(s->quantizer.method, "float32") == 0) {
-        snprintf(out, size, "float32");
-        return;
-    }
-    const bool estimates = srq_quantizer_reads(s->quantizer.method, "quantizer.estimator");
-    snprintf(out, size, "%s%s, %s-bit weights, %s-bit activations%s", s->quantizer.method,
-             estimates && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "",
-             print_stages(&s->quantizer.weight_bits, weights, sizeof weights),
-             print_stages(&s->quantizer.activation_bits, activations, sizeof activations),
-             strcmp(s->dropbits.mode, "learn") == 0 ? " at the start, bit-lengths learned"
-             : strcmp(s->dropbits.mode, "off") == 0 ? ""
-                                                    : ", DropBits");
-}
-
 static void say_start(const srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
@@ -144,14 +117,17 @@ static void say_start(const srq_trainer *t, const char *dir)
         const srq_parameter *p = srq_graph_parameter(t->graph, i);
         if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS) count += (long)p->count;
     }
-    char bits[400];
-    describe_quantizer(s, bits, sizeof bits);
+    char bits[400], unquantized[600];
+    srq_announce_quantizers(t->graph, s, bits, sizeof bits);
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
                       srq_grouped(t->batches.count, images, sizeof images));
-    srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
+    srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld step%s of %d images in %d shards -> %s",
                       srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
-                      srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
+                      srq_isa_name(t->isa), t->point.total_steps, t->point.total_steps == 1 ? "" : "s", s->train.batch,
+                      s->train.shards, dir);
+    if (srq_announce_unquantized(t->graph, unquantized, sizeof unquantized)[0])
+        srq_progress_line(t->progress, "note: %s", unquantized);
     if (t->learns_bits && !s->dropbits.follow)
         srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
                                        "their gradients, which may be too slow");
@@ -166,9 +142,9 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
                           t->point.step, t->point.total_steps, t->stop_reason);
         return;
     }
-    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
+    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld step%s; run directory %s",
                       was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
-                      dir);
+                      t->point.step == 1 ? "" : "s", dir);
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);
@@ -183,7 +159,7 @@ srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer
     srq_status status = srq_trainer_create(comm, config, versions, how, &trainer);
     if (status == SRQ_OK) status = srq_trainer_open(&trainer, dir, resume, file);
     if (status == SRQ_OK) {
-        const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
+        const bool was_done = srq_trainer_was_done(&trainer);
         say_start(&trainer, dir);
         status = srq_trainer_run(
             &trainer); /* also if the run was finished before, so that its log ends with a `stop` line */

@@ -1,0 +1,37 @@
+#include "experiments/srq/train/fresh.h"
+
+#include "experiments/srq/commands.h"
+#include "io/masks.h"
+#include "io/weights.h"
+
+#include <string.h>
+
+static srq_status read_masks(const srq_settings *s, srq_graph *graph)
+{
+    char path[4200];
+    if (strcmp(s->train.masks, "none") == 0) return SRQ_OK;
+    srq_checkpoint_path(s->train.masks, path, sizeof path);
+    srq_status status = srq_masks_load(path, graph);
+    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
+}
+
+srq_status srq_fresh_read(const srq_settings *s, srq_graph *graph, FILE *notes)
+{
+    char path[4200];
+    if (strcmp(s->train.init, "random") == 0) return read_masks(s, graph);
+    srq_checkpoint_path(s->train.init, path, sizeof path);
+    const bool partial = strcmp(s->train.init_match, "partial") == 0;
+    srq_status status = srq_weights_read(path, partial, graph, notes);
+    return status == SRQ_OK ? read_masks(s, graph) : srq_fail_in(status, "train.init");
+}
+
+srq_status srq_fresh_start(const srq_settings *s, srq_graph *graph, srq_batches *batches, int32_t *labels, FILE *notes)
+{
+    const uint64_t draw = (uint64_t)s->train.init_draw;
+    srq_graph_initialize(graph, (uint64_t)s->train.seed + draw * 0x9E3779B97F4A7C15u, s->train.init_gain);
+    SRQ_TRY(srq_fresh_read(s, graph, notes));
+    int n = srq_batches_fill(batches, 0, 0, graph, labels);
+    SRQ_TRY(srq_batches_status(batches));
+    if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", s->data.file);
+    return srq_graph_start(graph, n);
+}
