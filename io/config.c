@@ -19,7 +19,7 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
 {
     for (int i = 0; i < config_setting_length(group); i++) {
         const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
-        char path[256], where[512];
+        char path[256], where[512], hint[128];
         snprintf(path, sizeof path, "%s%s", prefix, config_setting_name(member));
         if (strcmp(path, "model") == 0 || strcmp(path, "quantizer.layers") == 0) continue;
         const bool is_setting = srq_setting_find(path) != NULL;
@@ -40,8 +40,8 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
             return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be a group such as %s = { ... };, but is %s", where, path,
                             path, srq_describe(&value, found, sizeof found));
         } else if (!is_setting) {
-            return srq_fail(SRQ_ERROR_USAGE, "%s: no setting is called %s; did you mean %s?", where, path,
-                            srq_setting_closest(path));
+            return srq_fail(SRQ_ERROR_USAGE, "%s: no setting is called %s; %s", where, path,
+                            srq_setting_suggest(path, hint, sizeof hint));
         }
     }
     return SRQ_OK;
@@ -138,7 +138,7 @@ static srq_status place_path(const srq_setting *setting, const char *folder, srq
 
 static srq_status apply_set(const char *set, srq_settings *settings)
 {
-    char path[128], room[SRQ_PATH_MAX];
+    char path[128], room[SRQ_PATH_MAX], hint[128];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     if (strcmp(path, "model") == 0) return SRQ_OK; /* read_set_model handles it */
@@ -146,8 +146,8 @@ static srq_status apply_set(const char *set, srq_settings *settings)
         return srq_fail(SRQ_ERROR_USAGE, "--set %s: quantizer.layers is a list, so it can be set only in a file", set);
     const srq_setting *setting = srq_setting_find(path);
     if (!setting)
-        return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
-                        srq_setting_closest(path));
+        return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; %s", set, path,
+                        srq_setting_suggest(path, hint, sizeof hint));
     srq_value value = srq_value_of_text(text, room, sizeof room);
     /* A file can have the name 2024, so digits are accepted as a text. */
     if ((setting->type == SRQ_SET_TEXT || setting->type == SRQ_SET_PATH) && value.kind != SRQ_VALUE_TEXT) {

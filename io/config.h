@@ -171,6 +171,10 @@ srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor
  * train.init unless it is NULL. Run directories are named by this digest (io/sweep.h), so it must never change. */
 srq_status srq_config_digest(const srq_config *config, const char *init, char text[SRQ_DIGEST_SIZE]);
 
+/* Whether a word alone names a setting: its name without the group ("epochs"), or what other programs call it ("lr").
+ * `path` is then the setting. */
+bool srq_config_names(const char *word, char *path, size_t size);
+
 /* Prints the reference of all settings: path, type, range or choices, default, meaning. It is the body of
  * docs/configuration.md if `markdown`, otherwise the text of `srq help configuration`. */
 void srq_config_reference(FILE *out, bool markdown);

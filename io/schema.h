@@ -52,8 +52,18 @@ extern const srq_setting srq_schema[];
 extern const int srq_schema_count;
 /* The setting with the name `path`, or NULL. */
 const srq_setting *srq_setting_find(const char *path);
-/* The setting or group whose name is most similar to `path`. */
+
+/* io/schema_names.c: */
+/* The setting that other programs call so ("lr"), or NULL. The group in `path` is ignored. */
+const char *srq_setting_synonym(const char *path);
+/* The setting or group that `path` may be meant for: a synonym, or a similar name; NULL if there is none. */
 const char *srq_setting_closest(const char *path);
+/* The same as the end of a message: "did you mean train.batch?", or where all settings are listed. Returns `out`. */
+char *srq_setting_suggest(const char *path, char *out, size_t size);
+/* Whether other programs call the choice of a setting so: "fp32" for "float32". */
+bool srq_value_means(const char *word, const char *choice);
+/* "true" or "false", if the value is another word for it, or NULL. */
+const char *srq_value_closest_flag(const srq_value *value);
 
 /* io/setting.c: */
 /* Choice number `index` of a setting, possibly stored in `room`. NULL after the last one, or if any text is allowed. */

@@ -1,6 +1,7 @@
 /* srq sweep: trains the runs of a table of experiments, one after another. Finished runs are not trained again. */
 #include "io/sweep.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/dataset.h"
 #include "io/log.h"
@@ -16,7 +17,7 @@ enum { PATH_SIZE = 4400 };
 
 typedef struct sweep_options {
     const char *table, *out, *seeds;
-    bool list, dry_run;
+    bool list, dry_run, quiet;
     long index; /* -1: all */
     int only_count;
     const char **only;
@@ -39,6 +40,7 @@ typedef struct item {
 typedef struct plan {
     srq_sweep *sweep;
     char folder[PATH_SIZE - 200];
+    bool quiet;
     int count;
     item *items;
 } plan;
@@ -47,11 +49,16 @@ typedef struct plan {
 
 static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(
-        SRQ_ERROR_USAGE,
-        "sweep: %s%s; usage: srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I] [--list | "
-        "--dry-run]",
-        what, word);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "sweep: %s%s; usage: srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I] "
+                    "[--quiet] [--list | --dry-run]",
+                    what, word);
+}
+
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("sweep", word, hint, sizeof hint));
 }
 
 static srq_status parse_index(const char *word, long *index)
@@ -77,10 +84,12 @@ static srq_status parse_word(const char *word, const char *value, sweep_options 
         options->seeds = value;
     else if (strcmp(word, "--list") == 0)
         options->list = true;
+    else if (strcmp(word, "--quiet") == 0)
+        options->quiet = true;
     else if (strcmp(word, "--dry-run") == 0)
         options->dry_run = true;
     else if (word[0] == '-')
-        return usage("no option is called ", word);
+        return unknown(word);
     else if (options->table)
         return usage("one table is expected, but a second one is given: ", word);
     else
@@ -165,6 +174,7 @@ static srq_status pick_index(const sweep_options *options, plan *p)
 
 static srq_status make_plan(const sweep_options *options, plan *p)
 {
+    p->quiet = options->quiet;
     SRQ_TRY(srq_sweep_load(options->table, &p->sweep));
     const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
                                     : snprintf(p->folder, sizeof p->folder, "runs/%s", p->sweep->name);
@@ -392,7 +402,7 @@ static bool prepare(const plan *p, item *it, srq_config **config)
  * ranks than 0. */
 static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
 {
-    static const srq_trainer_options how = {.max_time = NULL};
+    const srq_trainer_options how = {.quiet = p->quiet};
     srq_config *config = NULL;
     char dir[PATH_SIZE] = "";
     bool runs = it && prepare(p, it, &config);
@@ -403,7 +413,7 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     if (!runs) return SRQ_OK;
     if (it) {
         folder_of(p, it->row, it->seed, dir);
-        printf("[%d of %d] %s\n", number, p->count, name_of(p, it));
+        if (!p->quiet) printf("[%d of %d] %s\n", number, p->count, name_of(p, it));
         fflush(stdout);
     }
     srq_status status = srq_share_config(comm, SRQ_OK, &config);

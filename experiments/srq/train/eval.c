@@ -2,11 +2,13 @@
 #include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
 #include "io/checkpoint.h"
 #include "io/run.h"
+#include "io/run_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,12 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("eval", word, hint, sizeof hint));
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     const size_t length = strlen(text), part = strlen(end);
@@ -48,7 +56,7 @@ static srq_status parse_word(const char *word, const char *value, eval_options *
     else if (strcmp(word, "--json") == 0)
         options->json = true;
     else if (word[0] == '-')
-        return usage("no option is called ", word);
+        return unknown(word);
     else if (options->source)
         return usage("one checkpoint is expected, but a second one is given: ", word);
     else
@@ -74,8 +82,8 @@ static srq_status parse(int argc, char **argv, eval_options *options)
         return usage("--set needs a configuration (CONFIG.cfg); a checkpoint has its own settings: ", options->source);
     if (options->data && options->of_config)
         return usage("for a configuration, use --set data.file=FILE in place of --data ", options->data);
-    srq_checkpoint_path(options->source, options->checkpoint, sizeof options->checkpoint);
-    return SRQ_OK;
+    if (options->of_config) return SRQ_OK;
+    return srq_run_place(options->source, options->checkpoint, sizeof options->checkpoint);
 }
 
 /* Everything that evaluation needs; each rank has its own. */

@@ -1,7 +1,7 @@
 #include "experiments/srq/train/fresh.h"
 
-#include "experiments/srq/commands.h"
 #include "io/masks.h"
+#include "io/run_place.h"
 #include "io/weights.h"
 
 #include <string.h>
@@ -10,8 +10,8 @@ static srq_status read_masks(const srq_settings *s, srq_graph *graph)
 {
     char path[4200];
     if (strcmp(s->train.masks, "none") == 0) return SRQ_OK;
-    srq_checkpoint_path(s->train.masks, path, sizeof path);
-    srq_status status = srq_masks_load(path, graph);
+    srq_status status = srq_run_place(s->train.masks, path, sizeof path);
+    if (status == SRQ_OK) status = srq_masks_load(path, graph);
     return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
 }
 
@@ -19,9 +19,9 @@ srq_status srq_fresh_read(const srq_settings *s, srq_graph *graph, FILE *notes)
 {
     char path[4200];
     if (strcmp(s->train.init, "random") == 0) return read_masks(s, graph);
-    srq_checkpoint_path(s->train.init, path, sizeof path);
     const bool partial = strcmp(s->train.init_match, "partial") == 0;
-    srq_status status = srq_weights_read(path, partial, graph, notes);
+    srq_status status = srq_run_place(s->train.init, path, sizeof path);
+    if (status == SRQ_OK) status = srq_weights_read(path, partial, graph, notes);
     return status == SRQ_OK ? read_masks(s, graph) : srq_fail_in(status, "train.init");
 }
 

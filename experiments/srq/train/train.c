@@ -1,10 +1,12 @@
 /* srq train: trains a network of a configuration. */
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/train/announce.h"
 #include "experiments/srq/train/trainer.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct train_options {
     const char *config;
@@ -19,17 +21,31 @@ typedef struct train_options {
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE] "
-                    "[--max-time SPAN] [--trace DIR [--trace-steps A:B]]",
+                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume "
+                    "never|auto|FILE|DIR] [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]",
                     what, word);
 }
 
-static void set_resume(train_options *options, const char *word)
+static srq_status unknown(const char *word)
 {
-    options->resume = strcmp(word, "never") == 0  ? SRQ_RESUME_NEVER
-                      : strcmp(word, "auto") == 0 ? SRQ_RESUME_AUTO
-                                                  : SRQ_RESUME_FILE;
-    options->resume_file = word;
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("train", word, hint, sizeof hint));
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && S_ISDIR(one.st_mode) && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* The run directory itself as the one to resume from means auto. */
+static void set_resume(train_options *options)
+{
+    const char *word = options->resume_file;
+    options->resume = !word || strcmp(word, "never") == 0                               ? SRQ_RESUME_NEVER
+                      : strcmp(word, "auto") == 0 || is_same_folder(word, options->out) ? SRQ_RESUME_AUTO
+                                                                                        : SRQ_RESUME_FILE;
 }
 
 /* "A:B" */
@@ -63,7 +79,9 @@ static srq_status parse(int argc, char **argv, train_options *options)
         else if (strcmp(word, "--set") == 0)
             options->sets[options->set_count++] = value;
         else if (strcmp(word, "--resume") == 0)
-            set_resume(options, value);
+            options->resume_file = value;
+        else if (strcmp(word, "--quiet") == 0)
+            options->trainer.quiet = true;
         else if (strcmp(word, "--max-time") == 0)
             options->trainer.max_time = value;
         else if (strcmp(word, "--trace") == 0)
@@ -71,7 +89,7 @@ static srq_status parse(int argc, char **argv, train_options *options)
         else if (strcmp(word, "--trace-steps") == 0)
             SRQ_TRY(set_trace_steps(&options->trainer, value));
         else if (word[0] == '-')
-            return usage("no option is called ", word);
+            return unknown(word);
         else if (options->config)
             return usage("one configuration is expected, but a second one is given: ", word);
         else
@@ -82,6 +100,7 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (options->trainer.trace_first && !options->trainer.trace)
         return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    set_resume(options);
     return SRQ_OK;
 }
 
@@ -108,6 +127,13 @@ static srq_status read_config(srq_comm *comm, int argc, char **argv, train_optio
     return srq_share_config(comm, status, config);
 }
 
+/* Also with --quiet. */
+static void warn(const srq_trainer *t, const char *text)
+{
+    srq_progress_line(t->progress, "note: %s", text);
+    if (t->run && t->options->quiet) fprintf(stderr, "srq: note: %s\n", text);
+}
+
 static void say_start(const srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
@@ -126,11 +152,10 @@ static void say_start(const srq_trainer *t, const char *dir)
                       srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, t->point.total_steps == 1 ? "" : "s", s->train.batch,
                       s->train.shards, dir);
-    if (srq_announce_unquantized(t->graph, unquantized, sizeof unquantized)[0])
-        srq_progress_line(t->progress, "note: %s", unquantized);
+    if (srq_announce_unquantized(t->graph, unquantized, sizeof unquantized)[0]) warn(t, unquantized);
     if (t->learns_bits && !s->dropbits.follow)
-        srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
-                                       "their gradients, which may be too slow");
+        warn(t, "dropbits.follow is false: when bit-lengths fall, step sizes change only by their gradients, which may "
+                "be too slow");
     if (t->point.step > 0 && t->point.step < t->point.total_steps)
         srq_progress_line(t->progress, "resuming from step %ld", t->point.step);
 }

@@ -2,9 +2,11 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/run_place.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A run resumes with the number of steps that it began with. `--resume FILE` may start a longer or shorter run. */
@@ -113,8 +115,13 @@ static srq_status log_start(srq_trainer *t)
 static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
 {
     srq_progress_point point;
+    struct stat info;
     if (resume == SRQ_RESUME_FILE) {
-        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
+        char path[8400];
+        const bool is_run = stat(file, &info) == 0 && S_ISDIR(info.st_mode);
+        SRQ_TRY(srq_run_place(file, path, sizeof path));
+        SRQ_TRY(is_run ? srq_run_read_newest(file, t->graph, t->optimizer, &point, &t->history, stderr)
+                       : srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
         SRQ_TRY(take_point(t, point, false));
         *found = true;
     }
@@ -140,7 +147,7 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
     bool found = false;
     if (srq_comm_rank(t->comm) == 0) {
         status = open_run(t, dir, resume, file, &found);
-        t->progress = srq_progress_create(stdout);
+        t->progress = t->options->quiet ? NULL : srq_progress_create(stdout);
     }
     SRQ_TRY(srq_comm_agree(t->comm, status));
     srq_comm_share(t->comm, &found, sizeof found);
