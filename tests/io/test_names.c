@@ -108,6 +108,7 @@ END_TEST
 int main(void)
 {
     scratch_create();
+    setenv("CK_FORK", "no", 1);
     Suite *suite = suite_create("io/names");
     TCase *tests = tcase_create("names");
     tcase_add_test(tests, distances);

@@ -79,6 +79,7 @@ END_TEST
 int main(void)
 {
     scratch_create();
+    setenv("CK_FORK", "no", 1);
     Suite *suite = suite_create("io/run_place");
     TCase *tests = tcase_create("run_place");
     tcase_add_test(tests, places);
