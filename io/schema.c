@@ -179,6 +179,11 @@ const srq_setting srq_schema[] = {
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
+const char *srq_config_path(int index)
+{
+    return index >= 0 && index < srq_schema_count ? srq_schema[index].path : NULL;
+}
+
 const srq_setting *srq_setting_find(const char *path)
 {
     for (int i = 0; i < srq_schema_count; i++)

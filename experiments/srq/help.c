@@ -15,7 +15,9 @@ static void print_overview(void)
     const srq_topic *topic;
     for (int i = 0; (topic = srq_topic_at(i)); i++) printf("  %-9s %s\n", topic->name, topic->summary);
     printf("\n`srq help COMMAND` explains a command. `srq help configuration` lists all settings,\n"
-           "`srq help methods` the quantization methods, and `srq help layers` the layer types of model files.\n\n"
+           "`srq help train.batch` or `srq help quantizer` some of them, `srq help methods` the quantization methods, "
+           "and\n"
+           "`srq help layers` the layer types of model files.\n\n"
            "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
            "4 run-time failure; 75 stopped on request after saving.\n\n"
            "First run:\n"
@@ -40,6 +42,29 @@ static void print_methods(void)
     printf("  %-9s no quantization\n", "float32");
 }
 
+static void print_topic(const srq_topic *topic)
+{
+    const char *path;
+    printf("srq %s: %s\n\n%s\n", topic->name, topic->summary, topic->text);
+    for (int i = 0; (path = srq_config_path(i)); i++) {
+        const size_t length = strlen(topic->name);
+        if (strncmp(path, topic->name, length) != 0 || path[length] != '.') continue;
+        printf("`srq help %s.` explains the settings %s and others.\n", topic->name, path);
+        return;
+    }
+}
+
+static srq_status unknown(const char *word)
+{
+    const char *closest = srq_topic_closest(word);
+    if (!closest) closest = srq_setting_closest(word);
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "help: no command or setting is called \"%.100s\"; %s%s%s`srq help` and `srq help configuration` list "
+        "them",
+        word, closest ? "did you mean " : "", closest ? closest : "", closest ? "? " : "");
+}
+
 srq_status srq_command_help(int argc, char **argv)
 {
     if (argc < 2) {
@@ -61,10 +86,8 @@ srq_status srq_command_help(int argc, char **argv)
     }
     const srq_topic *topic = srq_topic_find(argv[1]);
     if (topic) {
-        printf("srq %s: %s\n\n%s\n", topic->name, topic->summary, topic->text);
+        print_topic(topic);
         return SRQ_OK;
     }
-    const char *closest = srq_topic_closest(argv[1]);
-    return srq_fail(SRQ_ERROR_USAGE, "help: no command is called \"%s\"; %s%s%s`srq help` lists them", argv[1],
-                    closest ? "did you mean " : "", closest ? closest : "", closest ? "? " : "");
+    return srq_config_reference_of(stdout, argv[1]) ? SRQ_OK : unknown(argv[1]);
 }

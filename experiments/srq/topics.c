@@ -225,8 +225,12 @@ static const srq_topic topics[] = {
      "  --shards V     by default the number of ranks\n"
      "  --bucket-mb B  by default 4"},
     {"version", "versions of srq and its libraries", "usage: srq version"},
-    {"help", "list of commands, or help on one command",
-     "usage: srq help [COMMAND | configuration [--markdown] | methods | layers [--markdown]]"},
+    {"help", "list of commands, or help on one command or setting",
+     "usage: srq help [COMMAND | SETTING | GROUP | configuration [--markdown] | methods | layers [--markdown]]\n"
+     "\n"
+     "SETTING is a setting of configurations such as train.batch, and GROUP a group of them such as quantizer. "
+     "`train.`\n"
+     "with a point means the group of this name, not the command."},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
