@@ -56,9 +56,10 @@ static const srq_topic topics[] = {
      "\n"
      "After a stop (status 75) or a kill, the same command resumes and skips finished stages. It ends with the test\n"
      "errors, their paired differences with 95 % confidence intervals, and DIR/ticket.json (docs/tickets.md)."},
-    {"sweep", "train the rows of a table, with every seed",
+    {"sweep", "train the rows of a table, or a configuration with several values, with every seed",
      "usage: [mpirun -n P] srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I]\n"
      "                               [--quiet] [--list | --dry-run]\n"
+     "       [mpirun -n P] srq sweep CONFIG --set path=value,value,... [--set ...]... [the same options]\n"
      "\n"
      "Trains the missing runs of a table of experiments (experiments/tables/, docs/tables.md), one after another on\n"
      "P ranks. Finished runs are not trained again, and stopped or killed runs resume, so the same command completes\n"
@@ -67,7 +68,11 @@ static const srq_topic topics[] = {
      "skips the runs that another one is training. If a run fails, the others continue; the failure is reported at\n"
      "the end (status 4).\n"
      "\n"
-     "  --out DIR     the folder of the runs; by default runs/TABLE\n"
+     "CONFIG with --set needs no table: every combination of the values is a row, and train.seed gives the seeds.\n"
+     "A value with a comma needs quotes within the argument: --set 'quantizer.weight_bits=\"8 until 5ep, then 4\",2'.\n"
+     "The runs have the names and settings that they would have in a table with these rows.\n"
+     "\n"
+     "  --out DIR     the folder of the runs; by default runs/TABLE, or runs/CONFIG\n"
      "  --only ROW    only this row; can be given several times\n"
      "  --seeds 1,2   these seeds instead of those of the table\n"
      "  --index I     only run number I of the selected runs, counted from 0, finished or not; for job arrays\n"

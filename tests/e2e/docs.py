@@ -89,6 +89,9 @@ def check_links(page, prose):
 
 
 def known(setting):
+    layer = re.fullmatch(r"quantizer\.layers\.\S+\.(\w+)", setting)  # of a single layer
+    if layer and re.search(r"with any of [^.]*\b%s\b" % layer[1], " ".join((help_of("configuration") or "").split())):
+        return
     if setting not in SETTINGS:
         yield f"names the setting {setting}, which srq does not know"
 
@@ -215,7 +218,7 @@ def check_page(page):
         elif PROJECT.match(span) and span not in new and not os.path.exists(os.path.join(root, span)):
             yield f"names {span}, which does not exist"
         if span.startswith("--set "):
-            yield from check_options(span.split(), help_of("train"), "srq train")
+            yield from check_options(words_of(span), help_of("train"), "srq train")
         elif "/" not in span:
             yield from check_settings(span)
             yield from check_groups(span)

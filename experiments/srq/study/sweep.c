@@ -6,6 +6,7 @@
 #include "io/dataset.h"
 #include "io/log.h"
 #include "io/run_list.h"
+#include "io/sweep_grid.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,8 +20,8 @@ typedef struct sweep_options {
     const char *table, *out, *seeds;
     bool list, dry_run, quiet;
     long index; /* -1: all */
-    int only_count;
-    const char **only;
+    int only_count, set_count;
+    const char **only, **sets;
 } sweep_options;
 
 typedef enum outcome_of { NOT_TRIED, WAS_FINISHED, DONE, LEFT, FAILED } outcome_of;
@@ -50,7 +51,8 @@ typedef struct plan {
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "sweep: %s%s; usage: srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I] "
+                    "sweep: %s%s; usage: srq sweep TABLE|CONFIG [--set path=value,...]... [--out DIR] [--only ROW]... "
+                    "[--seeds 1,2] [--index I] "
                     "[--quiet] [--list | --dry-run]",
                     what, word);
 }
@@ -73,13 +75,15 @@ static srq_status parse_index(const char *word, long *index)
 static srq_status parse_word(const char *word, const char *value, sweep_options *options, bool *takes_value)
 {
     *takes_value = strcmp(word, "--out") == 0 || strcmp(word, "--only") == 0 || strcmp(word, "--seeds") == 0 ||
-                   strcmp(word, "--index") == 0;
+                   strcmp(word, "--index") == 0 || strcmp(word, "--set") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--index") == 0) return parse_index(value, &options->index);
     if (strcmp(word, "--out") == 0)
         options->out = value;
     else if (strcmp(word, "--only") == 0)
         options->only[options->only_count++] = value;
+    else if (strcmp(word, "--set") == 0)
+        options->sets[options->set_count++] = value;
     else if (strcmp(word, "--seeds") == 0)
         options->seeds = value;
     else if (strcmp(word, "--list") == 0)
@@ -100,7 +104,9 @@ static srq_status parse_word(const char *word, const char *value, sweep_options 
 static srq_status parse(int argc, char **argv, sweep_options *options)
 {
     options->only = calloc((size_t)argc, sizeof *options->only);
-    if (!options->only) return srq_fail_memory((size_t)argc * sizeof *options->only, "the command line");
+    options->sets = calloc((size_t)argc, sizeof *options->sets);
+    if (!options->only || !options->sets)
+        return srq_fail_memory((size_t)argc * sizeof *options->only, "the command line");
     for (int i = 1; i < argc; i++) {
         bool takes_value;
         SRQ_TRY(parse_word(argv[i], i + 1 < argc ? argv[i + 1] : NULL, options, &takes_value));
@@ -175,7 +181,8 @@ static srq_status pick_index(const sweep_options *options, plan *p)
 static srq_status make_plan(const sweep_options *options, plan *p)
 {
     p->quiet = options->quiet;
-    SRQ_TRY(srq_sweep_load(options->table, &p->sweep));
+    SRQ_TRY(options->set_count ? srq_sweep_grid(options->table, options->set_count, options->sets, &p->sweep)
+                               : srq_sweep_load(options->table, &p->sweep));
     const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
                                     : snprintf(p->folder, sizeof p->folder, "runs/%s", p->sweep->name);
     if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is empty or too long", "");
@@ -488,5 +495,6 @@ srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv)
         status = run_all(comm, &p);
     free_plan(&p);
     free(options.only);
+    free(options.sets);
     return status;
 }
