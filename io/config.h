@@ -184,5 +184,7 @@ bool srq_config_reference_of(FILE *out, const char *name);
 const char *srq_setting_closest(const char *path);
 /* The path of setting number `index`, in the order of the reference, without "model"; NULL after the last one. */
 const char *srq_config_path(int index);
+/* The values that it can have, if they are words: "adam sgd" or "true false"; otherwise "". Returns `out`. */
+char *srq_config_choices(int index, char *out, size_t size);
 
 #endif

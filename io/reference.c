@@ -4,6 +4,18 @@
 
 #include <string.h>
 
+char *srq_config_choices(int index, char *out, size_t size)
+{
+    const srq_setting *s = &srq_schema[index];
+    char room[64];
+    const char *choice;
+    size_t n = 0;
+    snprintf(out, size, "%s", s->type == SRQ_SET_BOOL ? "true false" : "");
+    for (int i = 0; (choice = srq_setting_choice(s, i, room, sizeof room)) && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? " " : "", choice);
+    return out;
+}
+
 static void print_allowed(const srq_setting *s, FILE *out)
 {
     static const char *const types[] = {"integer", "integer",         "number",          "true or false", "text",

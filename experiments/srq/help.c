@@ -1,6 +1,7 @@
 /* srq help */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/manual.h"
 #include "experiments/srq/topics.h"
 #include "io/layer_settings.h"
 
@@ -17,9 +18,9 @@ static void print_overview(void)
     printf("\n`srq help COMMAND` explains a command. `srq help configuration` lists all settings,\n"
            "`srq help train.batch` or `srq help quantizer` some of them, `srq help methods` the quantization methods, "
            "and\n"
-           "`srq help layers` the layer types of model files.\n\n"
-           "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
-           "4 run-time failure; 75 stopped on request after saving.\n\n"
+           "`srq help layers` the layer types of model files.\n\nExit status:");
+    for (int i = 0; srq_topic_status(i); i++) printf("%s %s", i == 4 ? ";\n" : i ? ";" : "", srq_topic_status(i));
+    printf(".\n\n"
            "First run:\n"
            "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
            "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
@@ -78,6 +79,10 @@ srq_status srq_command_help(int argc, char **argv)
     }
     if (strcmp(argv[1], "layers") == 0) {
         srq_layer_reference(stdout, markdown);
+        return SRQ_OK;
+    }
+    if (strcmp(argv[1], "man") == 0 || strcmp(argv[1], "completion") == 0) {
+        argv[1][0] == 'm' ? srq_print_man(stdout) : srq_print_completion(stdout);
         return SRQ_OK;
     }
     if (strcmp(argv[1], "methods") == 0) {

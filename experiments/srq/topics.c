@@ -232,10 +232,13 @@ static const srq_topic topics[] = {
     {"version", "versions of srq and its libraries", "usage: srq version"},
     {"help", "list of commands, or help on one command or setting",
      "usage: srq help [COMMAND | SETTING | GROUP | configuration [--markdown] | methods | layers [--markdown]]\n"
+     "       srq help man|completion\n"
      "\n"
      "SETTING is a setting of configurations such as train.batch, and GROUP a group of them such as quantizer. "
      "`train.`\n"
-     "with a point means the group of this name, not the command."},
+     "with a point means the group of this name, not the command. man prints the man page, and completion a script "
+     "that\n"
+     "completes commands, options and settings in bash; `cmake --install` installs both."},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -249,6 +252,17 @@ const srq_topic *srq_topic_find(const char *name)
     for (int i = 0; i < TOPICS; i++)
         if (strcmp(topics[i].name, name) == 0) return &topics[i];
     return NULL;
+}
+
+const char *srq_topic_status(int index)
+{
+    static const char *const lines[] = {"0 done",
+                                        "1 the answer is no (diff, check)",
+                                        "2 usage or configuration",
+                                        "3 data or checkpoint",
+                                        "4 run-time failure",
+                                        "75 stopped on request after saving"};
+    return index >= 0 && index < (int)(sizeof lines / sizeof *lines) ? lines[index] : NULL;
 }
 
 const char *srq_topic_closest(const char *word)

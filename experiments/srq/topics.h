@@ -12,6 +12,8 @@ typedef struct srq_topic {
 const srq_topic *srq_topic_at(int index);
 /* The topic of a command, or NULL. */
 const srq_topic *srq_topic_find(const char *name);
+/* Exit status number `index` and what it means: "0 done"; NULL after the last one. */
+const char *srq_topic_status(int index);
 /* The command that `word` may be meant for: a similar name, or a synonym; NULL if there is none. */
 const char *srq_topic_closest(const char *word);
 

@@ -164,7 +164,7 @@ def check_script(path, words):
 
 
 def check_sbatch(words):
-    """sbatch OPTIONS SCRIPT CONFIG RUN OPTIONS-OF-SRQ: train.sbatch and ticket.sbatch take those of srq."""
+    """sbatch OPTIONS SCRIPT CONFIG RUN OPTIONS-OF-SRQ: the scripts take those of the command they run."""
     at = next((i for i, w in enumerate(words) if w.endswith(".sbatch")), None)
     if at is None:
         return
@@ -172,7 +172,7 @@ def check_sbatch(words):
     if not os.path.isfile(os.path.join(root, path)):
         yield f"submits {path}, which does not exist"
     else:
-        yield from check_options(rest, help_of("ticket" if "ticket" in path else "train"), path)
+        yield from check_options(rest, help_of("ticket" if "ticket" in path else "sweep" if "table" in path else "train"), path)
 
 
 def check_line(line):

@@ -1,6 +1,7 @@
 /* The computations of a report: means, the Pareto front, grouping runs by configuration and naming the groups, texts in
  * every format, and histograms of weights. */
 #include "experiments/srq/report/arrange.h"
+#include "experiments/srq/report/describe.h"
 #include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
@@ -313,6 +314,39 @@ START_TEST(weights_over_the_grid)
 }
 END_TEST
 
+/* The bits in a description are those of the network. */
+START_TEST(described_bits)
+{
+    static const char head[] = "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ("
+                               "{ name = \"a\"; type = \"dense\"; out = 3; }, { name = \"r\"; type = \"relu\"; },";
+    static const char tail[] = "{ name = \"b\"; type = \"dense\"; out = 2; } ); }; data = { file = \"d.h5\"; };";
+    static const char act[] = "{ name = \"q\"; type = \"quantize\"; },";
+    static const struct {
+        const char *more, *quantizer, *expected;
+    } cases[] = {
+        {act, "quantizer = { weight_bits = 3; activation_bits = 4; };", "srq 3/4"},
+        {"", "quantizer = { weight_bits = 3; activation_bits = 4; };", "srq 3/32"},
+        {act, "quantizer = { weight_bits = \"8 until 1ep, then 4\"; };", "srq 8,4/2"},
+        {act, "quantizer = { layers = ( { name = \"a\"; bits = 8; } ); };", "srq 2-8/2"},
+        {act, "quantizer = { layers = ( { name = \"a\"; bits = 8; }, { name = \"b\"; bits = 8; } ); };", "srq 8/2"},
+        {act, "quantizer = { method = \"lsq\"; layers = ( { name = \"a\"; method = \"float32\"; } ); };", "lsq 2-32/2"},
+        {act, "quantizer = { method = \"float32\"; layers = ( { name = \"q\"; method = \"rq\"; } ); };", "rq 32/2"},
+        {act, "quantizer = { method = \"float32\"; };", "float32"},
+        {act, "quantizer = { estimator = \"argmax\"; weight_bits = 6; }; dropbits = { mode = \"learn\"; };",
+         "srq argmax 6/2, bits learned"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[2048], found[128] = "";
+        srq_config *config = NULL;
+        snprintf(text, sizeof text, "%s%s%s%s", head, cases[i].more, tail, cases[i].quantizer);
+        ck_assert_msg(srq_config_parse(text, "c.cfg", &config) == SRQ_OK, "%s", srq_message());
+        srq_report_describe(srq_config_settings(config), found, sizeof found);
+        ck_assert_str_eq(found, cases[i].expected);
+        srq_config_destroy(&config);
+    }
+}
+END_TEST
+
 int main(void)
 {
     scratch_create();
@@ -321,6 +355,7 @@ int main(void)
     TCase *cases = tcase_create("report");
     tcase_add_test(cases, mean_and_deviation);
     tcase_add_test(cases, pareto_front);
+    tcase_add_test(cases, described_bits);
     tcase_add_test(cases, groups_and_names);
     tcase_add_test(cases, rows_of_a_table);
     tcase_add_test(cases, same_seed_counts_once);
