@@ -1,9 +1,9 @@
 #include "io/checkpoint.h"
 
+#include "core/ops/op.h"
 #include "io/h5.h"
 #include "io/masks.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +138,39 @@ static srq_status write_points(srq_h5_writer *writer, const srq_layer *layer, co
     return srq_h5_write(writer, name, H5T_NATIVE_FLOAT, 1, &count, points.point);
 }
 
+static srq_status write_setting(srq_h5_writer *writer, const char *name, const srq_layer_spec *spec,
+                                const srq_op_setting *setting)
+{
+    const char *place = (const char *)spec + setting->place;
+    char height[SRQ_NAME_SIZE + 16], width[SRQ_NAME_SIZE + 16];
+    switch (setting->kind) {
+    case SRQ_OP_REAL:
+        return srq_h5_write_attribute_double(writer, name, setting->name, (double)*(const float *)place);
+    case SRQ_OP_FLAG:
+        return srq_h5_write_attribute_int(writer, name, setting->name, *(const bool *)place);
+    case SRQ_OP_PAIR:
+        snprintf(height, sizeof height, "%s_height", setting->name);
+        snprintf(width, sizeof width, "%s_width", setting->name);
+        SRQ_TRY(srq_h5_write_attribute_int(writer, name, height, ((const int *)place)[0]));
+        return srq_h5_write_attribute_int(writer, name, width, ((const int *)place)[1]);
+    default:
+        return srq_h5_write_attribute_int(writer, name, setting->name, *(const int *)place);
+    }
+}
+
+/* The settings of a layer and its inputs, so that the network can be built without reading the configuration. */
+static srq_status write_settings(srq_h5_writer *writer, const char *name, const srq_layer *layer)
+{
+    char inputs[SRQ_INPUTS_MAX * (SRQ_NAME_SIZE + 1)] = "";
+    size_t n = 0;
+    for (int i = 0; i < layer->spec->input_count; i++)
+        n += (size_t)snprintf(inputs + n, sizeof inputs - n, "%s%s", i ? " " : "", layer->spec->inputs[i]);
+    SRQ_TRY(srq_h5_write_attribute_text(writer, name, "inputs", inputs));
+    for (int i = 0; i < srq_op_setting_count(layer->op); i++)
+        SRQ_TRY(write_setting(writer, name, layer->spec, &layer->op->settings[i]));
+    return SRQ_OK;
+}
+
 /* What a reader needs to interpret a layer without the configuration. */
 static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, const layer_bits *bits)
 {
@@ -146,6 +179,7 @@ static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, 
     SRQ_TRY(srq_h5_write_group(writer, name));
     SRQ_TRY(srq_h5_write_attribute_text(writer, name, "type", layer->spec->type));
     SRQ_TRY(srq_h5_write_attribute_int(writer, name, "index", layer->index));
+    SRQ_TRY(write_settings(writer, name, layer));
     const srq_quantizer *q = &layer->quantizer;
     if (!q->method) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_text(writer, name, "quantizer", q->method->name));
@@ -227,233 +261,5 @@ srq_status srq_checkpoint_write(const char *path, const srq_snapshot *snapshot)
     srq_status status = fill(writer, snapshot);
     if (status == SRQ_OK) status = srq_h5_writer_commit(writer, path);
     srq_h5_writer_destroy(&writer);
-    return status;
-}
-
-/* --- Reading */
-
-srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader)
-{
-    int64_t version;
-    SRQ_TRY(srq_h5_reader_open_versions(path, "a checkpoint", SRQ_CHECKPOINT_FORMAT, SRQ_CHECKPOINT_VERSION, &version,
-                                        reader));
-    if (version < 2 || srq_h5_has_attribute(*reader, "/", SRQ_H5_DIGEST)) return SRQ_OK;
-    srq_h5_reader_close(reader);
-    return srq_fail(SRQ_ERROR_DATA,
-                    "%s: it has no digest (attribute " SRQ_H5_DIGEST "), which every checkpoint of version 2 has; use "
-                    "an earlier checkpoint or another copy",
-                    path);
-}
-
-srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
-{
-    srq_h5_reader *reader = NULL;
-    SRQ_TRY(srq_checkpoint_open(path, &reader));
-    char *text = NULL;
-    srq_status status = srq_h5_read_text(reader, "config", &text);
-    srq_h5_reader_close(&reader);
-    if (status != SRQ_OK) return status;
-    status = srq_config_parse(text, "config", config);
-    free(text);
-    if (status != SRQ_OK)
-        return srq_fail(
-            SRQ_ERROR_DATA,
-            "%s: data set config: %s; the checkpoint was made by another version of srq or has been changed", path,
-            srq_message());
-    return SRQ_OK;
-}
-
-/* Training never writes such a number, so the file was damaged or made by hand. */
-static srq_status check_values(const srq_h5_reader *reader, const char *name, const srq_parameter *p,
-                               const float *values, bool state)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        bool positive = !state && (p->kind == SRQ_PARAMETER_ALPHA || p->kind == SRQ_PARAMETER_SIGMA);
-        if (isfinite(values[i]) && (!positive || values[i] > 0)) continue;
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: data set %s: element %zu is %g, but it must be finite%s; use an earlier checkpoint",
-                        srq_h5_reader_path(reader), name, i, (double)values[i], positive ? " and above 0" : "");
-    }
-    return SRQ_OK;
-}
-
-static srq_status read_parameter(const srq_h5_reader *reader, const srq_parameter *p, const char *folder, float *vector,
-                                 bool state)
-{
-    char name[NAME_SIZE];
-    snprintf(name, sizeof name, "%s/%s", folder, p->name);
-    SRQ_TRY(srq_h5_read(reader, name, H5T_NATIVE_FLOAT, p->rank, p->shape, vector + p->offset));
-    return check_values(reader, name, p, vector + p->offset, state);
-}
-
-static srq_status read_vector(const srq_h5_reader *reader, const srq_graph *graph, const char *folder, float *vector,
-                              bool state)
-{
-    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
-        const srq_parameter *p = srq_graph_parameter(graph, i);
-        if (state && p->kind == SRQ_PARAMETER_STATISTIC) continue;
-        SRQ_TRY(read_parameter(reader, p, folder, vector, state));
-    }
-    return SRQ_OK;
-}
-
-/* Checks that the model has all layers of the file. */
-static srq_status check_layers(const srq_h5_reader *reader, const srq_graph *graph)
-{
-    size_t count = 0;
-    char **names = NULL;
-    SRQ_TRY(srq_h5_members(reader, "layers", &count, &names));
-    srq_status status = SRQ_OK;
-    for (size_t i = 0; i < count; i++) {
-        bool known = false;
-        for (int k = 0; k < srq_graph_layer_count(graph); k++)
-            known = known || strcmp(srq_graph_layer(graph, k)->spec->name, names[i]) == 0;
-        if (!known && status == SRQ_OK)
-            status = srq_fail(SRQ_ERROR_DATA,
-                              "%s: layer \"%s\" is not in the model \"%s\"; this is a checkpoint of another model",
-                              srq_h5_reader_path(reader), names[i], srq_graph_spec(graph)->name);
-        free(names[i]);
-    }
-    free(names);
-    return status;
-}
-
-/* The attributes are missing if no step was skipped. */
-static srq_status read_skipped(const srq_h5_reader *reader, srq_progress_point *point)
-{
-    int64_t all = 0, row = 0;
-    if (!srq_h5_has_attribute(reader, "/", "skipped_steps")) return SRQ_OK;
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "skipped_steps", &all));
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "skipped_in_a_row", &row));
-    if (row < 0 || all < row || all > point->step)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: attributes skipped_steps and skipped_in_a_row are %lld and %lld at step %ld; use an "
-                        "earlier checkpoint",
-                        srq_h5_reader_path(reader), (long long)all, (long long)row, point->step);
-    point->skipped = (long)all;
-    point->skipped_in_a_row = (long)row;
-    return SRQ_OK;
-}
-
-static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *point)
-{
-    int64_t step, total, count = 0;
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "step", &step));
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "total_steps", &total));
-    if (step < 0 || total < 0 || step > total)
-        return srq_fail(SRQ_ERROR_DATA, "%s: attribute step is %lld of total_steps %lld; use an earlier checkpoint",
-                        srq_h5_reader_path(reader), (long long)step, (long long)total);
-    *point = (srq_progress_point){.step = (long)step, .total_steps = (long)total};
-    SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "data_sha256", point->data_sha256, sizeof point->data_sha256));
-    SRQ_TRY(read_skipped(reader, point));
-    if (srq_h5_has_attribute(reader, "/", "arithmetic"))
-        SRQ_TRY(srq_h5_read_attribute_text(reader, "/", "arithmetic", point->arithmetic, sizeof point->arithmetic));
-    if (srq_h5_has_attribute(reader, "/", "penalty"))
-        SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "penalty", &point->penalty));
-    if (!(point->penalty >= 0 && point->penalty <= 1e300))
-        return srq_fail(SRQ_ERROR_DATA, "%s: attribute penalty is %g; use an earlier checkpoint",
-                        srq_h5_reader_path(reader), point->penalty);
-    if (!srq_h5_has_attribute(reader, "/", "test_error")) return SRQ_OK;
-    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_error", &point->test_error));
-    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_loss", &point->test_loss));
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "test_count", &count));
-    point->test_count = (long)count;
-    point->evaluated = true;
-    return SRQ_OK;
-}
-
-static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *graph, srq_optimizer *optimizer)
-{
-    int64_t steps;
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "optimizer", "steps", &steps));
-    if (steps < 0)
-        return srq_fail(SRQ_ERROR_DATA, "%s: attribute steps of optimizer is %lld, but it must be 0 or more",
-                        srq_h5_reader_path(reader), (long long)steps);
-    srq_optimizer_set_steps(optimizer, (long)steps);
-    for (int i = 0; i < srq_optimizer_state_count(optimizer); i++) {
-        char folder[64];
-        snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(optimizer, i));
-        SRQ_TRY(read_vector(reader, graph, folder, srq_optimizer_state(optimizer, i), true));
-        SRQ_TRY(srq_masks_check(reader, folder, graph, srq_optimizer_state(optimizer, i)));
-    }
-    return SRQ_OK;
-}
-
-/* Bit-lengths when the checkpoint was written, possibly in the middle of a schedule. */
-static srq_status read_bits(const srq_h5_reader *reader, srq_graph *graph)
-{
-    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
-        const srq_layer *layer = srq_graph_layer(graph, i);
-        char name[NAME_SIZE];
-        int64_t bits;
-        snprintf(name, sizeof name, "layers/%s", layer->spec->name);
-        if (!layer->quantizer.method || !srq_h5_has_attribute(reader, name, "trained_bits")) continue;
-        SRQ_TRY(srq_h5_read_attribute_int(reader, name, "trained_bits", &bits));
-        const int longest = srq_bits_longest(&layer->quantizer.spec.bits);
-        if (bits < 1 || bits > longest)
-            return srq_fail(SRQ_ERROR_DATA,
-                            "%s: attribute trained_bits of %s is %lld, but its configuration has 1 to %d; use an "
-                            "earlier checkpoint",
-                            srq_h5_reader_path(reader), name, (long long)bits, longest);
-        srq_graph_set_bits(graph, i, (int)bits);
-    }
-    return SRQ_OK;
-}
-
-static int find_layer(const srq_graph *graph, const char *name)
-{
-    for (int i = 0; i < srq_graph_layer_count(graph); i++)
-        if (strcmp(srq_graph_layer(graph, i)->spec->name, name) == 0) return i;
-    return -1;
-}
-
-static srq_status read_changes(const srq_h5_reader *reader, const srq_graph *graph, size_t count, char **layers,
-                               srq_bits_history *history)
-{
-    int64_t *columns = calloc(2 * count + 1, sizeof *columns);
-    if (!columns) return srq_fail_memory(2 * count * sizeof *columns, "the history of bit-lengths");
-    srq_status status = srq_h5_read(reader, "bits_history/step", H5T_NATIVE_INT64, 1, &count, columns);
-    if (status == SRQ_OK)
-        status = srq_h5_read(reader, "bits_history/bits", H5T_NATIVE_INT64, 1, &count, columns + count);
-    for (size_t i = 0; status == SRQ_OK && i < count; i++) {
-        const srq_bits_change change = {
-            .step = (long)columns[i], .layer = find_layer(graph, layers[i]), .bits = (int)columns[count + i]};
-        if (change.layer < 0 || change.bits < 1 || change.bits > 8 || change.step < 0)
-            status = srq_fail(SRQ_ERROR_DATA, "%s: entry %zu of bits_history is not valid; use an earlier checkpoint",
-                              srq_h5_reader_path(reader), i);
-        if (status == SRQ_OK) status = srq_bits_history_add(history, change);
-    }
-    free(columns);
-    return status;
-}
-
-static srq_status read_history(const srq_h5_reader *reader, const srq_graph *graph, srq_bits_history *history)
-{
-    char **layers = NULL;
-    size_t count = 0;
-    srq_bits_history_free(history);
-    if (!srq_h5_exists(reader, "bits_history")) return SRQ_OK;
-    SRQ_TRY(srq_h5_read_texts(reader, "bits_history/layer", &count, &layers));
-    srq_status status = read_changes(reader, graph, count, layers, history);
-    for (size_t i = 0; i < count; i++) free(layers[i]);
-    free(layers);
-    return status;
-}
-
-srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
-                               srq_bits_history *history)
-{
-    srq_h5_reader *reader = NULL;
-    srq_progress_point found;
-    SRQ_TRY(srq_checkpoint_open(path, &reader));
-    srq_status status = check_layers(reader, graph);
-    if (status == SRQ_OK) status = read_vector(reader, graph, "layers", srq_graph_values(graph), false);
-    if (status == SRQ_OK) status = srq_masks_read(reader, graph);
-    if (status == SRQ_OK) status = read_bits(reader, graph);
-    if (status == SRQ_OK) status = read_point(reader, &found);
-    if (status == SRQ_OK && history) status = read_history(reader, graph, history);
-    if (status == SRQ_OK && optimizer) status = read_optimizer(reader, graph, optimizer);
-    if (status == SRQ_OK && point) *point = found;
-    srq_h5_reader_close(&reader);
     return status;
 }

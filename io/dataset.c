@@ -28,12 +28,34 @@ static srq_status read_attributes(const srq_h5_reader *reader, srq_dataset *d)
     return srq_h5_read_attribute_text(reader, "/", "source_sha256", d->checksum, sizeof d->checksum);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Two classes of one name could not be told apart in results. */
+static srq_status check_classes(const char *path, size_t count, char **names)
+{
+    char **sorted = malloc(count * sizeof *sorted);
+    srq_status status = SRQ_OK;
+    if (!sorted) return srq_fail_memory(count * sizeof *sorted, "the names of classes");
+    memcpy(sorted, names, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_text);
+    for (size_t i = 0; status == SRQ_OK && i < count; i++)
+        if (sorted[i][0] == '\0' || (i > 0 && strcmp(sorted[i], sorted[i - 1]) == 0))
+            status =
+                srq_fail(SRQ_ERROR_DATA, "%s: data set classes names \"%.60s\" %s; give each class a name of its own",
+                         path, sorted[i], sorted[i][0] ? "twice" : "as a class");
+    free(sorted);
+    return status;
+}
+
 static srq_status read_classes(const srq_h5_reader *reader, srq_dataset *d)
 {
     size_t count;
     SRQ_TRY(srq_h5_read_texts(reader, "classes", &count, &d->class_names));
     d->classes = (int)count;
-    if (count >= 2 && count <= CLASSES_MAX) return SRQ_OK;
+    if (count >= 2 && count <= CLASSES_MAX) return check_classes(srq_h5_reader_path(reader), count, d->class_names);
     return srq_fail(SRQ_ERROR_DATA, "%s: data set classes has %zu names, but at least 2 are expected",
                     srq_h5_reader_path(reader), count);
 }

@@ -1,6 +1,10 @@
 /* HDF5 for the rest of io/. Files are built in memory and written atomically. Messages about reading name the file and
  * the data set. HDF5's own error output is off; its reason becomes part of our message.
  *
+ * HDF5 is not to be trusted with bytes that nobody checked: a damaged file can crash it. Therefore every file that is
+ * written has a digest of its raw bytes, which is checked first, and every file is read by a process of its own with
+ * limits on memory and time, whose death is an error message here (io/h5_internal.h).
+ *
  * Debian's HDF5 is not thread-safe, so only one thread may use it at a time: during training, the thread of io/saver.h.
  * */
 #ifndef SRQ_IO_H5_H
@@ -32,6 +36,12 @@ srq_status srq_h5_writer_seal(srq_h5_writer *writer);
  * file at `path`. The caller writes its content to the file, beginning at *offset. The disk space is allocated first:
  * SRQ_ERROR_RUN if there is not enough. */
 srq_status srq_h5_add_room(const char *path, const char *name, size_t total, int64_t *offset);
+/* Adds the digest of the raw bytes to a file that was made so; call it last. `without` are the places of such data sets
+ * in the file, in order (size 0: none): their content has its own checksums, and is not part of the digest. */
+typedef struct srq_h5_span {
+    int64_t offset, size;
+} srq_h5_span;
+srq_status srq_h5_finish(const char *path, const srq_h5_span without[2]);
 
 /* Adds a data set. Missing groups of `name` ("layers/conv1/weight") are created. `type` is a native HDF5 type id; rank
  * 0 is a scalar. Other data sets are stored in one chunk (several if above 1 GiB) with a Fletcher-32 checksum. */
@@ -47,10 +57,20 @@ srq_status srq_h5_write_attribute_text(srq_h5_writer *writer, const char *name, 
 srq_status srq_h5_write_attribute_int(srq_h5_writer *writer, const char *name, const char *attribute, int64_t value);
 srq_status srq_h5_write_attribute_double(srq_h5_writer *writer, const char *name, const char *attribute, double value);
 
-/* A file that is being read. Failures are SRQ_ERROR_DATA, with a message that says what to do. */
+/* Starts the process that will start those that read files. Call it before MPI and before threads are started; without
+ * it, the first file that is opened starts it. SRQ_ERROR_RUN. */
+srq_status srq_h5_start(void);
+
+/* A file that is being read. Failures are SRQ_ERROR_DATA, with a message that says what to do; SRQ_ERROR_RUN if the
+ * host has no memory or no process left for it. */
 typedef struct srq_h5_reader srq_h5_reader;
-/* Opens `path`. Checks that it is a regular, whole HDF5 file with the expected attributes format and version (with
- * format NULL: any), and that its content matches its digest, if it has one. `what` is the kind of file in messages ("a
+/* Checks that nothing keeps srq from reading `path` now: permissions, an error of the disk, or a program that has it
+ * open for writing, for whose end it waits up to 5 s. What fails here is in use or out of reach. What fails only in
+ * srq_h5_reader_open is missing, damaged or of another kind. */
+srq_status srq_h5_wait(const char *path);
+/* Opens `path` after srq_h5_wait. Checks that its bytes are those that were written, if it has a digest of them, or
+ * else that its content matches its digest, if it has one; that the file holds everything it names; and that it has the
+ * expected attributes format and version (with format NULL: any). `what` is the kind of file in messages ("a
  * checkpoint"). */
 srq_status srq_h5_reader_open(const char *path, const char *what, const char *format, int64_t version,
                               srq_h5_reader **reader);
@@ -58,8 +78,8 @@ srq_status srq_h5_reader_open(const char *path, const char *what, const char *fo
 srq_status srq_h5_reader_open_versions(const char *path, const char *what, const char *format, int64_t newest,
                                        int64_t *version, srq_h5_reader **reader);
 void srq_h5_reader_close(srq_h5_reader **reader);
-/* Computes the digest of the content. SRQ_ERROR_DATA if the file holds something that files with a digest cannot hold.
- */
+/* Computes the digest of the content. SRQ_ERROR_DATA if the file holds something that files with a digest cannot
+ * hold. */
 srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE]);
 const char *srq_h5_reader_path(const srq_h5_reader *reader);
 bool srq_h5_exists(const srq_h5_reader *reader, const char *name);

@@ -1,30 +1,10 @@
-/* Describes an unknown file: groups, and the types and shapes of data sets. */
+/* Describes what a file holds: types, shapes, and the members of groups. In the child. */
 #include "io/h5_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* H5Lexists requires that all groups of the path exist. */
-bool srq_h5_exists(const srq_h5_reader *reader, const char *name)
-{
-    char part[512];
-    snprintf(part, sizeof part, "%s", name);
-    for (char *slash = part; (slash = strchr(slash, '/')); slash++) {
-        if (slash == part) continue;
-        *slash = '\0';
-        bool there = H5Lexists(reader->file, part, H5P_DEFAULT) > 0;
-        *slash = '/';
-        if (!there) return false;
-    }
-    return H5Lexists(reader->file, part, H5P_DEFAULT) > 0 && H5Oexists_by_name(reader->file, part, H5P_DEFAULT) > 0;
-}
-
-bool srq_h5_is_group(const srq_h5_reader *reader, const char *name)
-{
-    H5O_info_t info;
-    return H5Oget_info_by_name(reader->file, name, &info, H5P_DEFAULT) >= 0 && info.type == H5O_TYPE_GROUP;
-}
+/* --- Types */
 
 const char *srq_h5_class_name(H5T_class_t type_class)
 {
@@ -34,75 +14,103 @@ const char *srq_h5_class_name(H5T_class_t type_class)
                                       : "other things";
 }
 
-static void print_type(hid_t type, char *out, size_t size)
+char *srq_h5_type_name(const srq_h5_type_info *type, char *out, size_t size)
 {
-    const size_t bits = 8 * H5Tget_size(type);
-    const H5T_class_t found = H5Tget_class(type);
-    if (found == H5T_FLOAT)
-        snprintf(out, size, "float%zu", bits);
-    else if (found == H5T_INTEGER)
-        snprintf(out, size, "%sint%zu", H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "", bits);
+    if (type->type_class == H5T_FLOAT)
+        snprintf(out, size, "float%u", 8 * type->size);
+    else if (type->type_class == H5T_INTEGER)
+        snprintf(out, size, "%sint%u", type->is_signed ? "" : "u", 8 * type->size);
     else
-        snprintf(out, size, found == H5T_STRING ? "text" : "other");
-}
-
-char *srq_h5_type(const srq_h5_reader *reader, const char *name, char *out, size_t size)
-{
-    snprintf(out, size, "other");
-    const hid_t set = H5Dopen2(reader->file, name, H5P_DEFAULT);
-    if (set < 0) return out;
-    const hid_t type = H5Dget_type(set);
-    print_type(type, out, size);
-    H5Tclose(type);
-    H5Dclose(set);
+        snprintf(out, size, type->type_class == H5T_STRING ? "text" : "other");
     return out;
 }
 
-srq_status srq_h5_shape_of(const srq_h5_reader *reader, const char *name, hid_t set, int *rank, size_t shape[8])
+srq_h5_type_info srq_h5_type_of(hid_t type)
 {
-    hid_t space = H5Dget_space(set);
-    hsize_t dimensions[8];
-    int found = H5Sget_simple_extent_ndims(space);
-    bool null = H5Sget_simple_extent_type(space) == H5S_NULL;
-    if (found >= 0 && found <= 8) H5Sget_simple_extent_dims(space, dimensions, NULL);
-    H5Sclose(space);
-    if (null) return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is empty; write the file again", reader->path, name);
-    if (found < 0 || found > 8)
-        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions; at most 8 are expected", reader->path, name,
-                        found);
+    const H5T_class_t found = H5Tget_class(type);
+    return (srq_h5_type_info){.type_class = found,
+                              .size = (uint32_t)H5Tget_size(type),
+                              .is_signed = found == H5T_INTEGER && H5Tget_sign(type) != H5T_SGN_NONE};
+}
+
+hid_t srq_h5_native(const srq_h5_type_info *type)
+{
+    const hid_t integers[2][4] = {{H5T_NATIVE_UINT8, H5T_NATIVE_UINT16, H5T_NATIVE_UINT32, H5T_NATIVE_UINT64},
+                                  {H5T_NATIVE_INT8, H5T_NATIVE_INT16, H5T_NATIVE_INT32, H5T_NATIVE_INT64}};
+    const int power = type->size == 1 ? 0 : type->size == 2 ? 1 : type->size == 4 ? 2 : type->size == 8 ? 3 : -1;
+    if (type->type_class == H5T_INTEGER && power >= 0) return integers[type->is_signed][power];
+    if (type->type_class == H5T_FLOAT && power == 2) return H5T_NATIVE_FLOAT;
+    if (type->type_class == H5T_FLOAT && power == 3) return H5T_NATIVE_DOUBLE;
+    return H5I_INVALID_HID;
+}
+
+/* --- Shapes */
+
+srq_status srq_h5_shape_of_space(const char *path, const char *name, hid_t space, int *rank, size_t *shape)
+{
+    hsize_t dimensions[SRQ_H5_RANK_MAX];
+    const int found = H5Sget_simple_extent_ndims(space);
+    if (H5Sget_simple_extent_type(space) == H5S_NULL)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is empty; write the file again", path, name);
+    if (found < 0 || found > SRQ_H5_RANK_MAX)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions; at most 8 are expected", path, name, found);
+    if (found > 0 && H5Sget_simple_extent_dims(space, dimensions, NULL) != found) return srq_h5_broken(path, name);
     *rank = found;
     for (int i = 0; i < found; i++) shape[i] = (size_t)dimensions[i];
     return SRQ_OK;
 }
 
+srq_status srq_h5_shape_of(const srq_h5_file *file, const char *name, hid_t set, int *rank, size_t *shape)
+{
+    hid_t space = H5Dget_space(set);
+    if (space < 0) return srq_h5_broken(file->path, name);
+    const srq_status status = srq_h5_shape_of_space(file->path, name, space, rank, shape);
+    H5Sclose(space);
+    return status;
+}
+
+/* --- Members */
+
+typedef struct name_list {
+    char **next;
+    size_t room; /* a damaged file can have more than it says */
+} name_list;
+
 static herr_t take_name(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
     (void)group;
     (void)info;
-    char ***next = data;
-    **next = strdup(name);
-    if (!**next) return -1;
-    ++*next;
+    name_list *list = data;
+    if (list->room == 0) return -1;
+    *list->next = strdup(name);
+    if (!*list->next) return -1;
+    list->next++;
+    list->room--;
     return 0;
 }
 
-srq_status srq_h5_members(const srq_h5_reader *reader, const char *name, size_t *count, char ***names)
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+srq_status srq_h5_list_members(const srq_h5_file *file, const char *name, size_t *count, char ***names)
 {
     H5G_info_t info;
-    if ((strcmp(name, "/") != 0 && !srq_h5_exists(reader, name)) ||
-        H5Gget_info_by_name(reader->file, name, &info, H5P_DEFAULT) < 0)
-        return srq_fail(SRQ_ERROR_DATA, "%s: group %s is missing; the file is not what is expected here", reader->path,
-                        name);
-    if (info.nlinks > 1000000) return srq_h5_broken(reader, name);
-    char **list = calloc((size_t)info.nlinks + 1, sizeof *list), **next = list;
-    if (!list) return srq_fail_memory((size_t)info.nlinks * sizeof *list, name);
+    if (H5Gget_info_by_name(file->file, name, &info, H5P_DEFAULT) < 0 || info.nlinks > file->bytes)
+        return srq_h5_broken(file->path, name);
+    const size_t most = (size_t)info.nlinks;
+    char **list = calloc(most + 1, sizeof *list);
+    if (!list) return srq_fail_memory(most * sizeof *list, name);
+    name_list taken = {.next = list, .room = most};
     hsize_t at = 0;
-    if (H5Literate_by_name(reader->file, name, H5_INDEX_NAME, H5_ITER_INC, &at, take_name, &next, H5P_DEFAULT) < 0) {
-        for (size_t i = 0; i < info.nlinks; i++) free(list[i]);
+    if (H5Literate_by_name(file->file, name, H5_INDEX_NAME, H5_ITER_INC, &at, take_name, &taken, H5P_DEFAULT) < 0) {
+        for (size_t i = 0; i < most; i++) free(list[i]);
         free(list);
-        return srq_h5_broken(reader, name);
+        return srq_h5_broken(file->path, name);
     }
-    *count = (size_t)(next - list);
+    *count = (size_t)(taken.next - list);
     *names = list;
+    qsort(list, *count, sizeof *list, by_name);
     return SRQ_OK;
 }

@@ -8,20 +8,20 @@
 enum { DEPTH_MAX = 16, PATH_SIZE = 1024, LINE_SIZE = 2048 };
 
 typedef struct walk {
-    const srq_h5_reader *reader;
+    srq_h5_file *file;
     srq_digest *digest;
-    /* Remaining bytes: the content cannot be larger than the file, even if a damaged file says so. */
-    hsize_t left;
+    /* Remaining bytes: srq compresses nothing, so the content cannot be larger than the file. */
+    uint64_t left;
 } walk;
 
 static srq_status strange(const walk *w, const char *path, const char *what)
 {
     return srq_fail(SRQ_ERROR_DATA,
                     "%s: %s %s, which srq never writes: the file was damaged or changed; use another copy",
-                    w->reader->path, path, what);
+                    w->file->path, path, what);
 }
 
-static srq_status take(walk *w, const char *path, hsize_t bytes)
+static srq_status take(walk *w, const char *path, uint64_t bytes)
 {
     if (bytes > w->left) return strange(w, path, "holds more than the file has bytes");
     w->left -= bytes;
@@ -70,13 +70,13 @@ static srq_status add_texts(walk *w, const char *path, hid_t object, bool attrib
 {
     char **texts = calloc(count + 1, sizeof *texts);
     if (!texts) return srq_fail_memory(count * sizeof *texts, path);
-    const bool whole = srq_h5_read_strings(object, attribute, type, space, count, texts);
+    const srq_status status = srq_h5_read_strings(w->file, path, object, attribute, type, space, count, texts);
     for (size_t i = 0; i < count; i++) {
-        if (whole) srq_digest_add(w->digest, texts[i], strlen(texts[i]) + 1);
+        if (status == SRQ_OK) srq_digest_add(w->digest, texts[i], strlen(texts[i]) + 1);
         free(texts[i]);
     }
     free(texts);
-    return whole ? SRQ_OK : srq_h5_broken(w->reader, path);
+    return status;
 }
 
 static srq_status add_numbers(walk *w, const char *path, hid_t object, bool attribute, hid_t as, size_t count)
@@ -89,7 +89,7 @@ static srq_status add_numbers(walk *w, const char *path, hid_t object, bool attr
                                       : H5Dread(object, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
     if (result >= 0) srq_digest_add(w->digest, data, bytes);
     free(data);
-    return result >= 0 ? SRQ_OK : srq_h5_broken(w->reader, path);
+    return result >= 0 ? SRQ_OK : srq_h5_broken(w->file->path, path);
 }
 
 /* Adds the line and the content of a data set or attribute with this type and space. */
@@ -100,8 +100,12 @@ static srq_status add_values(walk *w, const char *kind, const char *path, hid_t 
     hid_t as;
     if (!name_type(type, &name, &as)) return strange(w, path, "has a type that is neither a number nor a text");
     size_t count = 1;
-    for (int i = 0; i < rank; i++) count *= shape[i];
-    if (count > SIZE_MAX / 16) return strange(w, path, "claims an impossible size");
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] && count > w->file->bytes / shape[i])
+            return strange(w, path, "holds more than the file has bytes");
+        count *= shape[i];
+    }
+    SRQ_TRY(take(w, path, (uint64_t)count * H5Tget_size(type)));
     add_line(w, kind, path, name, rank, shape);
     return as < 0 ? add_texts(w, path, object, attribute, type, space, count)
                   : add_numbers(w, path, object, attribute, as, count);
@@ -112,15 +116,11 @@ static srq_status add_values(walk *w, const char *kind, const char *path, hid_t 
 static srq_status add_attribute(walk *w, hid_t object, const char *name)
 {
     hid_t set = H5Aopen(object, name, H5P_DEFAULT);
-    if (set < 0) return srq_h5_broken(w->reader, name);
+    if (set < 0) return srq_h5_broken(w->file->path, name);
     hid_t type = H5Aget_type(set), space = H5Aget_space(set);
-    hsize_t dimensions[8];
-    size_t shape[8];
-    const int rank = H5Sget_simple_extent_ndims(space);
-    const bool known = rank >= 0 && rank <= 8 && H5Sget_simple_extent_type(space) != H5S_NULL;
-    if (known && rank > 0) H5Sget_simple_extent_dims(space, dimensions, NULL);
-    for (int i = 0; known && i < rank; i++) shape[i] = (size_t)dimensions[i];
-    srq_status status = known ? take(w, name, H5Aget_storage_size(set)) : strange(w, name, "has no shape");
+    size_t shape[SRQ_H5_RANK_MAX];
+    int rank = 0;
+    srq_status status = srq_h5_shape_of_space(w->file->path, name, space, &rank, shape);
     if (status == SRQ_OK) status = add_values(w, "attribute", name, set, true, type, space, rank, shape);
     H5Sclose(space);
     H5Tclose(type);
@@ -147,7 +147,7 @@ static srq_status add_attributes(walk *w, hid_t object, const char *path)
 {
     attributes a = {.w = w, .root = strcmp(path, "/") == 0};
     if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attribute, &a) >= 0) return SRQ_OK;
-    return a.status != SRQ_OK ? a.status : srq_h5_broken(w->reader, path);
+    return a.status != SRQ_OK ? a.status : srq_h5_broken(w->file->path, path);
 }
 
 /* --- Groups and data sets */
@@ -155,10 +155,9 @@ static srq_status add_attributes(walk *w, hid_t object, const char *path)
 static srq_status add_set(walk *w, hid_t set, const char *path)
 {
     int rank = 0;
-    size_t shape[8];
-    SRQ_TRY(srq_h5_shape_of(w->reader, path, set, &rank, shape));
-    SRQ_TRY(srq_h5_check_stored(w->reader, path, set, rank, shape));
-    SRQ_TRY(take(w, path, H5Dget_storage_size(set)));
+    size_t shape[SRQ_H5_RANK_MAX];
+    SRQ_TRY(srq_h5_shape_of(w->file, path, set, &rank, shape));
+    SRQ_TRY(srq_h5_check_stored(w->file, path, set, rank, shape));
     hid_t type = H5Dget_type(set), space = H5Dget_space(set);
     srq_status status = add_values(w, "data", path, set, false, type, space, rank, shape);
     H5Sclose(space);
@@ -172,7 +171,7 @@ static srq_status add_members(walk *w, const char *path, int depth)
 {
     size_t count = 0;
     char **names = NULL;
-    SRQ_TRY(srq_h5_members(w->reader, path, &count, &names));
+    SRQ_TRY(srq_h5_list_members(w->file, path, &count, &names));
     srq_status status = SRQ_OK;
     for (size_t i = 0; i < count; i++) {
         char member[PATH_SIZE];
@@ -180,8 +179,8 @@ static srq_status add_members(walk *w, const char *path, int depth)
         const int n = snprintf(member, sizeof member, "%s/%s", strcmp(path, "/") == 0 ? "" : path, names[i]);
         if (status == SRQ_OK && n >= (int)sizeof member) status = strange(w, path, "has a name that is too long");
         if (status == SRQ_OK &&
-            (H5Lget_info(w->reader->file, member, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD))
-            status = strange(w, member, "is a link to somewhere else");
+            (H5Lget_info(w->file->file, member, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD))
+            status = strange(w, member, "is a link to another place");
         if (status == SRQ_OK) status = add_object(w, member, depth + 1);
         free(names[i]);
     }
@@ -194,10 +193,10 @@ static srq_status add_object(walk *w, const char *path, int depth)
     H5O_info_t info;
     if (depth > DEPTH_MAX) return strange(w, path, "is nested too deeply");
     SRQ_TRY(take(w, path, 16));
-    hid_t object = H5Oopen(w->reader->file, path, H5P_DEFAULT);
+    hid_t object = H5Oopen(w->file->file, path, H5P_DEFAULT);
     if (object < 0 || H5Oget_info(object, &info) < 0) {
         if (object >= 0) H5Oclose(object);
-        return srq_h5_broken(w->reader, path);
+        return srq_h5_broken(w->file->path, path);
     }
     srq_status status = SRQ_OK;
     if (info.type == H5O_TYPE_GROUP)
@@ -210,13 +209,11 @@ static srq_status add_object(walk *w, const char *path, int depth)
     return status == SRQ_OK && info.type == H5O_TYPE_GROUP ? add_members(w, path, depth) : status;
 }
 
-srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE])
+srq_status srq_h5_digest_of(srq_h5_file *file, char text[SRQ_DIGEST_SIZE])
 {
-    walk w = {.reader = reader};
-    /* The size according to HDF5, because the file may be in memory and not written yet. */
-    if (H5Fget_filesize(reader->file, &w.left) < 0) return srq_h5_broken(reader, "/");
+    walk w = {.file = file, .left = file->bytes};
     SRQ_TRY(srq_digest_create(&w.digest));
-    srq_status status = add_object(&w, "/", 0);
+    const srq_status status = add_object(&w, "/", 0);
     srq_digest_finish(&w.digest, text);
     return status;
 }

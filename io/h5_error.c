@@ -1,8 +1,6 @@
 /* Converts HDF5's errors to our messages. */
 #include "io/h5_internal.h"
 
-#include <stdio.h>
-
 static herr_t take_reason(unsigned n, const H5E_error2_t *error, void *data)
 {
     (void)n;
@@ -31,9 +29,9 @@ srq_status srq_h5_cannot_build(const char *name)
                     srq_h5_reason(reason));
 }
 
-srq_status srq_h5_broken(const srq_h5_reader *reader, const char *name)
+srq_status srq_h5_broken(const char *path, const char *name)
 {
     char reason[SRQ_H5_REASON_SIZE];
-    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s cannot be read (%s); the file is damaged: use another copy",
-                    reader->path, name, srq_h5_reason(reason));
+    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s cannot be read (%s); the file is damaged: use another copy", path,
+                    name, srq_h5_reason(reason));
 }

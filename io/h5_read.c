@@ -1,85 +1,22 @@
-/* Reads data sets of numbers and strings with the expected type and shape. */
+/* Reads data sets of numbers and strings with the expected type and shape. In the child. */
 #include "io/h5_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-srq_status srq_h5_open_set(const srq_h5_reader *reader, const char *name, H5T_class_t type_class, hid_t *set)
+static srq_status open_set(const srq_h5_file *file, const char *name, H5T_class_t type_class, hid_t *set)
 {
-    if (!srq_h5_exists(reader, name))
-        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is missing; the file is not what is expected here",
-                        reader->path, name);
-    *set = H5Dopen2(reader->file, name, H5P_DEFAULT);
-    if (*set < 0) return srq_h5_broken(reader, name);
+    SRQ_TRY(srq_h5_open_any(file, name, set));
     hid_t type = H5Dget_type(*set);
-    H5T_class_t found = H5Tget_class(type);
+    const H5T_class_t found = H5Tget_class(type);
     H5Tclose(type);
     if (found == type_class) return SRQ_OK;
     H5Dclose(*set);
-    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s holds %s, but %s are expected", reader->path, name,
+    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s holds %s, but %s are expected", file->path, name,
                     srq_h5_class_name(found), srq_h5_class_name(type_class));
 }
 
-srq_status srq_h5_shape(const srq_h5_reader *reader, const char *name, H5T_class_t type_class, int *rank,
-                        size_t shape[8])
-{
-    hid_t set;
-    SRQ_TRY(srq_h5_open_set(reader, name, type_class, &set));
-    srq_status status = srq_h5_shape_of(reader, name, set, rank, shape);
-    H5Dclose(set);
-    return status;
-}
-
 /* --- Numbers */
-
-/* A header of a few bytes can claim any shape, and HDF5 fills missing data with zeros. No compression makes numbers
- * 4096 times smaller (deflate, the strongest in use, reaches 1032), so a file that stores less was not written whole.
- * */
-static srq_status check_size(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
-{
-    const hsize_t stored = H5Dget_storage_size(set), limit = stored * 4096;
-    hsize_t count = 1;
-    for (int i = 0; i < rank; i++)
-        if (shape[i] == 0) return SRQ_OK;
-    for (int i = 0; i < rank; i++) {
-        if (count > limit / shape[i])
-            return srq_fail(SRQ_ERROR_DATA,
-                            "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
-                            reader->path, name, (unsigned long long)stored);
-        count *= shape[i];
-    }
-    return SRQ_OK;
-}
-
-/* The bytes of the chunks of a data set, or 0 if unknown: without chunks, or compressed. */
-static hsize_t chunk_bytes(hid_t set, int rank, const size_t *shape)
-{
-    hid_t properties = H5Dget_create_plist(set), type = H5Dget_type(set);
-    hsize_t chunk[8] = {0}, bytes = H5Tget_size(type);
-    bool known = H5Pget_layout(properties) == H5D_CHUNKED && H5Pget_chunk(properties, 8, chunk) == rank;
-    for (int i = 0, n = H5Pget_nfilters(properties); known && i < n; i++) {
-        unsigned flags;
-        size_t values = 0;
-        known = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL) == H5Z_FILTER_FLETCHER32;
-    }
-    for (int i = 0; known && i < rank; i++) {
-        const hsize_t whole = chunk[i] ? (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i] : 0;
-        bytes = whole && bytes > UINT64_MAX / whole ? UINT64_MAX : bytes * whole;
-    }
-    H5Tclose(type);
-    H5Pclose(properties);
-    return known ? bytes : 0;
-}
-
-/* HDF5 1.10 reads past its memory if a damaged header says that a chunk is larger than the stored data. */
-srq_status srq_h5_check_stored(const srq_h5_reader *reader, const char *name, hid_t set, int rank, const size_t *shape)
-{
-    SRQ_TRY(check_size(reader, name, set, rank, shape));
-    if (H5Dget_storage_size(set) >= chunk_bytes(set, rank, shape)) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
-                    reader->path, name, (unsigned long long)H5Dget_storage_size(set));
-}
 
 /* HDF5 would convert 300 to 255 and -1 to 0 when reading wider integers as bytes. Such a read fails instead. */
 static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to, void *old, void *made, void *data)
@@ -90,7 +27,7 @@ static H5T_conv_ret_t refuse_range(H5T_conv_except_t kind, hid_t from, hid_t to,
     return H5T_CONV_ABORT;
 }
 
-static srq_status read_numbers(const srq_h5_reader *reader, const char *name, hid_t set, hid_t type, void *data)
+static srq_status read_numbers(const srq_h5_file *file, const char *name, hid_t set, hid_t type, void *data)
 {
     bool outside = false;
     hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
@@ -100,9 +37,9 @@ static srq_status read_numbers(const srq_h5_reader *reader, const char *name, hi
         status =
             outside ? srq_fail(SRQ_ERROR_DATA,
                                "%s: data set %s holds a number outside the range of %zu bits %s; write it in that type",
-                               reader->path, name, 8 * H5Tget_size(type),
+                               file->path, name, 8 * H5Tget_size(type),
                                H5Tget_sign(type) == H5T_SGN_NONE ? "unsigned" : "signed")
-                    : srq_h5_broken(reader, name);
+                    : srq_h5_broken(file->path, name);
     H5Pclose(transfer);
     return status;
 }
@@ -115,30 +52,44 @@ static void print_shape(char *out, size_t size, int rank, const size_t *shape)
     for (int i = 0; i < rank && n < size; i++) n += (size_t)snprintf(out + n, size - n, "[%zu]", shape[i]);
 }
 
-static srq_status read_checked(const srq_h5_reader *reader, const char *name, hid_t set, hid_t type, int rank,
-                               const size_t *shape, void *data)
+static srq_status check_shape(const srq_h5_file *file, const srq_h5_request *request, hid_t set, int *rank,
+                              size_t shape[SRQ_H5_RANK_MAX])
 {
-    int found_rank = 0;
-    size_t found[8];
-    SRQ_TRY(srq_h5_shape_of(reader, name, set, &found_rank, found));
-    bool same = found_rank == rank;
-    for (int i = 0; same && i < rank; i++) same = found[i] == shape[i];
-    if (!same) {
-        char is[128], expected[128];
-        print_shape(is, sizeof is, found_rank, found);
-        print_shape(expected, sizeof expected, rank, shape);
-        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", reader->path, name, is, expected);
-    }
-    SRQ_TRY(srq_h5_check_stored(reader, name, set, rank, shape));
-    return read_numbers(reader, name, set, type, data);
+    size_t wanted[SRQ_H5_RANK_MAX] = {0};
+    SRQ_TRY(srq_h5_shape_of(file, request->name, set, rank, shape));
+    bool same = *rank == request->rank;
+    for (int i = 0; i < request->rank; i++) wanted[i] = (size_t)request->shape[i];
+    for (int i = 0; same && i < *rank; i++) same = shape[i] == wanted[i];
+    if (same) return srq_h5_check_stored(file, request->name, set, *rank, shape);
+    char is[256], expected[256];
+    print_shape(is, sizeof is, *rank, shape);
+    print_shape(expected, sizeof expected, request->rank, wanted);
+    return srq_fail(SRQ_ERROR_DATA, "%s: data set %s is %s, but %s is expected", file->path, request->name, is,
+                    expected);
 }
 
-srq_status srq_h5_read(const srq_h5_reader *reader, const char *name, hid_t type, int rank, const size_t *shape,
-                       void *data)
+static srq_status load_numbers(srq_h5_file *file, const srq_h5_request *request, hid_t set, char **data, size_t *bytes)
+{
+    const hid_t type = srq_h5_native(&request->type);
+    int rank = 0;
+    size_t shape[SRQ_H5_RANK_MAX];
+    SRQ_TRY(check_shape(file, request, set, &rank, shape));
+    *bytes = request->type.size;
+    for (int i = 0; i < rank; i++) *bytes *= shape[i]; /* the check bounds it */
+    SRQ_TRY(srq_h5_take(file, request->name, *bytes));
+    srq_h5_allow_memory(4 * (uint64_t)*bytes);
+    *data = malloc(*bytes + 1);
+    if (!*data) return srq_fail_memory(*bytes, request->name);
+    const srq_status status = *bytes ? read_numbers(file, request->name, set, type, *data) : SRQ_OK;
+    if (status != SRQ_OK) free(*data);
+    return status;
+}
+
+srq_status srq_h5_load_numbers(srq_h5_file *file, const srq_h5_request *request, char **data, size_t *bytes)
 {
     hid_t set;
-    SRQ_TRY(srq_h5_open_set(reader, name, H5Tget_class(type), &set));
-    srq_status status = read_checked(reader, name, set, type, rank, shape, data);
+    SRQ_TRY(open_set(file, request->name, request->type.type_class, &set));
+    const srq_status status = load_numbers(file, request, set, data, bytes);
     H5Dclose(set);
     return status;
 }
@@ -160,7 +111,7 @@ static herr_t read_attribute(hid_t attribute, hid_t type, void *data)
 
 static char *copy_text(const char *text, size_t limit)
 {
-    size_t n = text ? strnlen(text, limit) : 0;
+    const size_t n = text ? strnlen(text, limit) : 0;
     char *copy = malloc(n + 1);
     if (!copy) return NULL;
     if (n) memcpy(copy, text, n);
@@ -168,85 +119,135 @@ static char *copy_text(const char *text, size_t limit)
     return copy;
 }
 
-static bool read_variable(hid_t object, hid_t type, hid_t space, size_t count, read_function read, char **texts)
+/* Reads some of the strings of a data set to raw[], or the single one of an attribute. */
+static srq_status read_some(const srq_h5_file *file, const char *name, hid_t object, bool attribute, hid_t type,
+                            hid_t space, hsize_t at, hsize_t count, char **raw)
 {
-    char **raw = calloc(count ? count : 1, sizeof *raw);
-    bool whole = raw && read(object, type, raw) >= 0;
-    for (size_t i = 0; whole && i < count; i++) texts[i] = copy_text(raw[i], 1 << 24);
-    if (whole) H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw);
-    free(raw);
-    return whole;
+    if (attribute || H5Sget_simple_extent_ndims(space) != 1)
+        return (attribute ? read_attribute : read_set)(object, type, raw) >= 0 ? SRQ_OK
+                                                                               : srq_h5_broken(file->path, name);
+    hid_t memory = H5Screate_simple(1, &count, NULL);
+    const bool whole = H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &count, NULL) >= 0 &&
+                       H5Dread(object, type, memory, space, H5P_DEFAULT, raw) >= 0;
+    const srq_status status = whole ? SRQ_OK : srq_h5_broken(file->path, name); /* before HDF5 forgets the reason */
+    H5Sclose(memory);
+    return status;
 }
 
-static bool read_fixed(hid_t object, hid_t type, size_t count, read_function read, char **texts)
+/* In small parts, because many elements can refer to one long string. */
+static srq_status read_variable(srq_h5_file *file, const char *name, hid_t object, bool attribute, hid_t type,
+                                hid_t space, size_t count, char **texts)
+{
+    enum { PART = 8 };
+    char *raw[PART];
+    uint64_t total = 0; /* each string is in the file once */
+    if ((attribute || H5Sget_simple_extent_ndims(space) != 1) && count > 1) return srq_h5_broken(file->path, name);
+    for (size_t at = 0; at < count; at += PART) {
+        const size_t part = count - at < PART ? count - at : PART;
+        memset(raw, 0, sizeof raw);
+        SRQ_TRY(read_some(file, name, object, attribute, type, space, at, part, raw));
+        srq_status status = SRQ_OK;
+        for (size_t i = 0; i < part; i++) {
+            const size_t length = raw[i] ? strlen(raw[i]) : 0;
+            total += length;
+            if (status == SRQ_OK) status = srq_h5_take(file, name, total > file->bytes ? UINT64_MAX : length + 1);
+            if (status == SRQ_OK) texts[at + i] = copy_text(raw[i], length);
+            free(raw[i]); /* HDF5 allocates with malloc, if it is not told otherwise */
+        }
+        SRQ_TRY(status);
+    }
+    return SRQ_OK;
+}
+
+static srq_status read_fixed(srq_h5_file *file, const char *name, hid_t object, bool attribute, hid_t type,
+                             size_t count, char **texts)
 {
     const size_t width = H5Tget_size(type);
-    if (width == 0 || width > (1 << 24) || (count && width > ((size_t)1 << 30) / count)) return false;
+    if (width == 0) return srq_h5_broken(file->path, name);
+    if (count && width > SIZE_MAX / count) return srq_h5_take(file, name, UINT64_MAX);
+    SRQ_TRY(srq_h5_take(file, name, (uint64_t)width * count));
     char *raw = calloc(count ? count : 1, width);
-    bool whole = raw && read(object, type, raw) >= 0;
-    for (size_t i = 0; whole && i < count; i++) texts[i] = copy_text(raw + i * width, width);
-    free(raw);
-    return whole;
-}
-
-bool srq_h5_read_strings(hid_t object, bool attribute, hid_t type, hid_t space, size_t count, char **texts)
-{
+    if (!raw) return srq_fail_memory(width * count, name);
     const read_function read = attribute ? read_attribute : read_set;
-    bool whole = H5Tis_variable_str(type) > 0 ? read_variable(object, type, space, count, read, texts)
-                                              : read_fixed(object, type, count, read, texts);
-    for (size_t i = 0; whole && i < count; i++) whole = texts[i] != NULL;
-    return whole;
+    const srq_status status = count == 0 || read(object, type, raw) >= 0 ? SRQ_OK : srq_h5_broken(file->path, name);
+    for (size_t i = 0; status == SRQ_OK && i < count; i++) texts[i] = copy_text(raw + i * width, width);
+    free(raw);
+    return status;
 }
 
-static srq_status read_texts(const srq_h5_reader *reader, const char *name, hid_t set, size_t count, char **texts)
+srq_status srq_h5_read_strings(srq_h5_file *file, const char *name, hid_t object, bool attribute, hid_t type,
+                               hid_t space, size_t count, char **texts)
+{
+    SRQ_TRY(H5Tis_variable_str(type) > 0 ? read_variable(file, name, object, attribute, type, space, count, texts)
+                                         : read_fixed(file, name, object, attribute, type, count, texts));
+    for (size_t i = 0; i < count; i++)
+        if (!texts[i]) return srq_fail_memory(0, name);
+    return SRQ_OK;
+}
+
+static srq_status print_strings(srq_h5_file *file, const char *name, hid_t set, size_t count, FILE *out)
 {
     hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    srq_status status =
-        srq_h5_read_strings(set, false, type, space, count, texts) ? SRQ_OK : srq_h5_broken(reader, name);
+    char **texts = calloc(count + 1, sizeof *texts);
+    srq_status status = texts ? srq_h5_read_strings(file, name, set, false, type, space, count, texts)
+                              : srq_fail_memory(count * sizeof *texts, name);
+    for (size_t i = 0; texts && i < count; i++) {
+        if (status == SRQ_OK) fwrite(texts[i], 1, strlen(texts[i]) + 1, out);
+        free(texts[i]);
+    }
+    free(texts);
     H5Sclose(space);
     H5Tclose(type);
     return status;
 }
 
-srq_status srq_h5_read_text(const srq_h5_reader *reader, const char *name, char **text)
+static srq_status send_texts(srq_h5_file *file, const srq_h5_request *request, hid_t set, FILE *out)
 {
     int rank = 0;
-    size_t shape[8];
-    SRQ_TRY(srq_h5_shape(reader, name, H5T_STRING, &rank, shape));
-    if (rank != 0)
-        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions, but one string is expected", reader->path,
-                        name, rank);
+    size_t shape[SRQ_H5_RANK_MAX];
+    SRQ_TRY(srq_h5_shape_of(file, request->name, set, &rank, shape));
+    if (request->rank == 0 && rank != 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s has %d dimensions, but one string is expected", file->path,
+                        request->name, rank);
+    if (request->rank == 1 && (rank != 1 || shape[0] > 1000000))
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s must be a list of at most 1,000,000 strings", file->path,
+                        request->name);
+    SRQ_TRY(srq_h5_check_stored(file, request->name, set, rank, shape));
+    return print_strings(file, request->name, set, rank ? shape[0] : 1, out);
+}
+
+srq_status srq_h5_send_texts(srq_h5_file *file, const srq_h5_request *request, FILE *out)
+{
     hid_t set;
-    SRQ_TRY(srq_h5_open_set(reader, name, H5T_STRING, &set));
-    *text = NULL;
-    srq_status status = read_texts(reader, name, set, 1, text);
+    SRQ_TRY(open_set(file, request->name, H5T_STRING, &set));
+    const srq_status status = send_texts(file, request, set, out);
     H5Dclose(set);
-    if (status != SRQ_OK) free(*text);
     return status;
 }
 
-srq_status srq_h5_read_texts(const srq_h5_reader *reader, const char *name, size_t *count, char ***texts)
+/* --- Bytes that are read without HDF5 */
+
+srq_status srq_h5_send_room(srq_h5_file *file, const srq_h5_request *request, FILE *out)
 {
-    int rank = 0;
-    size_t shape[8];
-    SRQ_TRY(srq_h5_shape(reader, name, H5T_STRING, &rank, shape));
-    if (rank != 1 || shape[0] > 1000000)
-        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s must be a list of at most 1,000,000 strings", reader->path,
-                        name);
-    char **list = calloc(shape[0] + 1, sizeof *list);
-    if (!list) return srq_fail_memory(shape[0] * sizeof *list, name);
     hid_t set;
-    srq_status status = srq_h5_open_set(reader, name, H5T_STRING, &set);
-    if (status == SRQ_OK) {
-        status = read_texts(reader, name, set, shape[0], list);
-        H5Dclose(set);
-    }
-    if (status == SRQ_OK) {
-        *count = shape[0];
-        *texts = list;
-        return SRQ_OK;
-    }
-    for (size_t i = 0; i < shape[0]; i++) free(list[i]);
-    free(list);
-    return status;
+    int rank = 0;
+    size_t shape[SRQ_H5_RANK_MAX] = {0};
+    SRQ_TRY(open_set(file, request->name, H5T_INTEGER, &set));
+    const srq_status status = srq_h5_shape_of(file, request->name, set, &rank, shape);
+    hid_t type = H5Dget_type(set);
+    const haddr_t place = H5Dget_offset(set);
+    const bool bytes = H5Tget_size(type) == 1 && rank == 1;
+    H5Tclose(type);
+    H5Dclose(set);
+    SRQ_TRY(status);
+    if (!bytes || place == HADDR_UNDEF)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: data set %s must be one row of bytes, contiguous and without a filter; write it like this",
+                        file->path, request->name);
+    if (place > file->bytes || shape[0] > file->bytes - place)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s goes past the end of the file; use another copy", file->path,
+                        request->name);
+    const int64_t answer[2] = {(int64_t)place, (int64_t)shape[0]};
+    fwrite(answer, sizeof answer, 1, out);
+    return SRQ_OK;
 }

@@ -1,4 +1,4 @@
-/* Data sets whose bytes are written and read without HDF5: their disk space, and their place in the file. */
+/* Data sets whose bytes are written without HDF5: their disk space, and their place in the file. */
 #include "io/h5_internal.h"
 
 #include <errno.h>
@@ -53,30 +53,4 @@ srq_status srq_h5_add_room(const char *path, const char *name, size_t total, int
     if (file >= 0) whole = H5Fclose(file) >= 0 && whole;
     *offset = (int64_t)place;
     return whole ? SRQ_OK : srq_h5_cannot_build(name);
-}
-
-srq_status srq_h5_room(const srq_h5_reader *reader, const char *name, int64_t *offset, size_t *total)
-{
-    hid_t set;
-    int rank = 0;
-    size_t shape[8] = {0};
-    SRQ_TRY(srq_h5_open_set(reader, name, H5T_INTEGER, &set));
-    srq_status status = srq_h5_shape_of(reader, name, set, &rank, shape);
-    hid_t type = H5Dget_type(set);
-    const haddr_t place = H5Dget_offset(set);
-    const bool bytes = H5Tget_size(type) == 1 && rank == 1;
-    H5Tclose(type);
-    H5Dclose(set);
-    SRQ_TRY(status);
-    if (!bytes || place == HADDR_UNDEF)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: data set %s must be one row of bytes, contiguous and without a filter; write it like this",
-                        reader->path, name);
-    struct stat info;
-    if (stat(reader->path, &info) != 0 || place > (haddr_t)info.st_size || shape[0] > (haddr_t)info.st_size - place)
-        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s goes past the end of the file; use another copy", reader->path,
-                        name);
-    *offset = (int64_t)place;
-    *total = shape[0];
-    return SRQ_OK;
 }

@@ -35,8 +35,11 @@ srq_status srq_h5_writer_create(const char *format, int64_t version, srq_h5_writ
 srq_status srq_h5_writer_seal(srq_h5_writer *writer)
 {
     char digest[SRQ_DIGEST_SIZE];
-    const srq_h5_reader reader = {.file = writer->file, .path = "the file in memory"};
-    if (srq_h5_digest(&reader, digest) != SRQ_OK) return srq_fail(SRQ_ERROR_RUN, "%s", srq_message());
+    hsize_t size = 0;
+    if (H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_filesize(writer->file, &size) < 0)
+        return srq_h5_cannot_build("/");
+    srq_h5_file file = {.file = writer->file, .path = "the file in memory", .bytes = size, .left = UINT64_MAX};
+    if (srq_h5_digest_of(&file, digest) != SRQ_OK) return srq_fail(SRQ_ERROR_RUN, "%s", srq_message());
     return srq_h5_write_attribute_text(writer, "/", SRQ_H5_DIGEST, digest);
 }
 
@@ -44,11 +47,12 @@ srq_status srq_h5_writer_commit(srq_h5_writer *writer, const char *path)
 {
     ssize_t size = H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(writer->file, NULL, 0);
     if (size <= 0) return srq_h5_cannot_build("/");
-    void *image = malloc((size_t)size);
+    char *image = malloc((size_t)size + SRQ_H5_TRAILER);
     if (!image) return srq_fail_memory((size_t)size, path);
     srq_status status = H5Fget_file_image(writer->file, image, (size_t)size) == size
-                            ? srq_file_write_atomic(path, image, (size_t)size)
+                            ? srq_h5_make_trailer(image, (size_t)size, image + size)
                             : srq_h5_cannot_build("/");
+    if (status == SRQ_OK) status = srq_file_write_atomic(path, image, (size_t)size + SRQ_H5_TRAILER);
     free(image);
     return status;
 }

@@ -263,7 +263,9 @@ static srq_status write_encoded(const joined *j, const char *path)
     srq_status status = put_bytes(j, file, path, begin);
     if (close(file) != 0 && status == SRQ_OK)
         status = srq_fail(SRQ_ERROR_RUN, "cannot close %s: %s; free some space", path, strerror(errno));
-    return status;
+    const srq_h5_span images[2] = {{begin[SRQ_TRAIN], (int64_t)j->totals[SRQ_TRAIN]},
+                                   {begin[SRQ_TEST], (int64_t)j->totals[SRQ_TEST]}};
+    return status == SRQ_OK ? srq_h5_finish(path, images) : status;
 }
 
 /* --- The whole import */

@@ -320,9 +320,15 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
     for (int i = 0; status == SRQ_OK && i < count && !*found; i++) {
         char path[PATH_SIZE];
         step_path(run, steps[i], path);
-        *found = srq_checkpoint_read(path, graph, optimizer, point, history) == SRQ_OK;
+        /* In use is not damaged: an older checkpoint would silently lose steps. */
+        status = srq_h5_wait(path);
+        if (status != SRQ_OK) break;
+        const srq_status read = srq_checkpoint_read(path, graph, optimizer, point, history);
+        *found = read == SRQ_OK;
+        if (read == SRQ_ERROR_RUN) status = read; /* this host's fault, and not the file's */
         remember(run, steps[i], *found);
-        if (!*found) fprintf(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
+        if (read == SRQ_ERROR_DATA)
+            fprintf(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
     }
     if (status == SRQ_OK && count > 0 && !*found) status = none_usable(run, count);
     free(steps);

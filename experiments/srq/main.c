@@ -4,6 +4,7 @@
 #include "experiments/srq/topics.h"
 #include "experiments/srq/train/node_checks.h"
 #include "experiments/srq/train/supervisor.h"
+#include "io/h5.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -65,7 +66,10 @@ int main(int argc, char **argv)
         char *words[] = {"help", argv[1], NULL};
         return (int)srq_command_help(2, words);
     }
-    if (chosen && chosen->parallel) srq_supervise(argc, argv);
+    if (chosen && chosen->parallel) {
+        srq_supervise(argc, argv);
+        srq_h5_start(); /* if it fails, the first file that is read says so */
+    }
     srq_comm *comm = NULL;
     srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
     if (status == SRQ_OK && !chosen) status = unknown(argv[1]);

@@ -99,6 +99,33 @@ everywhere 3 "its format is \"srq-dataset\", but a checkpoint" eval slice.h5
 everywhere 3 "No such file" inspect none.h5
 expect 3 "No such file" "$SRQ" diff good none.h5
 
+# A flipped bit, and files that crash the HDF5 library: refused by every command that reads them.
+flip() { # FILE BYTE: changes it
+  printf "$(printf '\\x%02x' $(($(od -An -tu1 -j "$2" -N 1 "$1") ^ 64)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+cp good/last.h5 flipped.h5
+flip flipped.h5 $((size / 2))
+everywhere 3 "flipped.h5: it is damaged: its bytes are not those that were written" eval flipped.h5
+for file in "$SOURCE"/tests/data/damaged/*.h5; do
+  for command in inspect eval "diff good/last.h5" "data info"; do
+    # shellcheck disable=SC2086
+    expect 3 "$file: " "$SRQ" $command "$file"
+  done
+done
+# The newest checkpoint of a run: passed over if it is damaged, and waited for if it is in use.
+cp -r good broken && newest=$(readlink -f broken/last.h5)
+cp "$SOURCE/tests/data/damaged/attribute-table.h5" "$newest"
+expect 0 "skipping a checkpoint that cannot be used" "$SRQ" train lenet-run.cfg --out broken --resume auto
+expect 0 "equal: " "$SRQ" diff good broken
+cp -r good used && newest=$(readlink -f used/last.h5)
+python3 -c 'import fcntl, sys, time
+f = open(sys.argv[1], "r+"); fcntl.flock(f, fcntl.LOCK_EX); print("locked", flush=True); time.sleep(100)' "$newest" > locked & holder=$!
+until grep -q locked locked; do sleep 0.05; done
+before=$(find used -type f -exec md5sum {} + | sort)
+expect 3 "it is in use: another process (process $holder, python3) has it open for writing" "$SRQ" train lenet-run.cfg --out used --resume auto
+[ "$before" = "$(find used -type f -exec md5sum {} + | sort)" ] || fail "a run whose checkpoint is in use was changed"
+kill $holder
+
 # Run directories
 before=$(find good -type f -exec md5sum {} + | sort)
 everywhere 2 "it holds a run already; resume it with \`--resume auto\`" train lenet-run.cfg --out good

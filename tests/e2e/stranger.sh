@@ -50,7 +50,7 @@ EOF
 for name in scalar number attribute added removed downgraded; do
   expect 3 "$name.h5: its content does not match its digest" "$SRQ" inspect "$WORK/$name.h5"
 done
-expect 3 "/layers/other is a link to somewhere else" "$SRQ" inspect "$WORK/linked.h5"
+expect 3 "/layers/other is a link to another place" "$SRQ" inspect "$WORK/linked.h5"
 expect 3 "undigested.h5: it has no digest" "$SRQ" inspect "$WORK/undigested.h5"
 expect 3 "third.h5: version 3 of the format srq-checkpoint, but this srq reads versions 1 to 2" "$SRQ" inspect "$WORK/third.h5"
 for command in "eval $WORK/number.h5" "diff $checkpoint $WORK/number.h5" "diff $WORK/number.h5 $checkpoint" \

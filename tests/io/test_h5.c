@@ -1,58 +1,8 @@
 /* The HDF5 layer: written data is read back, equal contents give equal bytes, all kinds of strings are read, and files
  * of other programs, truncated or changed files get one message each. */
-#include "core/random.h"
-#include "io/h5.h"
-#include "tests/io/scratch.h"
-#include "tests/suite.h"
+#include "tests/io/h5_files.h"
 
-#include <math.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-
-static srq_h5_reader *reader;
-
-static srq_status open_test(const char *name)
-{
-    return srq_h5_reader_open(scratch(name), "a test file", "srq-test", 1, &reader);
-}
-
-static void expect_message(srq_status found, srq_status status, const char *words)
-{
-    ck_assert_msg(found == status, "status %d, not %d: %s", found, status, srq_message());
-    ck_assert_msg(strstr(srq_message(), words) != NULL, "\"%s\" is not in: %s", words, srq_message());
-}
-
-/* After every test: no file, data set, group or attribute of HDF5 is open. */
-static void expect_closed(void)
-{
-    if (reader) srq_h5_reader_close(&reader);
-    ck_assert_int_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
-}
-
-static void write_sample(const char *name)
-{
-    srq_h5_writer *w = NULL;
-    const float weights[6] = {0, 1.5f, -2, INFINITY, 1e-40f, -0.0f};
-    const size_t shape[2] = {2, 3}, none[2] = {0, 3};
-    const int64_t scalar = INT64_MIN;
-    const char *const texts[] = {"", "caf\xc3\xa9", "the longest of them"};
-    ck_assert_int_eq(srq_h5_writer_create("srq-test", 1, &w), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write(w, "layers/conv1/weight", H5T_NATIVE_FLOAT, 2, shape, weights), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write(w, "empty", H5T_NATIVE_FLOAT, 2, none, weights), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write(w, "scalar", H5T_NATIVE_INT64, 0, NULL, &scalar), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_text(w, "text", "one\ntwo"), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_text(w, "no text", ""), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_texts(w, "texts", 3, texts), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_group(w, "a/b"), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_attribute_text(w, "a/b", "kind", "pool"), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_attribute_int(w, "a", "bits", -7), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write_attribute_double(w, "/", "pi", 3.25), SRQ_OK);
-    ck_assert_int_eq(srq_h5_write(w, "scalar", H5T_NATIVE_INT64, 0, NULL, &scalar), SRQ_ERROR_RUN);
-    ck_assert_int_eq(srq_h5_writer_commit(w, scratch(name)), SRQ_OK);
-    srq_h5_writer_destroy(&w);
-    ck_assert_ptr_null(w);
-    srq_h5_writer_destroy(&w);
-}
 
 START_TEST(numbers_come_back)
 {
@@ -156,29 +106,6 @@ START_TEST(wrong_reads_are_named)
 END_TEST
 
 /* --- Files of other programs, made with HDF5 itself */
-
-static hid_t foreign_create(const char *name)
-{
-    hid_t file = H5Fcreate(scratch(name), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t space = H5Screate(H5S_SCALAR), type = H5Tcopy(H5T_C_S1);
-    const char *format = "srq-test";
-    const int version = 1;
-    H5Tset_size(type, H5T_VARIABLE);
-    hid_t a = H5Acreate2(file, "format", type, space, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t b = H5Acreate2(file, "version", H5T_STD_I16BE, space, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert(H5Awrite(a, type, &format) >= 0 && H5Awrite(b, H5T_NATIVE_INT, &version) >= 0);
-    H5Aclose(a), H5Aclose(b), H5Tclose(type), H5Sclose(space);
-    return file;
-}
-
-static void foreign_set(hid_t file, const char *name, hid_t type, hid_t space, hid_t properties, const void *data)
-{
-    hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    ck_assert(set >= 0);
-    if (data) ck_assert(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
-    H5Dclose(set);
-    H5Sclose(space);
-}
 
 static void foreign_texts(hid_t file, const char *name, size_t size, H5T_cset_t set, H5T_str_t pad, const void *data)
 {
@@ -290,68 +217,6 @@ START_TEST(other_files_are_refused)
 }
 END_TEST
 
-START_TEST(a_locked_file_says_so)
-{
-    write_sample("a.h5");
-    FILE *stream = fopen(scratch("a.h5"), "rb");
-    ck_assert(stream && flock(fileno(stream), LOCK_EX) == 0);
-    srq_status status = open_test("a.h5");
-    fclose(stream);
-    /* HDF5 may have been told not to lock. */
-    if (status != SRQ_OK) expect_message(status, SRQ_ERROR_DATA, "HDF5_USE_FILE_LOCKING");
-}
-END_TEST
-
-/* Reads everything that write_sample wrote. The result is correct, or there is a failure. */
-static void read_anything(void)
-{
-    static const char *const names[] = {"layers/conv1/weight", "empty", "scalar", "text", "texts", "a/b"};
-    float numbers[6];
-    int64_t value;
-    char *text = NULL, **list = NULL;
-    size_t count = 0;
-    const size_t shape[2] = {2, 3};
-    srq_status status = open_test("hurt.h5");
-    ck_assert_msg(status == SRQ_OK || status == SRQ_ERROR_DATA, "status %d: %s", status, srq_message());
-    if (status != SRQ_OK) return;
-    srq_h5_read(reader, names[0], H5T_NATIVE_FLOAT, 2, shape, numbers);
-    srq_h5_read(reader, names[2], H5T_NATIVE_INT64, 0, NULL, &value);
-    srq_h5_read_attribute_int(reader, "a", "bits", &value);
-    if (srq_h5_read_text(reader, names[3], &text) == SRQ_OK) free(text);
-    if (srq_h5_read_texts(reader, names[4], &count, &list) == SRQ_OK) {
-        for (size_t i = 0; i < count; i++) free(list[i]);
-        free(list);
-    }
-    if (srq_h5_members(reader, "/", &count, &list) == SRQ_OK) {
-        for (size_t i = 0; i < count; i++) free(list[i]);
-        free(list);
-    }
-    srq_h5_reader_close(&reader);
-}
-
-START_TEST(damaged_files_do_not_crash)
-{
-    size_t size = 0;
-    write_sample("a.h5");
-    unsigned char *data = scratch_read("a.h5", &size);
-    for (size_t i = 0; i < 40; i++) {
-        scratch_write("hurt.h5", data, size * i / 40);
-        ck_assert_int_eq(open_test("hurt.h5"), SRQ_ERROR_DATA);
-        ck_assert_msg(!strstr(srq_message(), "LOCKING"), "%s", srq_message());
-    }
-    for (uint64_t i = 0; i < 200; i++) {
-        uint32_t r[4];
-        srq_random(2, SRQ_RANDOM_TEST, 0, i, r);
-        unsigned char kept = data[r[0] % size];
-        data[r[0] % size] ^= (unsigned char)(1 + r[1] % 255);
-        scratch_write("hurt.h5", data, size);
-        read_anything();
-        data[r[0] % size] = kept;
-    }
-    free(data);
-}
-END_TEST
-
 /* The checksum of a chunk detects a changed number. */
 START_TEST(a_changed_number_is_noticed)
 {
@@ -364,7 +229,7 @@ START_TEST(a_changed_number_is_noticed)
     while (at + sizeof weights < size && memcmp(data + at, weights, sizeof weights) != 0) at++;
     ck_assert(at + sizeof weights < size);
     data[at] ^= 1;
-    scratch_write("hurt.h5", data, size);
+    scratch_write("hurt.h5", data, size - 256); /* without the digest of the raw bytes */
     free(data);
     ck_assert_int_eq(open_test("hurt.h5"), SRQ_OK);
     expect_message(srq_h5_read(reader, "layers/conv1/weight", H5T_NATIVE_FLOAT, 2, shape, numbers), SRQ_ERROR_DATA,
@@ -389,8 +254,6 @@ int main(void)
     tcase_add_test(tests, numbers_that_do_not_fit_are_refused);
     tcase_add_test(tests, data_that_was_never_written_is_refused);
     tcase_add_test(tests, other_files_are_refused);
-    tcase_add_test(tests, a_locked_file_says_so);
-    tcase_add_test(tests, damaged_files_do_not_crash);
     tcase_add_test(tests, a_changed_number_is_noticed);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

@@ -282,6 +282,16 @@ static srq_status compare_root(comparison *c)
     return compare_attribute(c, "/", "penalty");
 }
 
+/* Of a layer, only those that belong to the state of training. Its settings are compared with the configuration, and
+ * checkpoints of earlier versions do not have them. */
+static srq_status compare_layer(comparison *c, const char *layer)
+{
+    static const char *const names[] = {"type",         "index",         "quantizer",   "bits",
+                                        "trained_bits", "smallest_code", "largest_code"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) SRQ_TRY(compare_attribute(c, layer, names[i]));
+    return SRQ_OK;
+}
+
 static srq_status compare_layers(comparison *c)
 {
     size_t count = 0;
@@ -292,7 +302,7 @@ static srq_status compare_layers(comparison *c)
         char layer[2 * SRQ_TENSOR_NAME_MAX];
         snprintf(layer, sizeof layer, "layers/%s", names[i]);
         /* A layer that only one file has is shown by its tensors. Without tensors, it has no effect. */
-        if (status == SRQ_OK && srq_h5_exists(c->readers[1], layer)) status = compare_attributes(c, layer);
+        if (status == SRQ_OK && srq_h5_exists(c->readers[1], layer)) status = compare_layer(c, layer);
         free(names[i]);
     }
     free(names);
