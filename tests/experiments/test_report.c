@@ -45,9 +45,9 @@ END_TEST
 /* A run directory: `settings` after the model and the data set, and an evaluation. */
 static void make_run(const char *name, const char *settings, const char *sha, double error, const char *stop)
 {
-    static const char model[] =
-        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"fc\"; type = "
-        "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; };\n%s\n";
+    static const char model[] = "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( "
+                                "{ name = \"act\"; type = \"quantize\"; }, { name = \"fc\"; type = "
+                                "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; };\n%s\n";
     char path[600], text[4096];
     mkdir(scratch(name), 0777);
     snprintf(path, sizeof path, "%s/config.cfg", name);
@@ -119,7 +119,8 @@ END_TEST
 START_TEST(rows_of_a_table)
 {
     static const char configuration[] =
-        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"fc\"; type = "
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"act\"; type = "
+        "\"quantize\"; }, { name = \"fc\"; type = "
         "\"dense\"; out = 10; } ); };\ndata = { file = \"d.h5\"; };\nquantizer = { activation_bits = 3; };\n";
     static const char rows[] =
         "seeds = [1, 2, 3]; rows = (\n{ name = \"four\"; config = \"t.cfg\"; sets = [\"quantizer.weight_bits=4\"]; },\n"
