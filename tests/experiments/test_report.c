@@ -3,6 +3,7 @@
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/describe.h"
 #include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/pages.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
 #include "tests/io/scratch.h"
@@ -212,6 +213,9 @@ START_TEST(where_runs_stand)
     make_run("s/5", "train = { epochz = 1; };", "d", 0.1, DONE);
     make_run("s/6", SEED(6, "") SRQ_BITS("2"), "d", 0.1, DONE);
     scratch_write("s/6/log.jsonl", "", 0);
+    make_run("s/7", SEED(7, "") SRQ_BITS("2"), "d", 0.1, "");
+    static const char unevaluated[] = "{\"event\": \"start\", \"steps\": 0}\n" DONE;
+    scratch_write("s/7/log.jsonl", unevaluated, sizeof unevaluated - 1);
     srq_report report = load("s", then + 60);
     ck_assert_str_eq(standing_of(&report, 0), "finished");
     ck_assert_str_eq(standing_of(&report, 1), "running");
@@ -219,6 +223,12 @@ START_TEST(where_runs_stand)
     ck_assert_str_eq(standing_of(&report, 3), "stopped (signal)");
     ck_assert_msg(strstr(standing_of(&report, 4), "epochz"), "%s", standing_of(&report, 4));
     ck_assert_str_eq(standing_of(&report, 5), "its log is empty");
+    ck_assert_str_eq(standing_of(&report, 6), "ended without an evaluation");
+    char summary[600];
+    srq_report_summary(&report, summary, sizeof summary);
+    ck_assert_msg(strstr(summary, ": 1 finished, 1 running, 1 stopped, 1 failed, 1 empty, 1 cannot be used, "
+                                  "1 without an evaluation") != NULL,
+                  "%s", summary);
     srq_report_destroy(&report);
     report = load("s", then + 7200);
     ck_assert_str_eq(standing_of(&report, 1), "no log line for 2 h 00 min, possibly killed");
