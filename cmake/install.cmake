@@ -1,4 +1,5 @@
-# bin/srq, its man page and completion, the libraries with their headers, srq.pc, a CMake package, and the experiments as they are.
+# bin/srq, its man page and completion, the libraries with their headers, srq.pc, a CMake package, the Python module, and the
+# experiments as they are.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS srq RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -12,6 +13,7 @@ install(DIRECTORY core dist io DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srq FILES
 install(DIRECTORY experiments/ DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/experiments
         FILES_MATCHING PATTERN "*.cfg" PATTERN "*.sh" PATTERN srq EXCLUDE PATTERN results EXCLUDE)
 install(PROGRAMS slurm/train.sbatch slurm/sweep.sbatch slurm/table.sbatch slurm/ticket.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/slurm)
+install(FILES io/srq.py DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/python)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
@@ -21,6 +23,10 @@ if(SRQ_HAVE_ONEDNN)
   list(TRANSFORM OpenMP_C_LIB_NAMES PREPEND "-l" OUTPUT_VARIABLE SRQ_ONEDNN_LIBS)
   list(PREPEND SRQ_ONEDNN_LIBS -ldnnl)
   list(JOIN SRQ_ONEDNN_LIBS " " SRQ_ONEDNN_LIBS)
+endif()
+set(SRQ_PROTOBUF_C "")
+if(SRQ_HAVE_PROTOBUF_C)
+  set(SRQ_PROTOBUF_C " libprotobuf-c")
 endif()
 set(SRQ_PC_PREFIX "\${pcfiledir}/${up}")
 configure_file(cmake/srq.pc.in srq.pc @ONLY)

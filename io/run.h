@@ -4,6 +4,7 @@
  *     DIR/log.jsonl              one JSON object a line: event = start, step, eval, checkpoint, resume, stop
  *     DIR/checkpoints/STEP.h5    step in 8 digits
  *     DIR/last.h5                a link to the newest
+ *     DIR/events.out.tfevents.*  with train.tensorboard: one file for each job
  *     DIR/bits.cfg               if bit-lengths are learned: what they are now, for other configurations
  *
  * A lock on log.jsonl, which the system drops when a process ends, keeps two jobs out of one directory. */
@@ -51,11 +52,15 @@ typedef struct srq_saved {
  * configuration. */
 srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int keep, bool learns_bits, srq_saved *saved);
 
-/* Appends a line to log.jsonl: the object {"event": event, ...}, with further members printed by `format`. Can be
- * called from any thread. */
-__attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);
+/* From now on, the numbers of `step` and `eval` lines of the log are also written to an event file for TensorBoard in
+ * DIR (io/events.h). Event files of earlier jobs count up to the step before `first`. Errors as of srq_events_create.
+ */
+srq_status srq_run_record(srq_run *run, long first);
+/* Writes histograms of the weights and step sizes of a graph at `step` to the event file, if there is one. */
+srq_status srq_run_record_graph(srq_run *run, const srq_graph *graph, long step);
 
-/* Writes `text` to `out` as a JSON string with quotes, cut if it does not fit. Returns `out`. */
-char *srq_json_quote(const char *text, char *out, size_t size);
+/* Appends a line to log.jsonl: the object {"event": event, ...}, with further members printed by `format`. Can be
+ * called from any thread; `step` and `eval` lines, which go to the event file too, only from one. */
+__attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);
 
 #endif

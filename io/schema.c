@@ -91,6 +91,10 @@ const srq_setting srq_schema[] = {
      "How often the test images are evaluated. 0: only at the end."},
     {"train.log_every", SRQ_SET_SPAN, AT(train.log_every), "\"50it\"", 0, 1e12, NULL, false,
      "How often a `step` line is written to log.jsonl. 0: only at the end."},
+    {"train.tensorboard", SRQ_SET_BOOL, AT(train.tensorboard), "false", 0, 0, NULL, false,
+     "Writes event files for TensorBoard into the folder of the run: the numbers of log.jsonl, and histograms of "
+     "weights "
+     "and step sizes (docs/watching.md)."},
     {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
      "What happens if the loss or a gradient of a step holds an infinity or NaN. stop: training ends. skip: the step "
      "is skipped on all ranks; weights, batch-norm statistics and the optimizer stay unchanged. 100 skipped steps in a "

@@ -1,6 +1,7 @@
 /* srq version: the versions of srq and its libraries, and the CPU. */
 #include "core/kernels/isa.h"
 #include "experiments/srq/commands.h"
+#include "io/events.h"
 #include "srq_version.h"
 
 #include <cblas.h>
@@ -109,6 +110,7 @@ srq_status srq_command_version(int argc, char **argv)
     printf("libconfig  %d.%d.%d\n", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
     printf("zlib       %s\n", zlibVersion());
     printf("libcrypto  %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
+    printf("protobuf-c %s\n", srq_events_library());
     printf("oneDNN     %s\n", onednn);
     printf("compiler   %s\n", __VERSION__);
     printf("CPU        instruction set used: %s\n", isa_here());

@@ -85,6 +85,7 @@ done
 for method in pact pot; do
   /usr/bin/python3 "$SOURCE/tests/e2e/stranger.py" $method-1/last.h5 slice.h5 > stranger 2>&1 || fail "$method: $(tail -3 stranger)"
 done
+/usr/bin/python3 "$SOURCE/tests/e2e/read_runs.py" --layers "$SRQ" pact-1 pot-1 > out 2>&1 || fail "srq.py: $(tail -3 out)"
 for layer in conv1 fc1 fc2; do "$SRQ" inspect pot-1 $layer/weight --json > $layer.json || fail "inspect --json $layer"; done
 "$SRQ" inspect pot-1 --json > run.json || fail "inspect --json"
 # The lines of the page itself, for each layer.

@@ -14,6 +14,20 @@ done < <(find "$SOURCE/experiments/results" "$SOURCE/docs" -type f -size +100000
 check() { /usr/bin/python3 "$SOURCE/tests/e2e/docs.py" "$1" "$SRQ" > "$WORK/mistakes"; }
 check "$SOURCE" || fail "$(cat "$WORK/mistakes")"
 
+# The example for Python runs as it is on the page, and says what srq says.
+if /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null; then
+  make_data
+  make_configs
+  (cd "$WORK" && "$SRQ" train lenet-run.cfg --out runs/w2a2 --set train.seed=7 > out 2>&1) || fail "train: $(tail -3 "$WORK/out")"
+  awk '/^```/ { inside = $0 == "```python"; next } inside' "$SOURCE/docs/checkpoint-format.md" > "$WORK/example.py"
+  (cd "$WORK" && PYTHONPATH=$SOURCE/io PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 example.py > shown 2>&1) ||
+    fail "the example of checkpoint-format.md: $(cat "$WORK/shown")"
+  grep -q "^fc1 2 bits (32, 216) step size 0\.[0-9]* error 0\.[0-9]*$" "$WORK/shown" || fail "no layer: $(cat "$WORK/shown")"
+  error=$(tail -1 "$WORK/out" | sed 's/.*test error \([0-9.]*\) %.*/\1/')
+  awk -v error="$error" '/^test error/ { d = 100 * $3 - error; found = d * d < 1e-4 && $5 == 36 && $NF == 7 } END { exit !found }' \
+    "$WORK/shown" || fail "srq: $error %; the example: $(cat "$WORK/shown")"
+fi
+
 # A copy of the project in which one page is full of mistakes: each of them is found, and nothing else.
 mkdir "$WORK/copy"
 for entry in "$SOURCE"/*; do
@@ -33,6 +47,7 @@ cat >> "$WORK/copy/docs/watching.md" << 'END'
     sbatch --array=0-3 slurm/sweep.sbatch runs/a CONFIG -- dropbits.missing=1,2
     for seed in 1 2; do srq train CONFIG --missing-out $seed; done
     experiments/bench/scaling.py model NETWORK.json --missing-gbit 1
+    srun -n 2 srq train CONFIG --out missing
     tests/data/README.md
     schedule = { missing_step = 3; };
 
@@ -40,7 +55,9 @@ cat >> "$WORK/copy/docs/watching.md" << 'END'
 srq report --missing-table TABLE && srq diff A B --missing-tolerance 1
 ```
 END
+sed -i 's/^| `train.batch` |.*/| `train.batch` | missing |/' "$WORK/copy/docs/configuration.md"
 check "$WORK/copy" && fail "mistakes are not found"
+grep -q "docs/configuration.md: does not hold what srq help configuration --markdown prints" "$WORK/mistakes" || fail "a stale table is not found"
 while read -r mistake; do
   grep -qF "docs/watching.md: $mistake" "$WORK/mistakes" || fail "not found: $mistake; but $(cat "$WORK/mistakes")"
 done << 'END'
@@ -64,9 +81,10 @@ shows --missing-out, which is no option of srq train
 shows --missing-gbit, which is no option of experiments/bench/scaling.py
 starts tests/data/README.md, which is not executable
 names the setting schedule.missing_step, which srq does not know
+shows srun without --mpi in front of srq
 shows --missing-table, which is no option of srq report
 shows --missing-tolerance, which is no option of srq diff
 END
-others=$(grep -v missing "$WORK/mistakes" | grep -vF "starts tests/data/README.md")
+others=$(grep -v missing "$WORK/mistakes" | grep -vE "starts tests/data/README.md|does not hold|srun without --mpi")
 [ -z "$others" ] || fail "right things are taken for mistakes: $others"
 finish

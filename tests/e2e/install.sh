@@ -38,6 +38,10 @@ offers "import" data im
 offers "quantizer step allreduce" bench ""
 offers "quantizer.temperature" help quantizer.te
 popd > /dev/null || exit 1
+if /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null; then
+  expect 0 "$WORK/moved/share/srq/python/srq.py" env PYTHONPATH="$WORK/moved/share/srq/python" PYTHONDONTWRITEBYTECODE=1 \
+    /usr/bin/python3 -c 'import srq; print(srq.load.__doc__, srq.__file__)'
+fi
 PKG_CONFIG_PATH=$(dirname "$(find "$WORK/moved" -name srq.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046

@@ -8,6 +8,9 @@ config="$WORK/residual-run.cfg"
 epochs=40
 [ "${SANITIZED:-OFF}" = ON ] && epochs=12
 long="--set train.epochs=$epochs --set train.checkpoint_every=7it"
+# The runs that are killed write event files for TensorBoard as well, if this build can.
+events="--set train.tensorboard=true"
+"$SRQ" version | grep -q "^protobuf-c *not built in" && events=""
 # shellcheck disable=SC2086
 {
 on_ranks 2 train "$config" --out "$WORK/whole" $long > "$WORK/log" 2>&1 || fail "whole: $(tail -3 "$WORK/log")"
@@ -17,7 +20,7 @@ total=$(grep -c . "$WORK/whole/log.jsonl")
 # SIGKILL to every rank, again and again, at whatever moment; each time on another number of ranks.
 try=0
 for ranks in 2 3 1 4 2 3; do
-  setsid mpirun --quiet --oversubscribe -n $ranks "$SRQ" train "$config" --out "$WORK/killed" --resume auto $long > "$WORK/log-$try" 2>&1 &
+  setsid mpirun --quiet --oversubscribe -n $ranks "$SRQ" train "$config" --out "$WORK/killed" --resume auto $long $events > "$WORK/log-$try" 2>&1 &
   pid=$!
   for _ in $(seq 400); do # until there is a checkpoint that is newer than the last try's
     sleep 0.05
@@ -31,7 +34,10 @@ for ranks in 2 3 1 4 2 3; do
   wait $pid 2> /dev/null
   try=$((try + 1))
 done
-on_ranks 3 train "$config" --out "$WORK/killed" --resume auto $long > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
+# As after a power failure, the newest event file ends in the middle of a record.
+newest=$(find "$WORK/killed" -name 'events.*' | sort | tail -n 1)
+[ -z "$newest" ] || printf '\x40\0\0\0\0' >> "$newest"
+on_ranks 3 train "$config" --out "$WORK/killed" --resume auto $long $events > "$WORK/log" 2>&1 || fail "resumed: $(tail -3 "$WORK/log")"
 expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/killed"
 [ "$(grep -c '"event": "resume"' "$WORK/killed/log.jsonl")" -ge 1 ] || fail "no resume in log.jsonl"
 python3 -c 'import json,sys
@@ -39,10 +45,22 @@ for line in open(sys.argv[1]): json.loads(line)' "$WORK/killed/log.jsonl" || fai
 
 # Finished: nothing is done again.
 stamp=$(stat -c %Y.%i "$WORK/killed/"checkpoints/*.h5)
-on_ranks 2 train "$config" --out "$WORK/killed" --resume auto $long > "$WORK/log" 2>&1 || fail "finished: $(tail -3 "$WORK/log")"
+on_ranks 2 train "$config" --out "$WORK/killed" --resume auto $long $events > "$WORK/log" 2>&1 || fail "finished: $(tail -3 "$WORK/log")"
 grep -q "finished before, nothing to do" "$WORK/log" || fail "does not say that it is finished: $(cat "$WORK/log")"
 [ "$stamp" = "$(stat -c %Y.%i "$WORK/killed/"checkpoints/*.h5)" ] || fail "a finished run was touched"
 [ "$(ls "$WORK/killed/checkpoints" | wc -l)" = 2 ] || fail "keep = 2, but there are: $(ls "$WORK/killed/checkpoints")"
+
+# The last steps are lost and done again. The event files of all jobs together say what the log says, each step once.
+rm "$(readlink -f "$WORK/killed/last.h5")"
+"$SRQ" train "$config" --out "$WORK/killed" --resume auto $long $events > "$WORK/log" 2>&1 || fail "again: $(tail -3 "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/killed"
+if [ -n "$events" ] && python3 -c 'import h5py, numpy' 2> /dev/null; then
+  python3 "$SOURCE/tests/e2e/read_events.py" "$WORK/killed" > "$WORK/out" 2>&1 || fail "event files: $(tail -3 "$WORK/out")"
+  grep -qE "^[0-9]+ names in [2-8] files .* [1-9][0-9]* values of lost steps dropped" "$WORK/out" || fail "event files: $(cat "$WORK/out")"
+  [ -z "$(find "$WORK/whole" -name '*tfevents*')" ] || fail "event files without train.tensorboard"
+  expect 2 "the path is not valid UTF-8 at byte" "$SRQ" train "$config" --out "$WORK/"$'\xff' $events
+  [ ! -e "$WORK/"$'\xff' ] || fail "a refused run left a folder"
+fi
 
 # SIGTERM to one rank: status 75 on all, a checkpoint of that step, and on.
 mpirun --quiet --oversubscribe -n 2 "$SRQ" train "$config" --out "$WORK/stopped" $long > "$WORK/log" 2>&1 &

@@ -1,4 +1,5 @@
 /* Run directories: what is kept, rejected and removed; and every system call of a checkpoint fails in turn. */
+#include "io/events.h"
 #include "io/h5.h"
 #include "io/saver.h"
 #include "tests/io/faults.h"
@@ -278,6 +279,12 @@ static void expect_reason(srq_status status, fault_kind kind)
                       faults.call);
         return;
     }
+    /* The configuration of the run that is there is read like any other. */
+    if (status == SRQ_ERROR_USAGE && strcmp(faults.call, "open") == 0) {
+        expect_words(srq_message(), fault_reason(kind));
+        expect_words(srq_message(), "config.cfg");
+        return;
+    }
     ck_assert_int_eq(status, SRQ_ERROR_RUN);
     expect_words(srq_message(), fault_reason(kind));
     /* A folder may be missed from the root on. */
@@ -377,6 +384,26 @@ START_TEST(a_full_disk_cuts_no_line_of_the_log)
 }
 END_TEST
 
+/* An event file that cannot be written is an error like that of the log, whose line is whole before it. */
+START_TEST(events_that_cannot_be_written_are_errors)
+{
+    if (srq_events_check("here") != SRQ_OK) return;
+    EXPECT(SRQ_OK, srq_run_record(run, 0));
+    for (int i = 1; i < 4; i++) { /* open, and two writes; call 0 is that of the log */
+        faults_arm(FAULT_ENOSPC, i);
+        const srq_status status = srq_run_log(run, "step", "\"step\": 1, \"loss\": 0.5");
+        ck_assert(faults_disarm());
+        expect_reason(status, FAULT_ENOSPC);
+        expect_words(srq_message(), "events.out.tfevents.");
+    }
+    EXPECT(SRQ_OK, srq_run_log(run, "step", "\"step\": 2, \"loss\": 0.5"));
+    faults_arm(FAULT_ENOSPC, 0);
+    expect_reason(srq_run_record_graph(run, graph, 2), FAULT_ENOSPC);
+    ck_assert(faults_disarm());
+    EXPECT(SRQ_OK, srq_run_record_graph(run, graph, 2));
+}
+END_TEST
+
 /* --- In the background */
 
 static srq_saver *start_saver(void)
@@ -464,6 +491,7 @@ int main(void)
     tcase_add_test(tests, every_call_of_a_checkpoint_may_fail);
     tcase_add_test(tests, every_call_of_opening_may_fail);
     tcase_add_test(tests, a_full_disk_cuts_no_line_of_the_log);
+    tcase_add_test(tests, events_that_cannot_be_written_are_errors);
     tcase_add_test(tests, a_snapshot_is_of_its_moment);
     tcase_add_test(tests, a_failure_in_the_background_is_heard_of);
     suite_add_tcase(suite, tests);

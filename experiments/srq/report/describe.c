@@ -2,7 +2,7 @@
 
 #include "core/ops/op.h"
 #include "core/quant/methods.h"
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 
 #include <string.h>
 

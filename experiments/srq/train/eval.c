@@ -7,7 +7,7 @@
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
 #include "io/checkpoint.h"
-#include "io/run.h"
+#include "io/escape.h"
 #include "io/run_place.h"
 
 #include <stdio.h>
@@ -137,8 +137,9 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
     if (!e->labels) return srq_fail_memory((size_t)capacity * sizeof *e->labels, "the labels");
     if (e->root && strcmp(s->train.init, "random") == 0)
-        fprintf(stderr, "srq: note: train.init is \"random\", so these are untrained weights; to evaluate a run, name "
-                        "its folder\n");
+        srq_say_to(stderr,
+                   "srq: note: train.init is \"random\", so these are untrained weights; to evaluate a run, name "
+                   "its folder\n");
     return srq_fresh_start(s, e->graph, &e->batches, e->labels, e->root ? stderr : NULL);
 }
 
@@ -152,14 +153,14 @@ static void print_json(const evaluation *e, const srq_metrics *m)
 {
     char path[8500], number[SRQ_JSON_NUMBER];
     const eval_options *o = e->options;
-    printf("{\"%s\": %s,\n", o->of_config ? "config" : "checkpoint",
-           srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
-    printf(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
-    printf(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
-    printf(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
-    printf(" \"test_error\": %s,\n", srq_json_number(1 - (double)m->correct / (double)m->count, number));
-    printf(" \"test_loss\": %s,\n", srq_json_number(m->loss / (double)m->count, number));
-    printf(" \"test_wrong\": %ld,\n \"test_count\": %ld}\n", m->count - m->correct, m->count);
+    srq_say("{\"%s\": %s,\n", o->of_config ? "config" : "checkpoint",
+            srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
+    srq_say(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
+    srq_say(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
+    srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
+    srq_say(" \"test_error\": %s,\n", srq_json_number(1 - (double)m->correct / (double)m->count, number));
+    srq_say(" \"test_loss\": %s,\n", srq_json_number(m->loss / (double)m->count, number));
+    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld}\n", m->count - m->correct, m->count);
 }
 
 static void print(const evaluation *e, const srq_metrics *m)
@@ -167,9 +168,9 @@ static void print(const evaluation *e, const srq_metrics *m)
     if (e->options->json)
         print_json(e, m);
     else
-        printf("test error %.2f %% (%ld of %ld), loss %.4f\n",
-               100.0 * (double)(m->count - m->correct) / (double)m->count, m->count - m->correct, m->count,
-               m->loss / (double)m->count);
+        srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n",
+                100.0 * (double)(m->count - m->correct) / (double)m->count, m->count - m->correct, m->count,
+                m->loss / (double)m->count);
 }
 
 static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)

@@ -2,6 +2,7 @@
 
 #include "experiments/srq/train/batchnorm_statistics.h"
 #include "experiments/srq/train/trainer_step.h"
+#include "io/escape.h"
 #include "io/weights.h"
 
 #include <math.h>
@@ -156,7 +157,8 @@ static srq_status evaluate(srq_trainer *t)
     if (!t->run) return SRQ_OK;
     SRQ_TRY(measure(t));
     show_evaluation(t);
-    return log_evaluation(t);
+    SRQ_TRY(log_evaluation(t));
+    return srq_run_record_graph(t->run, t->graph, t->point.step);
 }
 
 static srq_status checkpoint(srq_trainer *t)
@@ -191,7 +193,7 @@ static void tell(void *context, const char *text, bool final)
     if (t->progress)
         srq_progress_line(t->progress, "srq: %s", text);
     else
-        fprintf(stderr, "srq: %s\n", text);
+        srq_say_to(stderr, "srq: %s\n", text);
     if (!final || !t->run) return;
     char quoted[SRQ_MESSAGE_SIZE + 64];
     (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
@@ -349,8 +351,10 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
     srq_saver_destroy(&t->saver); /* finishes the checkpoint that is being written, whatever ended training */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
-        srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
-                                        t->point.step, status == SRQ_OK ? "done" : t->stop_reason, (int)status);
+        char reason[256];
+        srq_status logged =
+            srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                        srq_json_quote(status == SRQ_OK ? "done" : t->stop_reason, reason, sizeof reason), (int)status);
         if (logged != SRQ_OK) status = logged;
     }
     if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {
