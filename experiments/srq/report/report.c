@@ -62,6 +62,9 @@ static srq_status parse(int argc, char **argv, report_options *options)
             options->folders[options->count++] = argv[i];
     }
     if (!options->count && !options->table) return usage("no run directory is named", "");
+    if (options->out) SRQ_TRY(srq_folder_check("--out", options->out));
+    for (int i = 0; i < options->count; i++)
+        if (!options->folders[i][0]) return usage("the name of a run directory is empty", "");
     if (options->follow && options->count > 1)
         return usage("--follow takes only one run directory, but here is another: ", options->folders[1]);
     if (options->follow && options->table) return usage("--follow shows one run, and takes no --table", "");

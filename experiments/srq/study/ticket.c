@@ -86,6 +86,7 @@ static srq_status parse(int argc, char **argv, ticket *t)
     }
     if (!t->config_path) return usage("no configuration is named", "");
     if (!t->dir) return usage("no folder for the stages is named: add --out", " DIR");
+    SRQ_TRY(srq_folder_check("--out", t->dir));
     /* Paths in this folder must fit into a setting. */
     if (strlen(t->dir) > 3000) return usage("the path of --out is longer than 3000 characters", "");
     return SRQ_OK;

@@ -32,6 +32,11 @@ srq_status srq_fresh_start(const srq_settings *s, srq_graph *graph, srq_batches 
     SRQ_TRY(srq_fresh_read(s, graph, notes));
     int n = srq_batches_fill(batches, 0, 0, graph, labels);
     SRQ_TRY(srq_batches_status(batches));
-    if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", s->data.file);
+    const size_t images = batches->dataset->splits[SRQ_TRAIN].count;
+    if (n == 0)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: %zu training images are fewer than the %d shards of a batch (train.shards), so that the "
+                        "first has none to set step sizes with; use train.shards = %zu or less, or more images",
+                        s->data.file, images, s->train.shards, images);
     return srq_graph_start(graph, n);
 }

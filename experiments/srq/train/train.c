@@ -4,6 +4,7 @@
 #include "experiments/srq/train/announce.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/escape.h"
+#include "io/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,9 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (!options->config) return usage("no configuration is named", "");
     if (options->trainer.trace_first && !options->trainer.trace)
         return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
+    if (options->trainer.trace) SRQ_TRY(srq_folder_check("--trace", options->trainer.trace));
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    SRQ_TRY(srq_folder_check("--out", options->out));
     set_resume(options);
     return SRQ_OK;
 }
