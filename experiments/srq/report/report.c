@@ -3,6 +3,7 @@
 #include "experiments/srq/options.h"
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/follow.h"
+#include "experiments/srq/report/learned.h"
 #include "experiments/srq/report/pages.h"
 #include "experiments/srq/report/plots.h"
 #include "experiments/srq/report/run_tables.h"
@@ -229,7 +230,7 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
 
 static void show_tickets(const srq_report *report)
 {
-    char text[600], called[400];
+    char text[SRQ_COMPARISON_TEXT], called[400];
     for (int i = 0; i < report->tickets.count; i++) {
         const srq_report_ticket *ticket = &report->tickets.items[i];
         const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
@@ -241,11 +242,13 @@ static void show_tickets(const srq_report *report)
 
 static srq_status show(const srq_report *report, const srq_pictures *pictures)
 {
-    char text[4096];
+    char text[4800];
     srq_say("%s\n", srq_report_summary(report, text, sizeof text));
     srq_say("%s\n\n", srq_report_list_tasks(&report->tasks, text, sizeof text));
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_TEXT, stdout));
     if (srq_report_remarks(report, text, sizeof text)[0]) srq_say("\n%s\n", text);
+    if (srq_report_learned_figures(report, text, sizeof text)[0]) srq_say("\n%s\n", text);
+    if (srq_report_learned_warnings(report, text, sizeof text)[0]) srq_say("\nwarning: %s\n", text);
     const char *title = "\nNot finished:\n";
     int shown = 0;
     for (int i = 0; i < report->runs.count; i++) {

@@ -2,7 +2,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/options.h"
 #include "experiments/srq/train/announce.h"
-#include "experiments/srq/train/trainer.h"
+#include "experiments/srq/train/trainer_bits.h"
 #include "io/escape.h"
 #include "io/file.h"
 
@@ -136,7 +136,7 @@ static void warn(const srq_trainer *t, const char *text)
     if (t->run && t->options->quiet) srq_say_to(stderr, "srq: note: %s\n", text);
 }
 
-static void say_start(const srq_trainer *t, const char *dir)
+static void say_start(srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
     char parameters[32], images[32];
@@ -156,6 +156,7 @@ static void say_start(const srq_trainer *t, const char *dir)
                       srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps), s->train.batch,
                       srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), dir);
     if (srq_announce_unquantized(t->graph, unquantized, sizeof unquantized)[0]) warn(t, unquantized);
+    srq_trainer_show_bits_at_start(t);
     if (t->learns_bits && !s->dropbits.follow)
         warn(t, "dropbits.follow is false: when bit-lengths fall, step sizes change only by their gradients, which may "
                 "be too slow");
@@ -176,6 +177,7 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);
+    srq_trainer_show_bits_at_end(t);
 }
 
 srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer_options *how, const char *dir,
