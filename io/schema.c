@@ -1,7 +1,6 @@
 /* The list of settings of a configuration. */
 #include "io/schema.h"
 
-#include <limits.h>
 #include <string.h>
 
 #define BELOW_ONE SRQ_BELOW_ONE
@@ -192,42 +191,14 @@ const srq_setting srq_schema[] = {
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
+const char *srq_config_path(int index)
+{
+    return index >= 0 && index < srq_schema_count ? srq_schema[index].path : NULL;
+}
+
 const srq_setting *srq_setting_find(const char *path)
 {
     for (int i = 0; i < srq_schema_count; i++)
         if (strcmp(srq_schema[i].path, path) == 0) return &srq_schema[i];
     return NULL;
-}
-
-/* --- The most similar name */
-
-static const char *last_part(const char *path)
-{
-    const char *point = strrchr(path, '.');
-    return point ? point + 1 : path;
-}
-
-const char *srq_setting_closest(const char *path)
-{
-    static const char *const groups[] = {"model",    "data",      "train",    "optimizer",
-                                         "schedule", "quantizer", "dropbits", "prune"};
-    enum { GROUPS = sizeof groups / sizeof *groups };
-    const char *best = groups[0];
-    int least = INT_MAX;
-    for (int i = 0; i < GROUPS + srq_schema_count; i++) {
-        const char *name = i < GROUPS ? groups[i] : srq_schema[i - GROUPS].path;
-        int d = srq_distance(path, name);
-        /* Finds the right name in the wrong group, or without a group. */
-        const int moved = 2 + srq_distance(last_part(path), last_part(name));
-        if (i >= GROUPS && moved < d) d = moved;
-        /* Returns a setting, not a group. */
-        if (d == 0) d = INT_MAX;
-        const size_t length = strlen(path);
-        if (strncmp(path, name, length) == 0 && name[length] == '.') d = 0;
-        if (d < least) {
-            least = d;
-            best = name;
-        }
-    }
-    return best;
 }
