@@ -321,13 +321,14 @@ static srq_status keep_weights(srq_trainer *t)
     return srq_comm_agree(t->comm, status);
 }
 
-/* A run of 0 steps, one that begins with the last checkpoint of another one, or one whose last checkpoint has no
- * evaluation: it is evaluated and saved as it is. An evaluation of validation images counts only once. */
-static srq_status evaluate_end(srq_trainer *t)
+/* A run without steps that are left, and without a result in its directory: it evaluates and saves the state it starts
+ * from, as it is. With weights from train.init, this is quantization without training. An evaluation of validation
+ * images counts only once. */
+static srq_status save_start(srq_trainer *t)
 {
-    const bool validated = srq_trainer_validates(t) && t->point.validated;
-    if (!srq_trainer_is_over(t) || (t->restored && (validated || t->point.evaluated))) return SRQ_OK;
-    if (!validated) SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
+    SRQ_TRY(keep_weights(t));
+    if (!srq_trainer_validates(t) || !t->point.validated) SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
+    watch_ranks(t, 10);
     srq_status status = checkpoint_timed(t);
     if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
     return srq_comm_agree(t->comm, status);
@@ -336,7 +337,7 @@ static srq_status evaluate_end(srq_trainer *t)
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
-    SRQ_TRY(evaluate_end(t));
+    if (srq_trainer_is_over(t)) return srq_trainer_has_end(t) ? SRQ_OK : save_start(t);
     while (!srq_trainer_is_over(t) && !stopping) {
         SRQ_TRY(keep_weights(t));
         const double since = srq_seconds();

@@ -16,6 +16,7 @@
 /* Options of the command line. They do not change the result of the run. */
 typedef struct srq_trainer_options {
     const char *max_time;         /* --max-time, or NULL */
+    bool quiet;                   /* --quiet: no progress */
     const char *trace;            /* --trace: a folder, or NULL */
     long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
 } srq_trainer_options;

@@ -36,9 +36,15 @@ bool srq_trainer_is_over(const srq_trainer *t)
     return t->point.step >= t->point.total_steps || srq_trainer_ends_early(t);
 }
 
+bool srq_trainer_has_end(const srq_trainer *t)
+{
+    return t->restored && srq_trainer_is_over(t) &&
+           (srq_trainer_validates(t) ? t->point.validated : t->point.evaluated);
+}
+
 bool srq_trainer_was_done(const srq_trainer *t)
 {
-    return t->restored && srq_trainer_is_over(t) && (srq_trainer_validates(t) ? t->was_tested : t->point.evaluated);
+    return srq_trainer_has_end(t) && (t->was_tested || !srq_trainer_validates(t));
 }
 
 /* --- The test */

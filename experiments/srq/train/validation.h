@@ -17,7 +17,10 @@ bool srq_trainer_is_best(const srq_trainer *trainer);
 bool srq_trainer_ends_early(const srq_trainer *trainer);
 /* Whether no step is left: by train.epochs, train.max_steps or train.patience. */
 bool srq_trainer_is_over(const srq_trainer *trainer);
-/* Whether an earlier job has done everything: all steps, and the last evaluation. */
+/* Whether an earlier job has done all steps, and has evaluated and saved the last one. */
+bool srq_trainer_has_end(const srq_trainer *trainer);
+/* Whether an earlier job has done everything: with validation images, also the test. Then srq_trainer_run only ends the
+ * log. */
 bool srq_trainer_was_done(const srq_trainer *trainer);
 
 /* Collective, after the last step and its checkpoint: evaluates the test images with the best checkpoint. The result is
