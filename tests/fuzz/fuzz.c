@@ -73,6 +73,6 @@ srq_status srq_fuzz_one(const uint8_t *data, size_t size)
     const srq_status status = srq_fuzz_read(data, size);
     if (status == SRQ_OK) return status;
     srq_fuzz_check(status == SRQ_ERROR_DATA || status == SRQ_ERROR_USAGE, "a refusal is about the input");
-    srq_fuzz_check(srq_message()[0] != '\0' && !strchr(srq_message(), '\n'), "a refusal has one line of message");
+    srq_fuzz_check(srq_message()[0] != '\0', "a refusal has a message");
     return status;
 }
