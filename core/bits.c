@@ -35,23 +35,35 @@ srq_status srq_bits_history_note(srq_bits_history *history, const srq_graph *gra
     return SRQ_OK;
 }
 
-/* The quantizer of a layer's input, NULL for 32 bits. */
-static const srq_quantizer *input_quantizer(const srq_graph *graph, const srq_layer *layer)
+/* The quantize layer that produces a layer's input, or NULL. */
+static const srq_layer *input_layer(const srq_graph *graph, const srq_layer *layer)
 {
     int producer = layer->producers[0];
     while (producer >= 0) {
         const srq_layer *p = srq_graph_layer(graph, producer);
-        if (p->op->quantizes == SRQ_QUANTIZES_OUTPUT) return p->quantizer.method ? &p->quantizer : NULL;
+        if (p->op->quantizes == SRQ_QUANTIZES_OUTPUT) return p;
         if (!p->op->selects) return NULL;
         producer = p->producers[0];
     }
     return NULL;
 }
 
+/* The quantizer of a layer's input, NULL for 32 bits. */
+static const srq_quantizer *input_quantizer(const srq_graph *graph, const srq_layer *layer)
+{
+    const srq_layer *from = input_layer(graph, layer);
+    return from && from->quantizer.method ? &from->quantizer : NULL;
+}
+
 int srq_graph_input_bits(const srq_graph *graph, const srq_layer *layer)
 {
     const srq_quantizer *q = input_quantizer(graph, layer);
     return q ? q->bits : 32;
+}
+
+bool srq_graph_input_is_quantizable(const srq_graph *graph, const srq_layer *layer)
+{
+    return input_layer(graph, layer) != NULL;
 }
 
 static bool is_learned(const srq_layer *layer)

@@ -7,6 +7,8 @@
 /* The bit-length of a layer's input: that of the quantizer that produces it, also through layers that only select
  * values (max-pool). 32 for images and everything else. */
 int srq_graph_input_bits(const srq_graph *graph, const srq_layer *layer);
+/* Whether the input of a layer comes from a layer that quantizes it, or would with another method than "float32". */
+bool srq_graph_input_is_quantizable(const srq_graph *graph, const srq_layer *layer);
 
 /* The history of bit-lengths: the initial ones and every change, in order. */
 typedef struct srq_bits_change {

@@ -53,6 +53,7 @@ The run directory is $root/runs/quickstart. It contains config.cfg, log.jsonl, c
 To see the report, open $root/runs/quickstart/report/report.html in a browser.
 
 Commands to try next, in $root:
+  export PATH=$root/build/release/bin:\$PATH   # the pages of the documentation write srq
 $root_note  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights
   mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.method=float32 --out runs/f32  # not quantized
   h5dump -n 1 runs/quickstart/last.h5                                                              # list the content of the checkpoint

@@ -153,23 +153,28 @@ const srq_settings *srq_config_settings(const srq_config *config);
 const char *srq_config_text(const srq_config *config);
 
 /* Compares the settings that decide a run's results (not data.file, train.keep, train.checkpoint_every,
- * train.log_every, train.eval_every). Returns false if they are equal. Otherwise returns true, and describes the first
- * difference in `what`: "train.batch is 128 here and 64 there". */
-bool srq_config_differs(const srq_config *here, const srq_config *there, char *what, size_t what_size);
+ * train.log_every, train.eval_every, nor settings that have no effect because of others). `ticket`: as stages of `srq
+ * ticket`, for which prune.* decides as well. Returns false if they are equal. Otherwise returns true, and describes
+ * the first difference in `what`: "train.batch is 128 here and 64 there". */
+bool srq_config_differs(const srq_config *here, const srq_config *there, bool ticket, char *what, size_t what_size);
 
-/* Whether `set` ("path=value", as for srq_config_load) has no effect because of other settings of `config`. Then `why`
- * gets the reason: `it acts only if dropbits.mode is "learn", but that is "off"`. Not all such cases are known. */
+/* Whether `set` ("path=value", as for srq_config_load) has no effect on training because of other settings of `config`.
+ * Then `why` gets the reason: `it acts only if dropbits.mode is "learn", but that is "off"`. Cases that depend on the
+ * data set (data.resize, a train.max_steps beyond train.epochs) are not known. */
 bool srq_config_is_idle(const srq_config *config, const char *set, char *why, size_t size);
 
 /* Calls `visit` for every setting that decides a run's results, in the order of the schema, with its value in libconfig
- * syntax. At the end come "quantizer.layers" and "model", whose values can be long. SRQ_ERROR_RUN without memory. */
-typedef void srq_choice_visitor(void *context, const char *path, const char *value);
-srq_status srq_config_visit_choices(const srq_config *config, srq_choice_visitor *visit, void *context);
+ * syntax. For a setting that has no effect because of others, `idle` is its default; otherwise it is NULL. `ticket`: as
+ * in srq_config_differs. At the end come "quantizer.layers" and "model", whose values can be long. SRQ_ERROR_RUN
+ * without memory. */
+typedef void srq_choice_visitor(void *context, const char *path, const char *value, const char *idle);
+srq_status srq_config_visit_choices(const srq_config *config, bool ticket, srq_choice_visitor *visit, void *context);
 
 /* The SHA-256 of the model and of the settings that decide a run's results and differ from their defaults, in a fixed
- * order. So settings that are added later, and settings that are given although they have the default value, do not
- * change it. train.seed is not included. Of data.file, only the name without the folder is included. `init` replaces
- * train.init unless it is NULL. Run directories are named by this digest (io/sweep.h), so it must never change. */
+ * order. So settings that are added later, settings that are given although they have the default value, and settings
+ * that have no effect on training do not change it. train.seed is not included. Of data.file, only the name without the
+ * folder is included. `init` replaces train.init unless it is NULL. Run directories are named by this digest
+ * (io/sweep.h), so it must never change. */
 srq_status srq_config_digest(const srq_config *config, const char *init, char text[SRQ_DIGEST_SIZE]);
 
 /* Prints the reference of all settings: path, type, range or choices, default, meaning. It is the body of

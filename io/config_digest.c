@@ -48,10 +48,17 @@ static bool is_default(collector *c, const char *path, const char *value)
     return same;
 }
 
-static void collect(void *context, const char *path, const char *value)
+/* Whether weights are read is not known here: `init` replaces train.init, which the run of a table gets only later. So
+ * the settings of random weights count even if they have no effect, as they always did. */
+static bool is_of_init(const char *path)
+{
+    return strncmp(path, "train.init_", 11) == 0;
+}
+
+static void collect(void *context, const char *path, const char *value, const char *idle)
 {
     collector *c = context;
-    if (c->failed || strcmp(path, "train.seed") == 0) return;
+    if (c->failed || (idle && !is_of_init(path)) || strcmp(path, "train.seed") == 0) return;
     if (c->init && strcmp(path, "train.init") == 0)
         add_line(c, path, c->init);
     else if (!is_default(c, path, value))
@@ -78,7 +85,7 @@ srq_status srq_config_digest(const srq_config *config, const char *init, char te
 {
     const char *file = srq_config_settings(config)->data.file, *slash = strrchr(file, '/');
     collector c = {.initial = calloc(1, sizeof *c.initial), .init = init};
-    srq_status status = c.initial ? srq_config_visit_choices(config, collect, &c)
+    srq_status status = c.initial ? srq_config_visit_choices(config, false, collect, &c)
                                   : srq_fail_memory(sizeof *c.initial, "a configuration's digest");
     if (status == SRQ_OK) add_line(&c, "data", slash ? slash + 1 : file);
     if (status == SRQ_OK) status = c.failed ? srq_fail_memory(0, "a configuration's digest") : digest_lines(&c, text);

@@ -1,5 +1,6 @@
 #include "io/dataset.h"
 
+#include "io/escape.h"
 #include "io/h5.h"
 
 #include <errno.h>
@@ -306,9 +307,9 @@ static srq_status print_counts(const srq_dataset *d, FILE *out)
     if (!counts) return srq_fail_memory(bytes, "the counts of the classes");
     for (int s = 0; s < 2; s++)
         for (size_t i = 0; i < d->splits[s].count; i++) counts[2 * d->splits[s].labels[i] + s]++;
-    fprintf(out, "  %-16s %10s %10s\n", "class", "training", "test");
+    srq_say_to(out, "  %-16s %10s %10s\n", "class", "training", "test");
     for (int c = 0; c < d->classes; c++)
-        fprintf(out, "  %-16s %10zu %10zu\n", d->class_names[c], counts[2 * c], counts[2 * c + 1]);
+        srq_say_to(out, "  %-16s %10zu %10zu\n", d->class_names[c], counts[2 * c], counts[2 * c + 1]);
     free(counts);
     return SRQ_OK;
 }
@@ -328,7 +329,8 @@ static srq_status print_sides(const srq_dataset *d, int k, FILE *out)
     for (size_t i = 0; i < count; i++)
         sides[i] = i < train ? d->splits[SRQ_TRAIN].sizes[i][k] : d->splits[SRQ_TEST].sizes[i - train][k];
     qsort(sides, count, sizeof *sides, compare_sides);
-    fprintf(out, "  %-7s %d to %d, median %d\n", k ? "width" : "height", sides[0], sides[count - 1], sides[count / 2]);
+    srq_say_to(out, "  %-7s %d to %d, median %d\n", k ? "width" : "height", sides[0], sides[count - 1],
+               sides[count / 2]);
     free(sides);
     return SRQ_OK;
 }
@@ -336,17 +338,18 @@ static srq_status print_sides(const srq_dataset *d, int k, FILE *out)
 static srq_status print_sizes(const srq_dataset *d, FILE *out)
 {
     if (!d->encoded) {
-        fprintf(out, "%s: %zu training and %zu test images of %d x %d x %d, %d classes\n", d->name,
-                d->splits[SRQ_TRAIN].count, d->splits[SRQ_TEST].count, d->height, d->width, d->channels, d->classes);
+        srq_say_to(out, "%s: %zu training and %zu test images of %d x %d x %d, %d classes\n", d->name,
+                   d->splits[SRQ_TRAIN].count, d->splits[SRQ_TEST].count, d->height, d->width, d->channels, d->classes);
         return SRQ_OK;
     }
-    fprintf(out, "%s: %zu training and %zu test images, encoded (JPEG, PNG), %d classes\n", d->name,
-            d->splits[SRQ_TRAIN].count, d->splits[SRQ_TEST].count, d->classes);
+    srq_say_to(out, "%s: %zu training and %zu test images, encoded (JPEG, PNG), %d classes\n", d->name,
+               d->splits[SRQ_TRAIN].count, d->splits[SRQ_TEST].count, d->classes);
     for (int k = 0; k < 2; k++) SRQ_TRY(print_sides(d, k, out));
     for (int s = 0; s < 2; s++) {
         const srq_split *split = &d->splits[s];
-        fprintf(out, "  %s images: %lld bytes, %.0f on average\n", s == SRQ_TRAIN ? "training" : "test",
-                (long long)split->offsets[split->count], (double)split->offsets[split->count] / (double)split->count);
+        srq_say_to(out, "  %s images: %lld bytes, %.0f on average\n", s == SRQ_TRAIN ? "training" : "test",
+                   (long long)split->offsets[split->count],
+                   (double)split->offsets[split->count] / (double)split->count);
     }
     return SRQ_OK;
 }
@@ -358,8 +361,9 @@ srq_status srq_dataset_info(const char *path, FILE *out)
     srq_status status = print_sizes(d, out);
     if (status == SRQ_OK) status = print_counts(d, out);
     for (int c = 0; c < d->channels; c++)
-        fprintf(out, "  channel %d: mean %.4f, std %.4f (of pixels / 255)\n", c, (double)d->mean[c], (double)d->std[c]);
-    fprintf(out, "  source SHA-256 %s\n", d->checksum);
+        srq_say_to(out, "  channel %d: mean %.4f, std %.4f (of pixels / 255)\n", c, (double)d->mean[c],
+                   (double)d->std[c]);
+    srq_say_to(out, "  source SHA-256 %s\n", d->checksum);
     srq_dataset_destroy(&d);
     return status;
 }

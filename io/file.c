@@ -229,15 +229,43 @@ static srq_status read_stream(FILE *stream, const char *path, size_t limit, char
     return status;
 }
 
-srq_status srq_file_read_text(const char *path, size_t limit, char **text)
+/* O_NONBLOCK: opening a FIFO returns at once. */
+srq_status srq_file_open_regular(const char *path, FILE **stream)
+{
+    int file;
+    struct stat info = {0};
+    *stream = NULL;
+    AGAIN(file, open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (file < 0) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check the path and its permissions", path, strerror(errno));
+    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && (*stream = fdopen(file, "rb"))) return SRQ_OK;
+    close_file(file);
+    if (S_ISREG(info.st_mode)) return srq_fail_memory(0, path);
+    return srq_fail(SRQ_ERROR_DATA, "%s: %s; name a file", path,
+                    S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
+}
+
+bool srq_file_is_regular(const char *path)
 {
     struct stat info;
-    if (stat(path, &info) != 0) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check the path", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return srq_fail(SRQ_ERROR_DATA, "%s: %s; name a file", path,
-                        S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
-    FILE *stream = fopen(path, "rb");
-    if (!stream) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/* A network file system may report a full disk only when a descriptor is closed, so a copy of it is closed. */
+srq_status srq_file_flush(FILE *stream, const char *name)
+{
+    errno = 0;
+    bool failed = fflush(stream) != 0 || ferror(stream);
+    const int copy = failed ? -1 : dup(fileno(stream));
+    if (copy >= 0 && close_file(copy) != 0) failed = true;
+    if (!failed) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN, "cannot write %s: %s; free some space, or send it to another place", name,
+                    errno ? strerror(errno) : "an earlier part of it could not be written");
+}
+
+srq_status srq_file_read_text(const char *path, size_t limit, char **text)
+{
+    FILE *stream = NULL;
+    SRQ_TRY(srq_file_open_regular(path, &stream));
     srq_status status = read_stream(stream, path, limit, text);
     fclose(stream);
     return status;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* Writes `size` bytes to `path`: to a temporary file beside it (".NAME.tmp.PID"), then fsync, rename, and fsync of the
@@ -41,8 +42,18 @@ srq_status srq_file_lock(int file, const char *path, srq_lock *lock);
 /* Creates a folder and its parents. No error if it exists. SRQ_ERROR_RUN. */
 srq_status srq_folder_create(const char *path);
 
+/* Opens a regular file for reading. A folder, a FIFO or a device is refused without waiting for it, because a FIFO
+ * without a writer would block the caller for ever. SRQ_ERROR_DATA; *stream is then NULL. The caller closes *stream. */
+srq_status srq_file_open_regular(const char *path, FILE **stream);
+/* Whether `path` is a regular file, or a link to one. */
+bool srq_file_is_regular(const char *path);
+
+/* Writes what is buffered in an output stream, named `name` in messages. SRQ_ERROR_RUN if anything printed to it since
+ * it was opened could not be written. */
+srq_status srq_file_flush(FILE *stream, const char *name);
+
 /* Reads a text file of at most `limit` bytes into a zero-terminated buffer, which the caller frees. SRQ_ERROR_DATA if
- * it is missing, a folder, or larger than the limit. */
+ * it is missing, not a regular file, or larger than the limit. */
 srq_status srq_file_read_text(const char *path, size_t limit, char **text);
 
 #endif

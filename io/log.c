@@ -1,5 +1,8 @@
 #include "io/log.h"
 
+#include "io/escape.h"
+#include "io/file.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -20,6 +23,46 @@ static double number(const json_t *object, const char *name)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* The first impossible number of a line. */
+typedef struct fault {
+    char text[128];
+} fault;
+
+/* A number from `least` to `most`. NaN if it is missing, or null because it was not finite. */
+static double figure(const json_t *object, const char *name, double least, double most, fault *f)
+{
+    const json_t *value = json_object_get(object, name);
+    if (!value || json_is_null(value)) return NAN;
+    const double n = json_is_number(value) ? json_number_value(value) : NAN;
+    if (n >= least && n <= most) return n;
+    if (!f->text[0] && json_is_number(value))
+        snprintf(f->text, sizeof f->text, "%s is %g, but must be from %g to %g", name, n, least, most);
+    else if (!f->text[0])
+        snprintf(f->text, sizeof f->text, "%s is not a number", name);
+    return NAN;
+}
+
+/* Ranges: shares; losses, which float32 limits and which rounding may bring below 0; bit-lengths; and quantities. */
+static double share(const json_t *object, const char *name, fault *f)
+{
+    return figure(object, name, 0, 1, f);
+}
+
+static double loss(const json_t *object, const char *name, fault *f)
+{
+    return figure(object, name, -1e-3, 1e39, f);
+}
+
+static double bit_length(const json_t *object, const char *name, fault *f)
+{
+    return figure(object, name, 0, 32, f);
+}
+
+static double quantity(const json_t *object, const char *name, fault *f)
+{
+    return figure(object, name, 0, 1e30, f);
+}
+
 /* An integer from 0 to `most`, or `otherwise`. */
 static long integer(const json_t *object, const char *name, long most, long otherwise)
 {
@@ -31,6 +74,16 @@ static void text(const json_t *object, const char *name, char *out, size_t size)
 {
     const char *value = json_string_value(json_object_get(object, name));
     snprintf(out, size, "%s", value ? value : "");
+}
+
+/* A digest must be comparable: bytes that were replaced because they were no UTF-8 could be any. */
+static void digest(const json_t *object, const char *name, char *out, size_t size)
+{
+    text(object, name, out, size);
+    const char *whole = json_string_value(json_object_get(object, name));
+    bool plain = whole && strlen(whole) < size;
+    for (const char *c = out; *c; c++) plain = plain && *c > ' ' && *c < 0x7f && *c != '?';
+    if (!plain) out[0] = '\0';
 }
 
 /* "2026-11-24T14:53:36Z" as seconds since 1970, 0 for anything else. */
@@ -75,6 +128,8 @@ json_t *srq_log_parse(char *line, size_t size)
 {
     json_t *value = json_loadb(line, size, 0, NULL);
     if (!value && null_words(line, size)) value = json_loadb(line, size, 0, NULL);
+    /* Older versions of srq wrote the bytes of paths as they were. */
+    if (!value && srq_text_repair(line, size)) value = json_loadb(line, size, 0, NULL);
     if (json_is_object(value)) return value;
     json_decref(value);
     return NULL;
@@ -133,16 +188,18 @@ static void forget_evals(srq_log *log, long last)
 
 /* --- Lines */
 
-static srq_status read_step(srq_log *log, const json_t *line, long step)
+static srq_status read_step(srq_log *log, const json_t *line, long step, fault *f)
 {
+    const srq_log_step entry = {.step = step,
+                                .epoch = quantity(line, "epoch", f),
+                                .loss = loss(line, "loss", f),
+                                .error = share(line, "error", f),
+                                .rate = quantity(line, "images_per_second", f)};
+    if (f->text[0]) return SRQ_OK;
     forget_steps(log, step - 1);
     if (log->step_count == SRQ_LOG_STEPS_MAX) thin_steps(log);
     SRQ_TRY(make_room((void **)&log->steps, &log->step_room, log->step_count, sizeof *log->steps, "the log's steps"));
-    log->steps[log->step_count++] = (srq_log_step){.step = step,
-                                                   .epoch = number(line, "epoch"),
-                                                   .loss = number(line, "loss"),
-                                                   .error = number(line, "error"),
-                                                   .rate = number(line, "images_per_second")};
+    log->steps[log->step_count++] = entry;
     return SRQ_OK;
 }
 
@@ -202,21 +259,22 @@ static double share_kept(const json_t *line)
     return isnan(kept) ? 1 : kept >= 0 && kept <= weights ? kept / weights : NAN;
 }
 
-static srq_status read_eval(srq_log *log, const json_t *line, long step)
+static srq_status read_eval(srq_log *log, const json_t *line, long step, fault *f)
 {
     srq_log_eval eval = {.step = step,
-                         .epoch = number(line, "epoch"),
-                         .loss = number(line, "test_loss"),
-                         .error = number(line, "test_error"),
-                         .mean_bits = number(line, "mean_weight_bits"),
-                         .gated_bits = number(line, "mean_gated_bits"),
-                         .zeros = number(line, "zeros"),
+                         .epoch = quantity(line, "epoch", f),
+                         .loss = loss(line, "test_loss", f),
+                         .error = share(line, "test_error", f),
+                         .mean_bits = bit_length(line, "mean_weight_bits", f),
+                         .gated_bits = bit_length(line, "mean_gated_bits", f),
+                         .zeros = share(line, "zeros", f),
                          .kept = share_kept(line),
-                         .bytes = number(line, "bytes"),
-                         .float32_bytes = number(line, "float32_bytes"),
-                         .bops = number(line, "bops"),
-                         .float32_bops = number(line, "float32_bops"),
-                         .w8a8_bops = number(line, "w8a8_bops")};
+                         .bytes = quantity(line, "bytes", f),
+                         .float32_bytes = quantity(line, "float32_bytes", f),
+                         .bops = quantity(line, "bops", f),
+                         .float32_bops = quantity(line, "float32_bops", f),
+                         .w8a8_bops = quantity(line, "w8a8_bops", f)};
+    if (f->text[0]) return SRQ_OK;
     forget_evals(log, step - 1);
     if (log->eval_count == SRQ_LOG_EVALS_MAX) thin_evals(log);
     SRQ_TRY(
@@ -241,7 +299,7 @@ static void read_start(srq_log *log, const json_t *line)
     log->batch = integer(line, "batch", (long)1e9, 0);
     log->ranks = integer(line, "ranks", (long)1e9, 0);
     text(line, "engine", log->engine, sizeof log->engine);
-    text(line, "data_sha256", log->data_sha256, sizeof log->data_sha256);
+    digest(line, "data_sha256", log->data_sha256, sizeof log->data_sha256);
 }
 
 static srq_status read_stop(srq_log *log, const json_t *line)
@@ -278,8 +336,14 @@ static srq_status read_event(srq_log *log, const json_t *line, bool *known)
         forget_steps(log, step);
         forget_evals(log, step);
     }
-    if (train) return read_step(log, line, step);
-    return eval ? read_eval(log, line, step) : SRQ_OK;
+    fault f = {""};
+    srq_status status = SRQ_OK;
+    if (train) status = read_step(log, line, step, &f);
+    if (eval) status = read_eval(log, line, step, &f);
+    *known = !f.text[0];
+    if (f.text[0] && !log->impossible[0])
+        snprintf(log->impossible, sizeof log->impossible, "line %ld: %s", log->lines, f.text);
+    return status;
 }
 
 static void note_time(srq_log *log, double time)
@@ -322,8 +386,10 @@ static srq_status read_lines(srq_log *log, FILE *file, char *buffer)
         const bool whole = size > 0 && buffer[size - 1] == '\n';
         if (!whole && (int)size < LINE_MAX_SIZE - 1) {
             log->half_line = true;
+            log->foreign = size > 0 && buffer[0] != '{';
             break;
         }
+        log->lines += !skipping;
         if (whole && !skipping) status = read_line(log, buffer, size - 1);
         log->bad_lines += !whole && !skipping;
         skipping = !whole;
@@ -349,14 +415,12 @@ srq_status srq_log_update(srq_log *log, bool *changed)
 {
     struct stat info = {0};
     FILE *file = NULL;
-    if (stat(log->path, &info) == 0 && !S_ISREG(info.st_mode))
-        return srq_fail(SRQ_ERROR_DATA, "%s: it is not a regular file; name a run directory of `srq train`", log->path);
-    if (!(file = fopen(log->path, "rbe"))) return cannot_read(log);
-    if (info.st_size < log->offset) begin_again(log);
+    SRQ_TRY(srq_file_open_regular(log->path, &file));
+    if (fstat(fileno(file), &info) == 0 && info.st_size < log->offset) begin_again(log);
     const long long before = log->offset;
     char *buffer = malloc(LINE_MAX_SIZE);
     srq_status status = buffer ? SRQ_OK : srq_fail_memory(LINE_MAX_SIZE, "a line of the log");
-    log->half_line = false;
+    log->half_line = log->foreign = false;
     if (status == SRQ_OK && fseeko(file, log->offset, SEEK_SET) != 0) status = cannot_read(log);
     if (status == SRQ_OK) status = read_lines(log, file, buffer);
     if (changed) *changed = log->offset != before;
@@ -391,4 +455,23 @@ void srq_log_destroy(srq_log **log)
     free((*log)->path);
     free(*log);
     *log = NULL;
+}
+
+double srq_log_relative_bops(const srq_log_eval *eval)
+{
+    return eval->w8a8_bops > 0 && !(eval->w8a8_bops >= eval->float32_bops) ? eval->bops / eval->w8a8_bops : NAN;
+}
+
+srq_status srq_log_check(const srq_log *log)
+{
+    if (log->impossible[0])
+        return srq_fail(SRQ_ERROR_DATA, "%s: %s; restore the log from a copy, or train the run again", log->path,
+                        log->impossible);
+    if (log->state == SRQ_LOG_EMPTY && log->step_count == 0 && log->eval_count == 0 &&
+        (log->bad_lines > 0 || log->foreign))
+        return srq_fail(
+            SRQ_ERROR_DATA,
+            "%s: none of its lines is a JSON object with an \"event\"; restore the log of the run from a copy",
+            log->path);
+    return SRQ_OK;
 }

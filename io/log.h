@@ -1,7 +1,8 @@
 /* Reads log.jsonl of a run (docs/checkpoint-format.md), also while the run is still writing it.
  *
  * The content is not trusted. An incomplete last line is read later, when it is complete. Other invalid lines are
- * counted and skipped. Entries of a long log are thinned out, so that memory is bounded. If steps were done twice,
+ * counted and skipped: those that are not JSON, and those with a number that is impossible, for example a test error
+ * above 1. Entries of a long log are thinned out, so that memory is bounded. If steps were done twice,
  * because of a resume, the later line counts. */
 #ifndef SRQ_IO_LOG_H
 #define SRQ_IO_LOG_H
@@ -54,15 +55,20 @@ typedef struct srq_log {
     long last_step; /* largest step of any line since the last start */
     /* From the last start line; 0 or "" if missing: */
     long total_steps, steps_per_epoch, batch, ranks;
-    char engine[64], data_sha256[65];
+    char engine[64];
+    char data_sha256[65];    /* also "" if it is not ASCII; two runs without one must not be taken for runs on the same
+                                data */
     int starts;              /* number of start lines: 1, plus 1 for each resume */
     double first_time, time; /* time of the first and the last line, in seconds since 1970; 0 if missing */
     double seconds;          /* duration of training, over all starts */
     long bad_lines;          /* number of skipped lines */
+    char impossible[160];    /* "line 7: test_error is 17.5, but must be from 0 to 1": the first such number, or "" */
     bool half_line;          /* the file ends in the middle of a line */
+    bool foreign;            /* and that cannot become a line of srq */
     /* Private: */
     char *path;
     long long offset; /* the file has been read up to here */
+    long lines;       /* number of lines up to there */
     double session;   /* time of the last start */
     double before;    /* seconds of the sessions before it */
     int step_room, eval_room;
@@ -79,5 +85,13 @@ srq_status srq_log_create_of(const char *run, srq_log **log);
 /* Reads lines that were added since the last call. *changed says whether there were any; `changed` may be NULL. */
 srq_status srq_log_update(srq_log *log, bool *changed);
 void srq_log_destroy(srq_log **log);
+
+/* Bit operations as a share of those at 8/8 bits. NaN if it is not known: older versions of srq compared a network
+ * without quantized tensors with itself. */
+double srq_log_relative_bops(const srq_log_eval *eval);
+
+/* Whether the figures of the log can be used. SRQ_ERROR_DATA if it has an impossible number, or no valid line at all
+ * although it is not empty. */
+srq_status srq_log_check(const srq_log *log);
 
 #endif

@@ -1,16 +1,22 @@
 #include "io/progress.h"
 
+#include "io/escape.h"
+
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 struct srq_progress {
     FILE *out;
-    bool terminal;
-    bool open; /* the screen shows a line that can be overwritten */
+    int terminal; /* a file descriptor of the terminal, or -1 */
+    bool own;     /* this process has opened it */
+    bool open;    /* the screen shows a line that can be overwritten */
+    bool closed;  /* nobody reads the output any more */
     double shown;
 };
 
@@ -21,18 +27,30 @@ double srq_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Open MPI always gives its processes a pseudo-terminal, so the output of the launcher is checked instead. The launcher
- * is the parent process, or the process in SRQ_LAUNCHER, which the supervisor of this process has set. */
-static bool is_terminal(FILE *out)
+/* Open MPI always gives its processes a pseudo-terminal, so the output of the launcher is used instead. The launcher is
+ * the parent process, or the process in SRQ_LAUNCHER, which the supervisor of this process has set. */
+static int open_terminal(FILE *out, bool *own)
 {
-    if (!getenv("OMPI_COMM_WORLD_SIZE")) return isatty(fileno(out));
+    *own = getenv("OMPI_COMM_WORLD_SIZE") != NULL;
+    if (!*own) return isatty(fileno(out)) ? fileno(out) : -1;
     char path[64], target[64];
     const char *launcher = getenv("SRQ_LAUNCHER");
     snprintf(path, sizeof path, "/proc/%ld/fd/1", launcher ? atol(launcher) : (long)getppid());
     ssize_t n = readlink(path, target, sizeof target - 1);
-    if (n <= 0) return false;
+    if (n <= 0) return -1;
     target[n] = '\0';
-    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
+    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
+    return open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* The window may be resized, so its width is asked for each line. */
+static int columns_of(const srq_progress *p)
+{
+    enum { LEAST = 20, USUAL = 80 };
+    struct winsize size;
+    const char *said = getenv("COLUMNS");
+    if (ioctl(p->terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col < LEAST ? LEAST : size.ws_col;
+    return said && atoi(said) >= LEAST ? atoi(said) : USUAL;
 }
 
 srq_progress *srq_progress_create(FILE *out)
@@ -40,9 +58,16 @@ srq_progress *srq_progress_create(FILE *out)
     srq_progress *p = out ? calloc(1, sizeof *p) : NULL;
     if (!p) return NULL;
     p->out = out;
-    p->terminal = is_terminal(out);
+    p->terminal = open_terminal(out, &p->own);
     p->shown = srq_seconds();
     return p;
+}
+
+/* If the output cannot be written (the reader of a pipe has ended, a disk is full), further lines are dropped: the task
+ * is more important than its progress. */
+static void flush(srq_progress *p)
+{
+    p->closed = fflush(p->out) != 0 || ferror(p->out);
 }
 
 static void clear(srq_progress *p)
@@ -56,35 +81,56 @@ void srq_progress_destroy(srq_progress **progress)
     if (!*progress) return;
     clear(*progress);
     fflush((*progress)->out);
+    if ((*progress)->own && (*progress)->terminal >= 0) close((*progress)->terminal);
     free(*progress);
     *progress = NULL;
 }
 
+/* A line that is wider than the terminal would fill two rows, of which only the last can be overwritten. */
+static void show(srq_progress *p, const char *format, va_list args)
+{
+    char line[1024], cut[1024];
+    vsnprintf(line, sizeof line, format, args);
+    srq_text_cut(line, columns_of(p) - 1, cut, sizeof cut);
+    srq_print_escaped(cut, SRQ_ESCAPE_TERMINAL, p->out);
+}
+
+/* Permanent lines are never cut. */
+static void print(srq_progress *p, const char *format, va_list args)
+{
+    char *line = NULL;
+    if (vasprintf(&line, format, args) < 0) return;
+    srq_print_lines(line, p->out);
+    fputc('\n', p->out);
+    free(line);
+}
+
 void srq_progress_update(srq_progress *p, const char *format, ...)
 {
-    const double interval = p && p->terminal ? 0.1 : 10;
-    if (!p || srq_seconds() - p->shown < interval) return;
+    const double interval = p && p->terminal >= 0 ? 0.1 : 10;
+    if (!p || p->closed || srq_seconds() - p->shown < interval) return;
     p->shown = srq_seconds();
     clear(p);
     va_list args;
     va_start(args, format);
-    vfprintf(p->out, format, args);
+    if (p->terminal >= 0)
+        show(p, format, args);
+    else
+        print(p, format, args);
     va_end(args);
-    p->open = p->terminal;
-    if (!p->terminal) fputc('\n', p->out);
-    fflush(p->out);
+    p->open = p->terminal >= 0;
+    flush(p);
 }
 
 void srq_progress_line(srq_progress *p, const char *format, ...)
 {
-    if (!p) return;
+    if (!p || p->closed) return;
     clear(p);
     va_list args;
     va_start(args, format);
-    vfprintf(p->out, format, args);
+    print(p, format, args);
     va_end(args);
-    fputc('\n', p->out);
-    fflush(p->out);
+    flush(p);
 }
 
 char *srq_duration(double seconds, char *out, size_t size)
@@ -110,6 +156,11 @@ char *srq_grouped(long value, char *out, size_t size)
     }
     out[at] = '\0';
     return out;
+}
+
+const char *srq_plural(long count)
+{
+    return count == 1 ? "" : "s";
 }
 
 char *srq_size(double bytes, char *out, size_t size)

@@ -1,5 +1,6 @@
 #include "io/run.h"
 
+#include "io/escape.h"
 #include "io/events.h"
 #include "io/file.h"
 #include "io/h5.h"
@@ -93,7 +94,8 @@ static srq_status check_contents(const srq_run *run, const srq_config *config, s
                         run->dir);
     srq_config *old = NULL;
     SRQ_TRY(srq_config_load(path, 0, NULL, &old));
-    bool differs = srq_config_differs(config, old, what, sizeof what);
+    /* `srq ticket` compares what it reads itself. */
+    bool differs = srq_config_differs(config, old, false, what, sizeof what);
     srq_config_destroy(&old);
     if (!differs) return SRQ_OK;
     return srq_fail(
@@ -127,9 +129,10 @@ static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
                         "--out %s: another job is running in it; wait until it has ended, or choose another folder",
                         run->dir);
     if (lock == SRQ_LOCK_NONE)
-        fprintf(notes,
-                "srq: --out %s: the file system has no locks (%s); make sure that no other job runs in this folder\n",
-                run->dir, strerror(errno));
+        srq_say_to(
+            notes,
+            "srq: --out %s: the file system has no locks (%s); make sure that no other job runs in this folder\n",
+            run->dir, strerror(errno));
     return SRQ_OK;
 }
 
@@ -137,6 +140,9 @@ static srq_status open_log(srq_run *run, FILE *notes)
 {
     char path[PATH_SIZE];
     path_in(run, "log.jsonl", path);
+    if (exists(path) && !srq_file_is_regular(path))
+        return srq_fail(SRQ_ERROR_USAGE, "--out %s: its log.jsonl is not a regular file; choose another folder",
+                        run->dir);
     SRQ_TRY(srq_file_open(path, O_RDWR | O_CREAT | O_APPEND, &run->log));
     SRQ_TRY(lock_log(run, path, notes));
     return repair_log(run->log, path);
@@ -331,7 +337,7 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
         if (read == SRQ_ERROR_RUN) status = read; /* this host's fault, and not the file's */
         remember(run, steps[i], *found);
         if (read == SRQ_ERROR_DATA)
-            fprintf(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
+            srq_say_to(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
     }
     if (status == SRQ_OK && count > 0 && !*found) status = none_usable(run, count);
     free(steps);
@@ -393,25 +399,6 @@ srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int ke
 }
 
 /* --- Log */
-
-char *srq_json_quote(const char *text, char *out, size_t size)
-{
-    size_t n = 0;
-    out[n++] = '"';
-    for (const unsigned char *c = (const unsigned char *)text; *c && n + 8 < size; c++) {
-        if (*c == '"' || *c == '\\') {
-            out[n++] = '\\';
-            out[n++] = (char)*c;
-        } else if (*c < 0x20) {
-            n += (size_t)snprintf(out + n, 7, "\\u%04x", *c);
-        } else {
-            out[n++] = (char)*c;
-        }
-    }
-    out[n++] = '"';
-    out[n] = '\0';
-    return out;
-}
 
 /* Each line is one write. After a kill or with a full disk, only the last line can be incomplete, and repair_log cuts
  * it off. */

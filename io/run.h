@@ -57,7 +57,4 @@ srq_status srq_run_record_graph(srq_run *run, const srq_graph *graph, long step)
  * called from any thread; `step` and `eval` lines, which go to the event file too, only from one. */
 __attribute__((format(printf, 3, 4))) srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...);
 
-/* Writes `text` to `out` as a JSON string with quotes, cut if it does not fit. Returns `out`. */
-char *srq_json_quote(const char *text, char *out, size_t size);
-
 #endif

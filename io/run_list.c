@@ -136,7 +136,7 @@ bool srq_run_is_busy(const char *run)
     char path[PATH_SIZE];
     srq_lock lock = SRQ_LOCK_NONE;
     snprintf(path, sizeof path, "%s/log.jsonl", run);
-    const int file = open(path, O_RDWR | O_CLOEXEC);
+    const int file = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return false;
     if (srq_file_lock(file, path, &lock) != SRQ_OK) lock = SRQ_LOCK_NONE;
     close(file);

@@ -1,5 +1,6 @@
 #include "io/saver.h"
 
+#include "io/escape.h"
 #include "io/progress.h"
 
 #include <pthread.h>

@@ -106,6 +106,9 @@ void srq_model_free(srq_model_spec *model);
  * dropbits.mode, for messages. */
 srq_status srq_model_set_quantizers(srq_settings *settings, const char *where);
 void srq_model_print(const srq_model_spec *model, FILE *out);
+/* Whether a setting has no effect because of others. `ticket`: in a run of `srq ticket`, which reads prune.*. `why`
+ * gets the reason, and is unchanged if it has an effect. */
+bool srq_setting_is_idle(const srq_settings *settings, bool ticket, const char *path, char *why, size_t size);
 /* Like srq_config_differs, for models. */
 bool srq_model_differs(const srq_model_spec *here, const srq_model_spec *there, char *what, size_t what_size);
 

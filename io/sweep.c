@@ -225,8 +225,10 @@ static srq_status check_new(const srq_sweep *sweep, const srq_sweep_row *row)
 {
     for (int i = 0; i < sweep->row_count; i++)
         if (strcmp(sweep->rows[i].digest, row->digest) == 0)
-            return srq_fail(SRQ_ERROR_USAGE, "%s: row %s has the same settings as row %s; remove one of the two",
-                            row->where, row->name, sweep->rows[i].name);
+            return srq_fail(
+                SRQ_ERROR_USAGE,
+                "%s: row %s has the same settings as row %s, apart from settings without effect; remove one of the two",
+                row->where, row->name, sweep->rows[i].name);
     return SRQ_OK;
 }
 

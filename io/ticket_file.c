@@ -1,5 +1,7 @@
 #include "io/ticket_file.h"
 
+#include "io/file.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,8 +14,11 @@ struct srq_ticket_file {
 srq_status srq_ticket_file_read(const char *path, srq_ticket_file **file)
 {
     json_error_t error;
+    FILE *stream = NULL;
     *file = NULL;
-    json_t *root = json_load_file(path, 0, &error);
+    SRQ_TRY(srq_file_open_regular(path, &stream));
+    json_t *root = json_loadf(stream, 0, &error);
+    fclose(stream);
     if (!root && error.line > 0)
         return srq_fail(SRQ_ERROR_DATA, "%s:%d: not valid JSON: %s", path, error.line, error.text);
     if (!root) return srq_fail(SRQ_ERROR_DATA, "%s: cannot be read: %s", path, error.text);

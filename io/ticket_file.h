@@ -6,7 +6,7 @@
 
 typedef struct srq_ticket_file srq_ticket_file;
 
-/* SRQ_ERROR_DATA if the file cannot be read or is not a comparison of a ticket. The caller destroys *file. */
+/* SRQ_ERROR_DATA if the file is not a regular file, cannot be read or is not a comparison of a ticket. The caller destroys *file. */
 srq_status srq_ticket_file_read(const char *path, srq_ticket_file **file);
 void srq_ticket_file_destroy(srq_ticket_file **file);
 

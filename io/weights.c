@@ -1,6 +1,7 @@
 #include "io/weights.h"
 
 #include "io/checkpoint.h"
+#include "io/escape.h"
 #include "io/h5.h"
 
 #include <ctype.h>
@@ -205,11 +206,11 @@ static void print_match(const match *m, FILE *notes)
     print_shape(m->parameter->rank, m->parameter->shape, here);
     if (m->found) print_tensor(m->found, there, sizeof there);
     if (m->fits)
-        fprintf(notes, "  taken     %s %s\n", m->parameter->name, here);
+        srq_say_to(notes, "  taken     %s %s\n", m->parameter->name, here);
     else if (m->found)
-        fprintf(notes, "  differs   %s is %s here, and in the file %s\n", m->parameter->name, here, there);
+        srq_say_to(notes, "  differs   %s is %s here, and in the file %s\n", m->parameter->name, here, there);
     else
-        fprintf(notes, "  missing   %s %s: not in the file\n", m->parameter->name, here);
+        srq_say_to(notes, "  missing   %s %s: not in the file\n", m->parameter->name, here);
 }
 
 static int count_unused(const matching *m)
@@ -222,14 +223,14 @@ static int count_unused(const matching *m)
 static void print_list(const matching *m, FILE *notes)
 {
     const bool all = m->fitting == m->match_count && count_unused(m) == 0;
-    fprintf(notes, "train.init: %s: %d of %d tensors of the network read%s\n", srq_h5_reader_path(m->reader),
-            m->fitting, m->match_count, all ? "" : ":");
+    srq_say_to(notes, "train.init: %s: %d of %d tensors of the network read%s\n", srq_h5_reader_path(m->reader),
+               m->fitting, m->match_count, all ? "" : ":");
     for (int i = 0; !all && i < m->match_count; i++) print_match(&m->matches[i], notes);
     for (int i = 0; !all && i < m->tensor_count; i++) {
         char shape[SHAPE_SIZE];
         if (m->tensors[i].used) continue;
         print_tensor(&m->tensors[i], shape, sizeof shape);
-        fprintf(notes, "  not used  %s %s: in the file only\n", m->tensors[i].name, shape);
+        srq_say_to(notes, "  not used  %s %s: in the file only\n", m->tensors[i].name, shape);
     }
     fflush(notes);
 }

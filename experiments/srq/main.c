@@ -3,8 +3,12 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/node_checks.h"
 #include "experiments/srq/train/supervisor.h"
+#include "io/escape.h"
+#include "io/file.h"
 #include "io/h5.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,16 +17,23 @@ typedef struct command {
     const char *name;
     srq_status (*parallel)(srq_comm *comm, int argc, char **argv);
     srq_status (*serial)(int argc, char **argv);
-    bool alone; /* parallel; without a launcher, one process runs it without MPI */
+    bool alone;  /* parallel; without a launcher, one process runs it without MPI */
+    bool trains; /* its results are in files, and what it prints is progress */
 } command;
 
 static const command commands[] = {
-    {.name = "train", .parallel = srq_command_train},   {.name = "ticket", .parallel = srq_command_ticket},
-    {.name = "sweep", .parallel = srq_command_sweep},   {.name = "eval", .parallel = srq_command_eval},
-    {.name = "inspect", .serial = srq_command_inspect}, {.name = "diff", .serial = srq_command_diff},
-    {.name = "report", .serial = srq_command_report},   {.name = "data", .parallel = srq_command_data, .alone = true},
-    {.name = "check", .serial = srq_command_check},     {.name = "bench", .parallel = srq_command_bench},
-    {.name = "help", .serial = srq_command_help},       {.name = "version", .serial = srq_command_version},
+    {.name = "train", .parallel = srq_command_train, .trains = true},
+    {.name = "ticket", .parallel = srq_command_ticket, .trains = true},
+    {.name = "sweep", .parallel = srq_command_sweep, .trains = true},
+    {.name = "eval", .parallel = srq_command_eval},
+    {.name = "inspect", .serial = srq_command_inspect},
+    {.name = "diff", .serial = srq_command_diff},
+    {.name = "report", .serial = srq_command_report},
+    {.name = "data", .parallel = srq_command_data, .alone = true},
+    {.name = "check", .serial = srq_command_check},
+    {.name = "bench", .parallel = srq_command_bench},
+    {.name = "help", .serial = srq_command_help},
+    {.name = "version", .serial = srq_command_version},
 };
 
 static const command *find(const char *name)
@@ -50,14 +61,40 @@ static srq_status run(const command *chosen, srq_comm *comm, int argc, char **ar
     return srq_comm_agree(comm, srq_comm_rank(comm) == 0 ? chosen->serial(argc, argv) : SRQ_OK);
 }
 
+/* A closed standard stream would give its number to the next file that is opened, and progress would be written into a
+ * log. /dev/null is opened the wrong way round, so that writing fails, as it does on a closed stream. */
+static void open_standard_streams(void)
+{
+    for (int i = 0; i < 3; i++)
+        if (fcntl(i, F_GETFD) < 0) (void)open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* Output that could not be written is a failure, except progress: the reader of a pipe may end before training does. */
+static srq_status check_output(const command *chosen, srq_status status)
+{
+    if ((chosen && chosen->trains) || (status != SRQ_OK && status != SRQ_NO)) {
+        fflush(stdout);
+        return status;
+    }
+    const srq_status written = srq_file_flush(stdout, "the output");
+    return written == SRQ_OK ? status : written;
+}
+
+static int show_help(char *name)
+{
+    char *words[] = {"help", name, NULL};
+    const srq_status status = check_output(NULL, srq_command_help(2, words));
+    if (status != SRQ_OK) srq_say_to(stderr, "srq: %s\n", srq_message());
+    return (int)status;
+}
+
 int main(int argc, char **argv)
 {
+    open_standard_streams();
     const command *chosen = argc < 2 ? find("help") : find(argv[1]);
-    if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) {
-        /* `srq train --help` means `srq help train`. */
-        char *words[] = {"help", argv[1], NULL};
-        return (int)srq_command_help(2, words);
-    }
+    /* `srq train --help` means `srq help train`. */
+    if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) return show_help(argv[1]);
+    if (chosen && chosen->trains) signal(SIGPIPE, SIG_IGN);
     if (chosen && chosen->parallel) {
         srq_supervise(argc, argv);
         srq_h5_start(); /* if it fails, the first file that is read says so */
@@ -67,10 +104,13 @@ int main(int argc, char **argv)
     if (status == SRQ_OK && !chosen)
         status = srq_fail(SRQ_ERROR_USAGE, "no command is called \"%s\"; `srq help` lists all commands", argv[1]);
     if (status == SRQ_OK) status = run(chosen, comm, argc < 2 ? 0 : argc - 1, argv + 1);
-    bool speaks = !comm || srq_comm_rank(comm) == 0;
-    if (speaks && status != SRQ_OK && status != SRQ_NO && status != SRQ_STOPPED)
-        fprintf(stderr, "srq: %s\n", srq_message());
-    fflush(NULL);
+    const bool speaks = !comm || srq_comm_rank(comm) == 0;
+    if (speaks) status = check_output(chosen, status);
+    if (speaks && status != SRQ_OK && status != SRQ_NO && status != SRQ_STOPPED) {
+        fputs("srq: ", stderr);
+        srq_print_lines(srq_message(), stderr);
+        fputc('\n', stderr);
+    }
     srq_comm_destroy(&comm);
     return (int)status;
 }

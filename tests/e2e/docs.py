@@ -9,6 +9,8 @@ Pages are README.md, docs/*.md, experiments/README.md and experiments/results/*.
   command and the script exist, the script is executable, options are in the help of the command (or in the script),
   and files of the project that are named exist;
 - paths of the project in backticks: they exist, except a new file whose content follows (`PATH`: and a code block);
+- texts that follow <!-- generated: srq COMMAND -->: they are what the command prints;
+- `srun` in front of srq: with --mpi, because most builds of MPI start single processes without it;
 - settings (group.name in backticks or before "=", and names in a group of a configuration): srq knows them.
 
 Prints a line for each mistake, PAGE: MISTAKE, and ends with status 1 if there is one.
@@ -172,6 +174,14 @@ def check_sbatch(words):
         yield from check_options(rest, help_of("ticket" if "ticket" in path else "train"), path)
 
 
+def check_generated(text):
+    """A table that was not made again after a change of the program."""
+    for command, body in re.findall(r"<!-- generated: srq ([^>]*) -->\n(.*?)(?=<!-- generated|\Z)", text, re.S):
+        done = subprocess.run([srq, *command.split()], capture_output=True, text=True)
+        if done.returncode != 0 or not body.strip().startswith(done.stdout.strip()):
+            yield f"does not hold what srq {command} prints"
+
+
 def check_line(line):
     for words in commands_of(line):
         if not words:
@@ -184,6 +194,8 @@ def check_line(line):
         first = words[0]
         if first in ("mpirun", "srun"):
             if "srq" in words:
+                if first == "srun" and not any(w.startswith("--mpi") for w in words[:words.index("srq")]):
+                    yield "shows srun without --mpi in front of srq"
                 yield from check_srq(words[words.index("srq") + 1:])
         elif first == "srq":
             yield from check_srq(words[1:])
@@ -201,6 +213,7 @@ def check_page(page):
     prose, blocks = split_page(text)
     new = re.findall(r"`([^`]+)`:\n\n(?:```|    )", text)
     yield from check_links(page, prose)
+    yield from check_generated(text)
     for block in blocks:
         for line in re.sub(r"(\\|&&)\n", lambda m: " " if m[1] == "\\" else "&& ", block).split("\n"):
             if STARTS.match(line.strip()) or "srq " in line:

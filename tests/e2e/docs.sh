@@ -47,6 +47,7 @@ cat >> "$WORK/copy/docs/watching.md" << 'END'
     sbatch --array=0-3 slurm/sweep.sbatch runs/a CONFIG -- dropbits.missing=1,2
     for seed in 1 2; do srq train CONFIG --missing-out $seed; done
     experiments/bench/scaling.py model NETWORK.json --missing-gbit 1
+    srun -n 2 srq train CONFIG --out missing
     tests/data/README.md
     schedule = { missing_step = 3; };
 
@@ -54,7 +55,9 @@ cat >> "$WORK/copy/docs/watching.md" << 'END'
 srq report --missing-table TABLE && srq diff A B --missing-tolerance 1
 ```
 END
+sed -i 's/^| `train.batch` |.*/| `train.batch` | missing |/' "$WORK/copy/docs/configuration.md"
 check "$WORK/copy" && fail "mistakes are not found"
+grep -q "docs/configuration.md: does not hold what srq help configuration --markdown prints" "$WORK/mistakes" || fail "a stale table is not found"
 while read -r mistake; do
   grep -qF "docs/watching.md: $mistake" "$WORK/mistakes" || fail "not found: $mistake; but $(cat "$WORK/mistakes")"
 done << 'END'
@@ -78,9 +81,10 @@ shows --missing-out, which is no option of srq train
 shows --missing-gbit, which is no option of experiments/bench/scaling.py
 starts tests/data/README.md, which is not executable
 names the setting schedule.missing_step, which srq does not know
+shows srun without --mpi in front of srq
 shows --missing-table, which is no option of srq report
 shows --missing-tolerance, which is no option of srq diff
 END
-others=$(grep -v missing "$WORK/mistakes" | grep -vF "starts tests/data/README.md")
+others=$(grep -v missing "$WORK/mistakes" | grep -vE "starts tests/data/README.md|does not hold|srun without --mpi")
 [ -z "$others" ] || fail "right things are taken for mistakes: $others"
 finish

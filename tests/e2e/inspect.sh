@@ -28,7 +28,7 @@ has '^fc1 +dense +32x216 +3/2 +[0-9.]+ kB +6.912 k +'
 has '^fc1 +srq +0\.[0-9]+ +0\.[0-9]+ +8/8 +[0-9.]+ % +0\.[0-9]+$'
 cp -r a failed && printf '%s\n' '{"event": "stop", "step": 4, "reason": "a\u001b[2Jb", "status": 4}' '{"half' >> failed/log.jsonl
 narrow failed
-has '^run    failed \(a\?\[2Jb\); checkpoint at 100.0 %$'
+has '^run    failed \(a \[2Jb\); checkpoint at 100.0 %$'
 narrow channel
 has '^conv1 +srq +[0-9.e-]+\.\.[0-9.e-]+ +[0-9.e-]+\.\.[0-9.e-]+ +'
 has '^       fc1 +3: 0\.[0-9]{3} .* 8: 0\.[0-9]{3}$'

@@ -7,7 +7,6 @@
     stranger.py --digest CHECKPOINT   prints the digest of its content
 """
 import hashlib
-import re
 import sys
 
 import h5py
@@ -73,17 +72,18 @@ def check(file):
 
 
 class Network:
-    """Layers in order, with what the configuration in the file says of kernels: [kernel, stride]."""
+    """Layers in order. Each reads the one before it."""
 
     def __init__(self, file):
         self.file = file
         self.layers = sorted(file["layers"], key=lambda n: file["layers"][n].attrs["index"])
-        self.config = text(file["config"][()])
+        for before, name in zip(["input"] + self.layers, self.layers):
+            assert text(file["layers"][name].attrs["inputs"]) == before, name
 
-    def setting(self, layer, name, default):
-        block = re.search(r'\{[^{}]*name = "%s";[^{}]*\}' % re.escape(layer), self.config).group(0)
-        found = re.search(r"\b%s = ([^;]+);" % name, block)
-        return int(re.findall(r"\d+", found.group(1))[0]) if found else default
+    def setting(self, layer, name):
+        attributes = self.file["layers"][layer].attrs
+        assert attributes[name + "_height"] == attributes[name + "_width"], (layer, name)
+        return int(attributes[name + "_height"])
 
     def nearest(self, points, x, alpha):
         """Values on a grid that has points of its own, in float32; of two that are as near, the lower one."""
@@ -113,7 +113,7 @@ class Network:
         if kind == "relu":
             return np.maximum(x, 0)
         if kind == "max_pool":
-            k = self.setting(name, "kernel", 2)
+            k = self.setting(name, "kernel")
             n, c, h, w = x.shape
             return x[:, :, : h // k * k, : w // k * k].reshape(n, c, h // k, k, w // k, k).max((3, 5))
         if kind == "quantize":
@@ -128,7 +128,7 @@ class Network:
             return x.reshape(len(x), -1) @ weight.T + group["bias"][:]
         assert kind == "conv", f"layer {name}: this script knows no {kind}"
         out, _, k, _ = weight.shape
-        stride = self.setting(name, "stride", 1)
+        stride = self.setting(name, "stride")
         rows, columns = (x.shape[2] - k) // stride + 1, (x.shape[3] - k) // stride + 1
         y = np.zeros((len(x), out, rows, columns)) + group["bias"][:].reshape(1, out, 1, 1)
         for i in range(k):
@@ -171,4 +171,5 @@ def main(words):
         assert abs(loss - file.attrs["test_loss"]) <= 5e-3 * loss, (loss, file.attrs["test_loss"])
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -25,6 +25,8 @@ expect 2 "--seeds must be a list of integers" "$SRQ" sweep table.cfg --seeds 1,x
 expect 2 "--index 8: the table has 8 runs, 0 to 7" "$SRQ" sweep table.cfg --index 8
 sed 's/name = "lsq"/nam = "lsq"/' table.cfg > bad.cfg
 expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ranks 2 sweep bad.cfg
+"$SRQ" sweep table.cfg --list > /dev/full 2> "$WORK/out"
+[ $? = 4 ] && grep -q "cannot write the output: No space left" "$WORK/out" || fail "--list into a full device: $(cat "$WORK/out")"
 expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" "$SRQ" sweep table.cfg --dry-run
 [ ! -e runs ] || fail "--dry-run made a folder"
 
@@ -48,10 +50,10 @@ name() { basename "$(echo "${2:-runs/table}/$1"-*)"; }
 expect 0 "equal: " "$SRQ" diff "runs/table/$(name srq-w2a2-seed1)" "lists/$(name srq-w2a2-seed1 lists)"
 
 # The table in a report: in its order, with what is published, and what is missing.
-expect 0 "of the table's 8 runs 0 are missing" "$SRQ" report --table table.cfg
+expect 0 "missing: 0 of the table's 8" "$SRQ" report --table table.cfg
 grep -qE '^ *1 +float32 +2 +[0-9.]+ ± [0-9.]+ +12\.50 +A \| <b>B</b> ' out || fail "no published figure: $(cat out)"
 grep -q '<h2>Small</h2>' runs/table/report/report.html && ! grep -q '<b>' runs/table/report/report.html || fail "the page's title or text"
-expect 0 "of the table's 8 runs 6 are missing" "$SRQ" report --table good.cfg lists --out listed
+expect 0 "missing: 6 of the table's 8" "$SRQ" report --table good.cfg lists --out listed
 grep -qE '^ *- +lsq +0 of 2 +missing +- ' out || fail "no missing row: $(cat out)"
 grep -qE '^\| float32-seed2-[0-9a-f]+ .*\| missing \|' listed/report.md || fail "no missing run: $(tail -20 listed/report.md)"
 python3 - << 'END' || fail "report.csv"

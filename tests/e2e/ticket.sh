@@ -78,6 +78,11 @@ for try in $(seq 30); do
 done
 [ $status = 0 ] || fail "two seeds: status $status after $try starts: $(tail -3 "$WORK/log")"
 
+# Without --seeds, all seeds that are there are compared: this replaces no comparison of two seeds by one of one.
+before=$(cat "$WORK/killed/ticket.json")
+expect 0 "learn" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/killed" $quick --stage compare
+[ "$before" = "$(cat "$WORK/killed/ticket.json")" ] || fail "--stage compare without --seeds: $(cat "$WORK/killed/ticket.json")"
+
 # A report has it from the runs' logs: the same sentence and the same numbers, in ticket.json's names.
 expect 0 "Ticket killed: Over 2 seeds" "$SRQ" report "$WORK/killed"
 grep -q "ticket.json" "$WORK/out" && fail "ticket.json and the runs differ: $(cat "$WORK/out")"

@@ -1,9 +1,11 @@
 /* The computations of a report: means, the Pareto front, grouping runs by configuration and naming the groups, texts in
  * every format, and histograms of weights. */
 #include "experiments/srq/report/arrange.h"
-#include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/gnuplot.h"
+#include "experiments/srq/report/labels.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
+#include "io/escape.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
 
@@ -95,7 +97,7 @@ START_TEST(groups_and_names)
     make_run("g/e2", SEED(1, "") "quantizer = { method = \"lsq\"; };", "d", 0.5, DONE);
     srq_report report = load("g", 1e9);
     ck_assert_int_eq(report.runs.count, 8);
-    ck_assert_int_eq(report.groups.count, 6);
+    ck_assert_int_eq(report.groups.count, 5);
     const srq_report_group *a = group_of(&report, "a1");
     ck_assert(a == group_of(&report, "a2") && a == group_of(&report, "a3"));
     ck_assert(a->member_count == 3 && a->finished == 2 && !a->partial);
@@ -108,8 +110,157 @@ START_TEST(groups_and_names)
     ck_assert(group_of(&report, "c1")->partial && group_of(&report, "c1")->error.mean == 0.25);
     /* Data sets are distinguished by their digests, not by file names. */
     ck_assert_str_eq(group_of(&report, "d1")->name, "srq 4/3, data=other.h5");
-    ck_assert(strcmp(group_of(&report, "e1")->name, group_of(&report, "e2")->name) != 0);
+    /* lsq has no estimator, so this setting makes no other configuration. */
+    ck_assert_ptr_eq(group_of(&report, "e1"), group_of(&report, "e2"));
     ck_assert_ptr_nonnull(strstr(report.groups.common, "batch=128"));
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* Runs of which it is not known on what they were trained are not seeds of one configuration. */
+START_TEST(data_unknown)
+{
+    mkdir(scratch("u"), 0777);
+    make_run("u/a1", SEED(1, ""), "", 0.1, DONE);
+    make_run("u/a2", SEED(2, ""), "", 0.3, DONE);
+    make_run("u/b1", SEED(1, ""), "\xe9", 0.1, DONE);
+    make_run("u/b2", SEED(2, ""), "\xe8", 0.3, DONE);
+    srq_report report = load("u", 1e9);
+    ck_assert_int_eq(report.groups.count, 4);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(report.groups.items[i].member_count, 1);
+    ck_assert_msg(strstr(report.groups.items[0].name, "without a digest in a1/log.jsonl"), "%s",
+                  report.groups.items[0].name);
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* Names say what differs within a task, and lists of layers in words. */
+START_TEST(names_of_layers)
+{
+#define LAYERS(settings) SEED(1, "") "quantizer = { layers = ( { name = \"fc\"; " settings " } ); };"
+    mkdir(scratch("l"), 0777);
+    make_run("l/a", LAYERS("bits = 8;"), "d", 0.1, DONE);
+    make_run("l/b", LAYERS("bits = 1;"), "d", 0.1, DONE);
+    make_run("l/c", LAYERS("method = \"float32\";"), "d", 0.1, DONE);
+    make_run("l/d", LAYERS("method = \"lsq\"; bits = \"8 until 1ep, then 4\"; granularity = \"channel\";"), "d", 0.1,
+             DONE);
+    make_run("l/e", SEED(1, "batch = 64; ") "quantizer = { layers = ( { name = \"fc\"; bits = 8; } ); };", "other", 0.1,
+             DONE);
+    srq_report report = load("l", 1e9);
+    ck_assert_str_eq(group_of(&report, "a")->name, "srq 2/2, layers=(fc: 8 bits)");
+    ck_assert_str_eq(group_of(&report, "b")->name, "srq 2/2, layers=(fc: 1 bit)");
+    ck_assert_str_eq(group_of(&report, "c")->name, "srq 2/2, layers=(fc: float32)");
+    ck_assert_str_eq(group_of(&report, "d")->name,
+                     "srq 2/2, layers=(fc: lsq 8 until 1ep, then 4 bits granularity=channel)");
+    ck_assert_str_eq(group_of(&report, "e")->name, "srq 2/2, data=other.h5");
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* A task is a network on a data set. */
+START_TEST(tasks)
+{
+    char text[1000];
+    mkdir(scratch("k"), 0777);
+    make_run("k/a", SEED(1, ""), "d", 0.1, DONE);
+    make_run("k/b", SEED(1, "") SRQ_BITS("4"), "d", 0.1, DONE);
+    make_run("k/c", SEED(1, "") SRQ_BITS("4"), "other", 0.1, DONE);
+    make_run("k/d", SEED(2, "") SRQ_BITS("4"), "other", 0.1, DONE);
+    srq_report report = load("k", 1e9);
+    ck_assert_int_eq(report.tasks.count, 2);
+    ck_assert(group_of(&report, "a")->task == group_of(&report, "b")->task);
+    ck_assert(group_of(&report, "a")->task != group_of(&report, "c")->task);
+    ck_assert_str_eq(srq_report_list_tasks(&report.tasks, text, sizeof text),
+                     "m on d.h5, 2 epochs (2 configurations); m on other.h5, 2 epochs (1 configuration).");
+    srq_report_destroy(&report);
+    mkdir(scratch("k1"), 0777);
+    make_run("k1/a", SEED(1, ""), "d", 0.1, DONE);
+    report = load("k1", 1e9);
+    ck_assert_str_eq(srq_report_list_tasks(&report.tasks, text, sizeof text), "m on d.h5, 2 epochs.");
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* Float32 is not 100 % of itself: logs of older versions compared it so. */
+START_TEST(share_of_8_bits)
+{
+    const srq_log_eval old = {.bops = 1024, .w8a8_bops = 1024, .float32_bops = 1024},
+                       now = {.bops = 4369416192, .w8a8_bops = 361562112, .float32_bops = 4369416192},
+                       bits = {.bops = 16, .w8a8_bops = 64, .float32_bops = 1024},
+                       missing = {.bops = 16, .w8a8_bops = NAN, .float32_bops = NAN};
+    ck_assert(isnan(srq_log_relative_bops(&old)) && isnan(srq_log_relative_bops(&missing)));
+    ck_assert_double_eq_tol(srq_log_relative_bops(&now), 12.08, 0.01);
+    ck_assert_double_eq(srq_log_relative_bops(&bits), 0.25);
+}
+END_TEST
+
+/* Numbers of many points that are close to each other: none covers another or a point, and all are within the axes. */
+START_TEST(labels_of_a_crowd)
+{
+    enum { COUNT = 40 };
+    srq_label labels[COUNT];
+    const srq_rectangle area = {80, 100, 480, 440}, bar = {278, 200, 280, 300};
+    for (int i = 0; i < COUNT; i++)
+        labels[i] =
+            (srq_label){.x = 280 + 9 * (i % 7) - 4 * (i % 3), .y = 110 + 8 * (i % 11), .width = 18, .height = 14};
+    srq_labels_place(COUNT, labels, 1, &bar, &area);
+    for (int i = 0; i < COUNT; i++) {
+        const srq_rectangle *at = &labels[i].at;
+        ck_assert(at->left >= 80 && at->right <= 480 && at->bottom >= 100 && at->top <= 440);
+        for (int k = 0; k < COUNT; k++) {
+            const srq_rectangle point = {labels[k].x - 3, labels[k].y - 3, labels[k].x + 3, labels[k].y + 3};
+            ck_assert_msg(!srq_rectangles_meet(at, &point), "label %d covers point %d", i, k);
+            ck_assert_msg(i == k || !srq_rectangles_meet(at, &labels[k].at), "label %d covers label %d", i, k);
+        }
+    }
+}
+END_TEST
+
+/* Limits of axes that no integer exponent has. */
+START_TEST(axes_without_end)
+{
+    static const double ends[][2] = {{1, 10}, {1e-320, 1e308}, {0, INFINITY}, {NAN, NAN},
+                                     {5, 5},  {-3, 1e308},     {1e308, 1e308}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        srq_plot plot;
+        ck_assert_int_eq(srq_plot_start(100, 100, &plot), SRQ_OK);
+        srq_plot_log_axis(&plot, 'y', ends[i][0], ends[i][1]);
+        ck_assert_int_eq(fclose(plot.data), 0);
+        ck_assert_int_eq(fclose(plot.body), 0);
+        ck_assert_msg(strstr(plot.texts[1], "set logscale y\nset yrange [") && !strstr(plot.texts[1], "nan") &&
+                          !strstr(plot.texts[1], "inf") && strlen(plot.texts[1]) < 100000,
+                      "%s", plot.texts[1]);
+        free(plot.texts[0]);
+        free(plot.texts[1]);
+    }
+}
+END_TEST
+
+/* "Ticket ticket" says nothing twice. */
+START_TEST(tickets_by_name)
+{
+    char text[100];
+    ck_assert_str_eq(srq_report_call_ticket(&(srq_report_ticket){.name = "w3a3"}, text, sizeof text), "Ticket w3a3");
+    ck_assert_str_eq(srq_report_call_ticket(&(srq_report_ticket){.name = "ticket"}, text, sizeof text), "ticket");
+    ck_assert_str_eq(srq_report_call_ticket(&(srq_report_ticket){.name = "a/Ticket-7"}, text, sizeof text),
+                     "a/Ticket-7");
+}
+END_TEST
+
+/* A log with impossible figures, or of something else, is no part of any mean. */
+START_TEST(logs_that_cannot_be_used)
+{
+    mkdir(scratch("w"), 0777);
+    make_run("w/a1", SEED(1, ""), "d", 0.1, DONE);
+    make_run("w/a2", SEED(2, ""), "d", 17.5, DONE);
+    make_run("w/a3", SEED(3, ""), "d", 0.1, DONE);
+    char garbage[100000];
+    memset(garbage, 'x', sizeof garbage);
+    scratch_write("w/a3/log.jsonl", garbage, sizeof garbage);
+    srq_report report = load("w", 1e9);
+    ck_assert(report.groups.count == 1 && report.groups.items[0].error.count == 1);
+    ck_assert_msg(strstr(report.runs.items[1].problem, "test_error is 17.5"), "%s", report.runs.items[1].problem);
+    ck_assert_msg(strstr(report.runs.items[2].problem, "none of its lines"), "%s", report.runs.items[2].problem);
     srq_report_destroy(&report);
 }
 END_TEST
@@ -219,7 +370,8 @@ START_TEST(where_runs_stand)
     ck_assert_str_eq(standing_of(&report, 5), "its log is empty");
     srq_report_destroy(&report);
     report = load("s", then + 7200);
-    ck_assert_str_eq(standing_of(&report, 1), "no log line for 2 h 00 min, possibly killed");
+    ck_assert_str_eq(standing_of(&report, 1),
+                     "no log line for 2 h 00 min, possibly killed before its first checkpoint");
     srq_report_destroy(&report);
     mkdir(scratch("empty"), 0777);
     char path[512];
@@ -230,38 +382,6 @@ START_TEST(where_runs_stand)
 END_TEST
 
 /* --- Texts */
-
-static void escapes_to(const char *text, srq_escape escape, const char *expected)
-{
-    char *out = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&out, &size);
-    ck_assert_ptr_nonnull(stream);
-    srq_print_escaped(text, escape, stream);
-    fclose(stream);
-    ck_assert_str_eq(out, expected);
-    free(out);
-}
-
-START_TEST(escapes)
-{
-    escapes_to("<b a=\"1\">&'", SRQ_ESCAPE_HTML, "&lt;b a=&quot;1&quot;&gt;&amp;'");
-    escapes_to("a|b_c*[x](y)`<", SRQ_ESCAPE_MARKDOWN, "a\\|b\\_c\\*\\[x\\](y)\\`&lt;");
-    escapes_to("plain", SRQ_ESCAPE_CSV, "plain");
-    escapes_to("a,\"b\"", SRQ_ESCAPE_CSV, "\"a,\"\"b\"\"\"");
-    escapes_to("it's `id` \"$(x)\"", SRQ_ESCAPE_GNUPLOT, "'it''s `id` \"$(x)\"'");
-    /* The output has no line ends; invalid UTF-8 is replaced, and valid text is kept. */
-    escapes_to("a\nb\tc\x01", SRQ_ESCAPE_HTML, "a b c ");
-    escapes_to("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", SRQ_ESCAPE_HTML, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
-    escapes_to("\xff \xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xc3", SRQ_ESCAPE_NONE,
-               "\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
-               "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd");
-    char cut[16];
-    ck_assert_str_eq(srq_text_cut("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 4, cut, sizeof cut), "\xc3\xa4...");
-    ck_assert_str_eq(srq_text_cut("abcd", 4, cut, sizeof cut), "abcd");
-    ck_assert_int_eq(srq_text_width("\xc3\xa4\xe2\x82\xac"), 2);
-}
-END_TEST
 
 START_TEST(tables)
 {
@@ -288,6 +408,30 @@ START_TEST(tables)
         ck_assert_str_eq(out, expected[format]);
         free(out);
     }
+    srq_table_destroy(&table);
+}
+END_TEST
+
+/* On a terminal a long cell has several lines, and none of it is lost. */
+START_TEST(long_cells)
+{
+    static const srq_column columns[] = {{"name", SRQ_COLUMN_TEXT}, {"n", SRQ_COLUMN_NUMBER}};
+    char name[200] = "", *out = NULL;
+    for (int i = 0; i < 30; i++) srq_text_append(name, sizeof name, "%sw%02d", i ? " " : "", i);
+    srq_table *table = NULL;
+    size_t size;
+    ck_assert_int_eq(srq_table_create(2, columns, &table), SRQ_OK);
+    srq_table_add(table, "%s", name);
+    srq_table_add(table, "7");
+    FILE *stream = open_memstream(&out, &size);
+    ck_assert_int_eq(srq_table_print(table, SRQ_TABLE_TEXT, stream), SRQ_OK);
+    fclose(stream);
+    const char *line = strchr(out, '\n') + 1;
+    ck_assert_uint_eq(strspn(strstr(line, "w17") + 3, " "), 3);
+    ck_assert_ptr_nonnull(strstr(line, "w17   7\nw18 "));
+    ck_assert_ptr_nonnull(strstr(line, "w29"));
+    ck_assert_ptr_null(strstr(out, "..."));
+    free(out);
     srq_table_destroy(&table);
 }
 END_TEST
@@ -322,12 +466,20 @@ int main(void)
     tcase_add_test(cases, mean_and_deviation);
     tcase_add_test(cases, pareto_front);
     tcase_add_test(cases, groups_and_names);
+    tcase_add_test(cases, data_unknown);
+    tcase_add_test(cases, logs_that_cannot_be_used);
+    tcase_add_test(cases, names_of_layers);
+    tcase_add_test(cases, tasks);
+    tcase_add_test(cases, share_of_8_bits);
+    tcase_add_test(cases, labels_of_a_crowd);
+    tcase_add_test(cases, axes_without_end);
+    tcase_add_test(cases, tickets_by_name);
     tcase_add_test(cases, rows_of_a_table);
     tcase_add_test(cases, same_seed_counts_once);
     tcase_add_test(cases, seeds_from_seeds);
     tcase_add_test(cases, where_runs_stand);
-    tcase_add_test(cases, escapes);
     tcase_add_test(cases, tables);
+    tcase_add_test(cases, long_cells);
     tcase_add_test(cases, weights_over_the_grid);
     suite_add_tcase(suite, cases);
     return srq_suite_run(suite);

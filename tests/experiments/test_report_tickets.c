@@ -243,6 +243,11 @@ START_TEST(ticket_files)
     make_tickets();
     note_is(NULL, "There is no ticket.json yet");
     note_is("", "ticket.json:1: not valid JSON");
+    /* A FIFO without a writer would block for ever. */
+    ck_assert_int_eq(unlink(scratch("two/masks/ticket.json")), 0);
+    ck_assert_int_eq(mkfifo(scratch("two/masks/ticket.json"), 0600), 0);
+    note_is(NULL, "it is not a regular file");
+    ck_assert_int_eq(unlink(scratch("two/masks/ticket.json")), 0);
     note_is("{\"stages\": [{\"sta", "ticket.json:1: not valid JSON");
     note_is("[1, 2]", "not a comparison of a ticket");
     note_is("{\"stages\": 3}", "not a comparison of a ticket");
@@ -275,6 +280,17 @@ START_TEST(other_data)
     scratch_write("data/t/seed-1/scratch/log.jsonl", log, strlen(log));
     srq_report report = load("data");
     ck_assert_msg(strstr(report.tickets.items[0].note, "another data set"), "%s", report.tickets.items[0].note);
+    ck_assert_int_eq(srq_comparison_visit(&report.tickets.items[0].comparison, NULL, NULL), 0);
+    srq_report_destroy(&report);
+    /* Nor are two stages that do not say on which data set they were trained. */
+    for (int i = 0; i < 2; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "data/t/seed-1/%s/log.jsonl", i ? "scratch" : "learn");
+        scratch_write(path, strchr(log, '\n') + 1, strlen(strchr(log, '\n') + 1));
+    }
+    report = load("data");
+    ck_assert_msg(strstr(report.tickets.items[0].note, "no digest of its data set"), "%s",
+                  report.tickets.items[0].note);
     ck_assert_int_eq(srq_comparison_visit(&report.tickets.items[0].comparison, NULL, NULL), 0);
     srq_report_destroy(&report);
 }

@@ -115,7 +115,7 @@ START_TEST(resolved_text_reads_back)
     ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
     ck_assert_int_eq(srq_config_settings(again)->train.seed, INT64_MAX);
     ck_assert_str_eq(srq_config_settings(again)->data.file, "/a \"b\" \x01\\");
-    ck_assert(!srq_config_differs(c, again, what, sizeof what));
+    ck_assert(!srq_config_differs(c, again, false, what, sizeof what));
     srq_config_destroy(&c);
     srq_config_destroy(&again);
 }
@@ -130,10 +130,10 @@ START_TEST(differences_are_named)
                *seed[] = {"train.seed=2"};
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 0, NULL, &a), SRQ_OK);
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 4, harmless, &b), SRQ_OK);
-    ck_assert(!srq_config_differs(a, b, what, sizeof what));
+    ck_assert(!srq_config_differs(a, b, false, what, sizeof what));
     srq_config_destroy(&b);
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 1, seed, &b), SRQ_OK);
-    ck_assert(srq_config_differs(a, b, what, sizeof what));
+    ck_assert(srq_config_differs(a, b, false, what, sizeof what));
     ck_assert_str_eq(what, "train.seed is 1 here and 2 there");
     srq_config_destroy(&b);
     char changed[sizeof model];
@@ -141,7 +141,7 @@ START_TEST(differences_are_named)
     strstr(changed, "kernel = 2")[9] = '3';
     scratch_write("model.cfg", changed, strlen(changed));
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 0, NULL, &b), SRQ_OK);
-    ck_assert(srq_config_differs(a, b, what, sizeof what));
+    ck_assert(srq_config_differs(a, b, false, what, sizeof what));
     ck_assert_str_eq(what, "kernel of layer 3 of the model (\"p\") is [2, 2] here and [3, 3] there");
     srq_config_destroy(&a);
     srq_config_destroy(&b);
@@ -215,6 +215,80 @@ START_TEST(settings_without_effect)
 }
 END_TEST
 
+/* A setting without effect makes no other run: one notion for notes, differences, digests and groups of runs. */
+START_TEST(idle_settings_decide_nothing)
+{
+    static const struct {
+        const char *idle, *with; /* `idle` has no effect with `with` */
+    } cases[] = {{"prune.rate=0.3", "train.epochs=2"},
+                 {"prune.scope=global", "train.epochs=2"},
+                 {"prune.rewind=3it", "train.epochs=2"},
+                 {"optimizer.momentum=0.5", "optimizer.method=adam"},
+                 {"optimizer.beta1=0.5", "optimizer.method=sgd"},
+                 {"quantizer.weight_bits=5", "quantizer.method=float32"},
+                 {"quantizer.granularity=channel", "quantizer.method=float32"},
+                 {"optimizer.alpha_learning_rate=1", "quantizer.method=float32"},
+                 {"quantizer.sigma_final=0.5", "quantizer.sigma=learned"},
+                 {"dropbits.target_measure=bops", "dropbits.target=0"},
+                 {"data.scale_min=0.5", "data.crop=plain"}};
+    scratch_write("plain.cfg", plain, strlen(plain));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const sets[] = {cases[i].with, cases[i].idle};
+        char why[300], what[2048], digests[2][SRQ_DIGEST_SIZE];
+        srq_config *one = NULL, *other = NULL;
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 1, sets, &one) == SRQ_OK, "%s", srq_message());
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 2, sets, &other) == SRQ_OK, "%s", srq_message());
+        ck_assert_msg(srq_config_is_idle(other, sets[1], why, sizeof why), "%s", sets[1]);
+        ck_assert_msg(!srq_config_differs(one, other, false, what, sizeof what), "%s: %s", sets[1], what);
+        ck_assert_int_eq(srq_config_digest(one, NULL, digests[0]), SRQ_OK);
+        ck_assert_int_eq(srq_config_digest(other, NULL, digests[1]), SRQ_OK);
+        ck_assert_msg(strcmp(digests[0], digests[1]) == 0, "%s", sets[1]);
+        srq_config_destroy(&one);
+        srq_config_destroy(&other);
+    }
+}
+END_TEST
+
+/* `srq ticket` reads prune.rewind always, and the rate if it prunes. */
+START_TEST(settings_of_tickets)
+{
+    static const struct {
+        const char *set;
+        bool differs[2]; /* without pruning, with 2 levels */
+    } cases[] = {
+        {"prune.rewind=3it", {true, true}}, {"prune.rate=0.3", {false, true}}, {"prune.scope=global", {false, true}}};
+    scratch_write("plain.cfg", plain, strlen(plain));
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const char *const sets[] = {i % 2 ? "prune.levels=2" : "prune.levels=0", cases[i / 2].set};
+        char what[2048];
+        srq_config *one = NULL, *other = NULL;
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 1, sets, &one) == SRQ_OK, "%s", srq_message());
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 2, sets, &other) == SRQ_OK, "%s", srq_message());
+        ck_assert_int_eq(srq_config_differs(one, other, true, what, sizeof what), cases[i / 2].differs[i % 2]);
+        srq_config_destroy(&one);
+        srq_config_destroy(&other);
+    }
+}
+END_TEST
+
+/* Bits of activations need a layer that quantizes them. */
+START_TEST(activations_without_a_layer)
+{
+    static const char text[] =
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = "
+        "\"fc\"; type = \"dense\"; out = 10; } ); };\ndata = { file = \"d.h5\"; };\n";
+    const char *const sets[] = {"quantizer.activation_bits=3", "quantizer.weight_bits=3"};
+    char why[300];
+    srq_config *config = NULL;
+    scratch_write("dense.cfg", text, strlen(text));
+    ck_assert_msg(srq_config_load(scratch("dense.cfg"), 2, sets, &config) == SRQ_OK, "%s", srq_message());
+    ck_assert(srq_config_is_idle(config, sets[0], why, sizeof why));
+    ck_assert_str_eq(why, "it acts only on activations of quantize layers, and the model has none");
+    ck_assert(!srq_config_is_idle(config, sets[1], why, sizeof why));
+    srq_config_destroy(&config);
+}
+END_TEST
+
 /* Augmentation that goes together, and that does not. */
 START_TEST(data_settings)
 {
@@ -239,7 +313,7 @@ START_TEST(data_settings)
     ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
     srq_config_destroy(&again);
     ck_assert_int_eq(srq_config_load(scratch("c.cfg"), 1, sets, &again), SRQ_OK);
-    ck_assert(srq_config_differs(c, again, what, sizeof what));
+    ck_assert(srq_config_differs(c, again, false, what, sizeof what));
     ck_assert_str_eq(what, "data.flip is true here and false there");
     srq_config_destroy(&again);
     srq_config_destroy(&c);
@@ -328,6 +402,9 @@ int main(void)
     tcase_add_test(tests, resolved_text_reads_back);
     tcase_add_test(tests, differences_are_named);
     tcase_add_test(tests, settings_without_effect);
+    tcase_add_test(tests, idle_settings_decide_nothing);
+    tcase_add_test(tests, settings_of_tickets);
+    tcase_add_test(tests, activations_without_a_layer);
     tcase_add_test(tests, data_settings);
     tcase_add_test(tests, damaged_files_do_not_crash);
     tcase_add_test(tests, the_reference_is_current);

@@ -176,6 +176,81 @@ START_TEST(numbers_that_do_not_fit_are_refused)
 }
 END_TEST
 
+/* As PyTorch and Keras users store weights: half precision, big-endian, compressed by gzip after a shuffle. */
+START_TEST(other_floats_are_converted)
+{
+    const float values[4] = {1.5f, -2, 0.0625f, 65504};
+    const hsize_t four = 4;
+    const size_t shape = 4;
+    float found[4];
+    hid_t half = H5Tcopy(H5T_IEEE_F32LE), file = foreign_create("half.h5");
+    H5Tset_fields(half, 15, 10, 5, 0, 10);
+    H5Tset_size(half, 2);
+    H5Tset_ebias(half, 15);
+    const struct {
+        const char *name;
+        hid_t type;
+        bool compressed;
+    } sets[] = {{"half", half, false},
+                {"compressed", half, true},
+                {"double", H5T_IEEE_F64LE, false},
+                {"big-endian", H5T_IEEE_F32BE, true}};
+    for (size_t i = 0; i < 4; i++) {
+        hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+        if (sets[i].compressed) {
+            H5Pset_chunk(properties, 1, &four);
+            H5Pset_shuffle(properties);
+            H5Pset_deflate(properties, 6);
+        }
+        hid_t space = H5Screate_simple(1, &four, NULL);
+        hid_t set = H5Dcreate2(file, sets[i].name, sets[i].type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+        ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+        H5Dclose(set), H5Sclose(space), H5Pclose(properties);
+    }
+    H5Tclose(half);
+    H5Fclose(file);
+    ck_assert_int_eq(open_test("half.h5"), SRQ_OK);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_msg(srq_h5_read(reader, sets[i].name, H5T_NATIVE_FLOAT, 1, &shape, found) == SRQ_OK, "%s",
+                      srq_message());
+        ck_assert_mem_eq(found, values, sizeof values);
+    }
+}
+END_TEST
+
+static size_t keep_all(unsigned flags, size_t n, const unsigned *values, size_t size, size_t *room, void **data)
+{
+    (void)flags, (void)n, (void)values, (void)room, (void)data;
+    return size;
+}
+
+/* A filter of another program, as h5py's lzf. */
+START_TEST(an_unknown_filter_is_named)
+{
+    const H5Z_class2_t filter = {.version = H5Z_CLASS_T_VERS,
+                                 .id = 32123,
+                                 .encoder_present = 1,
+                                 .decoder_present = 1,
+                                 .name = "zoo",
+                                 .filter = keep_all};
+    const float values[2] = {1, 2};
+    const hsize_t two = 2;
+    const size_t shape = 2;
+    float found[2];
+    hid_t file = foreign_create("filter.h5"), properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Zregister(&filter);
+    H5Pset_chunk(properties, 1, &two);
+    H5Pset_filter(properties, 32123, H5Z_FLAG_MANDATORY, 0, NULL);
+    foreign_set(file, "strange", H5T_NATIVE_FLOAT, H5Screate_simple(1, &two, NULL), properties, values);
+    H5Pclose(properties);
+    H5Fclose(file);
+    H5Zunregister(32123);
+    ck_assert_int_eq(open_test("filter.h5"), SRQ_OK);
+    expect_message(srq_h5_read(reader, "strange", H5T_NATIVE_FLOAT, 1, &shape, found), SRQ_ERROR_DATA,
+                   "data set strange is compressed by the filter \"zoo\" (number 32123)");
+}
+END_TEST
+
 /* A header of a few bytes can claim any amount of data. It is rejected before memory is allocated. */
 START_TEST(data_that_was_never_written_is_refused)
 {
@@ -252,6 +327,8 @@ int main(void)
     tcase_add_test(tests, strings_of_any_kind_are_read);
     tcase_add_test(tests, a_set_without_value_is_refused);
     tcase_add_test(tests, numbers_that_do_not_fit_are_refused);
+    tcase_add_test(tests, other_floats_are_converted);
+    tcase_add_test(tests, an_unknown_filter_is_named);
     tcase_add_test(tests, data_that_was_never_written_is_refused);
     tcase_add_test(tests, other_files_are_refused);
     tcase_add_test(tests, a_changed_number_is_noticed);

@@ -110,8 +110,8 @@ START_TEST(differences)
     memcpy(strstr(changed, "0.25"), "0.75", 4);
     ck_assert_int_eq(parse(settings, &here), SRQ_OK);
     ck_assert_int_eq(parse(changed, &there), SRQ_OK);
-    ck_assert(!srq_config_differs(here, here, what, sizeof what));
-    ck_assert(srq_config_differs(here, there, what, sizeof what));
+    ck_assert(!srq_config_differs(here, here, false, what, sizeof what));
+    ck_assert(srq_config_differs(here, there, false, what, sizeof what));
     ck_assert_str_eq(what, "slope of layer 3 of the model (\"c\") is 0.25 here and 0.75 there");
     srq_config_destroy(&here);
     srq_config_destroy(&there);

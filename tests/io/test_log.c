@@ -168,6 +168,77 @@ START_TEST(lines_that_make_no_sense)
 }
 END_TEST
 
+static void check_says(const char *text, const char *words)
+{
+    srq_log *log = read_text(text);
+    const srq_status status = srq_log_check(log);
+    ck_assert_msg(status == (words ? SRQ_ERROR_DATA : SRQ_OK), "status %d of %s", (int)status, text);
+    if (words) ck_assert_msg(strstr(srq_message(), words), "\"%s\" is not in: %s", words, srq_message());
+    srq_log_destroy(&log);
+}
+
+/* Figures that are none are not reported: a test error of 17.5 is not 1750 %. */
+START_TEST(impossible_numbers)
+{
+    check_says(START EVAL(10, "17.5", "8"), "log.jsonl: line 2: test_error is 17.5, but must be from 0 to 1");
+    check_says(START EVAL(10, "0.5", "8") EVAL(20, "-1e-9", "8"), "line 3: test_error is -1e-09");
+    check_says(START STEP(1, "-5"), "line 2: loss is -5");
+    check_says(START STEP(1, "1e308"), "line 2: loss is 1e+308");
+    check_says(START EVAL(10, "\"low\"", "8"), "line 2: test_error is not a number");
+    static const char *const numbers[] = {
+        "zeros\": 1.5",           "bytes\": -1", "bops\": 1e308",          "w8a8_bops\": -2",       "test_loss\": -3",
+        "mean_gated_bits\": 1e9", "epoch\": -1", "mean_weight_bits\": 33", "float32_bops\": -1e300"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char text[400];
+        snprintf(text, sizeof text, "%s{\"event\": \"eval\", \"step\": 4, \"%s}\n", START, numbers[i]);
+        check_says(text, "line 2: ");
+    }
+    check_says(START STEP(1, "3.4e38") STEP(2, "-1e-8") EVAL(10, "0", "8") EVAL(20, "1", "8") EVAL(30, "null", "8"),
+               NULL);
+    /* The line is skipped. */
+    srq_log *log = read_text(START EVAL(10, "0.5", "8") EVAL(20, "17.5", "8") STOP("done", "0"));
+    ck_assert(log->eval_count == 1 && log->evals[0].step == 10 && log->bad_lines == 1);
+    srq_log_destroy(&log);
+}
+END_TEST
+
+START_TEST(files_of_something_else)
+{
+    check_says("", NULL);
+    check_says("{\"event\": \"sta", NULL); /* a line that is being written */
+    check_says("garbage\nmore\n", "none of its lines is a JSON object");
+    check_says("\x7f"
+               "ELF\x02",
+               "none of its lines is a JSON object");
+    char text[100001];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    check_says(text, "none of its lines is a JSON object");
+    check_says("garbage\n" START, NULL); /* counted, and said with the state of the run */
+}
+END_TEST
+
+/* A path in Latin-1, as srq wrote it once: the lines count, but a digest of such bytes is none. */
+START_TEST(bytes_of_other_encodings)
+{
+    srq_log *log =
+        read_text("{\"event\": \"start\", \"steps\": 7, \"data\": \"/andr\xe9/d.h5\", \"data_sha256\": \"ab\"}\n" STOP(
+            "cannot write /andr\xe9/run", "4"));
+    ck_assert(log->bad_lines == 0 && log->total_steps == 7 && log->state == SRQ_LOG_FAILED);
+    ck_assert_str_eq(log->reason, "cannot write /andr?/run");
+    ck_assert_str_eq(log->data_sha256, "ab");
+    srq_log_destroy(&log);
+    static const char *const digests[] = {"\xe9\xe8", "\xef\xbf\xbd", "a b", ""};
+    for (int i = 0; i < 4; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{\"event\": \"start\", \"steps\": 7, \"data_sha256\": \"%s\"}\n", digests[i]);
+        log = read_text(text);
+        ck_assert(log->total_steps == 7 && log->data_sha256[0] == '\0');
+        srq_log_destroy(&log);
+    }
+}
+END_TEST
+
 START_TEST(hostile_sizes)
 {
     /* A line that is too long, and a valid one after it. */
@@ -220,6 +291,11 @@ START_TEST(files_that_are_none)
     srq_log *log = NULL;
     ck_assert_int_eq(srq_log_create(scratch("nothing"), &log), SRQ_ERROR_DATA);
     ck_assert_int_eq(srq_log_create(scratch_folder, &log), SRQ_ERROR_DATA);
+    ck_assert_msg(strstr(srq_message(), "it is a folder"), "%s", srq_message());
+    ck_assert_ptr_null(log);
+    /* A FIFO without a writer would block for ever. */
+    ck_assert_int_eq(mkfifo(scratch("pipe"), 0600), 0);
+    ck_assert_int_eq(srq_log_create(scratch("pipe"), &log), SRQ_ERROR_DATA);
     ck_assert_msg(strstr(srq_message(), "not a regular file"), "%s", srq_message());
     ck_assert_ptr_null(log);
 }
@@ -288,6 +364,9 @@ int main(void)
     tcase_add_test(cases, how_runs_end);
     tcase_add_test(cases, numbers_that_are_none);
     tcase_add_test(cases, lines_that_make_no_sense);
+    tcase_add_test(cases, impossible_numbers);
+    tcase_add_test(cases, files_of_something_else);
+    tcase_add_test(cases, bytes_of_other_encodings);
     tcase_add_test(cases, hostile_sizes);
     tcase_add_test(cases, files_that_are_none);
     tcase_add_test(cases, finds_runs);

@@ -86,7 +86,7 @@ START_TEST(blocks_are_taken_in)
     /* The resolved text has no blocks and no expressions. */
     ck_assert_msg(srq_config_parse(srq_config_text(c), "text", &again) == SRQ_OK, "%s", srq_message());
     ck_assert_str_eq(srq_config_text(c), srq_config_text(again));
-    ck_assert(!srq_config_differs(c, again, what, sizeof what));
+    ck_assert(!srq_config_differs(c, again, false, what, sizeof what));
     /* The configuration's number of classes overrides that of the model, also in the resolved text. */
     const char *const sets[] = {"data.classes=9"};
     ck_assert_msg(srq_config_load(scratch("c.cfg"), 1, sets, &more) == SRQ_OK, "%s", srq_message());
@@ -95,7 +95,7 @@ START_TEST(blocks_are_taken_in)
     srq_config_destroy(&again);
     ck_assert_msg(srq_config_parse(srq_config_text(more), "text", &again) == SRQ_OK, "%s", srq_message());
     ck_assert_int_eq(srq_config_settings(again)->model.layers[11].out, 9);
-    ck_assert(srq_config_differs(c, more, what, sizeof what));
+    ck_assert(srq_config_differs(c, more, false, what, sizeof what));
     srq_config_destroy(&again);
     srq_config_destroy(&more);
     srq_config_destroy(&c);

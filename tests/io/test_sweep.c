@@ -72,6 +72,21 @@ START_TEST(pinned)
 }
 END_TEST
 
+/* A row that starts from another one has no train.init yet, and its runs have one. Their digests agree all the same. */
+START_TEST(settings_of_random_weights)
+{
+    char row[13], run[13];
+    static const char *const sets[] = {"train.init_gain=0.5", "train.init=/runs/float32-seed1-0/last.h5"};
+    digest("c/srq.cfg", 1, sets, "run of x", row);
+    digest("c/srq.cfg", 2, sets, "run of x", run);
+    ck_assert_str_eq(row, run);
+    static const char *const match[] = {"train.init_match=partial", "train.init=/runs/float32-seed1-0/last.h5"};
+    digest("c/srq.cfg", 1, match, "run of x", row);
+    digest("c/srq.cfg", 2, match, "run of x", run);
+    ck_assert_str_eq(row, run);
+}
+END_TEST
+
 START_TEST(what_matters)
 {
     char base[13], found[13];
@@ -332,6 +347,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, pinned);
     tcase_add_test(tests, what_matters);
+    tcase_add_test(tests, settings_of_random_weights);
     tcase_add_test(tests, rows_and_runs);
     tcase_add_test(tests, starts_matter);
     tcase_add_test(tests, mistakes);

@@ -6,6 +6,7 @@
 #include "experiments/srq/bench/step_timer.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
+#include "io/escape.h"
 #include "io/progress.h"
 #include "io/run.h"
 
@@ -198,13 +199,13 @@ static void print_speed(const summary *s, int width)
 {
     char range[48];
     snprintf(range, sizeof range, "[%.4g..%.4g]", s->least / 1e6, s->most / 1e6);
-    printf("  %8.4g %-*s", s->median / 1e6, width, range);
+    srq_say("  %8.4g %-*s", s->median / 1e6, width, range);
 }
 
 static void print_quantizers(const bench_options *o, const tensors *t, const contenders *all)
 {
     char count[32], size[32];
-    printf(
+    srq_say(
         "Quantizers on one core, %s, tensors of %s float32 (%s): million elements per second, median of %d rounds\n\n"
         "%4s  %-19s  %8s %-16s  %8s %s\n",
         t->vector->isa, srq_grouped((long)t->n, count, sizeof count), srq_size(4 * (double)t->n, size, sizeof size),
@@ -214,38 +215,38 @@ static void print_quantizers(const bench_options *o, const tensors *t, const con
             const contender *c = &all->all[i];
             if (!c->alone) continue;
             const summary forward = summarize(c->speed[b][0]), backward = summarize(c->speed[b][1]);
-            printf("%4d  %-19s", o->bits[b], c->label);
+            srq_say("%4d  %-19s", o->bits[b], c->label);
             print_speed(&forward, 16);
             print_speed(&backward, 0);
-            printf("\n");
+            srq_say("\n");
         }
 }
 
 static void print_contender_json(const contender *c, const char *separator)
 {
-    printf("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, ", separator, c->method, c->estimator,
-           c->dropbits ? "true" : "false");
+    srq_say("%s\n  {\"method\": \"%s\", \"estimator\": \"%s\", \"dropbits\": %s, ", separator, c->method, c->estimator,
+            c->dropbits ? "true" : "false");
 }
 
 static void print_quantizers_json(const bench_options *o, const tensors *t, const contenders *all, const float *alphas)
 {
     static const char *const directions[] = {"forward", "backward"};
     const char *separator = "";
-    printf("{\"isa\": \"%s\", \"elements\": %zu, \"tensor_bytes\": %zu, \"rounds\": %d, \"seconds\": %.9g,\n"
-           " \"quantizers\": [",
-           t->vector->isa, t->n, 4 * t->n, ROUNDS, o->seconds);
+    srq_say("{\"isa\": \"%s\", \"elements\": %zu, \"tensor_bytes\": %zu, \"rounds\": %d, \"seconds\": %.9g,\n"
+            " \"quantizers\": [",
+            t->vector->isa, t->n, 4 * t->n, ROUNDS, o->seconds);
     for (int i = 0; i < o->bit_count * all->count * 2; i++) {
         const int b = i / 2 / all->count, d = i % 2;
         const contender *c = &all->all[i / 2 % all->count];
         if (!c->alone) continue;
         const summary s = summarize(c->speed[b][d]);
         print_contender_json(c, separator);
-        printf("\"bits\": %d, \"alpha\": %.9g, \"direction\": \"%s\", \"elements_per_second\": %.6g, \"least\": %.6g, "
-               "\"most\": %.6g}",
-               o->bits[b], (double)alphas[b], directions[d], s.median, s.least, s.most);
+        srq_say("\"bits\": %d, \"alpha\": %.9g, \"direction\": \"%s\", \"elements_per_second\": %.6g, \"least\": %.6g, "
+                "\"most\": %.6g}",
+                o->bits[b], (double)alphas[b], directions[d], s.median, s.least, s.most);
         separator = ",";
     }
-    printf("]");
+    srq_say("]");
 }
 
 static srq_status bench_quantizers(const bench_options *o, contenders *all)
@@ -319,16 +320,16 @@ static srq_status time_steps(const bench_options *o, srq_progress *progress, con
 static void print_steps(const contenders *all)
 {
     const srq_settings *s = srq_config_settings(all->all[0].config);
-    printf("\nA training step of %s on one core, %d/%d bits, batch of %d in %d shards\n\n%-19s  %8s %-16s  %8s  %s\n",
-           s->model.name, STEP_BITS, STEP_BITS, s->train.batch, s->train.shards, "method", "ms", "[least..most]",
-           "images/s", "in quantizers");
+    srq_say("\nA training step of %s on one core, %d/%d bits, batch of %d in %d shards\n\n%-19s  %8s %-16s  %8s  %s\n",
+            s->model.name, STEP_BITS, STEP_BITS, s->train.batch, s->train.shards, "method", "ms", "[least..most]",
+            "images/s", "in quantizers");
     for (int i = 0; i < all->count; i++) {
         const contender *c = &all->all[i];
         char range[48];
         const summary step = summarize(c->step), share = summarize(c->share);
         snprintf(range, sizeof range, "[%.4g..%.4g]", 1e3 * step.least, 1e3 * step.most);
-        printf("%-19s  %8.4g %-16s  %8.0f  %5.1f %% [%.1f..%.1f]\n", c->label, 1e3 * step.median, range,
-               s->train.batch / step.median, 100 * share.median, 100 * share.least, 100 * share.most);
+        srq_say("%-19s  %8.4g %-16s  %8.0f  %5.1f %% [%.1f..%.1f]\n", c->label, 1e3 * step.median, range,
+                s->train.batch / step.median, 100 * share.median, 100 * share.least, 100 * share.most);
     }
 }
 
@@ -336,18 +337,19 @@ static void print_steps_json(const contenders *all)
 {
     const srq_settings *s = srq_config_settings(all->all[0].config);
     char name[160];
-    printf(",\n \"step\": {\"model\": %s, \"weight_bits\": %d, \"activation_bits\": %d, \"batch\": %d, \"shards\": %d, "
-           "\"methods\": [",
-           srq_json_quote(s->model.name, name, sizeof name), STEP_BITS, STEP_BITS, s->train.batch, s->train.shards);
+    srq_say(
+        ",\n \"step\": {\"model\": %s, \"weight_bits\": %d, \"activation_bits\": %d, \"batch\": %d, \"shards\": %d, "
+        "\"methods\": [",
+        srq_json_quote(s->model.name, name, sizeof name), STEP_BITS, STEP_BITS, s->train.batch, s->train.shards);
     for (int i = 0; i < all->count; i++) {
         const contender *c = &all->all[i];
         const summary step = summarize(c->step), share = summarize(c->share);
         print_contender_json(c, i ? "," : "");
-        printf("\"seconds\": %.6g, \"least\": %.6g, \"most\": %.6g, \"images_per_second\": %.6g, \"quantizer_share\": "
-               "%.6g}",
-               step.median, step.least, step.most, s->train.batch / step.median, share.median);
+        srq_say("\"seconds\": %.6g, \"least\": %.6g, \"most\": %.6g, \"images_per_second\": %.6g, \"quantizer_share\": "
+                "%.6g}",
+                step.median, step.least, step.most, s->train.batch / step.median, share.median);
     }
-    printf("]}");
+    srq_say("]}");
 }
 
 static srq_status bench_steps(const bench_options *o, contenders *all)
@@ -430,7 +432,7 @@ static srq_status bench_quantizer_command(int argc, char **argv)
     if (status == SRQ_OK) status = bench_quantizers(&o, &all);
     fflush(stdout);
     if (status == SRQ_OK && steps) status = bench_steps(&o, &all);
-    if (status == SRQ_OK && o.json) printf("}\n");
+    if (status == SRQ_OK && o.json) srq_say("}\n");
     destroy_contenders(&all);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "dist/reduce.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
+#include "io/escape.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -123,7 +124,7 @@ static double bandwidth(const bench *b)
 
 static void print_line(const char *what, const rounds *r)
 {
-    printf("  %-34s %10.3f ms [%.3f..%.3f]\n", what, 1e3 * r->of[ROUNDS / 2], 1e3 * r->of[0], 1e3 * r->of[ROUNDS - 1]);
+    srq_say("  %-34s %10.3f ms [%.3f..%.3f]\n", what, 1e3 * r->of[ROUNDS / 2], 1e3 * r->of[0], 1e3 * r->of[ROUNDS - 1]);
 }
 
 static void print_text(const bench *b)
@@ -131,30 +132,30 @@ static void print_text(const bench *b)
     const allreduce_options *o = b->options;
     const int ranks = srq_comm_size(b->comm);
     char size[32], sum[32], join[32];
-    printf("A sum of %zu floats (%s) over %d shards on %d rank%s, in %d bucket%s, %s on the wire\n\n", o->elements,
-           srq_size((double)o->elements * sizeof(float), size, sizeof size), o->shards, ranks, ranks == 1 ? "" : "s",
-           srq_reduce_bucket_count(b->reduce), srq_reduce_bucket_count(b->reduce) == 1 ? "" : "s",
-           o->coarse ? "bfloat16" : "float32");
+    srq_say("A sum of %zu floats (%s) over %d shards on %d rank%s, in %d bucket%s, %s on the wire\n\n", o->elements,
+            srq_size((double)o->elements * sizeof(float), size, sizeof size), o->shards, ranks, ranks == 1 ? "" : "s",
+            srq_reduce_bucket_count(b->reduce), srq_reduce_bucket_count(b->reduce) == 1 ? "" : "s",
+            o->coarse ? "bfloat16" : "float32");
     print_line("sum over shards, and gathering", &b->ours);
     print_line("MPI_Allreduce (MPI's own order)", &b->mpis);
     if (ranks == 1) return;
-    printf("\n  rank 0 sends %s for the sum and %s to gather\n",
-           srq_size((double)srq_reduce_sum_traffic(b->reduce), sum, sizeof sum),
-           srq_size((double)srq_reduce_join_traffic(b->reduce), join, sizeof join));
-    printf("  rank 0 (%s) to rank %d (%s): %.1f us per message, %s per second\n", srq_comm_host(b->comm, 0), ranks - 1,
-           srq_comm_host(b->comm, ranks - 1), 1e6 * b->latency, srq_size(bandwidth(b), size, sizeof size));
+    srq_say("\n  rank 0 sends %s for the sum and %s to gather\n",
+            srq_size((double)srq_reduce_sum_traffic(b->reduce), sum, sizeof sum),
+            srq_size((double)srq_reduce_join_traffic(b->reduce), join, sizeof join));
+    srq_say("  rank 0 (%s) to rank %d (%s): %.1f us per message, %s per second\n", srq_comm_host(b->comm, 0), ranks - 1,
+            srq_comm_host(b->comm, ranks - 1), 1e6 * b->latency, srq_size(bandwidth(b), size, sizeof size));
 }
 
 static void print_json(const bench *b)
 {
     const allreduce_options *o = b->options;
-    printf("{\"elements\": %zu, \"shards\": %d, \"ranks\": %d, \"buckets\": %d, \"wire\": \"%s\",\n"
-           " \"seconds\": %.6g, \"least\": %.6g, \"most\": %.6g, \"mpi_allreduce_seconds\": %.6g,\n"
-           " \"bytes_sum\": %zu, \"bytes_join\": %zu, \"latency_seconds\": %.6g, \"bytes_per_second\": %.6g}\n",
-           o->elements, o->shards, srq_comm_size(b->comm), srq_reduce_bucket_count(b->reduce),
-           o->coarse ? "bfloat16" : "float32", b->ours.of[ROUNDS / 2], b->ours.of[0], b->ours.of[ROUNDS - 1],
-           b->mpis.of[ROUNDS / 2], srq_reduce_sum_traffic(b->reduce), srq_reduce_join_traffic(b->reduce), b->latency,
-           bandwidth(b));
+    srq_say("{\"elements\": %zu, \"shards\": %d, \"ranks\": %d, \"buckets\": %d, \"wire\": \"%s\",\n"
+            " \"seconds\": %.6g, \"least\": %.6g, \"most\": %.6g, \"mpi_allreduce_seconds\": %.6g,\n"
+            " \"bytes_sum\": %zu, \"bytes_join\": %zu, \"latency_seconds\": %.6g, \"bytes_per_second\": %.6g}\n",
+            o->elements, o->shards, srq_comm_size(b->comm), srq_reduce_bucket_count(b->reduce),
+            o->coarse ? "bfloat16" : "float32", b->ours.of[ROUNDS / 2], b->ours.of[0], b->ours.of[ROUNDS - 1],
+            b->mpis.of[ROUNDS / 2], srq_reduce_sum_traffic(b->reduce), srq_reduce_join_traffic(b->reduce), b->latency,
+            bandwidth(b));
 }
 
 /* --- The command */

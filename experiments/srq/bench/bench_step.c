@@ -7,6 +7,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
 #include "experiments/srq/train/stepper.h"
+#include "io/escape.h"
 #include "io/progress.h"
 #include "io/run.h"
 
@@ -305,9 +306,9 @@ static void print_phases(const char *name, const double *p, double step)
 {
     double all = 0;
     for (int i = 0; i < SRQ_PHASES; i++) all += p[i];
-    printf("  %-28.28s %9.3f %9.3f %9.3f %9.3f %9.3f  %5.1f %%\n", name, 1e3 * p[SRQ_PHASE_PREPARE],
-           1e3 * p[SRQ_PHASE_FORWARD], 1e3 * (p[SRQ_PHASE_BACKWARD] + p[SRQ_PHASE_BACKWARD_DATA]),
-           1e3 * p[SRQ_PHASE_BACKWARD_WEIGHTS], 1e3 * all, 100 * all / step);
+    srq_say("  %-28.28s %9.3f %9.3f %9.3f %9.3f %9.3f  %5.1f %%\n", name, 1e3 * p[SRQ_PHASE_PREPARE],
+            1e3 * p[SRQ_PHASE_FORWARD], 1e3 * (p[SRQ_PHASE_BACKWARD] + p[SRQ_PHASE_BACKWARD_DATA]),
+            1e3 * p[SRQ_PHASE_BACKWARD_WEIGHTS], 1e3 * all, 100 * all / step);
 }
 
 /* Prints a line for the layers of an entry, if there are any. Returns their seconds. */
@@ -335,18 +336,18 @@ static void print_times(const bench *b, double step)
 {
     static const char *const parts[] = {"sum over own shards",   "unpack gradients", "sum over ranks",
                                         "quantizers of weights", "optimizer",        "gather weights"};
-    printf("\n  ms of a step on rank 0         prepare   forward  backward  of weights      all  share\n");
+    srq_say("\n  ms of a step on rank 0         prepare   forward  backward  of weights      all  share\n");
     double known = 0;
     for (int i = 0; i < srq_op_count(); i++)
         if (!is_known_family(i)) known += print_family(b, op_family(srq_op_at(i)), step);
     known += print_family(b, chain_family, step);
     for (int p = SRQ_STEP_SUM; p < SRQ_STEP_PARTS; p++) {
-        printf("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
+        srq_say("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
         known += b->parts[p];
     }
-    printf("  %-28s %49.3f  %5.1f %%\n", "loss and other", 1e3 * (step - known), 100 * (step - known) / step);
+    srq_say("  %-28s %49.3f  %5.1f %%\n", "loss and other", 1e3 * (step - known), 100 * (step - known) / step);
     if (!b->options->layers) return;
-    printf("\n");
+    srq_say("\n");
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
         char name[256];
         const srq_layer *l = srq_graph_layer(b->graph, i);
@@ -373,9 +374,9 @@ static void print_speed(const bench *b, bool backward, const char *type, double 
         }
     }
     if (seconds <= 0) return;
-    printf("  %-8s in %-5s %7.0f Gop/s, %3.0f %% of a large 3 x 3 convolution's %.0f\n",
-           backward ? "backward" : "forward", type, operations / seconds * 1e-9, 100 * operations / seconds / reachable,
-           reachable * 1e-9);
+    srq_say("  %-8s in %-5s %7.0f Gop/s, %3.0f %% of a large 3 x 3 convolution's %.0f\n",
+            backward ? "backward" : "forward", type, operations / seconds * 1e-9,
+            100 * operations / seconds / reachable, reachable * 1e-9);
 }
 
 static srq_status print_speeds(const bench *b)
@@ -383,7 +384,7 @@ static srq_status print_speeds(const bench *b)
     peak codes, floats;
     SRQ_TRY(measure_peak(b->graph, true, &codes));
     SRQ_TRY(measure_peak(b->graph, false, &floats));
-    printf("\nLayers with weights, one core\n");
+    srq_say("\nLayers with weights, one core\n");
     print_speed(b, false, "u8s8", codes.forward);
     print_speed(b, false, "s8s8", codes.forward);
     print_speed(b, false, "f32", floats.forward);
@@ -395,14 +396,14 @@ static srq_status print_speeds(const bench *b)
 static void print_memory_line(const char *what, double bytes)
 {
     char text[32];
-    printf("  %-44s %10s\n", what, srq_size(bytes, text, sizeof text));
+    srq_say("  %-44s %10s\n", what, srq_size(bytes, text, sizeof text));
 }
 
 static void print_memory(const bench *b)
 {
     const srq_graph_memory m = srq_graph_count_memory(b->graph);
     const double vector = (double)srq_graph_size(b->graph) * sizeof(float);
-    printf("\nMemory of a rank\n");
+    srq_say("\nMemory of a rank\n");
     print_memory_line("weights and other parameters, float32", (double)m.parameters);
     print_memory_line("weights as codes and in kernel order", (double)m.packed);
     print_memory_line("gradients and their sums", (double)srq_reduce_memory(b->stepper.reduce));
@@ -412,9 +413,9 @@ static void print_memory(const bench *b)
     print_memory_line("largest resident size, sum over ranks", b->resident);
     if (srq_comm_size(b->comm) == 1) return;
     char sent[32];
-    printf("\nRank 0 sends %s per step to the others, in %d buckets.\n",
-           srq_size((double)srq_stepper_traffic(&b->stepper), sent, sizeof sent),
-           srq_reduce_bucket_count(b->stepper.reduce));
+    srq_say("\nRank 0 sends %s per step to the others, in %d buckets.\n",
+            srq_size((double)srq_stepper_traffic(&b->stepper), sent, sizeof sent),
+            srq_reduce_bucket_count(b->stepper.reduce));
 }
 
 static void print_json(const bench *b, const double *rounds)
@@ -424,36 +425,36 @@ static void print_json(const bench *b, const double *rounds)
     static const char *const parts[] = {"compute", "sum", "unpack", "exchange", "finish", "optimize", "join"};
     static const char *const phases[] = {"prepare", "forward", "backward", "backward_data", "backward_weights"};
     char name[256], quoted[600];
-    printf(
+    srq_say(
         "{\"model\": %s, \"engine\": \"%s\", \"isa\": \"%s\", \"method\": \"%s\", \"estimator\": \"%s\", \"bits\": %d, "
         "\"batch\": %d, \"shards\": %d, \"ranks\": %d,\n \"images_per_second\": %.6g, \"seconds\": %.6g, "
         "\"least\": %.6g, \"most\": %.6g,\n \"parts\": {",
         srq_json_quote(srq_graph_spec(b->graph)->name, quoted, sizeof quoted), srq_graph_kernels(b->graph)->name,
         srq_graph_vector(b->graph)->isa, o->method, o->estimator, o->bits, o->batch, o->shards, srq_comm_size(b->comm),
         o->batch / rounds[ROUNDS / 2], rounds[ROUNDS / 2], rounds[0], rounds[ROUNDS - 1]);
-    for (int p = 0; p < SRQ_STEP_PARTS; p++) printf("%s\"%s\": %.6g", p ? ", " : "", parts[p], b->parts[p]);
-    printf("},\n \"layers\": [");
+    for (int p = 0; p < SRQ_STEP_PARTS; p++) srq_say("%s\"%s\": %.6g", p ? ", " : "", parts[p], b->parts[p]);
+    srq_say("},\n \"layers\": [");
     const char *separator = "";
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
         const srq_layer *l = srq_graph_layer(b->graph, i);
         if (l->in_chain) continue;
         describe_layer(b, i, name, sizeof name);
-        printf("%s\n  {\"name\": %s, \"type\": \"%s\", \"macs\": %zu", separator,
-               srq_json_quote(name, quoted, sizeof quoted), family_of(l), l->macs);
+        srq_say("%s\n  {\"name\": %s, \"type\": \"%s\", \"macs\": %zu", separator,
+                srq_json_quote(name, quoted, sizeof quoted), family_of(l), l->macs);
         if (l->weight >= 0)
-            printf(", \"weights\": %zu, \"forward_in\": \"%s\", \"backward_in\": \"%s\"",
-                   srq_graph_parameter(b->graph, l->weight)->count, srq_weighted_info(l)->forward,
-                   srq_weighted_info(l)->backward);
-        for (int p = 0; p < SRQ_PHASES; p++) printf(", \"%s\": %.6g", phases[p], b->phases[i][p]);
-        printf("}");
+            srq_say(", \"weights\": %zu, \"forward_in\": \"%s\", \"backward_in\": \"%s\"",
+                    srq_graph_parameter(b->graph, l->weight)->count, srq_weighted_info(l)->forward,
+                    srq_weighted_info(l)->backward);
+        for (int p = 0; p < SRQ_PHASES; p++) srq_say(", \"%s\": %.6g", phases[p], b->phases[i][p]);
+        srq_say("}");
         separator = ",";
     }
-    printf("],\n \"memory\": {\"parameters\": %zu, \"packed\": %zu, \"gradients\": %zu, \"optimizer\": %zu, "
-           "\"passes\": %zu, \"scratch\": %zu, \"resident_all_ranks\": %.0f},\n \"bytes_sent\": %zu, \"buckets\": "
-           "%d}\n",
-           m.parameters, m.packed, srq_reduce_memory(b->stepper.reduce),
-           srq_graph_size(b->graph) * sizeof(float) * (size_t)srq_optimizer_state_count(b->optimizer), m.passes,
-           m.scratch, b->resident, srq_stepper_traffic(&b->stepper), srq_reduce_bucket_count(b->stepper.reduce));
+    srq_say("],\n \"memory\": {\"parameters\": %zu, \"packed\": %zu, \"gradients\": %zu, \"optimizer\": %zu, "
+            "\"passes\": %zu, \"scratch\": %zu, \"resident_all_ranks\": %.0f},\n \"bytes_sent\": %zu, \"buckets\": "
+            "%d}\n",
+            m.parameters, m.packed, srq_reduce_memory(b->stepper.reduce),
+            srq_graph_size(b->graph) * sizeof(float) * (size_t)srq_optimizer_state_count(b->optimizer), m.passes,
+            m.scratch, b->resident, srq_stepper_traffic(&b->stepper), srq_reduce_bucket_count(b->stepper.reduce));
 }
 
 static srq_status print(const bench *b)
@@ -468,12 +469,12 @@ static srq_status print(const bench *b)
     }
     const double step = rounds[ROUNDS / 2];
     const bool estimates = srq_quantizer_reads(o->method, "quantizer.estimator");
-    printf("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards, %d rank%s x 1 thread, %s (%s)\n\n",
-           srq_graph_spec(b->graph)->name, o->method, estimates ? " " : "", estimates ? o->estimator : "", o->bits,
-           o->bits, o->batch, o->shards, srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s",
-           srq_graph_kernels(b->graph)->name, srq_graph_vector(b->graph)->isa);
-    printf("%.1f images/s, %.4g ms per step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
-           1e3 * rounds[ROUNDS - 1]);
+    srq_say("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards, %d rank%s x 1 thread, %s (%s)\n\n",
+            srq_graph_spec(b->graph)->name, o->method, estimates ? " " : "", estimates ? o->estimator : "", o->bits,
+            o->bits, o->batch, o->shards, srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s",
+            srq_graph_kernels(b->graph)->name, srq_graph_vector(b->graph)->isa);
+    srq_say("%.1f images/s, %.4g ms per step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
+            1e3 * rounds[ROUNDS - 1]);
     print_times(b, step);
     SRQ_TRY(print_speeds(b));
     print_memory(b);

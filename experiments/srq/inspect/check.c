@@ -1,6 +1,7 @@
 /* srq check: compares kernels with golden cases. */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "io/escape.h"
 #include "io/golden.h"
 
 #include <math.h>
@@ -245,23 +246,23 @@ static srq_status print_results(const char *path, const result *results, int cou
 {
     bool all = true;
     long run = 0;
-    printf("Largest error of each method, relative to the largest magnitude in the case. Limits: %.0e for y, x and "
-           "gates,\n"
-           "%.0e for the sums alpha and sigma; %s\n\n",
-           tolerance, sum_tolerance, srq_vector_best(NULL)->isa);
-    printf("%-24s %6s %12s %10s %10s %10s %10s %10s\n", "method", "cases", "wrong codes", "y", "x", "alpha", "sigma",
-           "gates");
+    srq_say("Largest error of each method, relative to the largest magnitude in the case. Limits: %.0e for y, x and "
+            "gates,\n"
+            "%.0e for the sums alpha and sigma; %s\n\n",
+            tolerance, sum_tolerance, srq_vector_best(NULL)->isa);
+    srq_say("%-24s %6s %12s %10s %10s %10s %10s %10s\n", "method", "cases", "wrong codes", "y", "x", "alpha", "sigma",
+            "gates");
     for (int i = 0; i < count; i++) {
         const result *r = &results[i];
         run += r->cases;
         if (r->cases == 0) {
-            printf("%-24s %6ld not run: this version does not have the quantizer\n", r->name, r->skipped);
+            srq_say("%-24s %6ld not run: this version does not have the quantizer\n", r->name, r->skipped);
             continue;
         }
         bool pass = passes(&r->worst);
         all = all && pass;
-        printf("%-24s %6ld %12ld %10.1e %10.1e %10.1e %10.1e %10.1e  %s\n", r->name, r->cases, r->worst.codes,
-               r->worst.y, r->worst.x, r->worst.alpha, r->worst.sigma, r->worst.gates, pass ? "ok" : "TOO LARGE");
+        srq_say("%-24s %6ld %12ld %10.1e %10.1e %10.1e %10.1e %10.1e  %s\n", r->name, r->cases, r->worst.codes,
+                r->worst.y, r->worst.x, r->worst.alpha, r->worst.sigma, r->worst.gates, pass ? "ok" : "TOO LARGE");
     }
     if (run == 0) return srq_fail(SRQ_ERROR_DATA, "%s: this version has none of the methods of its cases", path);
     return all ? SRQ_OK : SRQ_NO;

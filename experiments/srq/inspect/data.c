@@ -1,6 +1,7 @@
 /* srq data: imports and describes data sets. */
 #include "experiments/srq/commands.h"
 #include "io/dataset.h"
+#include "io/escape.h"
 #include "io/import.h"
 #include "io/import_folder.h"
 #include "io/progress.h"
@@ -124,15 +125,15 @@ static srq_status describe(const import_options *o, bool done_already)
     struct stat info;
     char size[32], images[64] = "(encoded)";
     if (done_already) {
-        printf("%s exists already and holds this data set: nothing to do\n", o->dest);
+        srq_say("%s exists already and holds this data set: nothing to do\n", o->dest);
         return SRQ_OK;
     }
     SRQ_TRY(srq_dataset_load(o->dest, 0, &d));
     if (stat(o->dest, &info) != 0) info.st_size = 0;
     if (d->height) snprintf(images, sizeof images, "of %d x %d x %d", d->height, d->width, d->channels);
-    printf("wrote %s: %zu training and %zu test images %s in %d classes, %s\n", o->dest, d->splits[SRQ_TRAIN].count,
-           d->splits[SRQ_TEST].count, images, d->classes, srq_size((double)info.st_size, size, sizeof size));
-    printf("show it with `srq data info %s`, train on it with `--set data.file=%s`\n", o->dest, o->dest);
+    srq_say("wrote %s: %zu training and %zu test images %s in %d classes, %s\n", o->dest, d->splits[SRQ_TRAIN].count,
+            d->splits[SRQ_TEST].count, images, d->classes, srq_size((double)info.st_size, size, sizeof size));
+    srq_say("show it with `srq data info %s`, train on it with `--set data.file=%s`\n", o->dest, o->dest);
     srq_dataset_destroy(&d);
     return SRQ_OK;
 }

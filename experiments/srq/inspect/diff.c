@@ -2,6 +2,8 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "io/checkpoint.h"
+#include "io/escape.h"
+#include "io/progress.h"
 #include "io/run.h"
 
 #include <errno.h>
@@ -316,7 +318,7 @@ static void compare_configs(comparison *c)
         read = srq_checkpoint_read_config(srq_h5_reader_path(c->readers[k]), &configs[k]) == SRQ_OK;
     if (!read)
         snprintf(c->config, sizeof c->config, "one cannot be read: %.400s", srq_message());
-    else if (!srq_config_differs(configs[0], configs[1], c->config, sizeof c->config))
+    else if (!srq_config_differs(configs[0], configs[1], true, c->config, sizeof c->config))
         c->config[0] = '\0';
     for (int k = 0; k < 2; k++) srq_config_destroy(&configs[k]);
 }
@@ -356,19 +358,19 @@ static void print_difference(const difference *d, int width, bool *titled)
     switch (d->kind) {
     case ONLY_FIRST:
     case ONLY_SECOND:
-        printf("%s: only in the %s\n", d->name, d->kind == ONLY_FIRST ? "first" : "second");
+        srq_say("%s: only in the %s\n", d->name, d->kind == ONLY_FIRST ? "first" : "second");
         return;
     case OF_KIND:
     case OF_VALUE:
-        printf("%s: %s and %s\n", d->name, d->a, d->b);
+        srq_say("%s: %s and %s\n", d->name, d->a, d->b);
         return;
     case OF_NUMBERS:
         break;
     }
-    if (!*titled) printf("%-*s  %9s  %9s  %9s  %s\n", width, "tensor", "differing", "largest", "relative", "at");
+    if (!*titled) srq_say("%-*s  %9s  %9s  %9s  %s\n", width, "tensor", "differing", "largest", "relative", "at");
     *titled = true;
-    printf("%-*s  %9zu  %9.3g  %9.3g%s%s\n", width, d->name, d->differing, d->largest, d->relative,
-           d->tensor->rank ? "  " : "", srq_place_print(d->tensor->rank, d->tensor->shape, d->at, place));
+    srq_say("%-*s  %9zu  %9.3g  %9.3g%s%s\n", width, d->name, d->differing, d->largest, d->relative,
+            d->tensor->rank ? "  " : "", srq_place_print(d->tensor->rank, d->tensor->shape, d->at, place));
 }
 
 /* The largest difference with both numbers. */
@@ -378,36 +380,37 @@ static void print_worst(const comparison *c)
     for (size_t i = 0; i < c->count; i++) {
         const difference *d = &c->differences[i];
         if (d->kind != OF_NUMBERS) continue;
-        printf("largest: %s%s: %.9g and %.9g\n", d->name,
-               srq_place_print(d->tensor->rank, d->tensor->shape, d->at, place), d->value_a, d->value_b);
+        srq_say("largest: %s%s: %.9g and %.9g\n", d->name,
+                srq_place_print(d->tensor->rank, d->tensor->shape, d->at, place), d->value_a, d->value_b);
         return;
     }
 }
 
 static void print_tolerance(const options *o)
 {
-    if (o->tolerance > 0) printf(", within %.3g", o->tolerance);
+    if (o->tolerance > 0) srq_say(", within %.3g", o->tolerance);
     if (o->relative > 0)
-        printf("%s %.3g of the tensor's largest magnitude", o->tolerance > 0 ? " or" : ", within", o->relative);
+        srq_say("%s %.3g of the tensor's largest magnitude", o->tolerance > 0 ? " or" : ", within", o->relative);
 }
 
 static void print_verdict(const comparison *c)
 {
     const options *o = c->options;
     if (c->count) {
-        printf("different: %zu of %ld tensors and attributes", c->count, c->tensors + c->attributes);
+        srq_say("different: %zu of %ld tensors and attributes", c->count, c->tensors + c->attributes);
         print_tolerance(o);
-        printf("\n");
+        srq_say("\n");
         return;
     }
-    printf("equal: %ld tensors, %ld numbers", c->tensors, c->numbers);
+    srq_say("equal: %ld tensor%s, %ld number%s", c->tensors, srq_plural(c->tensors), c->numbers,
+            srq_plural(c->numbers));
     if (!c->near_tensors) {
-        printf(", bit for bit\n");
+        srq_say(", bit for bit\n");
         return;
     }
     print_tolerance(o);
-    printf("\nnot bit for bit: %ld tensor%s differ%s, by at most %.3g of the largest magnitude\n", c->near_tensors,
-           c->near_tensors == 1 ? "" : "s", c->near_tensors == 1 ? "s" : "", c->nearest);
+    srq_say("\nnot bit for bit: %ld tensor%s differ%s, by at most %.3g of the largest magnitude\n", c->near_tensors,
+            c->near_tensors == 1 ? "" : "s", c->near_tensors == 1 ? "s" : "", c->nearest);
 }
 
 static void print_text(const comparison *c)
@@ -416,9 +419,9 @@ static void print_text(const comparison *c)
     const int width = longest_name(c, shown);
     bool titled = false;
     for (size_t i = 0; i < shown; i++) print_difference(&c->differences[i], width, &titled);
-    if (c->count > shown) printf("... and %zu more (--all)\n", c->count - shown);
+    if (c->count > shown) srq_say("... and %zu more (--all)\n", c->count - shown);
     print_worst(c);
-    if (c->config[0]) printf("configurations: %s\n", c->config);
+    if (c->config[0]) srq_say("configurations: %s\n", c->config);
     print_verdict(c);
 }
 
@@ -438,38 +441,39 @@ static void json_difference(const difference *d)
 {
     static const char *const kinds[] = {"only_in_first", "only_in_second", "kind", "value", "numbers"};
     char name[2 * SRQ_TENSOR_NAME_MAX + 64], a[6 * TEXT_SIZE], b[6 * TEXT_SIZE];
-    printf("{\"name\": %s, \"what\": \"%s\"", srq_json_quote(d->name, name, sizeof name), kinds[d->kind]);
+    srq_say("{\"name\": %s, \"what\": \"%s\"", srq_json_quote(d->name, name, sizeof name), kinds[d->kind]);
     if (d->kind == OF_KIND || d->kind == OF_VALUE)
-        printf(", \"first\": %s, \"second\": %s", srq_json_quote(d->a, a, sizeof a), srq_json_quote(d->b, b, sizeof b));
+        srq_say(", \"first\": %s, \"second\": %s", srq_json_quote(d->a, a, sizeof a),
+                srq_json_quote(d->b, b, sizeof b));
     if (d->kind == OF_NUMBERS) {
-        printf(", \"count\": %zu, \"differing\": %zu, \"largest\": %s", d->tensor->count, d->differing,
-               srq_json_number(d->largest, a));
-        printf(", \"relative\": %s, \"at\": ", srq_json_number(d->relative, a));
+        srq_say(", \"count\": %zu, \"differing\": %zu, \"largest\": %s", d->tensor->count, d->differing,
+                srq_json_number(d->largest, a));
+        srq_say(", \"relative\": %s, \"at\": ", srq_json_number(d->relative, a));
         json_place(d);
-        printf(", \"first\": %s, \"second\": %s", srq_json_number(d->value_a, a), srq_json_number(d->value_b, b));
+        srq_say(", \"first\": %s, \"second\": %s", srq_json_number(d->value_a, a), srq_json_number(d->value_b, b));
     }
-    printf("}");
+    srq_say("}");
 }
 
 static void print_json(const comparison *c)
 {
     const options *o = c->options;
     char text[4600], number[SRQ_JSON_NUMBER];
-    printf("{\"first\": %s,\n", srq_json_quote(srq_h5_reader_path(c->readers[0]), text, sizeof text));
-    printf(" \"second\": %s,\n", srq_json_quote(srq_h5_reader_path(c->readers[1]), text, sizeof text));
-    printf(" \"equal\": %s, \"bit_for_bit\": %s,\n", c->count ? "false" : "true",
-           c->count || c->near_tensors ? "false" : "true");
-    printf(" \"tolerance\": %s,", o->tolerant ? srq_json_number(o->tolerance, number) : "null");
-    printf(" \"relative_tolerance\": %s,\n", o->tolerant ? srq_json_number(o->relative, number) : "null");
-    printf(" \"tensors\": %ld, \"numbers\": %ld, \"attributes\": %ld, \"within_tolerance\": %ld,\n", c->tensors,
-           c->numbers, c->attributes, c->near_tensors);
-    printf(" \"configurations\": %s,\n", c->config[0] ? srq_json_quote(c->config, text, sizeof text) : "null");
-    printf(" \"differences\": [");
+    srq_say("{\"first\": %s,\n", srq_json_quote(srq_h5_reader_path(c->readers[0]), text, sizeof text));
+    srq_say(" \"second\": %s,\n", srq_json_quote(srq_h5_reader_path(c->readers[1]), text, sizeof text));
+    srq_say(" \"equal\": %s, \"bit_for_bit\": %s,\n", c->count ? "false" : "true",
+            c->count || c->near_tensors ? "false" : "true");
+    srq_say(" \"tolerance\": %s,", o->tolerant ? srq_json_number(o->tolerance, number) : "null");
+    srq_say(" \"relative_tolerance\": %s,\n", o->tolerant ? srq_json_number(o->relative, number) : "null");
+    srq_say(" \"tensors\": %ld, \"numbers\": %ld, \"attributes\": %ld, \"within_tolerance\": %ld,\n", c->tensors,
+            c->numbers, c->attributes, c->near_tensors);
+    srq_say(" \"configurations\": %s,\n", c->config[0] ? srq_json_quote(c->config, text, sizeof text) : "null");
+    srq_say(" \"differences\": [");
     for (size_t i = 0; i < c->count; i++) {
-        printf("%s\n  ", i ? "," : "");
+        srq_say("%s\n  ", i ? "," : "");
         json_difference(&c->differences[i]);
     }
-    printf("]}\n");
+    srq_say("]}\n");
 }
 
 /* --- The command */

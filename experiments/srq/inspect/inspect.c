@@ -4,6 +4,7 @@
 #include "experiments/srq/inspect/measure.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "io/checkpoint.h"
+#include "io/escape.h"
 #include "io/log.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -61,30 +62,23 @@ typedef struct source {
     run_state run;
 } source;
 
-/* Text from a file must not control the terminal. */
-static void print_reason(const char *reason)
-{
-    printf(" (");
-    for (int i = 0; reason[i] && i < 200; i++) putchar(iscntrl((unsigned char)reason[i]) ? '?' : reason[i]);
-    printf(")");
-}
-
 static void print_run(const run_state *state, const srq_progress_point *point)
 {
     const srq_log *log = state->log;
     if (log) {
-        printf("run    %s", log->state == SRQ_LOG_OPEN ? "running or killed" : state_name(log));
-        if (log->state != SRQ_LOG_FINISHED && log->reason) print_reason(log->reason);
+        srq_say("run    %s", log->state == SRQ_LOG_OPEN ? "running or killed" : state_name(log));
+        if (log->state != SRQ_LOG_FINISHED && log->reason) srq_say(" (%.200s)", log->reason);
         if (point->total_steps > 0)
-            printf("; checkpoint at %.1f %%", 100 * (double)point->step / (double)point->total_steps);
-        if (log->last_step > point->step) printf(", log at step %ld", log->last_step);
-        printf("\n");
+            srq_say("; checkpoint at %.1f %%", 100 * (double)point->step / (double)point->total_steps);
+        if (log->last_step > point->step) srq_say(", log at step %ld", log->last_step);
+        srq_say("\n");
+        if (srq_log_check(log) != SRQ_OK) srq_say("log    %s\n", srq_message());
     }
     if (!state->count) return;
-    printf("kept   checkpoints of step%s%s", state->count == 1 ? "" : "s", first_shown(state) ? " ..." : "");
+    srq_say("kept   checkpoints of step%s%s", state->count == 1 ? "" : "s", first_shown(state) ? " ..." : "");
     for (int i = first_shown(state); i < state->count; i++)
-        printf("%s %ld", i > first_shown(state) ? "," : "", state->steps[i]);
-    printf("\n");
+        srq_say("%s %ld", i > first_shown(state) ? "," : "", state->steps[i]);
+    srq_say("\n");
 }
 
 /* --- The tables: as wide as their longest cells */
@@ -167,7 +161,8 @@ static const table masks_table = {4, 1, {"mask", "weights", "kept", "masked"}, f
 static void print_line(const table *t, const line *row, const int *widths)
 {
     for (int c = 0; c < t->columns; c++)
-        printf(c < t->texts ? "%-*s%s" : "%*s%s", widths[c], row->cell[c], c + 1 < t->columns ? "  " : "\n");
+        srq_say(c < t->texts ? "%s%-*s" : "%s%*s", c ? "  " : "", widths[c], row->cell[c]);
+    srq_say("\n");
 }
 
 static srq_status print_rows(const table *t, const srq_graph *graph, const srq_measures *m)
@@ -185,7 +180,7 @@ static srq_status print_rows(const table *t, const srq_graph *graph, const srq_m
     for (int i = 0; i < count; i++)
         for (int c = 0; c < t->columns; c++)
             if ((int)strlen(rows[i].cell[c]) > widths[c]) widths[c] = (int)strlen(rows[i].cell[c]);
-    if (count > 1) printf("\n");
+    if (count > 1) srq_say("\n");
     for (int i = 0; count > 1 && i < count; i++) print_line(t, &rows[i], widths);
     free(rows);
     return SRQ_OK;
@@ -194,20 +189,20 @@ static srq_status print_rows(const table *t, const srq_graph *graph, const srq_m
 static void print_totals(const srq_measures *m)
 {
     char text[32], full[32];
-    printf("\nsize   %s", srq_size(m->bytes, text, sizeof text));
+    srq_say("\nsize   %s", srq_size(m->bytes, text, sizeof text));
     if (m->bytes < m->float32_bytes)
-        printf(", %.1f times smaller than float32 (%s)", m->float32_bytes / m->bytes,
-               srq_size(m->float32_bytes, full, sizeof full));
-    printf("\nmean   %s weights of %.3g bits, %.1f %% of them zero\n", srq_grouped((long)m->weights, text, sizeof text),
-           m->mean_bits, 100 * m->zeros);
+        srq_say(", %.1f times smaller than float32 (%s)", m->float32_bytes / m->bytes,
+                srq_size(m->float32_bytes, full, sizeof full));
+    srq_say("\nmean   %s weights of %.3g bits, %.1f %% of them zero\n",
+            srq_grouped((long)m->weights, text, sizeof text), m->mean_bits, 100 * m->zeros);
     if (m->masked)
-        printf("masks  keep %s weights, %.4g %%\n", srq_grouped((long)m->kept, text, sizeof text),
-               100 * (double)m->kept / (double)m->weights);
-    printf("BOPs   %s an image", print_count(m->bops, text, sizeof text));
+        srq_say("masks  keep %s weights, %.4g %%\n", srq_grouped((long)m->kept, text, sizeof text),
+                100 * (double)m->kept / (double)m->weights);
+    srq_say("BOPs   %s an image", print_count(m->bops, text, sizeof text));
     if (m->bops < m->float32_bops)
-        printf(", %.3g %% of float32, %.3g %% of 8/8 bits", 100 * m->bops / m->float32_bops,
-               100 * m->bops / m->w8a8_bops);
-    printf("\nMACs   %s an image\n", print_count((double)m->macs, text, sizeof text));
+        srq_say(", %.3g %% of float32, %.3g %% of 8/8 bits", 100 * m->bops / m->float32_bops,
+                100 * m->bops / m->w8a8_bops);
+    srq_say("\nMACs   %s an image\n", print_count((double)m->macs, text, sizeof text));
 }
 
 static int longest_name(const srq_graph *graph)
@@ -227,11 +222,12 @@ static void print_gates(const srq_graph *graph, const srq_measures *m)
     for (int i = 0; i < m->count; i++) {
         const srq_layer_measures *layer = &m->layers[i];
         if (!layer->gates) continue;
-        printf("%s       %-*s", title, longest_name(graph), layer->layer->spec->name);
+        fputs(title, stdout);
         title = "";
+        srq_say("       %-*s", longest_name(graph), layer->layer->spec->name);
         for (int c = 0; c < layer->gates; c++)
-            printf("  %d: %.3f", layer->layer->quantizer.spec.min_bits + 1 + c, layer->open[c]);
-        printf("\n");
+            srq_say("  %d: %.3f", layer->layer->quantizer.spec.min_bits + 1 + c, layer->open[c]);
+        srq_say("\n");
     }
 }
 
@@ -245,11 +241,11 @@ static void print_changes(const srq_bits_history *history, int layer, int change
         if (history->changes[k].layer != layer || seen++ < changes - SHOWN) continue;
         const int length =
             snprintf(text, sizeof text, "  %d from step %ld", history->changes[k].bits, history->changes[k].step);
-        if (column + length > SCREEN) printf("\n%*s", indent, "");
+        if (column + length > SCREEN) srq_say("\n%*s", indent, "");
         column = column + length > SCREEN ? indent + length : column + length;
-        printf("%s", text);
+        srq_say("%s", text);
     }
-    printf("\n");
+    srq_say("\n");
 }
 
 /* Bit-lengths over training, for layers with more than one. */
@@ -260,8 +256,9 @@ static void print_history(const srq_graph *graph, const srq_bits_history *histor
         int changes = 0;
         for (int k = 0; k < history->count; k++) changes += history->changes[k].layer == i;
         if (changes < 2) continue;
-        printf("%s       %-*s", title, longest_name(graph), srq_graph_layer(graph, i)->spec->name);
+        fputs(title, stdout);
         title = "";
+        srq_say("       %-*s", longest_name(graph), srq_graph_layer(graph, i)->spec->name);
         print_changes(history, i, changes, 7 + longest_name(graph));
     }
 }
@@ -271,14 +268,14 @@ static void print_head(const source *from, const srq_config *config, const srq_p
     const srq_settings *s = srq_config_settings(config);
     char size[32];
     struct stat info;
-    printf("%s, %s, step %ld of %ld", s->model.name, s->quantizer.method, point->step, point->total_steps);
-    if (point->evaluated) printf(", test error %.2f %%", 100 * point->test_error);
-    printf("\n\nfile   %s", from->path);
-    if (stat(from->path, &info) == 0) printf(", %s", srq_size((double)info.st_size, size, sizeof size));
-    printf("\n");
+    srq_say("%s, %s, step %ld of %ld", s->model.name, s->quantizer.method, point->step, point->total_steps);
+    if (point->evaluated) srq_say(", test error %.2f %%", 100 * point->test_error);
+    srq_say("\n\nfile   %s", from->path);
+    if (stat(from->path, &info) == 0) srq_say(", %s", srq_size((double)info.st_size, size, sizeof size));
+    srq_say("\n");
     if (point->evaluated)
-        printf("test   error %.2f %%, loss %.4g nats over %ld images\n", 100 * point->test_error, point->test_loss,
-               point->test_count);
+        srq_say("test   error %.2f %%, loss %.4g nats over %ld image%s\n", 100 * point->test_error, point->test_loss,
+                point->test_count, srq_plural(point->test_count));
     print_run(&from->run, point);
 }
 
@@ -301,11 +298,11 @@ static void print_run_json(const run_state *state)
 {
     char reason[1200];
     if (!state->log) return;
-    printf(
+    srq_say(
         " \"run\": {\"state\": \"%s\", \"reason\": %s, \"last_step\": %ld, \"checkpoints\": [", state_name(state->log),
         state->log->reason ? srq_json_quote(state->log->reason, reason, sizeof reason) : "null", state->log->last_step);
-    for (int i = 0; i < state->count; i++) printf("%s%ld", i ? ", " : "", state->steps[i]);
-    printf("]},\n");
+    for (int i = 0; i < state->count; i++) srq_say("%s%ld", i ? ", " : "", state->steps[i]);
+    srq_say("]},\n");
 }
 
 static void print_json(const source *from, const srq_config *config, const srq_progress_point *point,
@@ -313,23 +310,23 @@ static void print_json(const source *from, const srq_config *config, const srq_p
 {
     const srq_settings *s = srq_config_settings(config);
     char name[160], path[4600], error[SRQ_JSON_NUMBER], loss[SRQ_JSON_NUMBER];
-    printf("{\"file\": %s,\n \"model\": %s, \"method\": \"%s\", \"step\": %ld, \"total_steps\": %ld,\n",
-           srq_json_quote(from->path, path, sizeof path), srq_json_quote(s->model.name, name, sizeof name),
-           s->quantizer.method, point->step, point->total_steps);
+    srq_say("{\"file\": %s,\n \"model\": %s, \"method\": \"%s\", \"step\": %ld, \"total_steps\": %ld,\n",
+            srq_json_quote(from->path, path, sizeof path), srq_json_quote(s->model.name, name, sizeof name),
+            s->quantizer.method, point->step, point->total_steps);
     if (point->evaluated)
-        printf(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
-               srq_json_float(point->test_error, error), srq_json_float(point->test_loss, loss), point->test_count);
-    printf(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
-    if (strcmp(s->dropbits.mode, "learn") == 0) printf(" \"penalty\": %s,\n", srq_json_number(point->penalty, loss));
+        srq_say(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
+                srq_json_float(point->test_error, error), srq_json_float(point->test_loss, loss), point->test_count);
+    srq_say(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
+    if (strcmp(s->dropbits.mode, "learn") == 0) srq_say(" \"penalty\": %s,\n", srq_json_number(point->penalty, loss));
     print_run_json(&from->run);
-    printf(" ");
+    srq_say(" ");
     srq_measures_print_json(m, "\n    ", stdout);
-    printf(",\n \"bits_history\": [");
+    srq_say(",\n \"bits_history\": [");
     for (int i = 0; i < history->count; i++)
-        printf("%s{\"step\": %ld, \"layer\": %s, \"bits\": %d}", i ? ", " : "", history->changes[i].step,
-               srq_json_quote(srq_graph_layer(graph, history->changes[i].layer)->spec->name, name, sizeof name),
-               history->changes[i].bits);
-    printf("]}\n");
+        srq_say("%s{\"step\": %ld, \"layer\": %s, \"bits\": %d}", i ? ", " : "", history->changes[i].step,
+                srq_json_quote(srq_graph_layer(graph, history->changes[i].layer)->spec->name, name, sizeof name),
+                history->changes[i].bits);
+    srq_say("]}\n");
 }
 
 static srq_status show(const source *from, const srq_config *config, const srq_progress_point *point,

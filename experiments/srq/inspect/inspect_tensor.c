@@ -3,6 +3,7 @@
 #include "experiments/srq/inspect/distribution.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "io/checkpoint.h"
+#include "io/escape.h"
 #include "io/progress.h"
 #include "io/run.h"
 
@@ -126,8 +127,8 @@ static void print_bar(int indent, size_t count, size_t of, size_t largest)
     const int room = SCREEN - indent - 26;
     int length = largest ? (int)((double)count / (double)largest * room + 0.5) : 0;
     if (count && !length) length = 1; /* a small count has a bar as well */
-    printf("%15s  %6.2f %%%s%.*s\n", srq_grouped((long)count, text, sizeof text),
-           of ? 100 * (double)count / (double)of : 0, length ? "  " : "", length, bar);
+    srq_say("%15s  %6.2f %%%s%.*s\n", srq_grouped((long)count, text, sizeof text),
+            of ? 100 * (double)count / (double)of : 0, length ? "  " : "", length, bar);
 }
 
 static size_t largest_of(int n, const size_t *counts)
@@ -143,26 +144,26 @@ static void print_statistics(const view *v)
     const srq_statistics *s = &v->statistics;
     char shape[SRQ_SHAPE_TEXT], count[32];
     const double all = s->count ? (double)s->count : 1;
-    printf("shape    %s, %s, %s number%s\n", srq_shape_print(v->tensor->rank, v->tensor->shape, shape), v->tensor->type,
-           srq_grouped((long)s->count, count, sizeof count), s->count == 1 ? "" : "s");
+    srq_say("shape    %s, %s, %s number%s\n", srq_shape_print(v->tensor->rank, v->tensor->shape, shape),
+            v->tensor->type, srq_grouped((long)s->count, count, sizeof count), s->count == 1 ? "" : "s");
     if (s->count == 1) {
-        printf("value    %.9g\n", v->values[0]);
+        srq_say("value    %.9g\n", v->values[0]);
         return;
     }
-    printf("zeros    %s (%.2f %%)\n", srq_grouped((long)s->zeros, count, sizeof count), 100 * (double)s->zeros / all);
+    srq_say("zeros    %s (%.2f %%)\n", srq_grouped((long)s->zeros, count, sizeof count), 100 * (double)s->zeros / all);
     if (s->finite == s->count)
-        printf("finite   all\n");
+        srq_say("finite   all\n");
     else
-        printf("finite   %s; %zu NaN, %zu infinite\n", srq_grouped((long)s->finite, count, sizeof count), s->nans,
-               s->infinities);
+        srq_say("finite   %s; %zu NaN, %zu infinite\n", srq_grouped((long)s->finite, count, sizeof count), s->nans,
+                s->infinities);
     if (!s->finite) return;
-    printf("\n%11s%11s%11s%11s\n", "least", "largest", "mean", "deviation");
-    printf("%11.4g%11.4g%11.4g%11.4g\n", s->min, s->max, s->mean, s->deviation);
-    printf("\nquantiles\n");
-    for (int q = 0; q < SRQ_QUANTILES; q++) printf("%9.0f %%", 100 * srq_quantile_shares[q]);
-    printf("\n");
-    for (int q = 0; q < SRQ_QUANTILES; q++) printf("%11.4g", s->quantiles[q]);
-    printf("\n");
+    srq_say("\n%11s%11s%11s%11s\n", "least", "largest", "mean", "deviation");
+    srq_say("%11.4g%11.4g%11.4g%11.4g\n", s->min, s->max, s->mean, s->deviation);
+    srq_say("\nquantiles\n");
+    for (int q = 0; q < SRQ_QUANTILES; q++) srq_say("%9.0f %%", 100 * srq_quantile_shares[q]);
+    srq_say("\n");
+    for (int q = 0; q < SRQ_QUANTILES; q++) srq_say("%11.4g", s->quantiles[q]);
+    srq_say("\n");
 }
 
 static void print_alphas(const grid *g)
@@ -172,13 +173,13 @@ static void print_alphas(const grid *g)
         least = fmin(least, g->alpha[i]);
         most = fmax(most, g->alpha[i]);
     }
-    printf("\ngrid     %s, %lld bits, codes %lld to %lld\nalpha    %.4g", g->method, (long long)g->bits,
-           (long long)g->smallest, (long long)g->largest, least);
-    if (g->alphas->count > 1) printf("..%.4g, one for each of %zu channels", most, g->alphas->count);
-    printf("\n");
+    srq_say("\ngrid     %s, %lld bits, codes %lld to %lld\nalpha    %.4g", g->method, (long long)g->bits,
+            (long long)g->smallest, (long long)g->largest, least);
+    if (g->alphas->count > 1) srq_say("..%.4g, one for each of %zu channels", most, g->alphas->count);
+    srq_say("\n");
     if (!g->points.uniform)
-        printf("points   from %.4g to %.4g times alpha, not evenly spaced\n", (double)g->points.point[0],
-               (double)g->points.point[g->points.count - 1]);
+        srq_say("points   from %.4g to %.4g times alpha, not evenly spaced\n", (double)g->points.point[0],
+                (double)g->points.point[g->points.count - 1]);
 }
 
 /* Prints the codes first..last of a row, with their points if these are not the codes. Returns the number of columns.
@@ -187,11 +188,11 @@ static int print_label(const grid *g, int first, int last)
 {
     char label[32];
     snprintf(label, sizeof label, first < last ? "%d..%d" : "%d", first, last);
-    printf("%10s", label);
+    srq_say("%10s", label);
     if (g->points.uniform) return 10;
     const double low = (double)srq_points_at(&g->points, first), high = (double)srq_points_at(&g->points, last);
     snprintf(label, sizeof label, first < last ? "%.3g..%.3g" : "%.4g", low, high);
-    printf("%20s", label);
+    srq_say("%20s", label);
     return 30;
 }
 
@@ -208,9 +209,9 @@ static void print_codes(const view *v)
     }
     count = (codes + each - 1) / each;
     print_alphas(g);
-    printf("in use   %d of %d codes\n\n%10s", used, codes, each > 1 ? "codes" : "code");
-    if (!g->points.uniform) printf("%20s", each > 1 ? "points" : "point");
-    printf("%15s  %8s\n", "weights", "share");
+    srq_say("in use   %d of %d codes\n\n%10s", used, codes, each > 1 ? "codes" : "code");
+    if (!g->points.uniform) srq_say("%20s", each > 1 ? "points" : "point");
+    srq_say("%15s  %8s\n", "weights", "share");
     for (int r = 0; r < count; r++) {
         const int first = (int)g->smallest + r * each, last = first + each - 1;
         const int columns = print_label(g, first, last < g->largest ? last : (int)g->largest);
@@ -223,15 +224,15 @@ static void print_distances(const view *v)
     const srq_grid_counts *c = &v->grid.counts;
     size_t largest = largest_of(SRQ_DISTANCES, c->distances);
     if (c->clipped > largest) largest = c->clipped;
-    printf(v->grid.points.uniform ? "\ndistance |w / alpha - code| from the grid, in steps\n\n"
-                                  : "\ndistance |w / alpha - point| from the grid, in gaps between points\n\n");
+    srq_say(v->grid.points.uniform ? "\ndistance |w / alpha - code| from the grid, in steps\n\n"
+                                   : "\ndistance |w / alpha - point| from the grid, in gaps between points\n\n");
     for (int i = 0; i < SRQ_DISTANCES; i++) {
         char label[32];
         snprintf(label, sizeof label, "%.1f..%.1f", i / 10.0, (i + 1) / 10.0);
-        printf("%10s", label);
+        srq_say("%10s", label);
         print_bar(10, c->distances[i], v->statistics.finite, largest);
     }
-    printf("%10s", "clipped");
+    srq_say("%10s", "clipped");
     print_bar(10, c->clipped, v->statistics.finite, largest);
 }
 
@@ -239,17 +240,17 @@ static void print_histogram(const view *v)
 {
     const srq_statistics *s = &v->statistics;
     if (!v->bins) return;
-    printf("\n%10s  %10s%15s  %8s\n", "from", "to", "numbers", "share");
+    srq_say("\n%10s  %10s%15s  %8s\n", "from", "to", "numbers", "share");
     for (int i = 0; i < v->bins; i++) {
         const double width = (s->max / v->bins - s->min / v->bins);
-        printf("%10.3g  %10.3g", s->min + i * width, i + 1 < v->bins ? s->min + (i + 1) * width : s->max);
+        srq_say("%10.3g  %10.3g", s->min + i * width, i + 1 < v->bins ? s->min + (i + 1) * width : s->max);
         print_bar(22, v->counts[i], s->finite, largest_of(v->bins, v->counts));
     }
 }
 
 static void print_view(const view *v)
 {
-    printf("%s of %s\n\n", v->tensor->name, srq_h5_reader_path(v->list->reader));
+    srq_say("%s of %s\n\n", v->tensor->name, srq_h5_reader_path(v->list->reader));
     print_statistics(v);
     if (v->quantized && v->statistics.finite) {
         print_codes(v);
@@ -264,79 +265,79 @@ static void print_view(const view *v)
 static void json_member(const char *name, double value)
 {
     char text[SRQ_JSON_NUMBER];
-    printf(", \"%s\": %s", name, srq_json_number(value, text));
+    srq_say(", \"%s\": %s", name, srq_json_number(value, text));
 }
 
 static void json_counts(const char *name, int n, const size_t *counts)
 {
-    printf(", \"%s\": [", name);
-    for (int i = 0; i < n; i++) printf("%s%zu", i ? ", " : "", counts[i]);
-    printf("]");
+    srq_say(", \"%s\": [", name);
+    for (int i = 0; i < n; i++) srq_say("%s%zu", i ? ", " : "", counts[i]);
+    srq_say("]");
 }
 
 /* Prints the members that every tensor has. */
 static void json_statistics(const srq_tensor_info *t, const srq_statistics *s)
 {
     char name[SRQ_TENSOR_NAME_MAX + 16];
-    printf("\"name\": %s, \"type\": \"%s\", \"shape\": ", srq_json_quote(t->name, name, sizeof name), t->type);
+    srq_say("\"name\": %s, \"type\": \"%s\", \"shape\": ", srq_json_quote(t->name, name, sizeof name), t->type);
     srq_json_shape(t->rank, t->shape, stdout);
     if (!s) return;
-    printf(", \"count\": %zu, \"zeros\": %zu, \"nans\": %zu, \"infinities\": %zu", s->count, s->zeros, s->nans,
-           s->infinities);
+    srq_say(", \"count\": %zu, \"zeros\": %zu, \"nans\": %zu, \"infinities\": %zu", s->count, s->zeros, s->nans,
+            s->infinities);
     json_member("min", s->min);
     json_member("max", s->max);
     json_member("mean", s->mean);
     json_member("deviation", s->deviation);
-    printf(", \"quantiles\": {");
+    srq_say(", \"quantiles\": {");
     for (int q = 0; q < SRQ_QUANTILES; q++) {
         char text[SRQ_JSON_NUMBER];
-        printf("%s\"%.2f\": %s", q ? ", " : "", srq_quantile_shares[q], srq_json_number(s->quantiles[q], text));
+        srq_say("%s\"%.2f\": %s", q ? ", " : "", srq_quantile_shares[q], srq_json_number(s->quantiles[q], text));
     }
-    printf("}");
+    srq_say("}");
 }
 
 static void json_points(const srq_points *points)
 {
-    printf(", \"points\": [");
+    srq_say(", \"points\": [");
     for (int i = 0; i < points->count; i++) {
         char text[SRQ_JSON_NUMBER];
-        printf("%s%s", i ? ", " : "", srq_json_float((double)points->point[i], text));
+        srq_say("%s%s", i ? ", " : "", srq_json_float((double)points->point[i], text));
     }
-    printf("]");
+    srq_say("]");
 }
 
 static void json_grid(const view *v)
 {
     const grid *g = &v->grid;
     char method[64];
-    printf(
+    srq_say(
         ",\n \"grid\": {\"method\": %s, \"bits\": %lld, \"smallest_code\": %lld, \"largest_code\": %lld, \"alpha\": [",
         srq_json_quote(g->method, method, sizeof method), (long long)g->bits, (long long)g->smallest,
         (long long)g->largest);
     for (size_t i = 0; i < g->alphas->count; i++) {
         char text[SRQ_JSON_NUMBER];
-        printf("%s%s", i ? ", " : "", srq_json_float(g->alpha[i], text));
+        srq_say("%s%s", i ? ", " : "", srq_json_float(g->alpha[i], text));
     }
-    printf("]");
+    srq_say("]");
     if (!g->points.uniform) json_points(&g->points);
     json_counts("counts", (int)(g->largest - g->smallest) + 1, g->counts.codes);
     json_counts("distances", SRQ_DISTANCES, g->counts.distances);
-    printf(", \"clipped\": %zu}", g->counts.clipped);
+    srq_say(", \"clipped\": %zu}", g->counts.clipped);
 }
 
 static void json_view(const view *v)
 {
     char path[4600];
-    printf("{\"file\": %s, ", srq_json_quote(srq_h5_reader_path(v->list->reader), path, sizeof path));
+    srq_say("{\"file\": %s, ", srq_json_quote(srq_h5_reader_path(v->list->reader), path, sizeof path));
     json_statistics(v->tensor, &v->statistics);
     if (v->statistics.count == 1) json_member("value", v->values[0]);
     if (v->quantized) json_grid(v);
     if (v->bins) {
-        printf(",\n \"histogram\": {\"bins\": %d", v->bins);
+        srq_say(",\n \"histogram\": {\"bins\": %d", v->bins);
         json_counts("counts", v->bins, v->counts);
-        printf("}");
+        srq_say("}");
     }
-    printf("}\n");
+    srq_say("}\n");
 }
 
 /* --- The commands */
@@ -358,21 +359,21 @@ static void print_row(const srq_tensor_info *t, const srq_statistics *s, const c
     char shape[SRQ_SHAPE_TEXT], last[32];
     srq_shape_print(t->rank, t->shape, shape);
     if (!s) {
-        printf("%-*s  %-14s%10s\n", width, t->name, t->numbers ? shape : "-", instead);
+        srq_say("%-*s  %-14s%10s\n", width, t->name, t->numbers ? shape : "-", instead);
         return;
     }
     if (s->finite < s->count)
         snprintf(last, sizeof last, "%zu bad", s->count - s->finite);
     else
         snprintf(last, sizeof last, "%.3g", s->deviation);
-    printf("%-*s  %-14s%10.3g%10.3g %9s\n", width, t->name, shape, s->min, s->max, last);
+    srq_say("%-*s  %-14s%10.3g%10.3g %9s\n", width, t->name, shape, s->min, s->max, last);
 }
 
 static void json_row(const srq_tensor_info *t, const srq_statistics *s, bool damaged, bool first)
 {
-    printf("%s\n  {", first ? "" : ",");
+    srq_say("%s\n  {", first ? "" : ",");
     json_statistics(t, s);
-    printf("%s}", damaged ? ", \"damaged\": true" : "");
+    srq_say("%s}", damaged ? ", \"damaged\": true" : "");
 }
 
 /* If a tensor is damaged, the others are shown nevertheless. The command returns its status at the end. */
@@ -400,14 +401,14 @@ static srq_status inspect_all(const srq_tensors *list, bool json)
     for (int i = 0; i < list->count; i++)
         if (strlen(list->all[i].name) > width) width = strlen(list->all[i].name);
     if (json)
-        printf("{\"file\": %s, \"tensors\": [", srq_json_quote(srq_h5_reader_path(list->reader), path, sizeof path));
+        srq_say("{\"file\": %s, \"tensors\": [", srq_json_quote(srq_h5_reader_path(list->reader), path, sizeof path));
     else
-        printf("%-*s  %-14s%10s%10s%10s\n", (int)width, "tensor", "shape", "least", "largest", "deviation");
+        srq_say("%-*s  %-14s%10s%10s%10s\n", (int)width, "tensor", "shape", "least", "largest", "deviation");
     for (int i = 0; i < list->count; i++) {
         const srq_status status = inspect_row(list, i, (int)width, json);
         if (status > worst) worst = status;
     }
-    printf(json ? "]}\n" : "\nbad: NaN or infinite\n");
+    srq_say(json ? "]}\n" : "\nbad: NaN or infinite\n");
     return worst;
 }
 

@@ -1,6 +1,7 @@
 #include "experiments/srq/inspect/measure.h"
 
 #include "core/prune.h"
+#include "io/escape.h"
 #include "io/run.h"
 
 #include <math.h>
@@ -88,6 +89,22 @@ static void measure_gates(const srq_graph *graph, srq_layer_measures *m)
     for (int c = 0; c < m->gates; c++) m->open[c] = 1 / (1 + exp(-(double)phi[c]));
 }
 
+static bool quantizes_nothing(const srq_graph *graph)
+{
+    for (int i = 0; i < srq_graph_layer_count(graph); i++)
+        if (srq_graph_layer(graph, i)->quantizer.method) return false;
+    return true;
+}
+
+/* A network without any quantized tensor is compared with the one that has all weights and all quantize layers at 8
+ * bits: compared with itself, it would seem to cost as much as that. */
+static double w8a8_bops(const srq_graph *graph, const srq_layer_measures *m, bool quantized)
+{
+    const bool float32 = quantizes_nothing(graph);
+    const bool input = float32 ? srq_graph_input_is_quantizable(graph, m->layer) : m->input_bits < FLOAT32_BITS;
+    return (double)m->layer->macs * (quantized || float32 ? 8 : FLOAT32_BITS) * (input ? 8 : FLOAT32_BITS);
+}
+
 static void measure_weights(const srq_graph *graph, uint8_t *codes, srq_layer_measures *m)
 {
     const srq_parameter *weight = srq_graph_parameter(graph, m->layer->weight);
@@ -100,7 +117,7 @@ static void measure_weights(const srq_graph *graph, uint8_t *codes, srq_layer_me
     m->macs = m->layer->macs / m->weights * m->kept;
     m->bops = (double)m->macs * m->weight_bits * m->input_bits;
     m->float32_bops = all * FLOAT32_BITS * FLOAT32_BITS;
-    m->w8a8_bops = all * (quantized ? 8 : FLOAT32_BITS) * (m->input_bits < FLOAT32_BITS ? 8 : FLOAT32_BITS);
+    m->w8a8_bops = w8a8_bops(graph, m, quantized);
     measure_gates(graph, m);
     if (quantized) {
         measure_codes(graph, codes, m);

@@ -38,7 +38,8 @@ typedef struct srq_layer_measures {
     double bytes, float32_bytes; /* packed size, and size without quantization */
     size_t macs;
     double bops, float32_bops;   /* float32: 32 x 32 */
-    double w8a8_bops;            /* the same network with each quantized tensor at 8 bits */
+    double w8a8_bops;            /* the same network with each quantized tensor at 8 bits; if it has none, with all
+                                    weights and quantize layers at 8 bits */
     int gates;                   /* number of DropBits' gates */
     double open[SRQ_LEVELS_MAX]; /* their probabilities S(phi) */
 } srq_layer_measures;

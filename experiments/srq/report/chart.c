@@ -51,13 +51,26 @@ static void find_range(int count, const double *values, double *least, double *m
     }
 }
 
+static bool is_logarithmic(double least, double most)
+{
+    return least > 0 && most > 2 * least;
+}
+
+bool srq_chart_is_logarithmic(int count, const double *values, int columns)
+{
+    double means[COLUMNS_MAX], least, most;
+    const int used = squeeze(count, values, columns < COLUMNS_MAX ? columns : COLUMNS_MAX, means);
+    find_range(used, means, &least, &most);
+    return is_logarithmic(least, most);
+}
+
 void srq_chart_print(int count, const double *values, int rows, int columns, int indent, bool logarithmic, bool utf8,
                      FILE *out)
 {
     double means[COLUMNS_MAX], least, most;
     const int used = squeeze(count, values, columns < COLUMNS_MAX ? columns : COLUMNS_MAX, means);
     find_range(used, means, &least, &most);
-    const bool logs = logarithmic && least > 0 && most > 2 * least;
+    const bool logs = logarithmic && is_logarithmic(least, most);
     for (int r = 0; r < rows; r++) {
         if (isfinite(least) && (r == 0 || r + 1 == rows))
             fprintf(out, "%12.4g  %*s", r == 0 ? most : least, indent - 14, "");

@@ -3,6 +3,8 @@
 #include "experiments/srq/report/describe.h"
 #include "experiments/srq/report/run_stage.h"
 #include "io/digest.h"
+#include "io/escape.h"
+#include "io/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,19 +39,67 @@ static void add_choice(collector *c, const char *path, char *value, char *shown)
         free(shown);
         return;
     }
-    choices->items[choices->count++] = (srq_choice){path, value, shown};
+    choices->items[choices->count++] = (srq_choice){.path = path, .value = value, .shown = shown};
 }
 
-/* In a name, a list is replaced by a few digits of its digest. */
-static char *short_digest(const char *value)
+/* "8 bits", "lsq 4 bits", "granularity=channel": the settings of a single layer. */
+static void append_settings(const srq_layer_override *o, char *out, size_t size)
 {
-    char text[SRQ_DIGEST_SIZE], *shown = NULL;
-    srq_digest *digest = NULL;
-    if (!value[0]) return strdup("none");
-    if (srq_digest_create(&digest) != SRQ_OK) return NULL;
-    srq_digest_add(digest, value, strlen(value));
-    srq_digest_finish(&digest, text);
-    return asprintf(&shown, "#%.6s", text) < 0 ? NULL : shown;
+    const char *space = "";
+    for (int i = 0; i < srq_override_count; i++) {
+        const srq_setting *setting = &srq_override_schema[i];
+        char value[200] = "";
+        if (!(o->given & (1u << i))) continue;
+        FILE *stream = fmemopen(value, sizeof value, "w");
+        if (stream) srq_setting_print(setting, o, stream);
+        if (stream) fclose(stream);
+        const size_t length = strlen(value);
+        const bool quoted = length >= 2 && value[0] == '"';
+        if (quoted) value[length - 1] = '\0';
+        const char *text = value + quoted;
+        if (strcmp(setting->path, "bits") == 0)
+            srq_text_append(out, size, "%s%s bit%s", space, text, strcmp(text, "1") == 0 ? "" : "s");
+        else if (strcmp(setting->path, "method") == 0)
+            srq_text_append(out, size, "%s%s", space, text);
+        else
+            srq_text_append(out, size, "%s%s=%s", space, setting->path, text);
+        space = " ";
+    }
+}
+
+/* Appends the layers with the settings of layer `first`: "conv1, fc2 and 3 more: 8 bits". */
+static void append_layers(const srq_settings *s, int first, bool *listed, char *out, size_t size)
+{
+    enum { NAMED = 3 };
+    char own[300] = "", other[300];
+    int same = 0;
+    append_settings(&s->quantizer.overrides[first], own, sizeof own);
+    for (int k = first; k < s->quantizer.override_count; k++) {
+        other[0] = '\0';
+        append_settings(&s->quantizer.overrides[k], other, sizeof other);
+        if (strcmp(own, other) != 0) continue;
+        listed[k] = true;
+        if (same++ < NAMED) srq_text_append(out, size, "%s%s", same > 1 ? ", " : "", s->quantizer.overrides[k].name);
+    }
+    if (same > NAMED) srq_text_append(out, size, " and %d more", same - NAMED);
+    srq_text_append(out, size, ": %s", own);
+}
+
+/* In a name, the list of layers is short: "(conv1, fc2: 8 bits; fc1: float32)". */
+static char *short_layers(const srq_settings *s)
+{
+    enum { ROOM = 400 };
+    if (s->quantizer.override_count == 0) return strdup("none");
+    char *shown = calloc(1, ROOM);
+    bool *listed = calloc((size_t)s->quantizer.override_count, sizeof *listed);
+    for (int k = 0; shown && listed && k < s->quantizer.override_count; k++) {
+        if (listed[k]) continue;
+        srq_text_append(shown, ROOM, k ? "; " : "(");
+        append_layers(s, k, listed, shown, ROOM);
+    }
+    if (shown) srq_text_append(shown, ROOM, ")");
+    free(listed);
+    return shown;
 }
 
 /* Texts without quotes, numbers without unnecessary digits. */
@@ -130,10 +180,11 @@ static void add_of_stage(collector *c, const char *path)
     add_choice(c, path, value, value ? strdup(value) : NULL);
 }
 
-static void collect(void *context, const char *path, const char *value)
+static void collect(void *context, const char *path, const char *value, const char *idle)
 {
     collector *c = context;
     if (strcmp(path, "train.seed") == 0 || c->failed) return;
+    if (idle) value = idle; /* all values without effect are equal */
     if (c->stage && is_left_by_learn(c->stage, path))
         add_of_stage(c, path);
     else if (strcmp(path, "train.init") == 0)
@@ -141,18 +192,28 @@ static void collect(void *context, const char *path, const char *value)
     else if (strcmp(path, "model") == 0)
         add_choice(c, path, strdup(value), strdup(c->settings->model.name));
     else if (strcmp(path, "quantizer.layers") == 0)
-        add_choice(c, path, strdup(value), short_digest(value));
+        add_choice(c, path, strdup(value), short_layers(c->settings));
     else
         add_choice(c, path, strdup(value), plain(value));
+    if (!c->failed) c->choices->items[c->choices->count - 1].idle = idle != NULL;
 }
 
-/* The data set may have been moved, or replaced under the same name, so its digest from the log is used. */
+/* The data set may have been moved, or replaced under the same name, so its digest from the log is used. Without one,
+ * it may be any data set, so the run is in a group of its own. */
 static srq_status add_data(const srq_report_run *run, srq_choices *choices)
 {
     const srq_settings *s = srq_config_settings(run->config);
     collector c = {.choices = choices, .settings = s, .room = choices->count};
     const char *slash = strrchr(s->data.file, '/'), *name = slash ? slash + 1 : s->data.file;
-    add_choice(&c, "data", strdup(run->log->data_sha256[0] ? run->log->data_sha256 : name), strdup(name));
+    char *value = NULL, *shown = NULL;
+    if (run->log->data_sha256[0]) {
+        value = strdup(run->log->data_sha256);
+        shown = strdup(name);
+    } else {
+        if (asprintf(&value, "unknown, of %s", run->path) < 0) value = NULL;
+        if (asprintf(&shown, "%s without a digest in %s/log.jsonl", name, run->name) < 0) shown = NULL;
+    }
+    add_choice(&c, "data", value, shown);
     return c.failed ? srq_fail_memory(0, "the settings of a run") : SRQ_OK;
 }
 
@@ -177,7 +238,7 @@ static srq_status describe(const srq_config *config, const char *folder, int dep
     const bool staged = srq_report_find_stage(folder, c.settings, &stage, &ticket);
     free(ticket);
     if (staged && stage.kind != SRQ_STAGE_LEARN) c.stage = &stage;
-    SRQ_TRY(srq_config_visit_choices(config, collect, &c));
+    SRQ_TRY(srq_config_visit_choices(config, staged, collect, &c));
     return c.failed ? srq_fail_memory(0, "the settings of a run") : digest_choices(choices);
 }
 
@@ -186,6 +247,13 @@ srq_status srq_choices_read(const srq_report_run *run, srq_choices *choices)
     SRQ_TRY(describe(run->config, run->path, 0, choices));
     SRQ_TRY(add_data(run, choices));
     return digest_choices(choices);
+}
+
+const srq_choice *srq_choices_find(const srq_choices *choices, const char *path)
+{
+    for (int i = 0; i < choices->count; i++)
+        if (strcmp(choices->items[i].path, path) == 0) return &choices->items[i];
+    return NULL;
 }
 
 void srq_choices_free(srq_choices *choices)

@@ -1,14 +1,16 @@
-/* The contents of a report: runs, then configurations (groups of runs), then tickets. Each is derived from the ones
- * before. */
+/* The contents of a report: runs, then configurations (groups of runs), then tasks and tickets. Each is derived from
+ * the ones before. */
 #ifndef SRQ_EXPERIMENTS_REPORT_CONTENTS_H
 #define SRQ_EXPERIMENTS_REPORT_CONTENTS_H
 
+#include "experiments/srq/report/task.h"
 #include "experiments/srq/report/tickets.h"
 #include "io/sweep.h"
 
 typedef struct srq_report {
     srq_report_runs runs;
     srq_report_groups groups;
+    srq_report_tasks tasks;
     srq_report_tickets tickets;
     const srq_sweep *sweep; /* the table of experiments of the report (arrange.h), or NULL */
 } srq_report;

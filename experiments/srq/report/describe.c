@@ -1,7 +1,7 @@
 #include "experiments/srq/report/describe.h"
 
 #include "core/quant/methods.h"
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "experiments/srq/report/chart.h"
 #include "experiments/srq/report/contents.h"
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 #include "io/progress.h"
 
 #include <langinfo.h>
@@ -48,19 +48,20 @@ static void print_bar(const follower *f)
     char place[64], rate[32], left[32];
     fputs("[", stdout);
     for (int i = 0; i < width; i++) fputc(i < full ? '#' : '-', stdout);
-    printf("] %3.0f %%", 100 * share_done(f->log));
-    if (srq_report_place(f->run, place, sizeof place)[0]) printf("  epoch %s", place);
-    printf("  step %ld", f->log->last_step);
+    srq_say("] %3.0f %%", 100 * share_done(f->log));
+    if (srq_report_place(f->run, place, sizeof place)[0]) srq_say("  epoch %s", place);
+    srq_say("  step %ld", f->log->last_step);
     if (f->log->step_count && isfinite(f->log->steps[f->log->step_count - 1].rate))
-        printf("  %s images/s", srq_grouped(lround(f->log->steps[f->log->step_count - 1].rate), rate, sizeof rate));
+        srq_say("  %s images/s", srq_grouped(lround(f->log->steps[f->log->step_count - 1].rate), rate, sizeof rate));
     if (f->log->state == SRQ_LOG_OPEN && isfinite(srq_report_time_left(f->log)))
-        printf("  %s left", srq_duration(srq_report_time_left(f->log), left, sizeof left));
+        srq_say("  %s left", srq_duration(srq_report_time_left(f->log), left, sizeof left));
     fputs("\n\n", stdout);
 }
 
 static void print_curve(const follower *f, const char *name, int count, const double *values, const char *last)
 {
-    printf("%s%s\n", name, last);
+    const bool logs = count > 1 && srq_chart_is_logarithmic(count, values, f->width - INDENT - 1);
+    srq_say("%s%s%s\n", name, last, logs ? "  (log scale)" : "");
     if (count > 1) srq_chart_print(count, values, 4, f->width - INDENT - 1, INDENT, true, f->utf8, stdout);
     fputc('\n', stdout);
 }
@@ -108,14 +109,14 @@ static void print_bits(const follower *f, double *values)
         if (!wanted || shown++ >= LAYERS_SHOWN) continue;
         char name[SRQ_NAME_SIZE];
         for (int i = 0; i < log->eval_count; i++) values[i] = log->evals[i].bits ? log->evals[i].bits[l] : NAN;
-        printf("%s%-16s %d  ", shown == 1 ? "bit-lengths\n" : "", srq_text_cut(log->layers[l], 16, name, sizeof name),
-               last->bits[l]);
+        if (shown == 1) fputs("bit-lengths\n", stdout);
+        srq_say("%-16s %d  ", srq_text_cut(log->layers[l], 16, name, sizeof name), last->bits[l]);
         srq_chart_print_line(log->eval_count, values, 8, f->width - 22, f->utf8, stdout);
         fputc('\n', stdout);
     }
-    if (shown > LAYERS_SHOWN) printf("and %d more layers\n", shown - LAYERS_SHOWN);
+    if (shown > LAYERS_SHOWN) srq_say("and %d more layers\n", shown - LAYERS_SHOWN);
     if (shown && isfinite(last->gated_bits))
-        printf("mean             %.2f (expected %.2f)\n", last->mean_bits, last->gated_bits);
+        srq_say("mean             %.2f (expected %.2f)\n", last->mean_bits, last->gated_bits);
 }
 
 static void print_screen(const follower *f)
@@ -130,10 +131,10 @@ static void print_screen(const follower *f)
     if (!values) return; /* the next screen tries again */
     srq_report_standing(f->run, f->report.runs.now, standing, sizeof standing);
     fputs("\033[H\033[2J", stdout);
-    srq_print_escaped(srq_text_cut(f->run->path, now.width - 2, line, sizeof line), SRQ_ESCAPE_NONE, stdout);
-    printf("\n%s, %s, seed %lld: ", srq_config_settings(f->run->config)->model.name, f->report.groups.items[0].name,
-           f->run->seed);
-    srq_print_escaped(standing, SRQ_ESCAPE_NONE, stdout);
+    srq_print_escaped(srq_text_cut(f->run->path, now.width - 2, line, sizeof line), SRQ_ESCAPE_TERMINAL, stdout);
+    srq_say("\n%s, %s, seed %lld: ", srq_config_settings(f->run->config)->model.name, f->report.groups.items[0].name,
+            f->run->seed);
+    srq_print_escaped(standing, SRQ_ESCAPE_TERMINAL, stdout);
     fputs("\n\n", stdout);
     print_bar(&now);
     print_loss(&now, values);
@@ -151,8 +152,8 @@ static void print_lines(follower *f)
     for (int i = 0; i < log->eval_count; i++) {
         const srq_log_eval *e = &log->evals[i];
         if (e->step <= f->said_eval) continue;
-        printf("step %ld  epoch %.4g  test error %.2f %%  test loss %.4f", e->step, e->epoch, 100 * e->error, e->loss);
-        if (isfinite(e->gated_bits)) printf("  expected bits %.2f, evaluated %.2f", e->gated_bits, e->mean_bits);
+        srq_say("step %ld  epoch %.4g  test error %.2f %%  test loss %.4f", e->step, e->epoch, 100 * e->error, e->loss);
+        if (isfinite(e->gated_bits)) srq_say("  expected bits %.2f, evaluated %.2f", e->gated_bits, e->mean_bits);
         fputc('\n', stdout);
         f->said_eval = e->step;
     }
@@ -160,10 +161,10 @@ static void print_lines(follower *f)
         srq_seconds() - f->said >= QUIET_SECONDS) {
         const srq_log_step *s = &log->steps[log->step_count - 1];
         char rate[32], left[32];
-        printf("step %ld  epoch %.4g  loss %.4f  error %.2f %%  %s images/s", s->step, s->epoch, s->loss,
-               100 * s->error, srq_grouped(isfinite(s->rate) ? lround(s->rate) : 0, rate, sizeof rate));
+        srq_say("step %ld  epoch %.4g  loss %.4f  error %.2f %%  %s images/s", s->step, s->epoch, s->loss,
+                100 * s->error, srq_grouped(isfinite(s->rate) ? lround(s->rate) : 0, rate, sizeof rate));
         if (log->state == SRQ_LOG_OPEN && isfinite(srq_report_time_left(log)))
-            printf("  %s left", srq_duration(srq_report_time_left(log), left, sizeof left));
+            srq_say("  %s left", srq_duration(srq_report_time_left(log), left, sizeof left));
         fputc('\n', stdout);
         f->said_step = s->step;
         f->said = srq_seconds();
@@ -215,9 +216,7 @@ srq_status srq_report_follow(const char *folder)
         status = show_to_end(&f);
     }
     if (status == SRQ_OK) {
-        srq_print_escaped(srq_report_standing(f.run, f.report.runs.now, standing, sizeof standing), SRQ_ESCAPE_NONE,
-                          stdout);
-        fputc('\n', stdout);
+        srq_say("%s\n", srq_report_standing(f.run, f.report.runs.now, standing, sizeof standing));
     }
     srq_report_destroy(&f.report);
     return status;

@@ -1,7 +1,7 @@
 #include "experiments/srq/report/gnuplot.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/svg.h"
+#include "io/escape.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -22,47 +22,55 @@ enum { PATH_SIZE = 4600, SECONDS_MAX = 120, PICTURE_MAX = 64 << 20 };
 
 /* --- The child process */
 
-/* Waits for it with a time limit. Returns its exit status, or -1. */
+/* Waits for it with a time limit. Returns its exit status, or -errno. */
 static int wait_for(pid_t child)
 {
     int status = 0;
     for (int i = 0; i < SECONDS_MAX * 100; i++) {
         const pid_t ended = waitpid(child, &status, WNOHANG);
-        if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-        if (ended < 0 && errno != EINTR) return -1;
+        if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (ended < 0 && errno != EINTR) return -errno;
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
-    return -1;
+    return -ETIMEDOUT;
 }
 
-/* Runs gnuplot in a folder, with its output in the file "messages" there. Returns its exit status, or -1 if it could
- * not be run. */
+/* Runs gnuplot in a folder, with its output in the file "messages" there. Returns its exit status, or -errno if
+ * it could not be run. */
 static int run_gnuplot(const char *folder, const char *word)
 {
     char *const words[] = {"gnuplot", "--default-settings", (char *)(uintptr_t)word, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;
-    if (posix_spawn_file_actions_init(&actions) != 0) return -1;
+    if (posix_spawn_file_actions_init(&actions) != 0) return -ENOMEM;
     posix_spawn_file_actions_addchdir_np(&actions, folder);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "messages", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     const int failed = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
-    return failed ? -1 : wait_for(child);
+    return failed ? -failed : wait_for(child);
 }
 
 /* --- The temporary folder */
 
 static const char *const leftovers[] = {"messages", "svg", "png", "picture"};
 
-static bool make_folder(char *folder, size_t size)
+static const char *temporary_base(void)
 {
     const char *base = getenv("TMPDIR");
-    const int n = snprintf(folder, size, "%s/srq-report-XXXXXX", base && base[0] ? base : "/tmp");
-    return n > 0 && (size_t)n < size && mkdtemp(folder) != NULL;
+    return base && base[0] ? base : "/tmp";
+}
+
+/* If it fails, errno has the reason. */
+static bool make_folder(char *folder, size_t size)
+{
+    const int n = snprintf(folder, size, "%s/srq-report-XXXXXX", temporary_base());
+    if (n > 0 && (size_t)n < size) return mkdtemp(folder) != NULL;
+    errno = ENAMETOOLONG;
+    return false;
 }
 
 static void remove_folder(const char *folder)
@@ -99,12 +107,24 @@ void srq_pictures_start(const char *folder, srq_pictures *pictures)
     *pictures = (srq_pictures){0};
     snprintf(pictures->folder, sizeof pictures->folder, "%s", folder);
     const bool made = make_folder(work, sizeof work);
-    pictures->none = !made || run_gnuplot(work, "--version") != 0;
+    const int reason = errno, status = made ? run_gnuplot(work, "--version") : 0;
     if (made) remove_folder(work);
-    if (pictures->none)
+    pictures->none = !made || status != 0;
+    if (!made)
+        snprintf(pictures->note, sizeof pictures->note,
+                 "There are no plots, because a temporary folder cannot be created in %.200s: %s. Set TMPDIR to a "
+                 "folder that exists and can be written to, then make the report again.",
+                 temporary_base(), strerror(reason));
+    else if (status == -ENOENT)
         snprintf(pictures->note, sizeof pictures->note,
                  "There are no plots, because gnuplot is not installed. Use `apt-get install gnuplot-nox`, then make "
                  "the report again.");
+    else if (status < 0)
+        snprintf(pictures->note, sizeof pictures->note, "There are no plots, because gnuplot cannot be run: %s.",
+                 strerror(-status));
+    else if (status > 0)
+        snprintf(pictures->note, sizeof pictures->note,
+                 "There are no plots, because `gnuplot --version` fails with status %d.", status);
 }
 
 void srq_pictures_free(srq_pictures *pictures)
@@ -213,7 +233,8 @@ static srq_status draw(srq_plot *plot, srq_pictures *pictures, srq_picture *pict
     if (fclose(plot->body) != 0 || !closed) return srq_fail_memory(0, "a plot");
     if (!make_folder(folder, sizeof folder)) {
         snprintf(pictures->note, sizeof pictures->note,
-                 "Plots are missing, because a temporary folder cannot be created: %s", strerror(errno));
+                 "Plots are missing, because a temporary folder cannot be created in %.200s: %s", temporary_base(),
+                 strerror(errno));
         return SRQ_OK;
     }
     const srq_status status = draw_picture(plot, folder, pictures, picture);
@@ -286,8 +307,18 @@ static void print_log_tics(double least, double most, FILE *out)
         }
 }
 
+/* A finite number above 0, whose exponent is an int. NaN becomes `otherwise`. */
+static double within(double value, double otherwise)
+{
+    return isnan(value) ? otherwise : fmin(fmax(value, 1e-300), 1e300);
+}
+
 void srq_plot_log_axis(srq_plot *plot, char axis, double least, double most)
 {
+    least = within(least, 1);
+    most = within(most, 10);
+    if (most < 1.01 * least) most = 1.1 * least;
+    if (most >= 1e300) least = fmin(least, 1e299);
     fprintf(plot->body, "set logscale %c\nset %crange [%.9g:%.9g]\nset %ctics (", axis, axis, least, most, axis);
     if (most / least < 2.5)
         print_even_tics(least, most, plot->body);

@@ -8,10 +8,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Room for a title, which names a configuration (group.h) in full. */
+enum { SRQ_PICTURE_TITLE = 600 };
+
 /* A picture: FOLDER/plots/NAME.svg and .png. */
 typedef struct srq_picture {
     char name[32];
-    char title[160], caption[640];
+    char title[SRQ_PICTURE_TITLE], caption[800];
     int width;     /* pixels */
     char *svg;     /* for a page: the root element, with ids that are different from those of other pictures */
     bool left_out; /* omitted from the page, which would be too large with it */

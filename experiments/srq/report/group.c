@@ -119,7 +119,7 @@ static void read_figures(const srq_report_run *run, double figures[FIGURES])
     figures[ZEROS] = e->zeros;
     figures[BYTES] = e->bytes;
     figures[BOPS] = e->bops;
-    figures[RELATIVE] = e->w8a8_bops > 0 ? e->bops / e->w8a8_bops : NAN;
+    figures[RELATIVE] = srq_log_relative_bops(e);
     figures[RATE] = rates ? rate / rates : NAN;
     figures[KEPT] = e->kept;
 }

@@ -11,8 +11,9 @@ typedef struct srq_report_group {
     int number;               /* number from 1, in tables and pictures */
     const srq_config *config; /* configuration of its first run */
     srq_choices choices;
-    char name[256]; /* the settings that differ from other groups (name.h); with a table, the row (arrange.h) */
+    char name[512]; /* the settings that differ from other groups (name.h); with a table, the row (arrange.h) */
     int row;        /* row of the table, or -1 */
+    int task;       /* index of its task (task.h) */
     int ticket;     /* index of its ticket, or -1 */
     srq_stage stage;
     int member_count, *members; /* its runs, ordered by seed */
@@ -25,7 +26,7 @@ typedef struct srq_report_group {
 typedef struct srq_report_groups {
     int count;
     srq_report_group *items; /* those of tickets are at the end */
-    char common[1024];       /* settings in which groups differ, with the value of most groups: "train.epochs = 10, ..."
+    char common[2048];       /* settings in which groups differ, with the value of most groups: "train.epochs = 10, ..."
                                 (name.h) */
 } srq_report_groups;
 

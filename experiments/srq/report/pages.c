@@ -1,9 +1,9 @@
 #include "experiments/srq/report/pages.h"
 
 #include "experiments/srq/report/arrange.h"
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/run_tables.h"
 #include "experiments/srq/report/ticket_tables.h"
+#include "io/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,8 @@ char *srq_report_summary(const srq_report *report, char *out, size_t size)
         comma = ", ";
     }
     if (report->sweep)
-        srq_text_append(out, size, "; of the table's %d runs %d are missing",
-                        report->sweep->row_count * report->sweep->seed_count, srq_report_missing(report));
+        srq_text_append(out, size, "; missing: %d of the table's %d", srq_report_missing(report),
+                        report->sweep->row_count * report->sweep->seed_count);
     return out;
 }
 
@@ -66,7 +66,9 @@ static const char explanation[] =
     "Mean \xc2\xb1 sample standard deviation over seeds, at the end of training. Size: weights at their "
     "bit-lengths, everything else as float32. BOPs: multiply-accumulates of one image times weight bits times "
     "activation "
-    "bits; \"of 8/8\": relative to the same network with each quantized tensor at 8 bits.";
+    "bits; \"of 8/8\": relative to the same network with each quantized tensor at 8 bits (of a float32 network: with "
+    "all "
+    "weights and quantize layers at 8 bits).";
 
 static const char ticket_explanation[] =
     "Differences are paired by seed: the test error of the first stage minus that of the second, in percentage points, "
@@ -198,7 +200,7 @@ static srq_status print_html_tickets(const srq_report *report, const srq_picture
 
 static srq_status print_html(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
 {
-    char text[2048];
+    char text[4096];
     fprintf(
         out,
         "<!DOCTYPE html>\n" SRQ_REPORT_MARK "\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -206,6 +208,7 @@ static srq_status print_html(const srq_report *report, const srq_pictures *pictu
         "</head>\n<body>\n<h1>Report of srq</h1>\n",
         style);
     paragraph("", srq_report_summary(report, text, sizeof text), out);
+    paragraph("", srq_report_list_tasks(&report->tasks, text, sizeof text), out);
     paragraph("note", pictures->note, out);
     fputs("<h2>", out);
     srq_print_escaped(heading(report), SRQ_ESCAPE_HTML, out);
@@ -325,9 +328,10 @@ static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
 
 srq_status srq_report_print_markdown(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
-    char text[2048];
+    char text[4096];
     fputs(SRQ_REPORT_MARK "\n# Report of srq\n\n", out);
     line(srq_report_summary(report, text, sizeof text), out);
+    line(srq_report_list_tasks(&report->tasks, text, sizeof text), out);
     line(pictures->note, out);
     fputs("## ", out);
     line(heading(report), out);

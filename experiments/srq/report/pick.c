@@ -20,12 +20,13 @@ static int by_number(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-int srq_report_pick(const srq_report *report, bool (*wanted)(const srq_report *, const srq_report_group *), int most,
-                    int *picked)
+int srq_report_pick(const srq_report *report, int task, bool (*wanted)(const srq_report *, const srq_report_group *),
+                    int most, int *picked)
 {
     int count = 0;
     for (int i = 0; i < report->groups.count; i++)
-        if (wanted(report, &report->groups.items[i])) picked[count++] = i;
+        if ((task < 0 || report->groups.items[i].task == task) && wanted(report, &report->groups.items[i]))
+            picked[count++] = i;
     if (count > most) {
         sorted = report;
         qsort(picked, (size_t)count, sizeof *picked, by_error);

@@ -2,8 +2,8 @@
  * as a map. A second panel shows the error and bit operations. */
 #include "experiments/srq/report/plots.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/pick.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,8 +65,7 @@ static void print_run(const srq_log *log, int number, FILE *out)
     for (int i = 0; i < log->eval_count; i++) {
         const srq_log_eval *e = &log->evals[i];
         if (!is_drawn(log, i)) continue;
-        fprintf(out, "%.6g %.6g %.6g ", e->epoch, 100 * e->error,
-                e->w8a8_bops > 0 ? 100 * e->bops / e->w8a8_bops : NAN);
+        fprintf(out, "%.6g %.6g %.6g ", e->epoch, 100 * e->error, 100 * srq_log_relative_bops(e));
         fprintf(out, "%.6g", e->gated_bits);
         for (int l = 0; l < log->layer_count && l < LINES_MAX; l++)
             if (e->bits && e->bits[l])
@@ -121,7 +120,7 @@ static void draw_line_key(const srq_log *log, int left, int top, srq_plot *plot)
         char line[64], marker[64], text[SRQ_NAME_SIZE];
         snprintf(line, sizeof line, "%s", srq_plot_line(row));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(row));
-        srq_plot_key(plot, left, top - 22 * row, line, marker, srq_text_cut(log->layers[row], 22, text, sizeof text));
+        srq_plot_key(plot, left, top - 22 * row, line, marker, srq_text_cut(log->layers[row], 26, text, sizeof text));
     }
     if (has_gates(log)) srq_plot_key(plot, left, top - 22 * row, "dt (2,3) lc rgb '#444444'", "pt -1", "expected bits");
 }
@@ -156,7 +155,7 @@ static void draw_map(const srq_log *log, int layers, srq_plot *plot)
     for (int l = 0; l < layers; l++) {
         char name[SRQ_NAME_SIZE];
         fputs(l ? ", " : "", plot->body);
-        srq_print_escaped(srq_text_cut(log->layers[l], 20, name, sizeof name), SRQ_ESCAPE_GNUPLOT, plot->body);
+        srq_print_escaped(srq_text_cut(log->layers[l], 28, name, sizeof name), SRQ_ESCAPE_GNUPLOT, plot->body);
         fprintf(plot->body, " %d", l);
     }
     fputs(
@@ -218,7 +217,7 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
 static srq_status draw(const srq_report *report, const srq_report_group *group, srq_pictures *pictures, int number)
 {
     srq_plot plot;
-    char name[32], title[160], caption[400], seeds[80] = "";
+    char name[32], title[SRQ_PICTURE_TITLE], caption[400], seeds[80] = "";
     const srq_log *first = first_run(report, group)->log;
     const int shown = first->layer_count < LAYERS_MAX ? first->layer_count : LAYERS_MAX;
     const bool lines = first->layer_count <= LINES_MAX;
@@ -234,7 +233,7 @@ static srq_status draw(const srq_report *report, const srq_report_group *group, 
     draw_panels(first, runs, epochs > 0 ? epochs : 1, &plot);
     if (runs > 1) snprintf(seeds, sizeof seeds, " Thick: the first of %d seeds; thin: the others.", runs);
     snprintf(name, sizeof name, "bits-%d", number);
-    snprintf(title, sizeof title, "Bit-lengths, configuration %d: %.100s", group->number, group->name);
+    snprintf(title, sizeof title, "Bit-lengths, configuration %d: %s", group->number, group->name);
     snprintf(caption, sizeof caption,
              "Bit-length of each layer's weights in evaluations%s, with test error and bit operations.%s%s",
              lines ? " (lines are shifted so that they do not cover each other)" : " (first seed)", seeds,
@@ -246,7 +245,7 @@ srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures)
 {
     int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
     if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
-    const int count = srq_report_pick(report, has_bits, PICTURES_MAX, picked);
+    const int count = srq_report_pick(report, -1, has_bits, PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i++)
         status = draw(report, &report->groups.items[picked[i]], pictures, i + 1);

@@ -1,13 +1,16 @@
-/* Test error against bit operations and against size, with the Pareto front. The names of the points are below. */
+/* Test error against bit operations and against size, with the Pareto front: a picture for each task, because a front
+ * over several networks or data sets would mean nothing. The names of the points are below. */
 #include "experiments/srq/report/plots.h"
 
-#include "experiments/srq/report/escape.h"
+#include "experiments/srq/report/labels.h"
 #include "experiments/srq/report/pick.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum {
+    PICTURES_MAX = 12,
     POINTS_MAX = 60,
     LABEL_HEIGHT = 14,
     DIGIT_WIDTH = 8,
@@ -23,10 +26,6 @@ typedef struct point {
     int number;
     bool front, partial;
 } point;
-
-typedef struct rectangle {
-    double left, bottom, right, top; /* pixels */
-} rectangle;
 
 typedef struct panel {
     const char *label;
@@ -89,64 +88,74 @@ static void fill(const srq_report *report, int count, const int *groups, panel *
     find_range(p);
 }
 
-/* --- Numbers beside the points, placed so that none covers another one or a point */
+/* --- Numbers beside the points */
 
 static double place_of(double value, double least, double most, double from, double to)
 {
     return from + log(value / least) / log(most / least) * (to - from);
 }
 
-static bool meet(const rectangle *a, const rectangle *b)
+static double x_of(const panel *p, double cost)
 {
-    return a->left < b->right && b->left < a->right && a->bottom < b->top && b->bottom < a->top;
+    return place_of(cost, p->least[0], p->most[0], p->left, p->right);
 }
 
-static bool is_free(const rectangle *at, int taken_count, const rectangle *taken)
+static double y_of(const panel *p, double error)
 {
-    for (int i = 0; i < taken_count; i++)
-        if (meet(at, &taken[i])) return false;
-    return true;
+    return place_of(fmin(fmax(error, p->least[1]), p->most[1]), p->least[1], p->most[1], p->bottom, p->top);
 }
 
-/* Right, left, above, below, then the corners; then the same farther away. */
-static rectangle find_place(double x, double y, int width, int taken_count, const rectangle *taken)
+static srq_rectangle line_between(double x1, double y1, double x2, double y2)
 {
-    static const double directions[8][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
-    rectangle at = {0};
-    for (int distance = 0; distance < 6; distance++)
-        for (int d = 0; d < 8; d++) {
-            const double center_x = x + directions[d][0] * (8 + width / 2.0 + 12 * distance);
-            const double center_y = y + directions[d][1] * (14 + 10 * distance);
-            at = (rectangle){center_x - width / 2.0, center_y - LABEL_HEIGHT / 2.0, center_x + width / 2.0,
-                             center_y + LABEL_HEIGHT / 2.0};
-            if (is_free(&at, taken_count, taken)) return at;
+    return (srq_rectangle){fmin(x1, x2) - 1, fmin(y1, y2) - 1, fmax(x1, x2) + 1, fmax(y1, y2) + 1};
+}
+
+/* The error bars, and the steps of the front. The points are in the order of their cost. */
+static int list_obstacles(const panel *p, srq_rectangle *obstacles)
+{
+    int count = 0;
+    const point *before = NULL;
+    for (int i = 0; i < p->count; i++) {
+        const point *q = &p->points[i];
+        const double x = x_of(p, q->cost);
+        obstacles[count++] = line_between(x, y_of(p, q->error - q->deviation), x, y_of(p, q->error + q->deviation));
+        if (!q->front) continue;
+        if (before) {
+            const double from = x_of(p, before->cost), high = y_of(p, before->error), low = y_of(p, q->error);
+            obstacles[count++] = line_between(from, high, x, high);
+            obstacles[count++] = line_between(x, low, x, high);
         }
-    return at;
+        before = q;
+    }
+    return count;
+}
+
+/* A label that is not beside its point has a line to it. */
+static void print_label(const srq_label *label, int number, srq_plot *plot)
+{
+    const double width = plot->width, height = plot->height;
+    const double x = fmin(fmax(label->x, label->at.left), label->at.right),
+                 y = fmin(fmax(label->y, label->at.bottom), label->at.top);
+    if (hypot(x - label->x, y - label->y) > 14)
+        fprintf(plot->body, "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead lw 0.6 lc rgb '#888888'\n",
+                label->x / width, label->y / height, x / width, y / height);
+    fprintf(plot->body, "set label '%d' at screen %.5f,%.5f center front\n", number,
+            (label->at.left + label->at.right) / 2 / width, (label->at.bottom + label->at.top) / 2 / height);
 }
 
 static void print_labels(const panel *p, srq_plot *plot)
 {
-    rectangle taken[2 * POINTS_MAX];
-    int count = 0;
-    for (int i = 0; i < p->count; i++) {
-        const double x = place_of(p->points[i].cost, p->least[0], p->most[0], p->left, p->right);
-        const double y = place_of(p->points[i].error, p->least[1], p->most[1], p->bottom, p->top);
-        taken[count++] = (rectangle){x - 5, y - 5, x + 5, y + 5};
-    }
+    srq_label labels[POINTS_MAX];
+    srq_rectangle obstacles[3 * POINTS_MAX];
+    const srq_rectangle area = {p->left + 3, p->bottom + 3, p->right + 15, p->top + 8};
     for (int i = 0; i < p->count; i++) {
         const point *q = &p->points[i];
-        const int width = (q->number > 99 ? 3 : q->number > 9 ? 2 : 1) * DIGIT_WIDTH;
-        const rectangle at =
-            find_place((taken[i].left + taken[i].right) / 2, (taken[i].bottom + taken[i].top) / 2, width, count, taken);
-        const double x = (taken[i].left + taken[i].right) / 2, y = (taken[i].bottom + taken[i].top) / 2;
-        if (fabs(at.left + at.right - 2 * x) > 40 || fabs(at.bottom + at.top - 2 * y) > 40)
-            fprintf(plot->body, "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead lw 0.6 lc rgb '#888888'\n",
-                    x / plot->width, y / plot->height, fmin(fmax(x, at.left), at.right) / plot->width,
-                    fmin(fmax(y, at.bottom), at.top) / plot->height);
-        fprintf(plot->body, "set label '%d' at screen %.5f,%.5f center front\n", q->number,
-                (at.left + at.right) / 2 / plot->width, (at.bottom + at.top) / 2 / plot->height);
-        taken[count++] = at;
+        const int digits = q->number > 999 ? 4 : q->number > 99 ? 3 : q->number > 9 ? 2 : 1;
+        labels[i] = (srq_label){
+            .x = x_of(p, q->cost), .y = y_of(p, q->error), .width = digits * DIGIT_WIDTH + 2, .height = LABEL_HEIGHT};
     }
+    srq_labels_place(p->count, labels, list_obstacles(p, obstacles), obstacles, &area);
+    for (int i = 0; i < p->count; i++) print_label(&labels[i], p->points[i].number, plot);
 }
 
 /* --- Drawing */
@@ -184,7 +193,7 @@ static void draw_panel(panel *p, srq_plot *plot)
     srq_plot_place(plot, p->left, p->bottom, p->right, p->top);
     srq_plot_log_axis(plot, 'x', p->least[0], p->most[0]);
     srq_plot_log_axis(plot, 'y', p->least[1], p->most[1]);
-    fprintf(plot->body, "set xlabel '%s'\nset ylabel 'test error, %%'\n", p->label);
+    fprintf(plot->body, "set xlabel '%s (log scale)'\nset ylabel 'test error, %% (log scale)'\n", p->label);
     print_labels(p, plot);
     fprintf(plot->body, "plot $line%d using 1:2 with steps lw 1.5 dt (8,4) lc rgb '#D55E00' notitle", size);
     int present[4] = {0};
@@ -198,6 +207,9 @@ static void draw_panel(panel *p, srq_plot *plot)
 
 /* --- Names below, column by column */
 
+enum { CHARACTER_WIDTH = 7, NAME_CHARACTERS = (WIDTH - 40) / CHARACTER_WIDTH };
+
+/* Names are never cut: they have as many columns as fit, and in a single column a long one has several lines. */
 static int name_columns(const srq_report *report, int count, const int *groups)
 {
     int longest = 0;
@@ -205,56 +217,98 @@ static int name_columns(const srq_report *report, int count, const int *groups)
         const int width = srq_text_width(report->groups.items[groups[i]].name);
         if (width > longest) longest = width;
     }
-    return count <= 3 ? 1 : longest <= 24 ? 4 : longest <= 34 ? 3 : 2;
+    const int columns = NAME_CHARACTERS / (longest + 7); /* with the number */
+    return count <= 3 || columns < 1 ? 1 : columns > 4 ? 4 : columns;
 }
 
-static void print_names(const srq_report *report, int count, const int *groups, int columns, srq_plot *plot)
+static int count_lines(const char *name)
 {
-    const int rows = (count + columns - 1) / columns, width = (WIDTH - 40) / columns;
+    int lines = 0;
+    char text[600];
+    while (srq_text_next_line(&name, NAME_CHARACTERS - 6, text, sizeof text)) lines++;
+    return lines > 0 ? lines : 1;
+}
+
+static int name_rows(const srq_report *report, int count, const int *groups, int columns)
+{
+    int lines = 0;
+    if (columns > 1) return (count + columns - 1) / columns;
+    for (int i = 0; i < count; i++) lines += count_lines(report->groups.items[groups[i]].name);
+    return lines;
+}
+
+static void print_name(const char *text, double x, int row, srq_plot *plot)
+{
+    fputs("set label ", plot->body);
+    srq_print_escaped(text, SRQ_ESCAPE_GNUPLOT, plot->body);
+    fprintf(plot->body, " at screen %.5f,%.5f left noenhanced\n", x / plot->width,
+            row * NAME_HEIGHT / (double)plot->height);
+}
+
+static void print_names(const srq_report *report, int count, const int *groups, int columns, int rows, srq_plot *plot)
+{
+    int row = 0;
     for (int i = 0; i < count; i++) {
         const srq_report_group *g = &report->groups.items[groups[i]];
-        char name[300], text[320];
-        snprintf(text, sizeof text, "%d  %s", g->number, srq_text_cut(g->name, width / 8, name, sizeof name));
-        fputs("set label ", plot->body);
-        srq_print_escaped(text, SRQ_ESCAPE_GNUPLOT, plot->body);
-        fprintf(plot->body, " at screen %.5f,%.5f left noenhanced\n", (30 + i / rows * width) / (double)WIDTH,
-                (rows - i % rows) * NAME_HEIGHT / (double)plot->height);
+        const char *rest = g->name;
+        char number[16], line[600];
+        snprintf(number, sizeof number, "%d", g->number);
+        for (bool first = true; srq_text_next_line(&rest, NAME_CHARACTERS - 6, line, sizeof line);
+             first = false, row++) {
+            const double x = 30 + row / rows * ((WIDTH - 40) / columns);
+            if (first) print_name(number, x, rows - row % rows, plot);
+            print_name(line, x + 34, rows - row % rows, plot);
+        }
     }
 }
 
-static srq_status draw(const srq_report *report, int count, const int *groups, srq_pictures *pictures)
+static void draw_all(const srq_report *report, int count, const int *groups, int columns, int rows, srq_plot *plot)
 {
     static panel both[2];
-    srq_plot plot;
     const bool large = report->groups.items[groups[0]].bytes.mean >= 1e6;
-    both[0] = (panel){.label = "bit operations of one image, 10^9", .unit = 1e9, .left = 80, .right = 480};
+    both[0] = (panel){.label = "bit operations of one image, 10\xe2\x81\xb9", .unit = 1e9, .left = 80, .right = 480};
     both[1] = (panel){
         .label = large ? "size, MB" : "size, kB", .size = true, .unit = large ? 1e6 : 1e3, .left = 580, .right = 980};
-    const int columns = name_columns(report, count, groups), rows = (count + columns - 1) / columns;
-    SRQ_TRY(srq_plot_start(WIDTH, rows * NAME_HEIGHT + BOTTOM + PANEL_HEIGHT + TOP_MARGIN, &plot));
     fputs("set multiplot\nset grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n",
-          plot.body);
-    print_names(report, count, groups, columns, &plot);
+          plot->body);
+    print_names(report, count, groups, columns, rows, plot);
     for (int i = 0; i < 2; i++) {
         both[i].bottom = BOTTOM + rows * NAME_HEIGHT;
         both[i].top = both[i].bottom + PANEL_HEIGHT;
         fill(report, count, groups, &both[i]);
-        draw_panel(&both[i], &plot);
+        draw_panel(&both[i], plot);
     }
-    fputs("unset multiplot\n", plot.body);
-    return srq_plot_finish(&plot, pictures, "cost", "Error against bit operations and against size",
-                           "Numbers are those of the table; bars are one standard deviation over seeds. Filled squares "
-                           "and the dashed line: the Pareto front, the configurations for which no other one is as "
-                           "cheap and as good. Circles: other configurations. Grey "
-                           "triangles: no run is finished yet.");
+    fputs("unset multiplot\n", plot->body);
+}
+
+/* `number`: of the picture, 0 if it is the only one. */
+static srq_status draw(const srq_report *report, int number, int count, const int *groups, srq_pictures *pictures)
+{
+    char name[32] = "cost", title[SRQ_PICTURE_TITLE];
+    srq_plot plot;
+    const int columns = name_columns(report, count, groups), rows = name_rows(report, count, groups, columns);
+    SRQ_TRY(srq_plot_start(WIDTH, rows * NAME_HEIGHT + BOTTOM + PANEL_HEIGHT + TOP_MARGIN, &plot));
+    draw_all(report, count, groups, columns, rows, &plot);
+    if (number > 0) snprintf(name, sizeof name, "cost-%d", number);
+    snprintf(title, sizeof title, "Error against bit operations and against size: %s",
+             report->tasks.items[report->groups.items[groups[0]].task].name);
+    return srq_plot_finish(&plot, pictures, name, title,
+                           "Numbers are those of the table; bars are one standard deviation over seeds. Both axes are "
+                           "logarithmic. Filled squares and the dashed line: the Pareto front, the configurations for "
+                           "which no other one of this network and data set is as cheap and as good. Circles: other "
+                           "configurations. Grey triangles: no run is finished yet.");
 }
 
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures)
 {
-    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
+    int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked), drawn = 0, possible = 0;
     if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
-    const int count = srq_report_pick(report, has_point, POINTS_MAX, picked);
-    const srq_status status = count ? draw(report, count, picked, pictures) : SRQ_OK;
+    for (int t = 0; t < report->tasks.count; t++) possible += srq_report_pick(report, t, has_point, 1, picked);
+    srq_status status = SRQ_OK;
+    for (int t = 0; t < report->tasks.count && drawn < PICTURES_MAX && status == SRQ_OK; t++) {
+        const int count = srq_report_pick(report, t, has_point, POINTS_MAX, picked);
+        if (count) status = draw(report, possible > 1 ? ++drawn : 0, count, picked, pictures);
+    }
     free(picked);
     return status;
 }

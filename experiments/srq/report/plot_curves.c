@@ -3,6 +3,7 @@
 #include "experiments/srq/report/plots.h"
 
 #include "experiments/srq/report/pick.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,8 +20,9 @@ static const struct panel {
     const char *label;
     double floor; /* smaller values are drawn here, because the axis is logarithmic */
     int left, right;
-} panels[PANELS] = {
-    {"training loss, nats", 1e-6, 90, 390}, {"training error, %", 0.01, 475, 785}, {"test error, %", 0.005, 870, 1180}};
+} panels[PANELS] = {{"training loss, nats (log scale)", 1e-6, 90, 390},
+                    {"training error, % (log scale)", 0.01, 475, 785},
+                    {"test error, % (log scale)", 0.005, 870, 1180}};
 
 /* --- Data */
 
@@ -184,20 +186,31 @@ static double longest(const srq_report *report, int count, const int *groups)
     return isfinite(epochs) && epochs > 0 ? epochs : 1;
 }
 
+/* Long names need a whole line. */
+enum { SHORT_NAME = 68, LONGEST_NAME = 145 };
+
+static int key_columns(const srq_report *report, int count, const int *groups)
+{
+    for (int i = 0; i < count; i++)
+        if (srq_text_width(report->groups.items[groups[i]].name) > SHORT_NAME) return 1;
+    return 2;
+}
+
 static srq_status draw_panels(drawing *d, int count, const int *groups)
 {
-    const int rows = (count + 1) / 2, bottom = 24 * rows + 76;
+    const int columns = key_columns(d->report, count, groups), rows = (count + columns - 1) / columns,
+              bottom = 24 * rows + 76;
     fprintf(d->plot.body,
             "set multiplot\nset grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n"
             "set xlabel 'epoch'\nset xrange [0:%.6g]\n",
             longest(d->report, count, groups) * 1.02);
     for (int i = 0; i < count; i++) {
         const srq_report_group *group = &d->report->groups.items[groups[i]];
-        char line[64], marker[64], text[300];
+        char line[64], marker[64], cut[600], text[640];
         snprintf(line, sizeof line, "%s", srq_plot_line(i));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
-        snprintf(text, sizeof text, "%d  %.72s%s", group->number, group->name, group->name[72] ? "..." : "");
-        srq_plot_key(&d->plot, i % 2 ? 630 : 60, 24 * (rows - i / 2), line, marker, text);
+        snprintf(text, sizeof text, "%d  %s", group->number, srq_text_cut(group->name, LONGEST_NAME, cut, sizeof cut));
+        srq_plot_key(&d->plot, i % columns ? 630 : 60, 24 * (rows - i / columns), line, marker, text);
     }
     for (int p = 0; p < PANELS; p++) SRQ_TRY(draw_panel(d, count, groups, p, bottom, bottom + 270));
     fputs("unset multiplot\n", d->plot.body);
@@ -210,12 +223,15 @@ static srq_status draw_picture(const srq_report *report, srq_pictures *pictures,
     char name[32], title[80];
     drawing d = {.report = report, .curves = calloc(SEEDS_MAX + 1, sizeof(curve))};
     if (!d.curves) return srq_fail_memory((SEEDS_MAX + 1) * sizeof(curve), "the curves");
-    srq_status status = srq_plot_start(1200, 24 * ((count + 1) / 2) + 362, &d.plot);
+    const int columns = key_columns(report, count, groups), first = report->groups.items[groups[0]].number,
+              last = report->groups.items[groups[count - 1]].number;
+    srq_status status = srq_plot_start(1200, 24 * ((count + columns - 1) / columns) + 362, &d.plot);
     if (status == SRQ_OK) {
         status = draw_panels(&d, count, groups);
         snprintf(name, sizeof name, "curves-%d", number);
-        snprintf(title, sizeof title, "Learning curves, configurations %d to %d",
-                 report->groups.items[groups[0]].number, report->groups.items[groups[count - 1]].number);
+        snprintf(title, sizeof title,
+                 last > first ? "Learning curves, configurations %d to %d" : "Learning curves, configuration %d", first,
+                 last);
         const srq_status drawn =
             srq_plot_finish(&d.plot, pictures, name, title,
                             "Training loss and error since the previous line of the log, and test error, over epochs. "
@@ -240,7 +256,7 @@ srq_status srq_draw_curves(const srq_report *report, srq_pictures *pictures)
 {
     int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked);
     if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
-    const int count = srq_report_pick(report, has_curves, TOGETHER * PICTURES_MAX, picked);
+    const int count = srq_report_pick(report, -1, has_curves, TOGETHER * PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i += TOGETHER)
         status =

@@ -1,7 +1,7 @@
 /* The paired differences of a ticket: a row for each pair of stages, with the 95 % confidence interval as a bar, and a
  * line at 0. */
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/plots.h"
+#include "io/escape.h"
 
 #include <math.h>
 
@@ -79,13 +79,13 @@ static void draw_all(const srq_comparison *c, drawing *d)
 
 static srq_status draw(const srq_report_ticket *ticket, int number, srq_pictures *pictures)
 {
-    char name[32], title[160], cut[128];
+    char name[32], title[SRQ_PICTURE_TITLE], called[400];
     drawing d = {.rows = srq_comparison_visit(&ticket->comparison, NULL, NULL)};
     if (d.rows == 0) return SRQ_OK;
     SRQ_TRY(srq_plot_start(WIDTH, BOTTOM + ROW * d.rows + TOP_MARGIN, &d.plot));
     draw_all(&ticket->comparison, &d);
     snprintf(name, sizeof name, "ticket-%d", number);
-    snprintf(title, sizeof title, "Ticket %s: paired differences", srq_text_cut(ticket->name, 24, cut, sizeof cut));
+    snprintf(title, sizeof title, "%s: paired differences", srq_report_call_ticket(ticket, called, sizeof called));
     return srq_plot_finish(
         &d.plot, pictures, name, title,
         "Mean over seeds of the difference in test error between two stages of the same seed, and "

@@ -1,6 +1,6 @@
 /* Test error against the share of weights that pruning leaves, for rewound and for new weights of several tickets. */
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/plots.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -117,7 +117,7 @@ static void draw_all(const srq_report *report, const int *tickets, drawing *d)
     const int bottom = ROW * d->count + 76;
     const double space = d->most[0] > d->least[0] ? pow(d->most[0] / d->least[0], 0.04) : 1.1;
     fputs("set grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n"
-          "set xlabel 'weights left, % of all'\nset ylabel 'test error, %'\n",
+          "set xlabel 'weights left, % of all (log scale)'\nset ylabel 'test error, % (log scale)'\n",
           d->plot.body);
     draw_key(report, tickets, d);
     srq_plot_place(&d->plot, LEFT, bottom, RIGHT, bottom + HEIGHT);

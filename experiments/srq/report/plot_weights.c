@@ -1,9 +1,10 @@
 /* Histograms of weights over the grid, by layer, at the last checkpoint and at the first one that is kept. */
 #include "experiments/srq/report/plots.h"
 
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/pick.h"
 #include "experiments/srq/report/weights.h"
+#include "io/escape.h"
+#include "io/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -110,7 +111,8 @@ static void draw_panel(const srq_weight_histogram *h, const srq_weight_histogram
     for (int i = 0; i < codes; i++)
         if (h->codes[i] > 0) fprintf(plot->data, "%d %.4g\n", h->min + i, h->codes[i]);
     fputs("EOD\n", plot->data);
-    snprintf(title, sizeof title, "%s, %d bits", srq_text_cut(h->layer, 24, name, sizeof name), h->bits);
+    snprintf(title, sizeof title, "%s, %d bit%s", srq_text_cut(h->layer, 24, name, sizeof name), h->bits,
+             srq_plural(h->bits));
     fputs("set title ", plot->body);
     srq_print_escaped(title, SRQ_ESCAPE_GNUPLOT, plot->body);
     fprintf(
@@ -159,7 +161,7 @@ static const char *time_of(const srq_report_run *run, long step, char out[48])
 static srq_status draw(const srq_report_group *group, const weights *w, srq_pictures *pictures, int number)
 {
     srq_plot plot;
-    char name[32], title[160], caption[640], more[64] = "", line[120] = "", time[48];
+    char name[32], title[SRQ_PICTURE_TITLE], caption[640], more[64] = "", line[120] = "", time[48];
     const int all = w->last.count, layers = all < LAYERS_MAX ? all : LAYERS_MAX;
     const int columns = layers < COLUMNS ? layers : COLUMNS, rows = (layers + columns - 1) / columns;
     SRQ_TRY(srq_plot_start(columns * PANEL_WIDTH + 46, rows * PANEL_HEIGHT + 40, &plot));
@@ -169,7 +171,7 @@ static srq_status draw(const srq_report_group *group, const weights *w, srq_pict
                  time_of(w->run, w->first.step, time));
     if (layers < all) snprintf(more, sizeof more, " %d of %d layers are shown.", layers, all);
     snprintf(name, sizeof name, "weights-%d", number);
-    snprintf(title, sizeof title, "Weights over the grid, configuration %d: %.100s", group->number, group->name);
+    snprintf(title, sizeof title, "Weights over the grid, configuration %d: %s", group->number, group->name);
     snprintf(caption, sizeof caption,
              "Run %.120s at %s. Blue: the weights, %s; orange: their codes, with the share of weights that have each "
              "code.%s Shares are for one step of the grid. The first and the last blue bin contain everything outside, "
@@ -203,8 +205,8 @@ srq_status srq_draw_weights(const srq_report *report, srq_pictures *pictures)
 {
     int *picked = calloc((size_t)report->groups.count + 1, sizeof *picked), number = 0;
     if (!picked) return srq_fail_memory((size_t)report->groups.count * sizeof *picked, "a plot");
-    int count = srq_report_pick(report, has_weights, report->groups.count, picked);
-    if (count > PICTURES_MAX) count = srq_report_pick(report, is_best_of_kind, PICTURES_MAX, picked);
+    int count = srq_report_pick(report, -1, has_weights, report->groups.count, picked);
+    if (count > PICTURES_MAX) count = srq_report_pick(report, -1, is_best_of_kind, PICTURES_MAX, picked);
     srq_status status = SRQ_OK;
     for (int i = 0; status == SRQ_OK && i < count; i++)
         status = draw_group(report, &report->groups.items[picked[i]], pictures, &number);

@@ -1,12 +1,12 @@
 /* srq report: makes tables and pictures of runs. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/report/arrange.h"
-#include "experiments/srq/report/escape.h"
 #include "experiments/srq/report/follow.h"
 #include "experiments/srq/report/pages.h"
 #include "experiments/srq/report/plots.h"
 #include "experiments/srq/report/run_tables.h"
 #include "experiments/srq/report/ticket_tables.h"
+#include "io/escape.h"
 #include "io/file.h"
 
 #include <dirent.h>
@@ -72,8 +72,8 @@ static void path_of(const char *folder, const char *name, char path[PATH_SIZE])
 static bool is_ours(const char *path)
 {
     char start[128] = "";
-    FILE *file = fopen(path, "rbe");
-    if (!file) return false;
+    FILE *file = NULL;
+    if (srq_file_open_regular(path, &file) != SRQ_OK) return false;
     start[fread(start, 1, sizeof start - 1, file)] = '\0';
     fclose(file);
     return strstr(start, SRQ_REPORT_MARK) != NULL;
@@ -102,7 +102,7 @@ static srq_status check_folder(const char *folder)
 /* Whether a file is a picture of an earlier report, which may have had more pictures. */
 static bool is_picture(const char *name)
 {
-    static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost"};
+    static const char *const kinds[] = {"curves-", "bits-", "weights-", "ticket-", "pruning-", "cost-", "cost"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i]);
         if (strncmp(name, kinds[i], length) != 0) continue;
@@ -219,39 +219,37 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
 
 static void show_tickets(const srq_report *report)
 {
-    char text[600];
+    char text[600], called[400];
     for (int i = 0; i < report->tickets.count; i++) {
         const srq_report_ticket *ticket = &report->tickets.items[i];
         const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
-        fputs("\nTicket ", stdout);
-        srq_print_escaped(ticket->name, SRQ_ESCAPE_NONE, stdout);
-        printf(": %s\n", says[0] ? says : "nothing to compare yet.");
-        if (!ticket->note[0]) continue;
-        fputs("  ", stdout);
-        srq_print_escaped(ticket->note, SRQ_ESCAPE_NONE, stdout);
-        fputc('\n', stdout);
+        srq_say("\n%s: %s\n", srq_report_call_ticket(ticket, called, sizeof called),
+                says[0] ? says : "nothing to compare yet.");
+        if (ticket->note[0]) srq_say("  %s\n", ticket->note);
     }
 }
 
 static srq_status show(const srq_report *report, const srq_pictures *pictures)
 {
-    char text[2400];
-    printf("%s\n\n", srq_report_summary(report, text, sizeof text));
+    char text[4096];
+    srq_say("%s\n", srq_report_summary(report, text, sizeof text));
+    srq_say("%s\n\n", srq_report_list_tasks(&report->tasks, text, sizeof text));
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_TEXT, stdout));
-    if (srq_report_remarks(report, text, sizeof text)[0]) printf("\n%s\n", text);
+    if (srq_report_remarks(report, text, sizeof text)[0]) srq_say("\n%s\n", text);
     const char *title = "\nNot finished:\n";
     int shown = 0;
     for (int i = 0; i < report->runs.count; i++) {
         const srq_report_run *run = &report->runs.items[i];
         if (srq_report_is_finished(run) || ++shown > 20) continue;
-        printf("%s  %s: %s\n", title, run->name, srq_report_standing(run, report->runs.now, text, sizeof text));
+        fputs(title, stdout);
         title = "";
+        srq_say("  %s: %s\n", run->name, srq_report_standing(run, report->runs.now, text, sizeof text));
     }
-    if (shown > 20) printf("  and %d more\n", shown - 20);
+    if (shown > 20) srq_say("  and %d more\n", shown - 20);
     show_tickets(report);
-    if (pictures->note[0]) printf("\n%s\n", pictures->note);
-    printf("\n%s/report.html (report.md, report.csv, runs.csv, %splots/)\n", pictures->folder,
-           report->tickets.count ? "tickets.csv, pruning.csv, " : "");
+    if (pictures->note[0]) srq_say("\n%s\n", pictures->note);
+    srq_say("\n%s/report.html (report.md, report.csv, runs.csv, %splots/)\n", pictures->folder,
+            report->tickets.count ? "tickets.csv, pruning.csv, " : "");
     return SRQ_OK;
 }
 

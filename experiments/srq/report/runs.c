@@ -1,6 +1,7 @@
 #include "experiments/srq/report/runs.h"
 
 #include "experiments/srq/report/run_stage.h"
+#include "io/escape.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -18,7 +19,18 @@ static srq_status open_run(srq_report_run *run)
     snprintf(path, sizeof path, "%s/config.cfg", run->path);
     SRQ_TRY(srq_config_load(path, 0, NULL, &run->config));
     run->seed = (long long)srq_config_settings(run->config)->train.seed;
-    return srq_log_create_of(run->path, &run->log);
+    SRQ_TRY(srq_log_create_of(run->path, &run->log));
+    return srq_log_check(run->log);
+}
+
+/* The step from which a killed run will go on: that of its last checkpoint, or 0. */
+static long saved_step(const char *path)
+{
+    long *steps = NULL, last = 0;
+    int count = 0;
+    if (srq_run_list_steps(path, &steps, &count) == SRQ_OK && count > 0) last = steps[count - 1];
+    free(steps);
+    return last;
 }
 
 /* A run writes a line from time to time while it trains. If there is none for ten times the usual interval, and for at
@@ -35,6 +47,7 @@ static srq_status read_run(srq_report_run *run, double now)
     run->group = run->ticket = -1;
     if (status == SRQ_OK) {
         run->silent = is_silent(run->log, now);
+        run->saved = saved_step(run->path);
         return SRQ_OK;
     }
     if (status == SRQ_ERROR_RUN) return status;
@@ -143,6 +156,7 @@ char *srq_report_standing(const srq_report_run *run, double now, char *out, size
 {
     char time[32];
     const srq_log *log = run->log;
+    out[0] = '\0';
     if (run->problem)
         snprintf(out, size, "cannot be used: %s", run->problem);
     else if (log->state == SRQ_LOG_EMPTY)
@@ -154,11 +168,17 @@ char *srq_report_standing(const srq_report_run *run, double now, char *out, size
     else if (log->state == SRQ_LOG_FAILED)
         snprintf(out, size, "failed: %s", log->reason);
     else if (run->silent)
-        snprintf(out, size, "no log line for %s, possibly killed", srq_duration(now - log->time, time, sizeof time));
+        snprintf(out, size,
+                 run->saved > 0 ? "no log line for %s, possibly killed; last checkpoint: step %ld"
+                                : "no log line for %s, possibly killed before its first checkpoint",
+                 srq_duration(now - log->time, time, sizeof time), run->saved);
     else if (isfinite(srq_report_time_left(log)))
         snprintf(out, size, "running, %s left", srq_duration(srq_report_time_left(log), time, sizeof time));
     else
         snprintf(out, size, "running");
+    if (log && log->bad_lines > 0)
+        srq_text_append(out, size, "; %ld line%s of its log %s not valid and skipped", log->bad_lines,
+                        log->bad_lines == 1 ? "" : "s", log->bad_lines == 1 ? "is" : "are");
     return out;
 }
 

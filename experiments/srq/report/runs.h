@@ -13,6 +13,7 @@ typedef struct srq_report_run {
     srq_log *log;            /* NULL in the same case */
     char *problem;           /* ... for this reason; otherwise NULL */
     long long seed;
+    long saved;  /* step of its last checkpoint; 0 if there is none */
     bool silent; /* started and not stopped, but without a log line for a long time: possibly killed */
     int ticket;  /* index of its ticket, or -1 */
     srq_stage stage;

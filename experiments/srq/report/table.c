@@ -1,6 +1,6 @@
 #include "experiments/srq/report/table.h"
 
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -73,24 +73,42 @@ static int width_of(const srq_table *t, int column)
     return width < WIDTH_MAX ? width : WIDTH_MAX;
 }
 
-static void print_text_cell(const srq_table *t, int column, int width, const char *cell, FILE *out)
+/* The next line of a cell. A cell that is wider than its column has several. */
+static void print_text_cell(const srq_table *t, int column, int width, const char **rest, FILE *out)
 {
-    char kept[4 * WIDTH_MAX + 8];
-    srq_text_cut(cell, width, kept, sizeof kept);
-    const int space = width - srq_text_width(kept), last = column + 1 == t->columns;
+    char line[4 * WIDTH_MAX + 8];
+    srq_text_next_line(rest, width, line, sizeof line);
+    const int space = width - srq_text_width(line), last = column + 1 == t->columns;
     const bool right = t->titles[column].kind == SRQ_COLUMN_NUMBER;
-    fprintf(out, "%*s%s%*s%s", right ? space : 0, "", kept, right || last ? 0 : space, "", last ? "\n" : "  ");
+    fprintf(out, "%*s%s%*s%s", right ? space : 0, "", line, right || last ? 0 : space, "", last ? "\n" : "  ");
+}
+
+/* `rest` is room for t->columns texts. Titles if `cells` is NULL. */
+static void print_text_row(const srq_table *t, const int *widths, char *const *cells, const char **rest, FILE *out)
+{
+    for (int c = 0; c < t->columns; c++) rest[c] = cells ? cells[c] : t->titles[c].title;
+    for (bool more = true; more;) {
+        more = false;
+        for (int c = 0; c < t->columns; c++) {
+            print_text_cell(t, c, widths[c], &rest[c], out);
+            more = more || *rest[c];
+        }
+    }
 }
 
 static srq_status print_text(const srq_table *t, FILE *out)
 {
     int *widths = calloc((size_t)t->columns, sizeof *widths);
-    if (!widths) return srq_fail_memory((size_t)t->columns * sizeof *widths, "a table");
-    for (int c = 0; c < t->columns; c++) widths[c] = width_of(t, c);
-    for (int c = 0; c < t->columns; c++) print_text_cell(t, c, widths[c], t->titles[c].title, out);
-    for (int i = 0; i < t->count; i++) print_text_cell(t, i % t->columns, widths[i % t->columns], t->cells[i], out);
+    const char **rest = calloc((size_t)t->columns, sizeof *rest);
+    if (widths && rest) {
+        for (int c = 0; c < t->columns; c++) widths[c] = width_of(t, c);
+        print_text_row(t, widths, NULL, rest, out);
+        for (int i = 0; i + t->columns <= t->count; i += t->columns) print_text_row(t, widths, t->cells + i, rest, out);
+    }
+    const bool made = widths && rest;
     free(widths);
-    return SRQ_OK;
+    free(rest);
+    return made ? SRQ_OK : srq_fail_memory((size_t)t->columns * sizeof *rest, "a table");
 }
 
 static void print_html_row(const srq_table *t, const char *tag, char *const *cells, FILE *out)

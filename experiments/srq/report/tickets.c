@@ -1,7 +1,7 @@
 #include "experiments/srq/report/tickets.h"
 
 #include "experiments/srq/report/describe.h"
-#include "experiments/srq/report/escape.h"
+#include "io/escape.h"
 #include "io/ticket_file.h"
 
 #include <math.h>
@@ -68,7 +68,7 @@ static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
                      .mean_bits = e->mean_bits,
                      .bytes = e->bytes,
                      .bops = e->bops,
-                     .relative_bops = e->w8a8_bops > 0 ? e->bops / e->w8a8_bops : NAN,
+                     .relative_bops = srq_log_relative_bops(e),
                      .kept = e->kept};
     snprintf(o.data_sha256, sizeof o.data_sha256, "%s", run->log->data_sha256);
     const srq_status status = srq_comparison_set(&ticket->comparison, stage_of(ticket, &run->stage),
@@ -181,6 +181,12 @@ void srq_report_free_tickets(srq_report_tickets *tickets)
     }
     free(tickets->items);
     *tickets = (srq_report_tickets){0};
+}
+
+char *srq_report_call_ticket(const srq_report_ticket *ticket, char *out, size_t size)
+{
+    snprintf(out, size, "%s%s", strcasestr(ticket->name, "ticket") ? "" : "Ticket ", ticket->name);
+    return out;
 }
 
 /* --- Pruning */

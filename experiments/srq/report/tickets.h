@@ -28,6 +28,9 @@ srq_status srq_report_compare_tickets(const srq_report_runs *runs, const srq_rep
                                       srq_report_tickets *tickets);
 void srq_report_free_tickets(srq_report_tickets *tickets);
 
+/* "Ticket NAME", or the name alone if it says that it is a ticket. Returns `out`. */
+char *srq_report_call_ticket(const srq_report_ticket *ticket, char *out, size_t size);
+
 /* A level of pruning: rewound weights (prune-LL), and new weights with the same masks (reinit-LL). Level 0 is the
  * reference with all weights: rewind, or learn if there is none; and scratch, or the same learn. */
 typedef struct srq_ticket_level {

@@ -1,6 +1,7 @@
 #include "experiments/srq/study/compare.h"
 
 #include "experiments/srq/inspect/measure.h"
+#include "io/escape.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -27,8 +28,14 @@ void srq_comparison_destroy(srq_comparison *comparison)
     *comparison = (srq_comparison){0};
 }
 
+/* Without a digest, it may be any data set. */
 static srq_status check_data(const srq_comparison *c, const char *dir, const char *data_sha256)
 {
+    if (!data_sha256[0])
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: no digest of its data set (data_sha256) is stored, so it cannot be compared with other "
+                        "stages; train this stage again",
+                        dir);
     for (int i = 0; i < c->stage_count * c->seed_count; i++)
         if (c->outcomes[i].there && strcmp(c->outcomes[i].data_sha256, data_sha256) != 0)
             return srq_fail(SRQ_ERROR_DATA,
@@ -294,6 +301,7 @@ void srq_comparison_print_json(const srq_comparison *c, FILE *out)
     }
     fputs("],\n \"differences\": [", out);
     srq_comparison_visit(c, print_json_pair, out);
-    /* The conclusion has neither quotes nor control characters. */
-    fprintf(out, "],\n \"confidence\": 0.95,\n \"says\": \"%s\"}\n", srq_comparison_say(c, text, sizeof text));
+    fputs("],\n \"confidence\": 0.95,\n \"says\": ", out);
+    srq_print_escaped(srq_comparison_say(c, text, sizeof text), SRQ_ESCAPE_JSON, out);
+    fputs("}\n", out);
 }

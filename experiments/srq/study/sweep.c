@@ -3,11 +3,14 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/dataset.h"
+#include "io/escape.h"
+#include "io/file.h"
 #include "io/log.h"
 #include "io/run_list.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +33,8 @@ typedef struct item {
     long long seed;
     enum { MISSING, BEGUN, FINISHED, BUSY, UNUSABLE } state; /* when the sweep looked at it */
     long step, total;                                        /* of a run that was started */
-    double error;                                            /* test error of a finished run, or NaN */
+    long saved;   /* step of its last checkpoint, from which it goes on; 0 if there is none */
+    double error; /* test error of a finished run, or NaN */
     outcome_of outcome;
     char *message; /* why it cannot be used, was skipped or failed; otherwise NULL */
 } item;
@@ -226,7 +230,7 @@ static srq_status check_settings(const plan *p, const item *it, const char *dir)
         if (moved) srq_config_destroy(&found);
         if (moved) status = srq_config_load(path, 1, sets, &found);
     }
-    if (status == SRQ_OK && srq_config_differs(wanted, found, what, sizeof what))
+    if (status == SRQ_OK && srq_config_differs(wanted, found, false, what, sizeof what))
         status =
             srq_fail(SRQ_ERROR_USAGE,
                      "%s holds a run with other settings than its name says (%s); move it to another place", dir, what);
@@ -243,6 +247,11 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
     SRQ_TRY(srq_sweep_config(p->sweep, it->row, it->seed, p->folder, &config));
     const char *file = srq_config_settings(config)->data.file;
     srq_status status = SRQ_OK;
+    if (!log->data_sha256[0] && log->eval_count > 0)
+        status = srq_fail(SRQ_ERROR_DATA,
+                          "%s/log.jsonl does not say on which data set the run was trained (data_sha256); restore the "
+                          "log from a copy, or use another --out",
+                          dir);
     if (log->data_sha256[0] && access(file, F_OK) == 0) status = srq_dataset_load(file, 0, &dataset);
     if (status == SRQ_OK && dataset && strcmp(dataset->checksum, log->data_sha256) != 0)
         status = srq_fail(SRQ_ERROR_DATA,
@@ -254,6 +263,17 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
     return status;
 }
 
+/* The step from which the run goes on. The log of a killed run may have later steps, which are done again. */
+static srq_status read_saved(const char *dir, long *saved)
+{
+    long *steps = NULL;
+    int count = 0;
+    const srq_status status = srq_run_list_steps(dir, &steps, &count);
+    *saved = status == SRQ_OK && count > 0 ? steps[count - 1] : 0;
+    free(steps);
+    return status;
+}
+
 static srq_status look_into(const plan *p, item *it, const char *dir)
 {
     srq_log *log = NULL;
@@ -261,6 +281,8 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
     SRQ_TRY(check_settings(p, it, dir));
     if (!is_there(dir, "log.jsonl")) return SRQ_OK;
     SRQ_TRY(srq_log_create_of(dir, &log));
+    srq_status status = srq_log_check(log);
+    if (status == SRQ_OK) status = read_saved(dir, &it->saved);
     it->step = log->last_step;
     it->total = log->total_steps;
     const bool finished = log->state == SRQ_LOG_FINISHED && log->eval_count > 0 && is_there(dir, "last.h5");
@@ -270,7 +292,7 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
     } else if (srq_run_is_busy(dir)) {
         it->state = BUSY;
     }
-    const srq_status status = check_data(p, it, dir, log);
+    if (status == SRQ_OK) status = check_data(p, it, dir, log);
     srq_log_destroy(&log);
     return status;
 }
@@ -295,7 +317,7 @@ static void look(const plan *p, item *it)
 
 /* --- --list and --dry-run */
 
-/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts. */
+/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts. Their bytes are printed as they are. */
 static srq_status print_line(const plan *p, const item *it)
 {
     const srq_sweep_row *row = &p->sweep->rows[it->row];
@@ -324,6 +346,17 @@ static srq_status print_list(const plan *p)
     return SRQ_OK;
 }
 
+/* Steps after the last checkpoint are lost. */
+static void say_begun(const item *it)
+{
+    if (it->saved > 0)
+        srq_say("unfinished, will resume from step %ld of %ld", it->saved, it->total);
+    else
+        srq_say("unfinished, without a checkpoint: will begin at step 0");
+    if (it->step > it->saved) srq_say(" (its log ends at step %ld)", it->step);
+    srq_say("\n");
+}
+
 static void print_dry_run(plan *p)
 {
     int counts[UNUSABLE + 1] = {0};
@@ -331,17 +364,28 @@ static void print_dry_run(plan *p)
         item *it = &p->items[i];
         look(p, it);
         counts[it->state]++;
-        printf("%3d  %s  ", i, name_of(p, it));
+        srq_say("%3d  %s  ", i, name_of(p, it));
         if (it->state == MISSING) puts("missing");
-        if (it->state == BEGUN) printf("unfinished, step %ld of %ld\n", it->step, it->total);
-        if (it->state == FINISHED) printf("finished, test error %.2f %%\n", 100 * it->error);
-        if (it->state == BUSY) printf("running, step %ld of %ld\n", it->step, it->total);
-        if (it->state == UNUSABLE) printf("cannot be used: %s\n", it->message ? it->message : "");
+        if (it->state == BEGUN) say_begun(it);
+        if (it->state == FINISHED) srq_say("finished, test error %.2f %%\n", 100 * it->error);
+        if (it->state == BUSY) srq_say("running, step %ld of %ld\n", it->step, it->total);
+        if (it->state == UNUSABLE) srq_say("cannot be used: %s\n", it->message ? it->message : "");
     }
-    printf("\n%d runs in %s: %d finished, %d running, %d unfinished, %d missing", p->count, p->folder, counts[FINISHED],
-           counts[BUSY], counts[BEGUN], counts[MISSING]);
-    if (counts[UNUSABLE]) printf(", %d cannot be used", counts[UNUSABLE]);
+    srq_say("\n%d run%s in %s: %d finished, %d running, %d unfinished, %d missing", p->count, srq_plural(p->count),
+            p->folder, counts[FINISHED], counts[BUSY], counts[BEGUN], counts[MISSING]);
+    if (counts[UNUSABLE]) srq_say(", %d cannot be used", counts[UNUSABLE]);
     putchar('\n');
+}
+
+/* Here the output is the result, unlike progress. */
+static srq_status show(const sweep_options *options, plan *p)
+{
+    signal(SIGPIPE, SIG_DFL);
+    if (options->list)
+        SRQ_TRY(print_list(p));
+    else
+        print_dry_run(p);
+    return srq_file_flush(stdout, "the output");
 }
 
 /* --- Running */
@@ -398,12 +442,12 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     bool runs = it && prepare(p, it, &config);
     srq_comm_share(comm, &runs, sizeof runs);
     if (it && !runs && it->outcome != WAS_FINISHED)
-        printf("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "skipped" : "failed",
-               it->message ? it->message : "");
+        srq_say("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "skipped" : "failed",
+                it->message ? it->message : "");
     if (!runs) return SRQ_OK;
     if (it) {
         folder_of(p, it->row, it->seed, dir);
-        printf("[%d of %d] %s\n", number, p->count, name_of(p, it));
+        srq_say("[%d of %d] %s\n", number, p->count, name_of(p, it));
         fflush(stdout);
     }
     srq_status status = srq_share_config(comm, SRQ_OK, &config);
@@ -413,7 +457,7 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     /* If another sweep began the run at the same moment, this one skips it. */
     if (status != SRQ_OK) {
         note(it, srq_run_is_busy(dir) ? LEFT : FAILED);
-        printf("%s: %s\n", it->outcome == LEFT ? "skipped" : "failed", it->message ? it->message : "");
+        srq_say("%s: %s\n", it->outcome == LEFT ? "skipped" : "failed", it->message ? it->message : "");
     } else {
         it->outcome = DONE;
     }
@@ -430,13 +474,13 @@ static srq_status sum_up(const plan *p)
         counts[p->items[i].outcome]++;
         if (p->items[i].outcome == FAILED && !failed) failed = &p->items[i];
     }
-    printf("%d run%s in %s: %d done, %d finished before, %d failed, %d left to other jobs", p->count,
-           p->count == 1 ? "" : "s", p->folder, counts[DONE], counts[WAS_FINISHED], counts[FAILED], counts[LEFT]);
-    if (counts[NOT_TRIED]) printf(", %d not started", counts[NOT_TRIED]);
+    srq_say("%d run%s in %s: %d done, %d finished before, %d failed, %d left to other jobs", p->count,
+            p->count == 1 ? "" : "s", p->folder, counts[DONE], counts[WAS_FINISHED], counts[FAILED], counts[LEFT]);
+    if (counts[NOT_TRIED]) srq_say(", %d not started", counts[NOT_TRIED]);
     putchar('\n');
     for (int i = 0; i < p->count && counts[FAILED] > 1; i++)
         if (p->items[i].outcome == FAILED)
-            printf("  failed: %s: %s\n", name_of(p, &p->items[i]), p->items[i].message ? p->items[i].message : "");
+            srq_say("  failed: %s: %s\n", name_of(p, &p->items[i]), p->items[i].message ? p->items[i].message : "");
     fflush(stdout);
     if (!failed) return SRQ_OK;
     return srq_fail(SRQ_ERROR_RUN, "%d of %d runs failed%s%s: %s", counts[FAILED], p->count,
@@ -470,11 +514,9 @@ srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv)
     srq_status status = parse(argc, argv, &options);
     if (status == SRQ_OK && root) status = make_plan(&options, &p);
     status = srq_comm_agree(comm, status);
-    if (status == SRQ_OK && options.list)
-        status = root ? print_list(&p) : SRQ_OK;
-    else if (status == SRQ_OK && options.dry_run && root)
-        print_dry_run(&p);
-    else if (status == SRQ_OK && !options.dry_run)
+    if (status == SRQ_OK && (options.list || options.dry_run))
+        status = root ? show(&options, &p) : SRQ_OK;
+    else if (status == SRQ_OK)
         status = run_all(comm, &p);
     free_plan(&p);
     free(options.only);

@@ -3,10 +3,12 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/study/compare.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/escape.h"
 #include "io/file.h"
 #include "io/log.h"
 #include "io/masks.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,7 +214,7 @@ static srq_status look(const char *dir, const srq_config *config, task *what, bo
     *begun = access(path, F_OK) == 0;
     if (!*begun) return SRQ_OK;
     SRQ_TRY(srq_config_load(path, 0, NULL, &old));
-    const bool differs = srq_config_differs(config, old, difference, sizeof difference);
+    const bool differs = srq_config_differs(config, old, true, difference, sizeof difference);
     srq_config_destroy(&old);
     if (differs)
         return srq_fail(
@@ -243,8 +245,8 @@ static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_co
     if (*config)
         SRQ_TRY(look(dir, *config, what, &begun));
     else
-        printf("seed %lld, %s: not needed: %s\n", t->seeds[seed], stage->name, note);
-    if (*what == FINISHED) printf("seed %lld, %s: finished before (%s)\n", t->seeds[seed], stage->name, dir);
+        srq_say("seed %lld, %s: not needed: %s\n", t->seeds[seed], stage->name, note);
+    if (*what == FINISHED) srq_say("seed %lld, %s: finished before (%s)\n", t->seeds[seed], stage->name, dir);
     if (*what == TRAIN && stage->level > 0 && !begun) return make_masks(t, seed, stage);
     return SRQ_OK;
 }
@@ -300,8 +302,8 @@ static srq_status run_stage(ticket *t, int seed, const srq_stage *stage)
     srq_comm_share(t->comm, &what, sizeof what);
     if (status == SRQ_OK && what == TRAIN) {
         if (root)
-            printf("seed %lld, %s: %s/seed-%lld/%s\n", t->seeds[seed], stage->name, t->dir, t->seeds[seed],
-                   stage->name);
+            srq_say("seed %lld, %s: %s/seed-%lld/%s\n", t->seeds[seed], stage->name, t->dir, t->seeds[seed],
+                    stage->name);
         status = srq_share_config(t->comm, SRQ_OK, &config);
         if (status == SRQ_OK) status = train(t, seed, stage, config);
     }
@@ -340,9 +342,41 @@ static srq_status write_json(const ticket *t, const srq_comparison *c)
     return status;
 }
 
-static srq_status compare(const ticket *t)
+static int by_value(const void *a, const void *b)
+{
+    const long long x = *(const long long *)a, y = *(const long long *)b;
+    return (x > y) - (x < y);
+}
+
+/* The 3 of "seed-3", or -1. */
+static long long seed_of_folder(const char *name)
+{
+    const char *digits = strncmp(name, "seed-", 5) == 0 ? name + 5 : "";
+    const size_t count = strspn(digits, "0123456789");
+    const bool plain = count > 0 && count <= 18 && digits[count] == '\0' && (digits[0] != '0' || count == 1);
+    return plain ? strtoll(digits, NULL, 10) : -1;
+}
+
+/* Without --seeds, all seeds in the folder are compared: a comparison of some would replace one of all. */
+static void compare_seeds_found(ticket *t)
+{
+    const long long own = t->seeds[0];
+    DIR *stream = t->seed_list ? NULL : opendir(t->dir);
+    if (!stream) return; /* without the folder, no stage is finished, which is reported */
+    t->seed_count = 0;
+    for (struct dirent *entry; (entry = readdir(stream)) && t->seed_count < SEEDS_MAX;) {
+        const long long seed = seed_of_folder(entry->d_name);
+        if (seed >= 0) t->seeds[t->seed_count++] = seed;
+    }
+    closedir(stream);
+    if (t->seed_count == 0) t->seeds[t->seed_count++] = own;
+    qsort(t->seeds, (size_t)t->seed_count, sizeof *t->seeds, by_value);
+}
+
+static srq_status compare(ticket *t)
 {
     srq_comparison c;
+    compare_seeds_found(t);
     SRQ_TRY(srq_comparison_create(t->stage_count, t->stages, t->seed_count, t->seeds, &c));
     srq_status status = SRQ_OK;
     int finished = 0;
@@ -353,7 +387,7 @@ static srq_status compare(const ticket *t)
         status =
             srq_fail(SRQ_ERROR_DATA, "%s: no stage of these seeds is finished, so there is nothing to compare", t->dir);
     if (status == SRQ_OK) {
-        printf("\n");
+        srq_say("\n");
         srq_comparison_print(&c, stdout);
         status = write_json(t, &c);
     }

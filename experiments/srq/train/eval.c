@@ -4,6 +4,7 @@
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/node_checks.h"
 #include "io/checkpoint.h"
+#include "io/escape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,8 +75,8 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     srq_status status = srq_comm_agree(comm, build(settings, options, isa, &e));
     if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_TEST, &m);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
-        printf("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m.count - m.correct) / (double)m.count,
-               m.count - m.correct, m.count, m.loss / (double)m.count);
+        srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m.count - m.correct) / (double)m.count,
+                m.count - m.correct, m.count, m.loss / (double)m.count);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);

@@ -4,6 +4,7 @@
 #include "dist/same.h"
 #include "experiments/srq/commands.h"
 #include "io/digest.h"
+#include "io/escape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 static void tell(const srq_comm *comm, const char *text)
 {
-    if (srq_comm_rank(comm) == 0) fprintf(stderr, "srq: %s\n", text);
+    if (srq_comm_rank(comm) == 0) srq_say_to(stderr, "srq: %s\n", text);
 }
 
 /* --- Programs and libraries */

@@ -1,6 +1,7 @@
 #include "experiments/srq/train/trace.h"
 
 #include "experiments/srq/numbers.h"
+#include "io/escape.h"
 #include "io/file.h"
 #include "io/progress.h"
 #include "io/run.h"

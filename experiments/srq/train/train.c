@@ -2,6 +2,7 @@
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,10 +92,8 @@ static void say_idle(const train_options *options, const srq_config *config)
     char why[400];
     for (int i = 0; i < options->set_count; i++) {
         const char *set = options->sets[i];
-        if (strncmp(set, "prune.", 6) == 0)
-            fprintf(stderr, "srq: note: --set %.200s changes nothing: `srq ticket` reads it\n", set);
-        else if (srq_config_is_idle(config, set, why, sizeof why))
-            fprintf(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
+        if (srq_config_is_idle(config, set, why, sizeof why))
+            srq_say_to(stderr, "srq: note: --set %.200s changes nothing: %s\n", set, why);
     }
 }
 
@@ -146,12 +145,14 @@ static void say_start(const srq_trainer *t, const char *dir)
     }
     char bits[400];
     describe_quantizer(s, bits, sizeof bits);
-    srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s images)", s->model.name,
+    srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s image%s)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
-                      srq_grouped(t->batches.count, images, sizeof images));
-    srq_progress_line(t->progress, "%d rank%s x 1 thread, %s kernels (%s), %ld steps of %d images in %d shards -> %s",
-                      srq_comm_size(t->comm), srq_comm_size(t->comm) == 1 ? "" : "s", srq_graph_kernels(t->graph)->name,
-                      srq_isa_name(t->isa), t->point.total_steps, s->train.batch, s->train.shards, dir);
+                      srq_grouped(t->batches.count, images, sizeof images), srq_plural(t->batches.count));
+    srq_progress_line(t->progress,
+                      "%d rank%s x 1 thread, %s kernels (%s), %ld step%s of %d image%s in %d shard%s -> %s",
+                      srq_comm_size(t->comm), srq_plural(srq_comm_size(t->comm)), srq_graph_kernels(t->graph)->name,
+                      srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps), s->train.batch,
+                      srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), dir);
     if (t->learns_bits && !s->dropbits.follow)
         srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
                                        "their gradients, which may be too slow");
@@ -166,9 +167,9 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
                           t->point.step, t->point.total_steps, t->stop_reason);
         return;
     }
-    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld steps; run directory %s",
+    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld step%s; run directory %s",
                       was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
-                      dir);
+                      srq_plural(t->point.step), dir);
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);

@@ -2,6 +2,7 @@
 
 #include "experiments/srq/train/batchnorm_statistics.h"
 #include "experiments/srq/train/trainer_step.h"
+#include "io/escape.h"
 #include "io/weights.h"
 
 #include <math.h>
@@ -192,7 +193,7 @@ static void tell(void *context, const char *text, bool final)
     if (t->progress)
         srq_progress_line(t->progress, "srq: %s", text);
     else
-        fprintf(stderr, "srq: %s\n", text);
+        srq_say_to(stderr, "srq: %s\n", text);
     if (!final || !t->run) return;
     char quoted[SRQ_MESSAGE_SIZE + 64];
     (void)srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
@@ -271,9 +272,20 @@ static srq_status keep_weights(srq_trainer *t)
     return srq_comm_agree(t->comm, status);
 }
 
+/* A run of 0 steps, or one whose last checkpoint has no test error: it is evaluated and saved as it is. */
+static srq_status evaluate_end(srq_trainer *t)
+{
+    if (t->point.step < t->point.total_steps || t->point.evaluated) return SRQ_OK;
+    SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
+    srq_status status = checkpoint_timed(t);
+    if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
+    return srq_comm_agree(t->comm, status);
+}
+
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
+    SRQ_TRY(evaluate_end(t));
     while (t->point.step < t->point.total_steps && !stopping) {
         SRQ_TRY(keep_weights(t));
         const double since = srq_seconds();
@@ -332,8 +344,10 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
     srq_saver_destroy(&t->saver); /* finishes the checkpoint that is being written, whatever ended training */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
-        srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": \"%s\", \"status\": %d",
-                                        t->point.step, status == SRQ_OK ? "done" : t->stop_reason, (int)status);
+        char reason[256];
+        srq_status logged =
+            srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+                        srq_json_quote(status == SRQ_OK ? "done" : t->stop_reason, reason, sizeof reason), (int)status);
         if (logged != SRQ_OK) status = logged;
     }
     if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {

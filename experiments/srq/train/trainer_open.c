@@ -1,5 +1,6 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/escape.h"
 #include "io/events.h"
 #include "io/masks.h"
 #include "io/weights.h"
@@ -69,10 +70,10 @@ static void note_arithmetic(srq_trainer *t, const char *before)
 {
     if (!before[0] || strcmp(before, t->point.arithmetic) == 0) return;
     snprintf(t->arithmetic_before, sizeof t->arithmetic_before, "%s", before);
-    fprintf(stderr,
-            "srq: from here on the bits may differ from those of a run that was never moved: the checkpoint was "
-            "computed by \"%s\", and this job computes by \"%s\" (docs/reproducibility.md)\n",
-            before, t->point.arithmetic);
+    srq_say_to(stderr,
+               "srq: from here on the bits may differ from those of a run that was never moved: the checkpoint was "
+               "computed by \"%s\", and this job computes by \"%s\" (docs/reproducibility.md)\n",
+               before, t->point.arithmetic);
 }
 
 /* Rank 0: takes over the state of a checkpoint, except the total number of steps. */
@@ -132,16 +133,18 @@ static srq_status share_masks(srq_trainer *t)
 
 static srq_status log_start(srq_trainer *t)
 {
-    char file[4200], versions[1024];
+    char file[4200], versions[1024], sha256[600], arithmetic[600];
     const srq_settings *s = t->settings;
     return srq_run_log(t->run, "start",
                        "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
                        "\"seed\": %lld, \"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
-                       "\"data_sha256\": \"%s\", \"versions\": %s, \"arithmetic\": \"%s\"",
+                       "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
                        srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps,
                        t->batches.steps_per_epoch, (long long)s->train.seed, srq_graph_kernels(t->graph)->name,
-                       srq_isa_name(t->isa), srq_json_quote(s->data.file, file, sizeof file), t->dataset->checksum,
-                       srq_json_quote(t->versions, versions, sizeof versions), t->point.arithmetic);
+                       srq_isa_name(t->isa), srq_json_quote(s->data.file, file, sizeof file),
+                       srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
+                       srq_json_quote(t->versions, versions, sizeof versions),
+                       srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
 }
 
 /* Rank 0: opens the run directory according to --resume. Files are read before the directory is made, so that a file
@@ -151,6 +154,12 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
     srq_progress_point point;
     const bool records = t->settings->train.tensorboard;
     if (records) SRQ_TRY(srq_events_check(dir));
+    /* Runs on data sets without a digest could not be told apart. */
+    if (!t->dataset->checksum[0])
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: its attribute source_sha256 is empty; write the SHA-256 of its source there, or import "
+                        "the data with `srq data import`",
+                        t->settings->data.file);
     if (resume == SRQ_RESUME_FILE) {
         SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
         SRQ_TRY(take_point(t, point, false));

@@ -1,4 +1,5 @@
 #include "experiments/srq/train/trainer_step.h"
+#include "io/escape.h"
 
 #include <math.h>
 #include <signal.h>
@@ -17,10 +18,12 @@ static void request_stop(int signal_number)
 
 void srq_trainer_heed_signals(void)
 {
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART}, hangup = {0};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+    /* A terminal that was closed stops training like SIGTERM, but nohup lets it go on. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 bool srq_trainer_is_to_stop(const srq_comm *comm)
