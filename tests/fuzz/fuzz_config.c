@@ -21,12 +21,11 @@ static void check_again(const srq_config *config)
 
 static void use(const srq_config *config)
 {
-    char digest[SRQ_DIGEST_SIZE], what[512];
+    char digest[SRQ_DIGEST_SIZE];
     srq_config *derived = NULL;
     const char *const sets[] = {"train.seed=5"};
     srq_fuzz_check(srq_config_digest(config, NULL, digest) == SRQ_OK, "a configuration has a digest");
     srq_fuzz_check(srq_config_derive(config, 1, sets, 0, NULL, &derived) == SRQ_OK, "a seed can be set");
-    srq_config_differs(config, derived, what, sizeof what);
     srq_config_destroy(&derived);
 }
 

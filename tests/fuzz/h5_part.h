@@ -20,8 +20,8 @@
     "             { name = \"fc1\"; type = \"dense\"; out = \"classes\"; } ); };\n"                                    \
     "data = { file = \"d.h5\"; };\nquantizer = { method = \"srq\"; weight_bits = 2; activation_bits = 3; };\n"
 
-/* Checks that an input needed less than 20 s, and at most 200 MB of memory above that at the start. Call `begin` in
- * srq_fuzz_start, and `end` after each input. */
+/* Checks that srq, without the process that reads, needs at most 200 MB of memory more than at the start. Call `begin`
+ * in srq_fuzz_start, and `end` after each input. (libFuzzer and CTest limit the time.) */
 void srq_fuzz_begin_limits(void);
 void srq_fuzz_end_limits(void);
 
