@@ -8,7 +8,7 @@
  *                                                 out of time, how many gave the content of the unchanged file or
  *                                                 another one, and the most memory of srq and of a process that reads
  *
- * With SRQ_FUZZ_VERBOSE set, prints the message about each file. The status is 1 if there is no input. A wrong result
+ * With SRQ_FUZZ_VERBOSE set, prints what became of each input. The status is 1 if there is no input. A wrong result
  * ends the process by abort(). */
 #include "tests/fuzz/fuzz.h"
 
@@ -94,13 +94,15 @@ static void replay(const char *path, tally *t)
 /* --- One byte changed */
 
 /* How the process that reads the file ended can be seen from the message alone. */
-static void count(const uint8_t *data, size_t size, uint64_t content, tally *t)
+static void count(const uint8_t *data, size_t size, size_t place, uint64_t content, tally *t)
 {
     const srq_status status = give(data, size);
     t->inputs++;
     t->refused += status != SRQ_OK;
     t->equal += status == SRQ_OK && srq_fuzz_noted() == content;
     t->other += status == SRQ_OK && srq_fuzz_noted() != content;
+    if (getenv("SRQ_FUZZ_VERBOSE") && (status != SRQ_OK || srq_fuzz_noted() != content))
+        fprintf(stderr, "byte %zu is %u: %s\n", place, data[place], status == SRQ_OK ? "other content" : srq_message());
     t->crashes += status != SRQ_OK && strstr(srq_message(), "crashes while") != NULL;
     t->timeouts += status != SRQ_OK && strstr(srq_message(), "far more time") != NULL;
 }
@@ -131,9 +133,9 @@ static void change_bytes(const char *path, size_t first, size_t step)
     for (size_t i = first; i < size; i += step) {
         const uint8_t kept = data[i];
         data[i] = kept ^ (uint8_t)(1 << i % 8);
-        count(data, size, content, &t);
+        count(data, size, i, content, &t);
         data[i] = (uint8_t)(255 - kept);
-        count(data, size, content, &t);
+        count(data, size, i, content, &t);
         data[i] = kept;
     }
     free(data);
