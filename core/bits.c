@@ -1,5 +1,7 @@
 #include "core/bits.h"
 
+#include "core/prune.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -66,7 +68,7 @@ bool srq_graph_input_is_quantizable(const srq_graph *graph, const srq_layer *lay
     return input_layer(graph, layer) != NULL;
 }
 
-static bool is_learned(const srq_layer *layer)
+bool srq_layer_learns_bits(const srq_layer *layer)
 {
     return layer->gates >= 0 && layer->quantizer.gates.count && layer->quantizer.spec.dropbits == SRQ_DROPBITS_LEARN;
 }
@@ -83,11 +85,12 @@ double srq_graph_penalize(const srq_graph *graph, srq_penalty_weights weights, d
 {
     double whole = 0, penalty = 0, slope;
     for (int i = 0; i < srq_graph_layer_count(graph); i++)
-        if (is_learned(srq_graph_layer(graph, i))) whole += size_of(graph, srq_graph_layer(graph, i), weights);
+        if (srq_layer_learns_bits(srq_graph_layer(graph, i)))
+            whole += size_of(graph, srq_graph_layer(graph, i), weights);
     if (weights == SRQ_PENALTY_UNIFORM) whole = 1;
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
         const srq_layer *layer = srq_graph_layer(graph, i);
-        if (!is_learned(layer)) continue;
+        if (!srq_layer_learns_bits(layer)) continue;
         const double share = lambda * size_of(graph, layer, weights) / whole;
         const size_t offset = srq_graph_parameter(graph, layer->gates)->offset;
         for (int c = 0; c < layer->quantizer.gates.count; c++) {
@@ -99,14 +102,15 @@ double srq_graph_penalize(const srq_graph *graph, srq_penalty_weights weights, d
     return penalty;
 }
 
-/* --- Means, with the expected bit-lengths under the gates, or with the smallest or largest possible ones */
+/* --- Means, with the bit-lengths that gates give in training or in evaluation, or with the smallest or largest
+ * possible ones */
 
-typedef enum state { AS_IT_IS, LEAST, MOST } state;
+typedef enum state { EXPECTED, EVALUATED, LEAST, MOST } state;
 
 static int scheduled_bits(const srq_quantizer *q, state which)
 {
-    if (which == AS_IT_IS) return q->bits;
-    return which == LEAST ? srq_bits_shortest(&q->spec.bits) : srq_bits_longest(&q->spec.bits);
+    if (which == LEAST) return srq_bits_shortest(&q->spec.bits);
+    return which == MOST ? srq_bits_longest(&q->spec.bits) : q->trained_bits;
 }
 
 /* The bit-length of a layer's weights. */
@@ -116,49 +120,66 @@ static double weight_bits(const srq_graph *graph, const srq_layer *layer, state 
     if (!q->method) return 32;
     if (which == LEAST && q->spec.dropbits == SRQ_DROPBITS_LEARN)
         return fmin(q->spec.min_bits, scheduled_bits(q, LEAST));
-    if (which != AS_IT_IS || !is_learned(layer)) return scheduled_bits(q, which);
+    if (which == LEAST || which == MOST || !srq_layer_learns_bits(layer)) return scheduled_bits(q, which);
     const float *phi = srq_graph_values(graph) + srq_graph_parameter(graph, layer->gates)->offset;
-    return srq_gates_mean_bits(q->spec.min_bits, q->gates.count, phi);
+    return which == EXPECTED ? srq_gates_mean_bits(q->spec.min_bits, q->gates.count, phi)
+                             : srq_gates_bits(q->spec.min_bits, q->gates.count, phi);
 }
 
-static double mean_bits(const srq_graph *graph, state which)
+/* What one bit of a layer's weights counts: kept weights, or their MACs times the bits of the input. */
+static double size_in(const srq_graph *graph, const srq_layer *layer, bool bops, state which)
 {
-    double bits = 0, count = 0;
+    if (layer->weight < 0) return 0;
+    const double kept = (double)srq_layer_kept(graph, layer);
+    if (!bops) return kept;
+    const srq_quantizer *input = input_quantizer(graph, layer);
+    const double weights = (double)srq_graph_parameter(graph, layer->weight)->count;
+    return (double)layer->macs / weights * kept * (input ? scheduled_bits(input, which) : 32);
+}
+
+double srq_layer_bits_size(const srq_graph *graph, const srq_layer *layer, bool bops)
+{
+    return size_in(graph, layer, bops, EVALUATED);
+}
+
+double srq_graph_bits_whole(const srq_graph *graph, bool bops)
+{
+    double whole = 0;
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
         const srq_layer *layer = srq_graph_layer(graph, i);
         if (layer->weight < 0) continue;
-        const double weights = (double)srq_graph_parameter(graph, layer->weight)->count;
-        count += weights;
-        bits += weights * weight_bits(graph, layer, which);
+        if (bops)
+            whole +=
+                (double)layer->macs * (layer->quantizer.method ? 8 : 32) * (input_quantizer(graph, layer) ? 8 : 32);
+        else
+            whole += (double)srq_layer_kept(graph, layer);
     }
-    return count > 0 ? bits / count : 0;
+    return whole;
 }
 
-static double relative_bops(const srq_graph *graph, state which)
+static double measure(const srq_graph *graph, bool bops, state which)
 {
-    double bops = 0, at_eight = 0;
+    const double whole = srq_graph_bits_whole(graph, bops);
+    double sum = 0;
     for (int i = 0; i < srq_graph_layer_count(graph); i++) {
         const srq_layer *layer = srq_graph_layer(graph, i);
-        if (layer->weight < 0) continue;
-        const srq_quantizer *input = input_quantizer(graph, layer);
-        bops += (double)layer->macs * weight_bits(graph, layer, which) * (input ? scheduled_bits(input, which) : 32);
-        at_eight += (double)layer->macs * (layer->quantizer.method ? 8 : 32) * (input ? 8 : 32);
+        if (layer->weight >= 0) sum += size_in(graph, layer, bops, which) * weight_bits(graph, layer, which);
     }
-    return at_eight > 0 ? bops / at_eight : 0;
+    return whole > 0 ? sum / whole : 0;
 }
 
-double srq_graph_mean_bits(const srq_graph *graph)
+double srq_graph_expected(const srq_graph *graph, bool bops)
 {
-    return mean_bits(graph, AS_IT_IS);
+    return measure(graph, bops, EXPECTED);
 }
 
-double srq_graph_relative_bops(const srq_graph *graph)
+double srq_graph_evaluated(const srq_graph *graph, bool bops)
 {
-    return relative_bops(graph, AS_IT_IS);
+    return measure(graph, bops, EVALUATED);
 }
 
 void srq_graph_bits_range(const srq_graph *graph, bool bops, double *least, double *most)
 {
-    *least = bops ? relative_bops(graph, LEAST) : mean_bits(graph, LEAST);
-    *most = bops ? relative_bops(graph, MOST) : mean_bits(graph, MOST);
+    *least = measure(graph, bops, LEAST);
+    *most = measure(graph, bops, MOST);
 }

@@ -34,13 +34,21 @@ typedef enum srq_penalty_weights { SRQ_PENALTY_UNIFORM, SRQ_PENALTY_PARAMS, SRQ_
  * which is 0 if no bit-lengths are learned. */
 double srq_graph_penalize(const srq_graph *graph, srq_penalty_weights weights, double lambda, float *gradient);
 
-/* The mean bit-length over all weights of the network: the expected one for layers with gates (srq_gates_mean_bits),
- * otherwise the fixed one; 32 for weights that are not quantized. */
-double srq_graph_mean_bits(const srq_graph *graph);
-/* Bit operations of one image: the sum of MACs x weight bits x activation bits, with bit-lengths as above, divided by
- * that of the same network with every quantized tensor at 8 bits. */
-double srq_graph_relative_bops(const srq_graph *graph);
-/* The range of the mean bit-length, or, with `bops`, of the bit operations: with every learned bit-length and every
+/* Whether the gates of this layer decide its bit-length, in the present stage of its schedule. */
+bool srq_layer_learns_bits(const srq_layer *layer);
+
+/* Two measures of a network's bit-lengths. `bops` false: the mean bit-length over all weights that masks keep; 32 for
+ * weights that are not quantized. `bops` true: the bit operations of one image, the sum of MACs x weight bits x
+ * activation bits over kept weights, divided by that of the whole network with every quantized tensor at 8 bits.
+ *
+ * Expected: in a training step, where gates are drawn at random (srq_gates_mean_bits). */
+double srq_graph_expected(const srq_graph *graph, bool bops);
+/* Evaluated: with the whole bit-lengths that the gates select (srq_gates_bits). */
+double srq_graph_evaluated(const srq_graph *graph, bool bops);
+/* One bit more in a layer adds the quotient of these two to a measure. */
+double srq_layer_bits_size(const srq_graph *graph, const srq_layer *layer, bool bops);
+double srq_graph_bits_whole(const srq_graph *graph, bool bops);
+/* The range of a measure: with every learned bit-length and every
  * schedule at its minimum, and at its maximum. */
 void srq_graph_bits_range(const srq_graph *graph, bool bops, double *least, double *most);
 

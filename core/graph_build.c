@@ -40,6 +40,19 @@ static srq_status connect_input(srq_graph *graph, srq_layer *layer, int k)
     return SRQ_OK;
 }
 
+/* Checks the numbers of an image, and those of all images of a pass as float32. */
+static srq_status check_tensor(const srq_graph *graph, const srq_tensor *t, const char *name)
+{
+    char what[128];
+    const size_t sizes[5] = {(size_t)t->height, (size_t)t->width, (size_t)t->channels, (size_t)graph->network.capacity,
+                             sizeof(float)};
+    snprintf(what, sizeof what, "%s of %d x %d x %d numbers an image", name, t->height, t->width, t->channels);
+    SRQ_TRY(srq_network_check_product(3, sizes, SRQ_NUMBERS_MAX, what));
+    snprintf(what, sizeof what, "%s of %d images of %d x %d x %d numbers in bytes", name, graph->network.capacity,
+             t->height, t->width, t->channels);
+    return srq_network_check_product(5, sizes, SRQ_BUFFER_BYTES_MAX, what);
+}
+
 static srq_status create_layer(srq_graph *graph, int index)
 {
     srq_layer *layer = &graph->layers[index];
@@ -64,9 +77,8 @@ static srq_status create_layer(srq_graph *graph, int index)
     for (int k = 0; k < layer->input_count; k++) SRQ_TRY(connect_input(graph, layer, k));
     SRQ_TRY(layer->op->create(layer));
     srq_tensor *out = &layer->output;
+    SRQ_TRY(check_tensor(graph, out, "the output"));
     out->features = (size_t)out->height * (size_t)out->width * (size_t)out->channels;
-    if (out->features > ((size_t)1 << 33))
-        return srq_fail(SRQ_ERROR_USAGE, "an output of more than 2^33 numbers for one image; make the layer smaller");
     if (out->scale == 0) out->scale = 1;
     return SRQ_OK;
 }
@@ -234,6 +246,8 @@ static srq_status build(srq_graph *graph)
                                  .scale = 1};
     if (graph->layer_count < 1)
         return srq_fail(SRQ_ERROR_USAGE, "%s: the model has no layers; add some to \"layers\"", spec->origin);
+    srq_status status = check_tensor(graph, &graph->images, "the input");
+    if (status != SRQ_OK) return srq_fail_in(status, "%s", spec->origin);
     graph->layers = calloc((size_t)graph->layer_count, sizeof *graph->layers);
     graph->widened = calloc((size_t)graph->layer_count, sizeof *graph->widened);
     if (!graph->layers || !graph->widened) return srq_fail_memory(sizeof *graph->layers, "the layers");

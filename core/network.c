@@ -45,8 +45,19 @@ srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec 
     return SRQ_OK;
 }
 
+srq_status srq_network_check_product(int count, const size_t *factors, size_t most, const char *what)
+{
+    size_t product = 1;
+    for (int i = 0; i < count; i++)
+        if (__builtin_mul_overflow(product, factors[i], &product) || product > most)
+            return srq_fail(SRQ_ERROR_USAGE, "%s is too large: at most %zu are possible; make it smaller", what, most);
+    return SRQ_OK;
+}
+
 static srq_status add_request(srq_network *network, srq_request request)
 {
+    SRQ_TRY(
+        srq_network_check_product(1, &request.buffer.bytes, SRQ_BUFFER_BYTES_MAX, "the number of bytes of a buffer"));
     srq_request *larger = grown(network->requests, network->request_count, &network->request_room, sizeof *larger);
     if (!larger) return srq_fail_memory(sizeof *larger, "the memory plan");
     network->requests = larger;

@@ -68,11 +68,19 @@ void srq_network_free(srq_network *network);
 
 /* --- While layers are created */
 
+/* Limits, so that no product of sizes overflows: an image, a filter and an output have at most this many numbers
+ * (kernels count them with int), and a buffer has at most 2^44 bytes. */
+enum { SRQ_NUMBERS_MAX = 0x7fffffff };
+#define SRQ_BUFFER_BYTES_MAX ((size_t)1 << 44)
+/* SRQ_ERROR_USAGE if the product of the factors, each 0 or more, is above `most`. The message names `what`, "an output
+ * of 9 x 9 x 6 numbers"; the caller adds the layer. */
+srq_status srq_network_check_product(int count, const size_t *factors, size_t most, const char *what);
+
 /* Adds a parameter with the name LAYER/suffix, and returns its index in *index. SRQ_ERROR_USAGE if it is too large. */
 srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec *layer, const char *suffix,
                                      srq_parameter_kind kind, int rank, const size_t *shape, int *index);
-/* Requests `bytes` of memory that all passes share, for codes, tables and the like. *slot receives its address when the
- * network is planned. Until then *slot is undefined. */
+/* Requests `bytes` of memory that all passes share, for codes, tables and the like. SRQ_ERROR_USAGE above the limit.
+ * *slot receives its address when the network is planned. Until then *slot is undefined. */
 srq_status srq_network_share(srq_network *network, size_t bytes, void **slot);
 /* Requests `bytes` of memory in every pass, kept from the forward to the backward pass of layer `index`. Its address is
  * srq_pass_at(pass, *place). */

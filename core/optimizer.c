@@ -100,7 +100,7 @@ static void update_logarithm(srq_optimizer *o, const srq_vector *vector, const s
         float moved = 0, g = gradient[i] * value[i];
         update(o, vector, p, p->offset + i, 1, &moved, &g, factor);
         moved = fmaxf(-1, fminf(1, moved));
-        value[i] = fmaxf(1e-30f, fminf(1e30f, value[i] * expf(moved)));
+        value[i] = fmaxf(SRQ_STEP_MIN, fminf(SRQ_STEP_MAX, value[i] * expf(moved)));
     }
 }
 

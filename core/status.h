@@ -14,7 +14,7 @@ typedef enum srq_status {
     SRQ_STOPPED = 75     /* stopped on request after saving; can be resumed */
 } srq_status;
 
-/* Size of the longest message, with its terminating zero. Longer messages are cut. */
+/* Size of the longest message, with its terminating zero. Of a longer one, the middle is left out. */
 enum { SRQ_MESSAGE_SIZE = 2048 };
 
 /* Stores a message and returns `status`, so that a failing function ends with `return srq_fail(...)`. A message has one

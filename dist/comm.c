@@ -70,8 +70,7 @@ static bool launched(void)
     return false;
 }
 
-/* If srun offers no PMI that this MPI supports, every task becomes a separate run of one rank. */
-static srq_status check_launcher(const srq_comm *comm)
+srq_status srq_comm_check_launcher(const srq_comm *comm)
 {
     int tasks = number_from_environment("SLURM_STEP_NUM_TASKS");
     const char *by = "srun";
@@ -82,7 +81,7 @@ static srq_status check_launcher(const srq_comm *comm)
     if (comm->size > 1 || tasks <= 1 || number_from_environment("OMPI_COMM_WORLD_SIZE") > 0) return SRQ_OK;
     return srq_fail(
         SRQ_ERROR_USAGE,
-        "%s started %d tasks, but no task sees the others, so each of them would train the same run by itself. Use "
+        "%s started %d tasks, but no task sees the others, so each of them would do the same work by itself. Use "
         "`srun --mpi=pmix` (see `srun --mpi=list`) or `mpirun`",
         by, tasks);
 }
@@ -114,7 +113,7 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
     comm->counts = calloc((size_t)comm->size, sizeof *comm->counts);
     comm->offsets = calloc((size_t)comm->size, sizeof *comm->offsets);
     if (!comm->counts || !comm->offsets) return srq_fail_memory((size_t)comm->size * 8, "the communicator");
-    return check_launcher(comm);
+    return SRQ_OK;
 }
 
 void srq_comm_destroy(srq_comm **comm)

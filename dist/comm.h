@@ -11,9 +11,12 @@ typedef struct srq_comm srq_comm;
 
 /* Starts MPI. If `parallel` is false, MPI is started only if a launcher started this process. A command that one rank
  * can do alone (srq inspect) then works with and without mpirun, on rank 0, and needs no MPI when it is started by
- * hand. SRQ_ERROR_USAGE if the launcher started several tasks that do not see each other (srun without a matching
- * --mpi). */
+ * hand. */
 srq_status srq_comm_create(bool parallel, srq_comm **comm);
+/* SRQ_ERROR_USAGE if the launcher started several tasks that do not see each other: if srun offers no PMI that this MPI
+ * supports, every task becomes a separate run of one rank. For commands that share work among ranks. Others are right
+ * in a shell that such a launcher started. */
+srq_status srq_comm_check_launcher(const srq_comm *comm);
 /* Ends MPI: collective. */
 void srq_comm_destroy(srq_comm **comm);
 

@@ -28,7 +28,7 @@ typedef struct srq_progress_point {
     long test_count;
     char data_sha256[65]; /* digest of the source of the training data */
     char arithmetic[512]; /* what the bits depend on (docs/checkpoint-format.md); "" in older checkpoints */
-    double penalty;       /* lambda of learned bit-lengths; it changes if a target is set */
+    double penalty;       /* lambda of learned bit-lengths */
     /* The number of steps that were skipped after an infinity or NaN: in total, and in a row until now. */
     long skipped, skipped_in_a_row;
 } srq_progress_point;

@@ -107,7 +107,7 @@ typedef struct srq_settings {
         double open;             /* 0.9: initial probability S(phi) of a gate */
         double penalty;          /* 1e-2: lambda, learn only */
         char weights[16];        /* "uniform" | "params" | "bops": w_l, learn only */
-        double target;           /* 0: no target; otherwise lambda is adapted to reach it */
+        double target;           /* 0: no target; otherwise gates are steered to it */
         char target_measure[16]; /* "bits" | "bops" */
         bool follow;             /* false: alpha and sigma follow learned bit-lengths */
         srq_span until;          /* "0it": gates act until the end */

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,22 +18,19 @@ enum { FILE_LIMIT = 1 << 20, INCLUDE_LIMIT = 64, INCLUDE_DEPTH = 10 };
 typedef struct srq_scan {
     const char *path, *folder; /* name of the file, for messages; folder at which @include starts */
     int line, depth;
-    int *included; /* files so far */
+    int *included; /* files so far; NULL: no file may be included */
 } srq_scan;
 
 static srq_status scan_text(const srq_scan *outer, const char *text);
 
-static srq_status scan_file(const srq_scan *outer, const char *path)
+/* libconfig itself opens included files, so that their mark cannot be left out. */
+static bool begins_with_mark(const char *path)
 {
-    char *text = NULL;
-    srq_status status = srq_file_read_text(path, FILE_LIMIT, &text);
-    if (status == SRQ_ERROR_DATA) return srq_fail(SRQ_ERROR_USAGE, "%s", srq_message());
-    SRQ_TRY(status);
-    srq_scan scan = *outer;
-    scan.path = path;
-    status = scan_text(&scan, text);
-    free(text);
-    return status;
+    char begin[3] = "";
+    FILE *stream = fopen(path, "rb");
+    const bool whole = stream && fread(begin, 1, sizeof begin, stream) == sizeof begin;
+    if (stream) fclose(stream);
+    return whole && memcmp(begin, "\xef\xbb\xbf", 3) == 0;
 }
 
 /* `at` is after @include's opening quote. */
@@ -40,6 +38,11 @@ static srq_status scan_include(const srq_scan *scan, const char *at)
 {
     char path[2 * SRQ_PATH_MAX], *text = NULL;
     size_t length = 0;
+    if (!scan->included)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s:%d: @include of \"%.*s\", but this text must be complete in itself; only the files of a "
+                        "configuration can include others",
+                        scan->path, scan->line, (int)strcspn(at, "\"\n"), at);
     if (*at == '/') /* libconfig adds the folder */
         return srq_fail(SRQ_ERROR_USAGE,
                         "%s:%d: @include of \"%.*s\", but its path must start at the folder of the configuration that "
@@ -59,13 +62,32 @@ static srq_status scan_include(const srq_scan *scan, const char *at)
     /* If a file cannot be read, the message names the line that includes it. */
     if (srq_file_read_text(path, FILE_LIMIT, &text) != SRQ_OK)
         return srq_fail(SRQ_ERROR_USAGE, "%s:%d: @include: %s", scan->path, scan->line, srq_message());
+    if (begins_with_mark(path)) {
+        free(text);
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s:%d: @include: %s begins with a byte-order mark, which libconfig reads only past in the "
+                        "outermost file; save it as UTF-8 without the mark",
+                        scan->path, scan->line, path);
+    }
     srq_scan inner = {.path = path, .folder = scan->folder, .depth = scan->depth + 1, .included = scan->included};
     srq_status status = scan_text(&inner, text);
     free(text);
     return status;
 }
 
-/* The end of the number at `at`. An integer must be one that libconfig does not cut. */
+/* A float, which must not become infinite, or 0 where it is not. `at` may be a sign alone. */
+static srq_status scan_float(const srq_scan *scan, const char *at, int length)
+{
+    char *stop;
+    errno = 0;
+    const double value = strtod(at, &stop);
+    if (stop == at || errno != ERANGE) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the number %.*s does not fit in 64-bit floating point; %s", scan->path,
+                    scan->line, length > 60 ? 60 : length, at,
+                    fabs(value) > 1 ? "use a smaller one" : "write 0 or a larger one");
+}
+
+/* The end of the number at `at`. A number must be one that libconfig does not change. */
 static srq_status scan_number(const srq_scan *scan, const char *at, const char **end)
 {
     const char *digits = at + (*at == '-' || *at == '+');
@@ -73,7 +95,7 @@ static srq_status scan_number(const srq_scan *scan, const char *at, const char *
     const char *behind = digits + strspn(digits, "0123456789");
     *end = behind + strspn(behind, ".0123456789eE+-");
     /* A float, or only a sign. */
-    if (!hexadecimal && (behind == digits || *end != behind)) return SRQ_OK;
+    if (!hexadecimal && (behind == digits || *end != behind)) return scan_float(scan, at, (int)(*end - at));
     char *stop;
     errno = 0;
     const long long value = strtoll(at, &stop, hexadecimal ? 16 : 10);
@@ -88,13 +110,21 @@ static srq_status scan_number(const srq_scan *scan, const char *at, const char *
     return SRQ_OK;
 }
 
-static const char *skip_comment(const char *at, int *line)
+/* libconfig takes the end of the file for the end of a comment, and with it everything in between. */
+static srq_status skip_comment(srq_scan *scan, const char *at, const char **end)
 {
-    if (at[0] == '#' || at[1] == '/') return at + strcspn(at, "\n");
-    const char *end = strstr(at + 2, "*/");
-    end = end ? end + 2 : at + strlen(at);
-    for (; at < end; at++) *line += *at == '\n';
-    return end;
+    const int start = scan->line;
+    if (at[0] == '#' || at[1] == '/') {
+        *end = at + strcspn(at, "\n");
+        return SRQ_OK;
+    }
+    const char *close = strstr(at + 2, "*/");
+    if (!close)
+        return srq_fail(SRQ_ERROR_USAGE, "%s:%d: the comment that begins here with /* has no end; add */", scan->path,
+                        start);
+    *end = close + 2;
+    for (; at < *end; at++) scan->line += *at == '\n';
+    return SRQ_OK;
 }
 
 /* libconfig leaks memory in a text without an end. */
@@ -128,7 +158,7 @@ static srq_status scan_text(const srq_scan *outer, const char *text)
     for (const char *at = text; *at;) {
         const char *quote;
         if (*at == '#' || (*at == '/' && (at[1] == '/' || at[1] == '*'))) {
-            at = skip_comment(at, &scan.line);
+            SRQ_TRY(skip_comment(&scan, at, &at));
         } else if (*at == '@' && (quote = include_at(text, at))) {
             SRQ_TRY(scan_include(&scan, quote + 1));
             at = quote;
@@ -164,17 +194,21 @@ static srq_status parsed(config_t *tree, int whole, const char *name)
 
 srq_status srq_tree_read(config_t *tree, const char *path)
 {
-    char folder[SRQ_PATH_MAX];
+    char folder[SRQ_PATH_MAX], *text = NULL;
     int included = 0;
     srq_path_folder(path, folder);
-    SRQ_TRY(scan_file(&(srq_scan){.folder = folder, .included = &included}, path));
+    srq_status status = srq_file_read_text(path, FILE_LIMIT, &text);
+    if (status == SRQ_ERROR_DATA) return srq_fail(SRQ_ERROR_USAGE, "%s", srq_message());
+    SRQ_TRY(status);
+    status = scan_text(&(srq_scan){.path = path, .folder = folder, .included = &included}, text);
     config_set_include_dir(tree, folder);
-    return parsed(tree, config_read_file(tree, path), path);
+    if (status == SRQ_OK) status = parsed(tree, config_read_string(tree, text), path);
+    free(text);
+    return status;
 }
 
 srq_status srq_tree_parse(config_t *tree, const char *text, const char *name)
 {
-    int included = 0;
-    SRQ_TRY(scan_text(&(srq_scan){.path = name, .folder = ".", .included = &included}, text));
+    SRQ_TRY(scan_text(&(srq_scan){.path = name, .folder = "."}, text));
     return parsed(tree, config_read_string(tree, text), name);
 }

@@ -23,7 +23,7 @@ typedef struct reader {
 bool srq_expression_is(const char *text)
 {
     for (; *text; text++)
-        if (isalpha((unsigned char)*text) || *text == '_') return true;
+        if (isalnum((unsigned char)*text) || *text == '_') return true;
     return false;
 }
 

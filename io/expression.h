@@ -11,7 +11,7 @@ typedef struct srq_variable {
     long value;
 } srq_variable;
 
-/* Whether the text is an expression: it contains a name. Digits in quotes are a type error instead. */
+/* Whether the text can be an expression: it contains a name or a number. */
 bool srq_expression_is(const char *text);
 
 /* Evaluates + - * / and parentheses over integers and `variables`. Divisions must be exact, and all numbers must be

@@ -147,15 +147,42 @@ srq_status srq_file_link_atomic(const char *path, const char *target)
     return put_in_place(result == 0 ? SRQ_OK : cannot("link", path), temporary, path);
 }
 
-srq_status srq_file_publish(const char *made, const char *path)
+static srq_status sync_file(const char *path)
 {
     int file, result;
-    SRQ_TRY(srq_file_open(made, O_RDONLY, &file));
+    SRQ_TRY(srq_file_open(path, O_RDONLY, &file));
     AGAIN(result, fsync(file));
-    srq_status status = result == 0 ? SRQ_OK : cannot("sync", made);
+    srq_status status = result == 0 ? SRQ_OK : cannot("sync", path);
     close_file(file);
-    if (status == SRQ_OK) status = rename_file(made, path);
-    return status == SRQ_OK ? srq_file_sync_folder(path) : status;
+    return status;
+}
+
+srq_status srq_file_publish(const char *made, const char *path)
+{
+    SRQ_TRY(sync_file(made));
+    SRQ_TRY(rename_file(made, path));
+    return srq_file_sync_folder(path);
+}
+
+/* link(2) fails if the name is taken. Where the file system has no links, the name is only looked at ahead. */
+srq_status srq_file_publish_new(const char *made, const char *path)
+{
+    int result;
+    struct stat info;
+    SRQ_TRY(sync_file(made));
+    AGAIN(result, link(made, path));
+    if (result == 0) {
+        SRQ_TRY(srq_file_remove(made));
+        return srq_file_sync_folder(path);
+    }
+    if (errno == EEXIST || lstat(path, &info) == 0)
+        return srq_fail(
+            SRQ_ERROR_USAGE,
+            "%s: another program made it in the meantime; it is left as it is: look at it, and remove it or "
+            "choose another name",
+            path);
+    SRQ_TRY(rename_file(made, path));
+    return srq_file_sync_folder(path);
 }
 
 /* Like a lock of flock, this belongs to the open file description. It ends with the process, and not when another
@@ -184,6 +211,14 @@ srq_status srq_file_lock(int file, const char *path, srq_lock *lock)
     return *lock == SRQ_LOCK_HELD || no_locks_here() ? SRQ_OK : cannot("lock", path);
 }
 
+srq_status srq_folder_check(const char *option, const char *path)
+{
+    struct stat info;
+    if (!path[0]) return srq_fail(SRQ_ERROR_USAGE, "the name of %s is empty; name a folder", option);
+    if (stat(path, &info) != 0 || S_ISDIR(info.st_mode)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE, "%s %s: it is a file; choose a folder", option, path);
+}
+
 static srq_status make_folder(const char *path)
 {
     int result;
@@ -208,6 +243,9 @@ srq_status srq_folder_create(const char *path)
     return srq_fail(SRQ_ERROR_RUN, "cannot create the folder %s: a file is in its place; choose another name", part);
 }
 
+/* Some editors begin a UTF-8 file with it. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 static srq_status read_stream(FILE *stream, const char *path, size_t limit, char **text)
 {
     char *buffer = malloc(limit + 2);
@@ -222,10 +260,13 @@ static srq_status read_stream(FILE *stream, const char *path, size_t limit, char
     else if (strlen(buffer) != n)
         status =
             srq_fail(SRQ_ERROR_DATA, "%s: not a text file: it has a zero byte at offset %zu", path, strlen(buffer));
-    if (status == SRQ_OK)
+    if (status == SRQ_OK) {
+        if (strncmp(buffer, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+            memmove(buffer, buffer + strlen(BYTE_ORDER_MARK), n + 1 - strlen(BYTE_ORDER_MARK));
         *text = buffer;
-    else
+    } else {
         free(buffer);
+    }
     return status;
 }
 

@@ -23,6 +23,8 @@ bool srq_file_is_temporary(const char *name, const char *of);
 /* Renames the complete file `made` to `path` safely: syncs it, renames it, and syncs the folder. SRQ_ERROR_RUN; `made`
  * is then kept. */
 srq_status srq_file_publish(const char *made, const char *path);
+/* The same, but never in place of another file: SRQ_ERROR_USAGE if `path` exists. */
+srq_status srq_file_publish_new(const char *made, const char *path);
 
 /* The single operations, each SRQ_ERROR_RUN with a message that names `path`: open a file (the caller closes it); write
  * `size` bytes at its position; cut it to a size; remove it (no error if it does not exist); sync the folder of `path`,
@@ -39,6 +41,10 @@ srq_status srq_file_sync_folder(const char *path);
 typedef enum srq_lock { SRQ_LOCK_TAKEN, SRQ_LOCK_HELD, SRQ_LOCK_NONE } srq_lock;
 srq_status srq_file_lock(int file, const char *path, srq_lock *lock);
 
+/* Checks the folder that an option names, "--out", before any work: SRQ_ERROR_USAGE if the name is empty, or that of
+ * something else than a folder. It need not exist. */
+srq_status srq_folder_check(const char *option, const char *path);
+
 /* Creates a folder and its parents. No error if it exists. SRQ_ERROR_RUN. */
 srq_status srq_folder_create(const char *path);
 
@@ -52,8 +58,8 @@ bool srq_file_is_regular(const char *path);
  * it was opened could not be written. */
 srq_status srq_file_flush(FILE *stream, const char *name);
 
-/* Reads a text file of at most `limit` bytes into a zero-terminated buffer, which the caller frees. SRQ_ERROR_DATA if
- * it is missing, not a regular file, or larger than the limit. */
+/* Reads a text file of at most `limit` bytes into a zero-terminated buffer, which the caller frees. A byte-order mark
+ * at its beginning is left out. SRQ_ERROR_DATA if it is missing, not a regular file, or larger than the limit. */
 srq_status srq_file_read_text(const char *path, size_t limit, char **text);
 
 #endif

@@ -1,5 +1,8 @@
 #include "io/folder.h"
 
+#include "io/path.h"
+#include "io/readable.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -170,6 +173,17 @@ static bool same_class(const char *path, const char *name)
     return strlen(name) == length && strncmp(begin, name, length) == 0;
 }
 
+/* The name is stored, and shown by this program and by others. */
+static srq_status check_class_name(const srq_folder *f, const char *name)
+{
+    char readable[SRQ_PATH_SIZE];
+    if (srq_name_is_readable(name)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s/train/%s: the name of a class must be UTF-8 without control characters (\\x.. stands for the "
+                    "bytes that are not); rename the folder",
+                    f->source, srq_name_readable(name, readable, sizeof readable));
+}
+
 static srq_status label_training(srq_folder *f)
 {
     names classes = {0};
@@ -180,7 +194,8 @@ static srq_status label_training(srq_folder *f)
             char name[PATH_SIZE];
             const char *begin = class_of(f->paths[i], &length);
             snprintf(name, sizeof name, "%.*s", (int)length, begin);
-            status = add_name(&classes, name);
+            status = check_class_name(f, name);
+            if (status == SRQ_OK) status = add_name(&classes, name);
         }
         f->labels[i] = (int32_t)classes.count - 1;
     }

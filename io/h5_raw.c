@@ -119,12 +119,19 @@ static srq_status compute(int file, const char *path, const trailer *t, char tex
 
 srq_status srq_h5_check_trailer(int file, int64_t size, const char *path, bool *whole)
 {
-    char text[SRQ_H5_TRAILER], found[SRQ_DIGEST_SIZE] = "";
+    char tail[2 * SRQ_H5_TRAILER], found[SRQ_DIGEST_SIZE] = "";
     trailer t = {0};
     *whole = false;
     if (size < SRQ_H5_TRAILER) return SRQ_OK;
-    SRQ_TRY(read_at(file, path, text, sizeof text, size - SRQ_H5_TRAILER));
-    if (memcmp(text, mark, strlen(mark)) != 0) return SRQ_OK;
+    const size_t length = size < (int64_t)sizeof tail ? (size_t)size : sizeof tail;
+    SRQ_TRY(read_at(file, path, tail, length, size - (int64_t)length));
+    const char *text = tail + length - SRQ_H5_TRAILER, *begin = memmem(tail, length, mark, strlen(mark));
+    if (!begin) return SRQ_OK;
+    if (begin != text)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: it is damaged: %lld bytes at its end are %s; use an earlier checkpoint or another copy",
+                        path, (long long)(begin > text ? begin - text : text - begin),
+                        begin > text ? "missing" : "not those of srq");
     const bool sound = parse(text, &t) && t.size == size - SRQ_H5_TRAILER && spans_are_inside(&t);
     if (sound) SRQ_TRY(compute(file, path, &t, found));
     *whole = sound && strcmp(found, t.digest) == 0;

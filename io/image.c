@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIXELS_MAX = 1 << 26 };
-
 srq_status srq_image_reserve(srq_image *image, int height, int width)
 {
-    if (height < 1 || width < 1 || (long)height * width > PIXELS_MAX)
-        return srq_fail(SRQ_ERROR_DATA, "an image of %d x %d pixels; 1 to %d pixels in total are expected", height,
-                        width, PIXELS_MAX);
+    if (height < 1 || width < 1 || height > SRQ_IMAGE_SIDE_MAX || width > SRQ_IMAGE_SIDE_MAX ||
+        (long)height * width > SRQ_IMAGE_PIXELS_MAX)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "an image of %d x %d pixels; 1 to %d pixels in total, and sides of at most %d, are expected",
+                        height, width, SRQ_IMAGE_PIXELS_MAX, SRQ_IMAGE_SIDE_MAX);
     const size_t bytes = (size_t)height * (size_t)width * SRQ_IMAGE_CHANNELS;
     if (bytes > image->room) {
         uint8_t *larger = realloc(image->pixels, bytes);

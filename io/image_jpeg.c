@@ -61,16 +61,38 @@ static void count_scans(j_common_ptr jpeg)
     longjmp(f->out, 1);
 }
 
-static srq_status start(j_decompress_ptr jpeg, srq_image *image)
+enum { INKS = 4 };
+
+static srq_status start(j_decompress_ptr jpeg, srq_image *image, JSAMPLE *volatile *inks)
 {
-    if (jpeg->num_components == 4 || jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
-        return srq_fail(SRQ_ERROR_DATA, "a CMYK JPEG (four ink colours); convert it to RGB");
-    if (jpeg->num_components != 1 && jpeg->num_components != 3)
-        return srq_fail(SRQ_ERROR_DATA, "a JPEG of %d colour components; 1 (grey) or 3 are expected",
-                        jpeg->num_components);
-    jpeg->out_color_space = JCS_RGB;
-    jpeg->dct_method = JDCT_ISLOW; /* the same on every CPU */
-    return srq_image_reserve(image, (int)jpeg->image_height, (int)jpeg->image_width);
+    const int colours = jpeg->num_components;
+    if (colours != 1 && colours != 3 && colours != INKS)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "a JPEG of %d colour components; 1 (grey), 3 (colour) or 4 (CMYK, YCCK) are expected", colours);
+    image->cmyk = colours == INKS;
+    jpeg->out_color_space = image->cmyk ? JCS_CMYK : JCS_RGB; /* libjpeg converts YCCK to CMYK */
+    jpeg->dct_method = JDCT_ISLOW;                            /* the same on every CPU */
+    SRQ_TRY(srq_image_reserve(image, (int)jpeg->image_height, (int)jpeg->image_width));
+    if (image->cmyk) *inks = malloc((size_t)image->width * INKS);
+    return image->cmyk && !*inks ? srq_fail_memory((size_t)image->width * INKS, "an image") : SRQ_OK;
+}
+
+/* a b / 255, rounded. */
+static int share(int a, int b)
+{
+    const int product = a * b + 128;
+    return ((product >> 8) + product) >> 8;
+}
+
+/* The colours that Pillow's convert("RGB") gives. It takes every CMYK JPEG for one by Adobe's programs, which store
+ * 255 - ink, and uses no profile of the inks. */
+static void mix(const JSAMPLE *inks, int width, uint8_t *to)
+{
+    for (int x = 0; x < width; x++, inks += INKS)
+        for (int c = 0; c < SRQ_IMAGE_CHANNELS; c++) {
+            const int light = inks[INKS - 1];
+            *to++ = (uint8_t)(light - share(255 - inks[c], light));
+        }
 }
 
 static const char *nature(const failure *f)
@@ -81,30 +103,41 @@ static const char *nature(const failure *f)
                : "damaged";
 }
 
+static void read_rows(j_decompress_ptr jpeg, srq_image *image, JSAMPLE *inks)
+{
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row = image->pixels + (size_t)jpeg->output_scanline * (size_t)image->width * SRQ_IMAGE_CHANNELS;
+        JSAMPROW to = inks ? inks : row;
+        jpeg_read_scanlines(jpeg, &to, 1);
+        if (inks) mix(inks, image->width, row);
+    }
+}
+
 srq_status srq_jpeg_decode(const uint8_t *bytes, size_t size, srq_image *image)
 {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_progress_mgr progress = {.progress_monitor = count_scans};
+    JSAMPLE *volatile inks = NULL; /* a row of a CMYK image */
     failure f;
+    image->cmyk = false;
     jpeg.err = report_to(&f);
     if (setjmp(f.out)) {
         jpeg_destroy_decompress(&jpeg);
+        free(inks);
         return srq_fail(SRQ_ERROR_DATA, "a %s JPEG (%s)", nature(&f), f.message);
     }
     jpeg_create_decompress(&jpeg);
     jpeg.progress = &progress;
     jpeg_mem_src(&jpeg, bytes, size);
     jpeg_read_header(&jpeg, TRUE);
-    srq_status status = start(&jpeg, image);
+    srq_status status = start(&jpeg, image, &inks);
     if (status == SRQ_OK) {
         jpeg_start_decompress(&jpeg);
-        while (jpeg.output_scanline < jpeg.output_height) {
-            JSAMPROW row = image->pixels + (size_t)jpeg.output_scanline * (size_t)image->width * SRQ_IMAGE_CHANNELS;
-            jpeg_read_scanlines(&jpeg, &row, 1);
-        }
+        read_rows(&jpeg, image, inks);
         jpeg_finish_decompress(&jpeg);
     }
     jpeg_destroy_decompress(&jpeg);
+    free(inks);
     return status;
 }
 

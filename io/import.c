@@ -34,6 +34,8 @@ srq_status srq_source_find(const char *source, srq_source_kind *kind)
                                       "t10k-images-idx3-ubyte",  "t10k-images-idx3-ubyte.gz",
                                       "t10k-labels-idx1-ubyte",  "t10k-labels-idx1-ubyte.gz"};
     struct stat info;
+    if (!source[0])
+        return srq_fail(SRQ_ERROR_USAGE, "the name of the source is empty; name the folder that holds the data");
     if (stat(source, &info) != 0)
         return srq_fail(SRQ_ERROR_DATA, "%s: %s; name the folder that holds the data", source, strerror(errno));
     if (!S_ISDIR(info.st_mode))
@@ -53,16 +55,27 @@ srq_status srq_source_find(const char *source, srq_source_kind *kind)
         source);
 }
 
+static srq_status import_files(const char *source, srq_source_kind kind, const char *dest, FILE *progress,
+                               bool *done_already)
+{
+    srq_dest lock = SRQ_DEST_NONE;
+    SRQ_TRY(srq_dest_lock(dest, &lock));
+    srq_status status = kind == SRQ_SOURCE_IDX
+                            ? srq_import_idx(source, dest, progress, done_already)
+                            : srq_import_cifar(source, kind == SRQ_SOURCE_CIFAR100, dest, progress, done_already);
+    srq_dest_unlock(dest, &lock);
+    return status;
+}
+
 srq_status srq_dataset_import(const char *source, const char *dest, FILE *progress, bool *done_already)
 {
     srq_source_kind kind;
     srq_import *import = NULL;
     srq_import_counts counts = {0};
     *done_already = false;
+    SRQ_TRY(srq_dest_check_name(dest));
     SRQ_TRY(srq_source_find(source, &kind));
-    if (kind == SRQ_SOURCE_IDX) return srq_import_idx(source, dest, progress, done_already);
-    if (kind != SRQ_SOURCE_FOLDER)
-        return srq_import_cifar(source, kind == SRQ_SOURCE_CIFAR100, dest, progress, done_already);
+    if (kind != SRQ_SOURCE_FOLDER) return import_files(source, kind, dest, progress, done_already);
     srq_status status = srq_import_open(source, dest, done_already, &import);
     if (status == SRQ_OK && !*done_already) {
         for (size_t p = 0; status == SRQ_OK && p < import->parts; p++)

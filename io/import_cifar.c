@@ -171,7 +171,6 @@ srq_status srq_import_cifar(const char *folder, bool fine, const char *dest, FIL
     if (status == SRQ_OK && !*done_already) {
         status = read_names(s);
         if (status == SRQ_OK) status = read_files(s, progress);
-        if (status == SRQ_OK) status = srq_dest_make_folder(dest);
         if (status == SRQ_OK) status = write_dataset(s, dest);
     }
     for (int k = 0; k < 2; k++) {

@@ -40,6 +40,7 @@ static srq_status plan(srq_folder *folder, const char *dest, srq_import **out)
         return srq_fail_memory(sizeof *import, "the import");
     }
     import->folder = folder;
+    import->lock = SRQ_DEST_NONE;
     import->parts = parts_of(folder->counts[SRQ_TRAIN]) + parts_of(folder->counts[SRQ_TEST]);
     srq_source_name(folder->source, import->name, sizeof import->name);
     snprintf(import->dest, sizeof import->dest, "%s", dest);
@@ -63,6 +64,7 @@ srq_status srq_import_from_text(const char *source, const char *dest, const char
 void srq_import_destroy(srq_import **import)
 {
     if (!*import) return;
+    srq_dest_unlock((*import)->dest, &(*import)->lock);
     srq_folder_destroy(&(*import)->folder);
     free(*import);
     *import = NULL;
@@ -121,14 +123,23 @@ srq_status srq_import_open(const char *source, const char *dest, bool *done_alre
     srq_folder *folder = NULL;
     char checksum[SRQ_DIGEST_SIZE];
     struct stat info;
+    srq_dest lock = SRQ_DEST_NONE;
     *done_already = false;
-    SRQ_TRY(srq_dest_check(dest, NULL, done_already));
-    SRQ_TRY(srq_folder_list(source, &folder));
-    srq_status status = plan(folder, dest, import);
+    SRQ_TRY(srq_dest_check_name(dest));
+    SRQ_TRY(srq_dest_lock(dest, &lock));
+    srq_status status = srq_dest_check(dest, NULL, done_already);
+    if (status == SRQ_OK) status = srq_folder_list(source, &folder);
+    if (status == SRQ_OK) status = plan(folder, dest, import);
+    if (status == SRQ_OK)
+        (*import)->lock = lock;
+    else
+        srq_dest_unlock(dest, &lock);
     if (status == SRQ_OK && lstat(dest, &info) == 0) {
         status = checksum_files(folder, checksum);
         if (status == SRQ_OK) status = srq_dest_check(dest, checksum, done_already);
     }
+    if (status == SRQ_OK && !*done_already && (*import)->lock.file < 0)
+        status = srq_fail(SRQ_ERROR_USAGE, "%s: it was removed while it was looked at; start the import again", dest);
     if (status == SRQ_OK && !*done_already) status = srq_folder_create((*import)->parts_folder);
     if (status != SRQ_OK) srq_import_destroy(import);
     return status;

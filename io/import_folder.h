@@ -22,11 +22,12 @@ typedef struct srq_import {
     srq_folder *folder;
     char dest[SRQ_PATH_SIZE], parts_folder[SRQ_PATH_SIZE];
     char name[64];
-    size_t parts; /* number of parts: of training images, then of test images */
+    srq_dest lock; /* of the destination; SRQ_DEST_NONE in all but one process */
+    size_t parts;  /* number of parts: of training images, then of test images */
 } srq_import;
 
-/* In one process: lists the source and checks the destination (*done_already as for srq_dataset_import). The caller
- * destroys *import. */
+/* In one process: locks the destination until *import is destroyed, checks it, and lists the source (*done_already as
+ * for srq_dataset_import). The caller destroys *import. */
 srq_status srq_import_open(const char *source, const char *dest, bool *done_already, srq_import **import);
 /* In the other processes: the same import, from the text of the folder's list. */
 srq_status srq_import_from_text(const char *source, const char *dest, const char *text, size_t size,

@@ -178,7 +178,6 @@ srq_status srq_import_idx(const char *folder, const char *dest, FILE *progress, 
     if (status == SRQ_OK) status = srq_dest_check(dest, s->checksum, done_already);
     if (status == SRQ_OK && !*done_already) {
         status = read_files(s, progress);
-        if (status == SRQ_OK) status = srq_dest_make_folder(dest);
         if (status == SRQ_OK) status = write_dataset(s, dest);
     }
     for (int i = 0; i < FILES; i++) srq_idx_free(&s->files[i]);

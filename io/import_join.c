@@ -4,6 +4,7 @@
 #include "io/file.h"
 #include "io/image.h"
 #include "io/import_folder.h"
+#include "io/readable.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,8 +26,8 @@ typedef struct joined {
     uint32_t *checks;    /* [images] */
     size_t counts[2];    /* number of good images by split */
     size_t totals[2];    /* their bytes */
-    size_t bad;
-    char *bad_list; /* "PATH: what is wrong", one per line */
+    size_t bad, cmyk;    /* number of bad images, and of CMYK JPEGs */
+    char *bad_list;      /* "PATH: what is wrong", one per line */
     size_t bad_size;
     srq_sums sums;     /* of training images */
     int height, width; /* of all images, if they are stored as pixels; else 0 */
@@ -34,9 +35,19 @@ typedef struct joined {
     char checksum[SRQ_DIGEST_SIZE];
 } joined;
 
+/* One line, whatever bytes the names hold. */
+static void print_bad(const srq_folder *f, const char *image, const char *message, FILE *out)
+{
+    char source[4 * SRQ_PATH_SIZE], path[4 * SRQ_PATH_SIZE];
+    srq_name_readable(f->source, source, sizeof source);
+    srq_name_readable(image, path, sizeof path);
+    fprintf(out, "%s/%s: %s\n", source, path, message);
+}
+
 static void gather_part(joined *j, const srq_part *p, size_t first, srq_digest *digest, FILE *bad)
 {
     bool any = false;
+    j->cmyk += p->cmyk;
     const srq_folder *f = j->import->folder;
     const int split = srq_import_split_of(j->import, first);
     for (size_t i = 0; i < p->count; i++) {
@@ -44,7 +55,7 @@ static void gather_part(joined *j, const srq_part *p, size_t first, srq_digest *
         srq_import_add_checksum(digest, f->paths[image], p->digests[i]);
         if (p->messages[i][0]) {
             j->bad++;
-            fprintf(bad, "%s/%s: %s\n", f->source, f->paths[image], p->messages[i]);
+            print_bad(f, f->paths[image], p->messages[i], bad);
             continue;
         }
         any = true;
@@ -104,6 +115,8 @@ static srq_status judge(const joined *j, bool skip_bad, FILE *out)
         if (j->counts[s] == 0)
             return srq_fail(SRQ_ERROR_DATA, "%s: all of its %zu %s images are bad", f->source, f->counts[s],
                             s == SRQ_TRAIN ? "training" : "test");
+    if (out && j->cmyk)
+        fprintf(out, "converted %zu CMYK JPEG%s to RGB, without colour profiles\n", j->cmyk, j->cmyk == 1 ? "" : "s");
     return SRQ_OK;
 }
 
@@ -270,18 +283,37 @@ static srq_status write_encoded(const joined *j, const char *path)
 
 /* --- The whole import */
 
-/* Removes the files with our names, and then the folder if it is empty. */
-static void remove_parts(const char *folder)
+/* Where this process puts the parts together. The name is its own, also where the file system has no locks. */
+static void whole_path(const srq_import *import, char path[SRQ_PATH_SIZE])
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    for (char *c = host; *c; c++)
+        if (*c == '/') *c = '-';
+    snprintf(path, SRQ_PATH_SIZE, "%.*s/whole.h5.%.63s.%ld", SRQ_PATH_SIZE - 128, import->parts_folder, host,
+             (long)getpid());
+}
+
+/* Removes the files of this beginning, and their temporary files. */
+static void remove_named(const char *folder, const char *beginning)
 {
     DIR *stream = opendir(folder);
     if (!stream) return;
     for (struct dirent *entry; (entry = readdir(stream));) {
         const char *name = entry->d_name + (entry->d_name[0] == '.');
-        if (strncmp(name, "part-", 5) == 0 || strncmp(name, "whole.h5", 8) == 0)
-            unlinkat(dirfd(stream), entry->d_name, 0);
+        if (strncmp(name, beginning, strlen(beginning)) == 0) unlinkat(dirfd(stream), entry->d_name, 0);
     }
     closedir(stream);
-    rmdir(folder);
+}
+
+/* Removes the files with our names, and then the folder if it is empty. Without a lock, another import may still read
+ * them. */
+static void remove_parts(const srq_import *import)
+{
+    if (!import->lock.exclusive) return;
+    remove_named(import->parts_folder, "part-");
+    remove_named(import->parts_folder, "whole.h5");
+    rmdir(import->parts_folder);
 }
 
 static srq_status write_skipped(const joined *j, FILE *out)
@@ -297,14 +329,15 @@ static srq_status write_skipped(const joined *j, FILE *out)
 static srq_status join(joined *j, bool skip_bad, FILE *out)
 {
     char made[SRQ_PATH_SIZE];
-    snprintf(made, sizeof made, "%.*s/whole.h5", SRQ_PATH_SIZE - 64, j->import->parts_folder);
+    whole_path(j->import, made);
+    if (j->import->lock.exclusive) remove_named(j->import->parts_folder, "whole.h5"); /* of imports that were killed */
     SRQ_TRY(gather(j));
     SRQ_TRY(judge(j, skip_bad, out));
     srq_status status = j->plain ? write_plain(j, made) : write_encoded(j, made);
     if (status == SRQ_OK) status = write_skipped(j, out);
-    if (status == SRQ_OK) status = srq_file_publish(made, j->import->dest);
+    if (status == SRQ_OK) status = srq_file_publish_new(made, j->import->dest);
     if (status == SRQ_OK)
-        remove_parts(j->import->parts_folder);
+        remove_parts(j->import);
     else
         unlink(made); /* free the space; parts are kept for the next attempt */
     return status;

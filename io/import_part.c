@@ -15,6 +15,7 @@ enum {
     SIDE_SMALL = 64,    /* images with the same size, at most this, are stored as pixels */
     QUALITY = 95,       /* JPEG quality of images that are encoded again */
     FILE_MAX = 1 << 28, /* largest size of an image file */
+    RATIO_MAX = SRQ_IMAGE_PIXELS_MAX / (SIDE_KEPT * SIDE_KEPT), /* of the long side to the short one */
     MESSAGE_MAX = 400
 };
 
@@ -133,6 +134,17 @@ static srq_status keep(srq_part *p, size_t i, bench *b)
     return SRQ_OK;
 }
 
+/* Training resizes the short side. A line of pixels of a few bytes would grow to gigabytes. */
+static srq_status check_ratio(const srq_image *image)
+{
+    const int height = image->height, width = image->width;
+    const int shorter = height < width ? height : width, longer = height < width ? width : height;
+    if (longer / RATIO_MAX < shorter || longer == shorter * RATIO_MAX) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "an image of %d x %d pixels (height x width); the long side must be at most %d times the short one",
+                    height, width, RATIO_MAX);
+}
+
 static srq_status take_image(srq_part *p, size_t i, const char *path, bench *b)
 {
     SRQ_TRY(read_file(path, b));
@@ -141,6 +153,8 @@ static srq_status take_image(srq_part *p, size_t i, const char *path, bench *b)
     srq_digest_add(digest, b->file, b->size);
     srq_digest_finish(&digest, p->digests[i]);
     SRQ_TRY(srq_image_decode(b->file, b->size, &b->image));
+    SRQ_TRY(check_ratio(&b->image));
+    p->cmyk += b->image.cmyk;
     return keep(p, i, b);
 }
 
@@ -221,7 +235,7 @@ void srq_part_destroy(srq_part **part)
 /* --- In a file */
 
 #define PART_FORMAT "srq-import-part"
-enum { PART_VERSION = 1 };
+enum { PART_VERSION = 2 }; /* 2: decoders that use nothing but the samples; CMYK */
 
 static srq_status write_texts(srq_h5_writer *writer, const srq_part *p)
 {
@@ -245,6 +259,7 @@ static srq_status write_all(srq_h5_writer *writer, const srq_part *p, const char
         sums[1 + SRQ_IMAGE_CHANNELS + c] = p->sums.squares[c];
     }
     SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "fingerprint", fingerprint));
+    SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "cmyk", (int64_t)p->cmyk));
     SRQ_TRY(write_texts(writer, p));
     SRQ_TRY(srq_h5_write(writer, "sizes", H5T_NATIVE_INT32, 2, pair, p->sizes));
     SRQ_TRY(srq_h5_write(writer, "offsets", H5T_NATIVE_INT64, 1, &behind, p->offsets));
@@ -301,6 +316,9 @@ static srq_status read_all(const srq_h5_reader *reader, unsigned what, srq_part 
     const size_t count = p->count, pair[2] = {count, 2}, behind = count + 1;
     uint64_t sums[1 + 2 * SRQ_IMAGE_CHANNELS];
     const size_t sums_count = sizeof sums / sizeof *sums;
+    int64_t cmyk;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "cmyk", &cmyk));
+    p->cmyk = (size_t)cmyk;
     SRQ_TRY(read_texts(reader, p));
     SRQ_TRY(srq_h5_read(reader, "sizes", H5T_NATIVE_INT32, 2, pair, p->sizes));
     SRQ_TRY(srq_h5_read(reader, "offsets", H5T_NATIVE_INT64, 1, &behind, p->offsets));

@@ -21,6 +21,7 @@ typedef struct srq_part {
     int64_t *offsets;                 /* [count + 1], into `bytes` */
     uint8_t *bytes;                   /* stored images: the unchanged files, or encoded again */
     uint32_t *checks;                 /* CRC-32 of each stored image */
+    size_t cmyk;                      /* number of good images that were CMYK or YCCK JPEGs */
     srq_sums sums;                    /* sums over the stored images */
     int height, width;                /* the size of all good images if it is the same and small, else 0 */
     uint8_t *pixels;                  /* then [count][height][width][3] */

@@ -3,6 +3,8 @@
 #include "io/layer_settings.h"
 #include "io/model_names.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +123,9 @@ static srq_status read_real(const srq_scope *in, const config_setting_t *setting
                  s->least, s->most);
         return srq_scope_mistyped(in, setting, s->name, expected);
     }
+    if (v.number != 0 && fabs(v.number) < FLT_MIN)
+        return srq_scope_mistyped(in, setting, s->name,
+                                  s->above ? "at least 1.2e-38 (float32)" : "0 or at least 1.2e-38 (float32)");
     *value = (float)v.number;
     return SRQ_OK;
 }

@@ -75,8 +75,8 @@ srq_status srq_scope_integer(const srq_scope *in, const config_setting_t *settin
             return srq_scope_bad(in, setting, what);
         }
         v.integer = number;
-    } else if (v.kind != SRQ_VALUE_INTEGER) {
-        return srq_scope_mistyped(in, setting, key, "an integer");
+    } else if (!srq_value_whole(&v, &v.integer)) {
+        return srq_scope_mistyped(in, setting, key, "an integer or an expression");
     }
     if (v.integer < min || v.integer > max) {
         snprintf(what, sizeof what, "%.64s is %lld, but must be from %d to %d", key, v.integer, min, max);

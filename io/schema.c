@@ -162,7 +162,8 @@ const srq_setting srq_schema[] = {
     {"dropbits.weights", SRQ_SET_TEXT, AT(dropbits.weights), "\"uniform\"", 0, 0, "uniform|params|bops", true,
      "learn only: factor of a layer in the penalty: 1, its share of the weights, or its share of the bit operations."},
     {"dropbits.target", SRQ_SET_DOUBLE, AT(dropbits.target), "0.0", 0, 32, NULL, true,
-     "learn only: target to which lambda is adapted. 0: lambda is constant."},
+     "learn only: the bit-lengths of evaluation are steered to this target, from 40 % of the steps with gates on "
+     "(docs/bit-lengths.md). 0: no target."},
     {"dropbits.target_measure", SRQ_SET_TEXT, AT(dropbits.target_measure), "\"bits\"", 0, 0, "bits|bops", true,
      "learn only: the target is the mean bit-length of weights, or the bit operations as a share of those at 8/8."},
     {"dropbits.follow", SRQ_SET_BOOL, AT(dropbits.follow), "false", 0, 0, NULL, true,

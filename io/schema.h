@@ -13,7 +13,8 @@ typedef struct srq_value {
     enum { SRQ_VALUE_INTEGER, SRQ_VALUE_FLOAT, SRQ_VALUE_TEXT, SRQ_VALUE_BOOLEAN, SRQ_VALUE_OTHER } kind;
     long long integer; /* also of a boolean: 0 or 1 */
     double number;     /* also of an integer */
-    const char *text;  /* for SRQ_VALUE_BOOLEAN and SRQ_VALUE_OTHER: a description, "a group" */
+    const char *text;  /* for SRQ_VALUE_BOOLEAN and SRQ_VALUE_OTHER: a description, "a group"; for SRQ_VALUE_FLOAT: the
+                          digits, if a double cannot hold them, or NULL */
     char where[512];
 } srq_value;
 
@@ -86,6 +87,9 @@ void srq_where(const config_setting_t *setting, const char *name, char *where, s
 srq_value srq_value_of(const config_setting_t *setting, const char *name);
 /* The value of the text of --set: a libconfig scalar, or otherwise the text itself, stored in `room`. */
 srq_value srq_value_of_text(const char *text, char *room, size_t size);
+
+/* Whether the value is a whole number, also as 128.0; it is stored in *whole. */
+bool srq_value_whole(const srq_value *value, long long *whole);
 
 /* A value for messages: "3", "the text \"x\"", "a group". Returns `out`. */
 const char *srq_describe(const srq_value *value, char *out, size_t size);

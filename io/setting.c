@@ -3,6 +3,7 @@
 #include "io/schema.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,14 +98,14 @@ static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span
     const bool counts_epochs = s->type == SRQ_SET_EPOCHS;
     const char *expected = counts_epochs ? "a number of epochs or steps such as 10, \"10ep\" or \"500it\""
                                          : "a number of steps or epochs such as 500, \"500it\" or \"3ep\"";
-    long long count = v->integer;
+    long long count;
     bool epochs = counts_epochs;
     if (v->kind == SRQ_VALUE_TEXT) {
         char *end;
         count = strtoll(v->text, &end, 10);
         epochs = strcmp(end, "ep") == 0;
         if (end == v->text || (!epochs && strcmp(end, "it") != 0)) return mistyped(s, v, expected);
-    } else if (v->kind != SRQ_VALUE_INTEGER) {
+    } else if (!srq_value_whole(v, &count)) {
         return mistyped(s, v, expected);
     }
     SRQ_TRY(check_range(s, v, (double)count));
@@ -114,14 +115,14 @@ static srq_status assign_span(const srq_setting *s, const srq_value *v, srq_span
 
 /* Reads one stage: "8", "8 until 5ep", "8 until epoch 5", or in steps "8 until 500it", "8 until step 500". Moves *text
  * past it. */
-static bool read_stage(const char **text, int *bits, srq_span *until, bool *last)
+static bool read_stage(const char **text, long long *bits, srq_span *until, bool *last)
 {
     int used = 0;
-    char unit[6] = "";
+    char unit[6] = "", *end;
     *until = (srq_span){0};
-    if (sscanf(*text, " %d%n", bits, &used) != 1) return false;
-    *text += used;
-    used = 0;
+    *bits = strtoll(*text, &end, 10); /* at the ends of its range if it does not fit */
+    if (end == *text) return false;
+    *text = end;
     *last = sscanf(*text, " until %9ld%2[a-z]%n", &until->count, unit, &used) != 2 &&
             sscanf(*text, " until %5[a-z] %9ld%n", unit, &until->count, &used) != 2;
     if (*last) return (*text)[strspn(*text, " ")] == '\0';
@@ -136,9 +137,10 @@ static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits
 {
     static const char expected[] = "a bit-length, or a schedule such as \"8 until 5ep, then 4\"";
     srq_bits_schedule made = {.count = 1};
-    if (v->kind == SRQ_VALUE_INTEGER) {
+    long long bits;
+    if (srq_value_whole(v, &bits)) {
         SRQ_TRY(check_range(s, v, v->number));
-        made.bits[0] = (int)v->integer;
+        made.bits[0] = (int)bits;
         *to = made;
         return SRQ_OK;
     }
@@ -150,10 +152,11 @@ static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits
         if (made.count == SRQ_STAGES_MAX)
             return srq_fail(SRQ_ERROR_USAGE, "%s: %s has more than %d stages; use fewer", v->where, s->path,
                             SRQ_STAGES_MAX);
-        if (!read_stage(&text, &made.bits[made.count], &until, &last)) return mistyped(s, v, expected);
-        if (made.bits[made.count] < 1 || made.bits[made.count] > 8)
-            return srq_fail(SRQ_ERROR_USAGE, "%s: %s has a bit-length of %d, but it must be from 1 to 8", v->where,
-                            s->path, made.bits[made.count]);
+        if (!read_stage(&text, &bits, &until, &last)) return mistyped(s, v, expected);
+        if (bits < 1 || bits > 8)
+            return srq_fail(SRQ_ERROR_USAGE, "%s: %s has a bit-length of %lld, but it must be from 1 to 8", v->where,
+                            s->path, bits);
+        made.bits[made.count] = (int)bits;
         if (!last && made.count + 1 < SRQ_STAGES_MAX) made.until[made.count] = until;
     }
     /* Checked as far as possible without the data set. */
@@ -166,10 +169,11 @@ static srq_status assign_bits(const srq_setting *s, const srq_value *v, srq_bits
 
 static srq_status assign_integer(const srq_setting *s, const srq_value *v, char *to)
 {
-    if (v->kind != SRQ_VALUE_INTEGER) return mistyped(s, v, "an integer");
+    long long whole;
+    if (!srq_value_whole(v, &whole)) return mistyped(s, v, "an integer");
     SRQ_TRY(check_range(s, v, v->number));
-    const int narrow = (int)v->integer;
-    const int64_t exact = v->integer;
+    const int narrow = (int)whole;
+    const int64_t exact = whole;
     if (s->type == SRQ_SET_INT)
         memcpy(to, &narrow, sizeof narrow);
     else
@@ -189,6 +193,12 @@ static srq_status assign_double(const srq_setting *s, const srq_value *v, char *
 {
     if (v->kind != SRQ_VALUE_INTEGER && v->kind != SRQ_VALUE_FLOAT) return mistyped(s, v, "a number");
     SRQ_TRY(check_range(s, v, v->number));
+    /* Training computes with float32, in which a number must not become 0, or the bound that it must stay below. */
+    const double kept = (double)(float)v->number;
+    if ((v->kind == SRQ_VALUE_FLOAT && v->text) || (v->number != 0 && fabs(v->number) < FLT_MIN) ||
+        (s->max == SRQ_BELOW_ONE && kept >= 1))
+        return mistyped(s, v,
+                        kept >= 1 ? "further below 1, so that float32 can hold it" : "0 or at least 1.2e-38 (float32)");
     memcpy(to, &v->number, sizeof v->number);
     return SRQ_OK;
 }

@@ -303,12 +303,12 @@ static srq_status read_seeds(const reader *r, const config_setting_t *root)
     if (!r->sweep->seeds) return srq_fail_memory((size_t)count * sizeof *r->sweep->seeds, "the table");
     for (int i = 0; i < count; i++) {
         const srq_value value = srq_value_of(config_setting_get_elem(list, (unsigned)i), r->file);
-        if (value.kind != SRQ_VALUE_INTEGER || value.integer < 0)
-            return mistyped(&value, "a seed", "an integer of 0 or more");
+        long long seed;
+        if (!srq_value_whole(&value, &seed) || seed < 0) return mistyped(&value, "a seed", "an integer of 0 or more");
         for (int k = 0; k < i; k++)
-            if (r->sweep->seeds[k] == value.integer)
-                return srq_fail(SRQ_ERROR_USAGE, "%s: seed %lld is listed twice", value.where, value.integer);
-        r->sweep->seeds[r->sweep->seed_count++] = value.integer;
+            if (r->sweep->seeds[k] == seed)
+                return srq_fail(SRQ_ERROR_USAGE, "%s: seed %lld is listed twice", value.where, seed);
+        r->sweep->seeds[r->sweep->seed_count++] = seed;
     }
     return SRQ_OK;
 }

@@ -2,6 +2,7 @@
 #include "io/schema.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ srq_value srq_value_of(const config_setting_t *setting, const char *name)
     case CONFIG_TYPE_FLOAT:
         v.kind = SRQ_VALUE_FLOAT;
         v.number = config_setting_get_float(setting);
+        v.text = NULL;
         break;
     case CONFIG_TYPE_STRING:
         v.kind = SRQ_VALUE_TEXT;
@@ -91,6 +93,11 @@ static bool unquote(const char *text, char *room, size_t size)
 {
     const size_t n = strlen(text);
     if (n < 2 || text[0] != '"' || text[n - 1] != '"' || strpbrk(text, "\r\n")) return false;
+    /* One text, and not two with something in between. */
+    for (size_t i = 1; i < n - 1; i++) {
+        if (text[i] == '"') return false;
+        i += text[i] == '\\';
+    }
     char line[8192];
     if ((size_t)snprintf(line, sizeof line, "v = %s;", text) >= sizeof line) return false;
     config_t tree;
@@ -112,7 +119,9 @@ srq_value srq_value_of_text(const char *text, char *room, size_t size)
         return v;
     }
     char *end;
+    errno = 0;
     v = (srq_value){.kind = SRQ_VALUE_FLOAT, .number = strtod(text, &end)};
+    if (errno == ERANGE) v.text = text;
     /* strtod also accepts "inf", "nan" and hexadecimal numbers, which files do not. */
     if (*text && *end == '\0' && text[strspn(text, "+-.0123456789eE")] == '\0') return v;
     if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
@@ -121,10 +130,22 @@ srq_value srq_value_of_text(const char *text, char *room, size_t size)
     return (srq_value){.kind = SRQ_VALUE_TEXT, .text = room};
 }
 
+bool srq_value_whole(const srq_value *v, long long *whole)
+{
+    static const double exact = 9007199254740992; /* 2^53 */
+    *whole = v->integer;
+    if (v->kind != SRQ_VALUE_FLOAT) return v->kind == SRQ_VALUE_INTEGER;
+    if (v->text || !(fabs(v->number) <= exact) || v->number != floor(v->number)) return false;
+    *whole = (long long)v->number;
+    return true;
+}
+
 const char *srq_describe(const srq_value *v, char *out, size_t size)
 {
     if (v->kind == SRQ_VALUE_INTEGER)
         snprintf(out, size, "%lld", v->integer);
+    else if (v->kind == SRQ_VALUE_FLOAT && v->text)
+        snprintf(out, size, "%.100s", v->text);
     else if (v->kind == SRQ_VALUE_FLOAT)
         snprintf(out, size, "%.12g", v->number);
     else if (v->kind == SRQ_VALUE_TEXT)

@@ -17,7 +17,8 @@ static srq_status create(srq_layer *layer)
                             "their channels may differ",
                             layer->spec->inputs[0], x->height, x->width, layer->spec->inputs[i], other->height,
                             other->width);
-        layer->output.channels += other->channels;
+        if (__builtin_add_overflow(layer->output.channels, other->channels, &layer->output.channels))
+            return srq_fail(SRQ_ERROR_USAGE, "more than 2^31 - 1 channels; make its inputs smaller");
         layer->output.non_negative = layer->output.non_negative && other->non_negative;
     }
     return SRQ_OK;

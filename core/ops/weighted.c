@@ -81,6 +81,16 @@ static srq_status add_memory(weighted *w, srq_layer *layer, size_t out)
     return srq_network_reserve(network, layer->index, channels, &w->output_scales);
 }
 
+/* Before the kernels see them. A layer of more than 2^48 multiplications an image could not be trained. */
+static srq_status check_sizes(const srq_conv_shape *shape, size_t rows, int rank, const size_t *dimensions)
+{
+    size_t factors[5] = {rows, (size_t)shape->out};
+    SRQ_TRY(srq_network_check_product(2, factors, SRQ_NUMBERS_MAX, "the number of outputs for an image"));
+    SRQ_TRY(srq_network_check_product(rank - 1, dimensions + 1, SRQ_NUMBERS_MAX, "the number of weights of an output"));
+    memcpy(factors + 1, dimensions, (size_t)rank * sizeof *factors);
+    return srq_network_check_product(rank + 1, factors, (size_t)1 << 48, "the number of multiplications for an image");
+}
+
 srq_status srq_weighted_create(srq_layer *layer, const srq_conv_shape *shape, int rank, const size_t *dimensions)
 {
     weighted *w = calloc(1, sizeof *w);
@@ -88,6 +98,7 @@ srq_status srq_weighted_create(srq_layer *layer, const srq_conv_shape *shape, in
     layer->state = w;
     w->kernels = layer->network->kernels;
     w->rows = (size_t)shape->out_height * (size_t)shape->out_width;
+    SRQ_TRY(check_sizes(shape, w->rows, rank, dimensions));
     SRQ_TRY(add_parameters(layer, rank, dimensions));
     w->count = layer->network->parameters[layer->weight].count;
     layer->macs = w->count * w->rows;

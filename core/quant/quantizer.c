@@ -189,7 +189,7 @@ static float best_step(const srq_vector *vector, const srq_points *points, size_
     /* The candidates go from the step that just covers the largest value down to a fiftieth of it, evenly spaced in the
      * logarithm. */
     for (int i = 0; i < CANDIDATES; i++) {
-        grid.alpha = largest / reach * (float)pow(50, -(double)i / (CANDIDATES - 1));
+        grid.alpha = fmaxf(SRQ_STEP_MIN, largest / reach * (float)pow(50, -(double)i / (CANDIDATES - 1)));
         const double error =
             points->uniform ? vector->quantize_error(n, x, &grid) : points_error(n, x, grid.alpha, points);
         if (error < best_error) {

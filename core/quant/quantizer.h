@@ -110,8 +110,12 @@ void srq_quantizer_backward_part(const srq_quantizer *quantizer, const srq_vecto
 /* Computes gates[spec's levels] = dL/dphi from masks[] = dL/dm. */
 void srq_quantizer_gate_gradients(const srq_quantizer *quantizer, const double *masks, float *gates);
 
-/* The step size with the least mean square error on x[n] among 64 candidates, on the uniform grid min..max. If all x
- * are zero, 1e-3. */
+/* Bounds of step sizes and noise scales, when they start and while they are learned: divided by a smaller one, a float
+ * would become infinite. Rows of smaller values than this get the code 0. */
+#define SRQ_STEP_MIN 1e-30f
+#define SRQ_STEP_MAX 1e30f
+/* The step size with the least mean square error on x[n] among 64 candidates of at least SRQ_STEP_MIN, on the uniform
+ * grid min..max. If all x are zero, 1e-3. */
 float srq_quantizer_best_step(const srq_vector *vector, int min, int max, size_t n, const float *x);
 /* Sets alpha[channels] to each row's best step size, and sigma[channels] to sigma_ratio times that, unless it is NULL.
  */

@@ -55,6 +55,7 @@ static bool asks_for_help(int argc, char **argv)
 static srq_status run(const command *chosen, srq_comm *comm, int argc, char **argv)
 {
     if (chosen->parallel) {
+        if (!chosen->alone) SRQ_TRY(srq_comm_agree(comm, srq_comm_check_launcher(comm)));
         SRQ_TRY(srq_nodes_check(comm, argc, argv));
         return srq_comm_agree(comm, chosen->parallel(comm, argc, argv));
     }
@@ -80,8 +81,10 @@ static srq_status check_output(const command *chosen, srq_status status)
     return written == SRQ_OK ? status : written;
 }
 
-static int show_help(char *name)
+static int show_help(const char *asked)
 {
+    char name[32];
+    snprintf(name, sizeof name, "%s", asked);
     char *words[] = {"help", name, NULL};
     const srq_status status = check_output(NULL, srq_command_help(2, words));
     if (status != SRQ_OK) srq_say_to(stderr, "srq: %s\n", srq_message());
@@ -92,8 +95,8 @@ int main(int argc, char **argv)
 {
     open_standard_streams();
     const command *chosen = argc < 2 ? find("help") : find(argv[1]);
-    /* `srq train --help` means `srq help train`. */
-    if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) return show_help(argv[1]);
+    /* `srq train --help` means `srq help train`, and `srq --version --help` means `srq help version`. */
+    if (argc >= 3 && chosen && asks_for_help(argc - 1, argv + 1)) return show_help(chosen->name);
     if (chosen && chosen->trains) signal(SIGPIPE, SIG_IGN);
     if (chosen && chosen->parallel) {
         srq_supervise(argc, argv);

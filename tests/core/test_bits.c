@@ -1,6 +1,7 @@
 /* The cost and the history of learned bit-lengths: penalties, means and bit operations computed by hand, and their
  * gradients against central differences. */
-#include "core/bits.h"
+#include "core/prune.h"
+#include "core/target.h"
 #include "tests/suite.h"
 
 #include <math.h>
@@ -154,15 +155,15 @@ START_TEST(means_by_hand)
     ck_assert_int_eq(srq_graph_input_bits(n.graph, srq_graph_layer(n.graph, FIXED)), 32);
     /* Gates that are surely open or closed: 5, 3 and 3 bits. */
     set_logits(&n, (const float[]){50, 50, 50, -50, 50, 50}, (const float[]){-50, 50});
-    ck_assert_double_eq_tol(srq_graph_mean_bits(n.graph), (18 * 5 + 24 * 3 + 6 * 3) / 48.0, 1e-9);
-    ck_assert_double_eq_tol(srq_graph_relative_bops(n.graph),
+    ck_assert_double_eq_tol(srq_graph_expected(n.graph, false), (18 * 5 + 24 * 3 + 6 * 3) / 48.0, 1e-9);
+    ck_assert_double_eq_tol(srq_graph_expected(n.graph, true),
                             (72 * 5 * 32 + 24 * 3 * 4 + 6 * 3 * 32) / (72 * 8 * 32 + 24 * 8 * 8 + 6 * 8 * 32.0), 1e-9);
     set_logits(&n, some_conv, some_dense);
     double conv = 2, dense = 3, product = 1;
     for (int c = 0; c < CONV_GATES; c++) conv += product *= open(some_conv[c]);
     product = 1;
     for (int c = 0; c < DENSE_GATES; c++) dense += product *= open(some_dense[c]);
-    ck_assert_double_eq_tol(srq_graph_mean_bits(n.graph), (18 * conv + 24 * dense + 6 * 3) / 48, 1e-9);
+    ck_assert_double_eq_tol(srq_graph_expected(n.graph, false), (18 * conv + 24 * dense + 6 * 3) / 48, 1e-9);
     srq_graph_destroy(&n.graph);
 }
 END_TEST
@@ -185,6 +186,52 @@ START_TEST(range_by_hand)
     srq_graph_bits_range(n.graph, true, &least, &most);
     ck_assert_double_eq_tol(least, (72 * 2 * 32 + 24 * 3 * 2 + 6 * 3 * 32) / at_eight, 1e-12);
     ck_assert_double_eq_tol(most, (72 * 8 * 32 + 24 * 5 * 4 + 6 * 3 * 32) / at_eight, 1e-12);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+/* Evaluation has whole bits: 5 and 3, while more are expected. With masks, only kept weights count, as in the measures
+ * of `srq inspect`. */
+START_TEST(evaluated_by_hand)
+{
+    static const uint8_t mask[] = {0xFF, 0x01, 0}; /* 9 of 18 weights, each with 4 MACs */
+    net n;
+    build(&n);
+    set_logits(&n, some_conv, some_dense);
+    const double at_eight = 72 * 8 * 32 + 24 * 8 * 8 + 6 * 8 * 32;
+    ck_assert_double_eq_tol(srq_graph_evaluated(n.graph, false), (18 * 5 + 24 * 4 + 6 * 3) / 48.0, 1e-12);
+    ck_assert_double_gt(srq_graph_expected(n.graph, false), srq_graph_evaluated(n.graph, false));
+    ck_assert_int_eq(srq_graph_set_mask(n.graph, CONV, mask), SRQ_OK);
+    ck_assert_double_eq_tol(srq_graph_evaluated(n.graph, false), (9 * 5 + 24 * 4 + 6 * 3) / 39.0, 1e-12);
+    ck_assert_double_eq_tol(srq_graph_evaluated(n.graph, true), (36 * 5 * 32 + 24 * 4 * 4 + 6 * 3 * 32) / at_eight,
+                            1e-12);
+    srq_graph_destroy(&n.graph);
+}
+END_TEST
+
+/* A target steers the gates of a network, from any state: open, closed by a penalty, or in between. */
+START_TEST(steers_to_targets)
+{
+    static const float starts[] = {2.2f, -5, 0.1f};
+    const bool bops = _i % 2;
+    const double wanted = bops ? 0.58 : 4.5;
+    net n;
+    srq_target *target = NULL;
+    build(&n);
+    float conv[CONV_GATES], dense[DENSE_GATES];
+    for (int c = 0; c < CONV_GATES; c++) conv[c] = starts[_i / 2];
+    for (int c = 0; c < DENSE_GATES; c++) dense[c] = starts[_i / 2];
+    set_logits(&n, conv, dense);
+    ck_assert_int_eq(srq_target_create(n.graph, bops, wanted, &target), SRQ_OK);
+    const double closest = srq_target_closest(target, n.graph), slack = srq_target_tolerance(bops, wanted);
+    ck_assert_double_eq_tol(closest, wanted, slack);
+    for (int step = 1; step <= 50; step++) {
+        srq_target_steer(target, n.graph, step / 50.0);
+        ck_assert_double_ge(srq_graph_evaluated(n.graph, bops), wanted - slack);
+        if (step >= 20) ck_assert_double_eq_tol(srq_graph_evaluated(n.graph, bops), wanted, slack);
+    }
+    ck_assert_double_eq_tol(srq_graph_expected(n.graph, false), srq_graph_evaluated(n.graph, false), 0.05);
+    srq_target_destroy(&target);
     srq_graph_destroy(&n.graph);
 }
 END_TEST
@@ -331,6 +378,8 @@ int main(void)
     tcase_add_test(tests, gradients_of_penalties);
     tcase_add_test(tests, means_by_hand);
     tcase_add_test(tests, range_by_hand);
+    tcase_add_test(tests, evaluated_by_hand);
+    tcase_add_loop_test(tests, steers_to_targets, 0, 6);
     tcase_add_test(tests, held_gates_leave_the_grid_of_evaluation);
     tcase_add_loop_test(tests, alpha_follows_gates, 0, 2);
     tcase_add_test(tests, history_notes_changes);

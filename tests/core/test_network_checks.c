@@ -84,6 +84,46 @@ START_TEST(misfits_are_refused)
 }
 END_TEST
 
+/* Products of sizes that an int or 64 bits cannot hold. Nothing of that size is allocated to find out. */
+START_TEST(sizes_that_overflow)
+{
+    static const char images[] =
+        ": the input of 65536 x 65536 x 1 numbers an image is too large: at most 2147483647 are "
+        "possible; make it smaller";
+    net n;
+    start(&n, 65536, 65536, 1);
+    add(&n, "c", "dense", "input")->out = 2;
+    expect_refusal(&n, images);
+    start(&n, 65536, 32767, 1);
+    add(&n, "c", "dense", "input")->out = 1 << 20;
+    expect_refusal(&n, "layer \"c\": the number of multiplications for an image is too large");
+    /* Padding makes the output larger than the input. */
+    start(&n, 30000, 30000, 1);
+    with_window(add(&n, "a", "conv", "input"), 3, 1, 1, 1, 1, 4095, 4095);
+    add(&n, "c", "dense", "a")->out = 2;
+    expect_refusal(&n, "layer \"a\": the number of outputs for an image is too large");
+    start(&n, 4096, 4096, 128);
+    with_window(add(&n, "a", "conv", "input"), 1, 4096, 4096, 1, 1, 0, 0);
+    add(&n, "c", "dense", "a")->out = 2;
+    expect_refusal(&n, ": the input of 4096 x 4096 x 128 numbers an image is too large");
+    start(&n, 8, 8, 1024);
+    with_window(add(&n, "a", "conv", "input"), 1, 4096, 4096, 1, 1, 4095, 4095);
+    add(&n, "c", "dense", "a")->out = 2;
+    expect_refusal(&n, "layer \"a\": the number of weights of an output is too large");
+    /* Eight times 2^28 channels. */
+    start(&n, 1, 1, 1);
+    with_window(add(&n, "a", "conv", "input"), 1 << 20, 1, 1, 1, 1, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        const char name[2] = {(char)('e' + i)}, from[2] = {(char)(i ? 'd' + i : 'a')};
+        srq_layer_spec *c = add(&n, name, "concat", from);
+        c->input_count = SRQ_INPUTS_MAX;
+        for (int k = 1; k < SRQ_INPUTS_MAX; k++) snprintf(c->inputs[k], SRQ_NAME_SIZE, "%s", from);
+    }
+    add(&n, "c", "dense", "h")->out = 2;
+    expect_refusal(&n, "layer \"h\": more than 2^31 - 1 channels");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("network_checks");
@@ -91,6 +131,7 @@ int main(void)
     tcase_set_timeout(tests, 240);
     tcase_add_loop_test(tests, bad_numbers_name_the_layer, 0, WAYS);
     tcase_add_test(tests, misfits_are_refused);
+    tcase_add_test(tests, sizes_that_overflow);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

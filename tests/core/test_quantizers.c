@@ -427,6 +427,39 @@ START_TEST(rows_are_tensors)
 END_TEST
 
 /* Every function of the table gives the same bits, for lengths around the width of vectors. */
+/* A channel of subnormal numbers, which a step of its size cannot divide: everything stays finite, by every method. */
+START_TEST(tiny_rows_are_finite)
+{
+    enum { ROWS = 3, LENGTH = 20, COUNT = ROWS * LENGTH };
+    static const char *const methods[] = {"ste", "lsq", "srq", "rq", "rq_st"};
+    const srq_vector *v = srq_vector_best(NULL);
+    float x[COUNT], dy[COUNT], alpha[ROWS], sigma[ROWS], dx[COUNT], values[COUNT], by[2][ROWS];
+    srq_random_normal(6, SRQ_RANDOM_TEST, 1, COUNT, 1, x);
+    srq_random_normal(6, SRQ_RANDOM_TEST, 2, COUNT, 1, dy);
+    for (int i = 0; i < LENGTH; i++) x[i] *= 1e-42f, x[LENGTH + i] *= 1e-33f;
+    for (size_t m = 0; m < sizeof methods / sizeof *methods; m++)
+        for (int bits = 2; bits <= 8; bits += 3) {
+            srq_quantizer_spec spec = {.bits = {.count = 1, .bits = {bits}}, .sigma_ratio = 0.3f, .per_channel = true};
+            spec.temperature = 1, spec.reach = 3;
+            snprintf(spec.method, sizeof spec.method, "%s", methods[m]);
+            srq_quantizer q;
+            ck_assert_int_eq(srq_quantizer_init(&spec, true, ROWS, &q), SRQ_OK);
+            memset(sigma, 0, sizeof sigma);
+            srq_quantizer_start(&q, v, COUNT, x, alpha, sigma);
+            ck_assert(alpha[0] == SRQ_STEP_MIN && alpha[1] == SRQ_STEP_MIN && alpha[2] > 1e-3f);
+            q.alpha = alpha, q.sigma = sigma, q.training = true;
+            srq_quantizer_begin(&q);
+            float codes[COUNT]; /* some methods make floats, others bytes */
+            ck_assert(srq_quantizer_forward(&q, v, COUNT, x, codes));
+            ck_assert(srq_quantizer_values(&q, v, COUNT, x, values));
+            srq_quantizer_backward(&q, v, COUNT, COUNT, x, dy, dx, by[0], by[1], NULL);
+            for (int i = 0; i < COUNT; i++) ck_assert(isfinite(dx[i]) && (i >= 2 * LENGTH || values[i] == 0));
+            for (int row = 0; row < ROWS; row++)
+                ck_assert(isfinite(by[0][row]) && (!q.method->has_sigma || isfinite(by[1][row])));
+        }
+}
+END_TEST
+
 START_TEST(instruction_sets_agree)
 {
     enum { MOST = 1031 };
@@ -521,6 +554,7 @@ int main(void)
     tcase_add_test(tests, bad_numbers_are_reported);
     tcase_add_test(tests, start_finds_the_least_error);
     tcase_add_test(tests, rows_are_tensors);
+    tcase_add_test(tests, tiny_rows_are_finite);
     tcase_add_test(tests, instruction_sets_agree);
     tcase_add_test(tests, unknown_names_are_refused);
     suite_add_tcase(suite, tests);

@@ -13,7 +13,8 @@ everywhere 3 "1 of 78 images are bad, the first is f/train/c0/005.jpg: neither a
 fresh && head -c 300 good/train/c1/002.jpg > f/train/c1/002.jpg
 everywhere 3 "f/train/c1/002.jpg: a truncated JPEG" data import f d.h5
 fresh && "$MAKE_IMAGES" cmyk f/test/c0/004.jpg
-everywhere 3 "f/test/c0/004.jpg: a CMYK JPEG (four ink colours); convert it to RGB" data import f d.h5
+expect 0 "converted 1 CMYK JPEG to RGB, without colour profiles" on_ranks 2 data import f d.h5
+rm -f d.h5
 fresh && : > f/train/c0/000.jpg && ln -s nowhere f/test/c1/x.jpg && echo text > f/train/c1/notes.png
 everywhere 3 "3 of 80 images are bad, the first is f/train/c0/000.jpg: an empty file" data import f d.h5
 [ "$(grep -c '^bad image: ' out)" = 3 ] || fail "not three bad images are listed: $(cat out)"
@@ -58,6 +59,32 @@ everywhere 2 "d.h5: it exists already and holds another data set" data import f 
 echo "the user's" > mine.h5
 everywhere 2 "mine.h5: it exists already and is not a whole data set" data import f mine.h5
 [ "$(cat mine.h5)" = "the user's" ] || fail "a file of the user's was overwritten"
+
+mkdir folder
+everywhere 2 "the name of the data set is empty; name a file such as data.h5" data import good ""
+everywhere 2 "folder: it is a folder; name the file to write, such as folder/data.h5" data import good folder
+
+# Two imports at once: one writes the whole, and the other is refused or finds it done. One that was killed blocks none.
+rm -f d.h5
+"$SRQ" data import f d.h5 > one 2>&1 &
+one=$!
+"$SRQ" data import f d.h5 > two 2>&1
+two=$?
+wait $one
+one=$?
+for status in $one $two; do [ "$status" = 0 ] || [ "$status" = 2 ] || fail "two at once: $one $two $(cat one two)"; done
+[ "$one" = 0 ] || [ "$two" = 0 ] || fail "two at once: none wrote: $(cat one two)"
+cat one two | grep '^srq: ' | grep -vF "d.h5: another import is writing it (process " && fail "two at once: $(cat one two)"
+expect 0 "62 training and 18 test images" "$SRQ" data info d.h5
+rm -f d.h5
+flock d.h5.lock sleep 60 &
+holder=$!
+until [ -e d.h5.lock ] && ! flock -n d.h5.lock true; do sleep 0.02; done
+expect 2 "d.h5: another import is writing it; wait until it has ended" "$SRQ" data import f d.h5
+kill -9 $holder $(pgrep -P $holder)
+wait $holder 2> /dev/null
+expect 0 "wrote d.h5" "$SRQ" data import f d.h5
+[ ! -e d.h5.lock ] && [ ! -e d.h5.parts ] || fail "left over: $(ls -d d.h5*)"
 
 # Encoded images that were damaged after the import: the tables before a run, single images within it.
 "$MAKE_IMAGES" large train 2 60 70 72 && "$MAKE_IMAGES" large test 2 9 70 72 || fail "make_images"
@@ -120,7 +147,7 @@ if mount -t tmpfs -o size=${TMPFS_SIZE:-300k} tmpfs small 2> /dev/null; then
   # Room for the parts, but not for the whole: the parts serve when there is more.
   mount -o remount,size=$(($(du -sk many/train --apparent-size | cut -f1) * 3 / 2))k small
   everywhere 4 "No space left on device" data import many small/d.h5
-  [ ! -e small/d.h5 ] && [ -z "$(find small -name 'whole.h5')" ] || fail "half a file is there: $(find small)"
+  [ ! -e small/d.h5 ] && [ -z "$(find small -name 'whole.h5*')" ] || fail "half a file is there: $(find small)"
   mount -o remount,size=100m small
   on_ranks 2 data import many small/d.h5 > out 2>&1 || fail "import with room: $(cat out)"
   grep -q "818 of 818 images were imported before" out || fail "the parts were not used: $(cat out)"

@@ -11,6 +11,15 @@ everywhere 2 "no configuration is named" train
 everywhere 2 "add --out" train lenet-run.cfg
 everywhere 2 "no option is called --ouch" train lenet-run.cfg --ouch
 everywhere 2 "a value is missing after --out" train lenet-run.cfg --out
+everywhere 2 "the name of --out is empty" train lenet-run.cfg --out ""
+everywhere 2 "--trace lenet.cfg: it is a file; choose a folder" train lenet-run.cfg --out r --trace lenet.cfg
+expect 2 "the name of --out is empty" "$SRQ" ticket lenet-run.cfg --out ""
+expect 2 "the name of --out is empty" "$SRQ" sweep lenet-run.cfg --out ""
+for command in ticket sweep report; do expect 2 "--out lenet.cfg: it is a file; choose a folder" "$SRQ" $command lenet-run.cfg --out lenet.cfg; done
+expect 2 "the name of --out is empty" "$SRQ" report . --out ""
+expect 0 "srq version: " "$SRQ" --version --help
+expect 0 "srq help: " "$SRQ" --help --help
+expect 2 "no command is called \"trian\"" "$SRQ" --help trian
 
 # Configurations
 everywhere 2 "none.cfg: No such file" train none.cfg --out r

@@ -91,8 +91,30 @@ for layer in ("conv1", "fc1", "fc2"):
 assert abs(layers["act2"]["sigma"] / layers["act2"]["alpha"] - 0.1) < 1e-3  # annealed to sigma_final
 evals = [e for e in map(json.loads, open(sys.argv[2])) if e["event"] == "eval"]
 assert len(evals) == 2 and all("gates" in l for e in evals for l in e["layers"] if l["name"] == "fc1")
-assert evals[0]["penalty"] != evals[1]["penalty"]  # the target moves lambda
+# The target: reached in evaluation, also after the schedule has changed the bit-lengths that are possible. Lambda stays.
+assert evals[0]["penalty"] == evals[1]["penalty"] == 0.3
+end = evals[1]
+assert end["target"] == 4 and end["target_measure"] == "bits" and end["target_reached"] is True
+assert end["reached"] == end["mean_weight_bits"] and abs(end["reached"] - 4) <= 0.1, end["reached"]
+assert abs(end["mean_gated_bits"] - end["mean_weight_bits"]) < 0.1, end["mean_gated_bits"]
+steps = [e for e in map(json.loads, open(sys.argv[2])) if e["event"] == "step"]
+assert min(e["reached"] for e in steps) >= 3.9  # never below it
+stop = json.loads(open(sys.argv[2]).readlines()[-1])
+assert stop["event"] == "stop" and stop["target_reached"] is True and stop["reached"] == end["reached"]
 EOF
+
+# The first and the last lines tell the bits of evaluation from those that are expected in training; the last one judges.
+"$SRQ" train "$WORK/all.cfg" --out "$WORK/all-1" --resume auto > "$WORK/log" 2>&1 || fail "again: $(cat "$WORK/log")"
+grep -q '^learned bit-lengths: expected bits [0-9.]*, evaluated [0-9.]*; target 4 bits from step 15$' "$WORK/log" || fail "first lines: $(cat "$WORK/log")"
+tail -1 "$WORK/log" | grep -q '^expected bits [0-9.]*, evaluated [0-9.]*; target 4 bits, reached [34][0-9.]* bits$' || fail "last line: $(tail -1 "$WORK/log")"
+"$SRQ" inspect "$WORK/all-1" | grep -q '^target 4 bits, reached [34]' || fail "inspect says no target"
+# fc1 has nine tenths of the weights, so that 3.5 bits cannot be had. Gates that have not settled are said, too.
+expect 0 "srq: warning: dropbits.target is 3.5 bits, but no whole bit-lengths of the layers give that; the closest is 3." "$SRQ" train \
+  "$WORK/all.cfg" --out "$WORK/far" --set train.max_steps=2 --set dropbits.target=3.5 --set quantizer.weight_bits=4
+grep -q "bits, which is not the target$" "$WORK/out" || fail "a target that is missed: $(cat "$WORK/out")"
+tail -1 "$WORK/far/log.jsonl" | grep -q '"target_reached": false' || fail "the log of a target that is missed"
+expect 0 "; the gates have not settled: training uses other bit-lengths than evaluation" "$SRQ" train "$WORK/held.cfg" --out "$WORK/open" \
+  --set train.max_steps=1 --set optimizer.gate_learning_rate=0.01
 
 # Learned bit-lengths in another configuration, and fine-tuning from its weights.
 cat > "$WORK/second.cfg" << EOF

@@ -34,6 +34,9 @@ expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" 
 expect 0 "--set train.init=lists/float32-seed2-" "$SRQ" sweep good.cfg --list --out lists
 "$SRQ" sweep good.cfg --list --out lists > lines
 [ "$(wc -l < lines)" = 8 ] || fail "--list: $(cat lines)"
+sed 's/"quantizer.method=ste"/"quantizer.weight_bits=8 until 1ep, then 4"/' good.cfg > blank.cfg
+expect 2 "blank.cfg:5: row wild sets \"quantizer.weight_bits=8 until 1ep, then 4\", but --list cannot print a setting with blanks" "$SRQ" sweep blank.cfg --list
+[ "$(wc -l < out)" = 1 ] || fail "--list printed a part of the lines: $(cat out)"
 for i in 1 2; do
   read -ra words <<< "$(sed -n ${i}p lines)"
   "$SRQ" train "${words[0]}" --out "lists/${words[1]}" "${words[@]:2}" > log 2>&1 || fail "${words[*]}: $(tail -2 log)"

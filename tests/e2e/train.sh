@@ -41,6 +41,14 @@ EOF
 SLURM_STEP_NUM_TASKS=4 env -u OMPI_COMM_WORLD_SIZE timeout 60 "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/alone" > "$WORK/out" 2>&1
 [ $? = 2 ] || fail "4 singletons were not refused: $(cat "$WORK/out")"
 grep -q "srun --mpi=pmix" "$WORK/out" || fail "$(cat "$WORK/out")"
+# Commands that share no work are right in such a shell.
+export SLURM_STEP_NUM_TASKS=4
+expect 0 "oneDNN" "$SRQ" version
+expect 0 "conv1" "$SRQ" inspect "$WORK/srq"
+expect 0 "equal: " "$SRQ" diff "$WORK/srq" "$WORK/srq"
+expect 0 "1024 training" "$SRQ" data info "$WORK/slice.h5"
+expect 2 "srun --mpi=pmix" "$SRQ" data import "$SOURCE/tests/data/fashion-slice" "$WORK/again.h5"
+unset SLURM_STEP_NUM_TASKS
 for command in train eval inspect diff data check bench version help; do expect 0 "usage: " "$SRQ" help $command; done
 expect 0 "usage: " "$SRQ" train --help
 expect 0 "oneDNN" "$SRQ" version

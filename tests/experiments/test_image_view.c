@@ -151,6 +151,30 @@ START_TEST(random_boxes)
 }
 END_TEST
 
+/* A line of pixels would become an image of 59 GB. The message names the table and the image. */
+START_TEST(sizes_that_would_grow)
+{
+    static int32_t sizes[3][2] = {{20, 20}, {1, 300000}, {20, 20}};
+    static srq_dataset encoded = {.path = "lines.h5", .channels = CHANNELS, .encoded = true, .mean = mean, .file = -1};
+    encoded.std = deviation;
+    encoded.splits[SRQ_TEST] = (srq_split){.count = 3, .sizes = sizes};
+    srq_settings *s = make_settings("plain", 0, false);
+    srq_view v;
+    srq_view_bench bench;
+    s->model.height = s->model.width = 224;
+    ck_assert_int_eq(srq_view_create(&encoded, s, &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(srq_message(),
+                                 "lines.h5: test/sizes says that image 1 has 1 x 300000 pixels (height x "
+                                 "width), which become 256 x 76800000 for the network"));
+    srq_view_bench_destroy(&bench);
+    sizes[1][1] = 1000;
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
 int main(void)
 {
     setenv("CK_FORK", "no", 1);
@@ -161,6 +185,7 @@ int main(void)
     tcase_add_test(tests, padded_and_mirrored);
     tcase_add_test(tests, plain);
     tcase_add_test(tests, random_boxes);
+    tcase_add_test(tests, sizes_that_would_grow);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Tickets in a report: recognizing stages, names, differences, levels of pruning, and notes on a ticket.json that is
  * missing, broken or old. */
+#include "experiments/srq/report/learned.h"
 #include "experiments/srq/report/ticket_tables.h"
 #include "tests/io/scratch.h"
 #include "tests/suite.h"
@@ -166,7 +167,7 @@ END_TEST
 
 START_TEST(differences_and_levels)
 {
-    char text[600];
+    char text[SRQ_COMPARISON_TEXT];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
     make_tickets();
     srq_report report = load("two");
@@ -192,6 +193,72 @@ START_TEST(differences_and_levels)
     ck_assert_double_eq_tol(levels[2].kept, 0.64, 1e-12);
     ck_assert_double_eq_tol(levels[1].random.error.mean, 0.35, 1e-12);
     ck_assert_double_eq_tol(levels[1].random.error.deviation, sqrt(0.005), 1e-12);
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* Writes the log of stage learn of ticket "two/bits" with these mean bit-lengths. */
+static void make_learned(int seed, double expected, double evaluated)
+{
+    char path[300], text[1000];
+    snprintf(path, sizeof path, "two/bits/seed-%d/learn/log.jsonl", seed);
+    snprintf(text, sizeof text,
+             "{\"event\": \"start\", \"steps\": 10, \"steps_per_epoch\": 5, \"batch\": 10, \"data_sha256\": \"d\"}\n"
+             "{\"event\": \"eval\", \"step\": 10, \"epoch\": 2, \"test_error\": %g, \"weights\": 1000, "
+             "\"mean_gated_bits\": %g, \"mean_weight_bits\": %g, \"bytes\": 9, \"bops\": 9}\n" DONE,
+             0.1 * seed, expected, evaluated);
+    scratch_write(path, text, strlen(text));
+}
+
+/* The sentences about learned bit-lengths, and after a bar the warnings. */
+static char *learned(const srq_report *report, char *out, size_t size)
+{
+    srq_report_learned_figures(report, out, size);
+    const size_t n = strlen(out);
+    out[n] = '|';
+    srq_report_learned_warnings(report, out + n + 1, size - n - 1);
+    return out;
+}
+
+/* Gates that have not settled are named beside the verdict and in the report, with both bit-lengths; a target that was
+ * missed likewise. Gates that were held at the end (dropbits.until) have settled, whatever their logits. */
+START_TEST(learned_bits_beside_the_verdict)
+{
+    char text[4000], says[SRQ_COMPARISON_TEXT];
+    make_tickets();
+    make_learned(1, 4.74, 3.09);
+    make_learned(2, 3.05, 3);
+    srq_report report = load("two/bits");
+    srq_comparison_say(&report.tickets.items[0].comparison, says, sizeof says);
+    ck_assert_msg(strstr(says, "Over 2 seeds") && strstr(says, "The gates of stage learn have not settled with 1 of 2 "
+                                                               "seeds (expected bits 4.74, evaluated 3.09)"),
+                  "%s", says);
+    ck_assert_msg(strstr(learned(&report, text, sizeof text),
+                         "#1: expected bits 3.90, evaluated 3.04.|#1: the gates of 1 of 2 runs have not settled "
+                         "(expected bits 4.74, evaluated 3.09)"),
+                  "%s", text);
+    srq_report_destroy(&report);
+
+    make_learned(1, 3.05, 3);
+    report = load("two/bits");
+    srq_comparison_say(&report.tickets.items[0].comparison, says, sizeof says);
+    ck_assert_msg(!strstr(says, "settled"), "%s", says);
+    ck_assert_str_eq(learned(&report, text, sizeof text), "#1: expected bits 3.05, evaluated 3.00.|");
+    srq_report_destroy(&report);
+
+    for (int seed = 1; seed <= 2; seed++) {
+        make_stage("two/bits", seed, "learn", "",
+                   "dropbits = { mode = \"learn\"; until = \"1ep\"; target = 3.2; }; quantizer = { weight_bits = 4; };",
+                   0.1 * seed, 1000, DONE);
+        make_learned(seed, 4.74, seed == 1 ? 3.09 : 3.21);
+    }
+    report = load("two/bits");
+    srq_comparison_say(&report.tickets.items[0].comparison, says, sizeof says);
+    ck_assert_msg(!strstr(says, "settled") && strstr(says, "Stage learn misses dropbits.target with 1 of 2 seeds."),
+                  "%s", says);
+    ck_assert_str_eq(learned(&report, text, sizeof text),
+                     "#1: expected bits 3.15, evaluated 3.15; target 3.2 bits, reached 3.15 bits.|#1: 1 of 2 runs miss "
+                     "dropbits.target, 3.2 bits (they have 3.09 bits to 3.21 bits).");
     srq_report_destroy(&report);
 }
 END_TEST
@@ -305,6 +372,7 @@ int main(void)
     tcase_add_test(cases, stages_are_configurations);
     tcase_add_test(cases, what_is_no_stage);
     tcase_add_test(cases, differences_and_levels);
+    tcase_add_test(cases, learned_bits_beside_the_verdict);
     tcase_add_test(cases, tables_for_programs);
     tcase_add_test(cases, ticket_files);
     tcase_add_test(cases, other_data);

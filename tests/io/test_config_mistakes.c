@@ -13,10 +13,24 @@ START_TEST(mistakes_in_configurations)
         {"train = 3;\n", ":3: train must be a group such as train = { ... };, but is 3"},
         {"train = { batch = \"many\"; };\n", ":3: train.batch must be an integer, but is the text \"many\""},
         {"train = { batch = 1.5; };\n", ":3: train.batch must be an integer, but is 1.5"},
+        {"train = { batch = 1e18; };\n", ":3: train.batch must be an integer, but is 1e+18"},
+        {"train = { batch = 4294967424.0; };\n", ":3: train.batch is 4294967424, but must be from 1 to 1048576"},
         {"train = { batch = -128; };\n", ":3: train.batch is -128, but must be from 1 to 1048576"},
         {"train = { seed = -1; };\n", ":3: train.seed is -1"},
         {"optimizer = { learning_rate = \"0.1\"; };\n", ":3: optimizer.learning_rate must be a number"},
-        {"optimizer = { learning_rate = 1e400; };\n", ":3: optimizer.learning_rate is inf"},
+        /* libconfig would read infinity and 0. float32 would hold 0, or 1 where it is to be less. */
+        {"optimizer = { learning_rate = 1e400; };\n",
+         ":3: the number 1e400 does not fit in 64-bit floating point; use a smaller one"},
+        {"optimizer = {\n learning_rate = 1e-400; };\n",
+         ":4: the number 1e-400 does not fit in 64-bit floating point; write 0 or a larger one"},
+        {"optimizer = { learning_rate = -.5e-310; };\n", ":3: the number -.5e-310 does not fit"},
+        {"optimizer = { learning_rate = 1e-50; };\n",
+         ":3: optimizer.learning_rate must be 0 or at least 1.2e-38 (float32), but is 1e-50"},
+        {"optimizer = { beta1 = 0.9999999999; };\n",
+         ":3: optimizer.beta1 must be further below 1, so that float32 can hold it, but is 0.9999999999"},
+        {"/* An open\n comment\ntrain = { batch = 0; };\n", ":3: the comment that begins here with /* has no end"},
+        {"train = { batch = 64; }; # one\n\n  /* two */ /*\n", ":5: the comment that begins here with /* has no end"},
+        {"/*/\n", ":3: the comment that begins here with /* has no end"},
         {"quantizer = { method = \"sqr\"; };\n",
          ":3: quantizer.method is \"sqr\", but must be one of srq|lsq|ste|rq|rq_st|float32; did you mean \"srq\"?"},
         {"quantizer = { weight_bits = 9; };\n", ":3: quantizer.weight_bits is 9, but must be from 1 to 8"},
@@ -36,6 +50,16 @@ START_TEST(mistakes_in_configurations)
         {"quantizer = { weight_bits = \"\"; };\n", ":3: quantizer.weight_bits must be a bit-length"},
         {"quantizer = { weight_bits = \"8 until 5ep, then 12\"; };\n",
          ":3: quantizer.weight_bits has a bit-length of 12"},
+        /* 2^32 + 3, 2^64 + 3 */
+        {"quantizer = { weight_bits = 4294967299L; };\n",
+         ":3: quantizer.weight_bits is 4294967299, but must be from 1"},
+        {"quantizer = { weight_bits = \"4294967299\"; };\n",
+         ":3: quantizer.weight_bits has a bit-length of 4294967299, but it must be from 1 to 8"},
+        {"quantizer = { weight_bits = \"8 until 5ep, then 4294967299\"; };\n",
+         ":3: quantizer.weight_bits has a bit-length of 4294967299"},
+        {"quantizer = { weight_bits = \"18446744073709551619\"; };\n",
+         ":3: quantizer.weight_bits has a bit-length of 9223372036854775807"},
+        {"quantizer = { layers = ( { name = \"a\"; bits = 4294967299L; } ); };\n", ":3: bits is 4294967299, but must"},
         {"quantizer = { weight_bits = \"8 until 5ep, then 4 until 3ep, then 2\"; };\n",
          ":3: quantizer.weight_bits: each stage must end after the one before it"},
         {"quantizer = { weight_bits = \"1 until 1it 2 until 2it 3 until 3it 4 until 4it 5 until 5it 6 until 6it 7 "
@@ -126,6 +150,54 @@ START_TEST(mistakes_in_included_files)
     expect_message("c.cfg", ":2: @include of \"/etc/base.cfg\", but its path must start at the folder");
     scratch_write("c.cfg", comment, strlen(comment));
     expect_message("c.cfg", ":3: train must be a group");
+    /* An open comment of an included file, which would hide the rest of that file. */
+    static const char open[] = "train = { batch = 8; };\n/* data = { file = \"x\"; };\n";
+    scratch_write("inner.cfg", open, strlen(open));
+    scratch_write("c.cfg", outer, strlen(outer));
+    expect_message("inner.cfg", ":2: the comment that begins here with /* has no end");
+    static const char marked[] = "\xef\xbb\xbftrain = { batch = 8; };\n";
+    scratch_write("inner.cfg", marked, strlen(marked));
+    char words[700];
+    snprintf(words, sizeof words, ":2: @include: %s begins with a byte-order mark", scratch("inner.cfg"));
+    expect_message("c.cfg", words);
+}
+END_TEST
+
+/* A byte-order mark, as some editors put it before UTF-8, in a configuration and in its model. */
+START_TEST(byte_order_marks)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    char text[2048];
+    srq_config *c = NULL;
+    snprintf(text, sizeof text, "%s%s", mark, good);
+    scratch_write("c.cfg", text, strlen(text));
+    snprintf(text, sizeof text, "%s%s", mark, model);
+    scratch_write("model.cfg", text, strlen(text));
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 0, NULL, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert_int_eq(srq_config_settings(c)->train.batch, 64);
+    srq_config_destroy(&c);
+    /* Lines are counted as before. Only one mark is one. */
+    snprintf(text, sizeof text, "%s\ntrain = 3;\n", mark);
+    scratch_write("c.cfg", text, strlen(text));
+    expect_message("c.cfg", ":2: train must be a group");
+    snprintf(text, sizeof text, "%s%strain = 3;\n", mark, mark);
+    scratch_write("c.cfg", text, strlen(text));
+    expect_message("c.cfg", ":1: syntax error");
+}
+END_TEST
+
+/* The text of a checkpoint must not reach for files of the reader's machine. */
+START_TEST(texts_include_nothing)
+{
+    srq_config *c = NULL;
+    static const char text[] = "train = {\n@include \"/etc/passwd\"\n};\n",
+                      comment[] = "# @include \"x\"\ntrain = 3;\n";
+    ck_assert_int_eq(srq_config_parse(text, "last.h5: /config", &c), SRQ_ERROR_USAGE);
+    ck_assert_msg(
+        strstr(srq_message(), "last.h5: /config:2: @include of \"/etc/passwd\", but this text must be complete"), "%s",
+        srq_message());
+    ck_assert_int_eq(srq_config_parse(comment, "text", &c), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "text:2: train must be a group"));
 }
 END_TEST
 
@@ -139,6 +211,22 @@ START_TEST(overrides)
         {"train.epochs=", "--set train.epochs=: train.epochs must be a number of epochs"},
         {"train.batch=-1", "--set train.batch=-1: train.batch is -1"},
         {"train.batch=true", "--set train.batch=true: train.batch must be an integer, but is a boolean"},
+        {"train.batch=128.5", "--set train.batch=128.5: train.batch must be an integer, but is 128.5"},
+        {"train.batch=1e400", "--set train.batch=1e400: train.batch must be an integer, but is 1e400"},
+        {"optimizer.learning_rate=1e400",
+         "--set optimizer.learning_rate=1e400: optimizer.learning_rate is 1e400, but must"},
+        {"optimizer.learning_rate=1e-400", "--set optimizer.learning_rate=1e-400: optimizer.learning_rate must be 0 or "
+                                           "at least 1.2e-38 (float32), but is "
+                                           "1e-400"},
+        {"optimizer.learning_rate=1e-50",
+         "--set optimizer.learning_rate=1e-50: optimizer.learning_rate must be 0 or at"},
+        {"optimizer.momentum=0.999999999",
+         "--set optimizer.momentum=0.999999999: optimizer.momentum must be further below"},
+        {"quantizer.weight_bits=4294967299",
+         "--set quantizer.weight_bits=4294967299: quantizer.weight_bits is 4294967299"},
+        /* Not one text: libconfig would read a comment in it. */
+        {"optimizer.method=\"sgd\"; /* \"",
+         "--set optimizer.method=\"sgd\"; /* \": optimizer.method is \"\"sgd\"; /* \"\","},
         {"optimizer.learning_rate=nan", "--set optimizer.learning_rate=nan: optimizer.learning_rate must be a number"},
         {"dropbits=off", "--set dropbits=off: no setting is called dropbits; did you mean dropbits.mode?"},
         {"dropbits.mode=regularise", "--set dropbits.mode=regularise: dropbits.mode is"},
@@ -158,9 +246,9 @@ START_TEST(overrides)
     char quoted[600];
     snprintf(quoted, sizeof quoted, "model=\"%s\"", scratch("model.cfg"));
     const char *sets[] = {quoted,
-                          "train.batch=0x20",
+                          "train.batch=32.0",
                           "train.epochs=7",
-                          "train.epochs=8",
+                          "train.epochs=8.0",
                           "quantizer.method=lsq",
                           "dropbits.mode=off",
                           "optimizer.method=\"sgd\"",
@@ -190,6 +278,8 @@ int main(void)
     TCase *tests = tcase_create("config_mistakes");
     tcase_add_test(tests, mistakes_in_configurations);
     tcase_add_test(tests, mistakes_in_included_files);
+    tcase_add_test(tests, byte_order_marks);
+    tcase_add_test(tests, texts_include_nothing);
     tcase_add_test(tests, overrides);
     return run_tests(suite, tests);
 }

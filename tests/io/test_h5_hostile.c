@@ -260,6 +260,8 @@ START_TEST(damaged_files_do_not_crash)
         ck_assert_msg(!strstr(srq_message(), "LOCKING"), "%s", srq_message());
     }
     const size_t without_trailer = size - 256;
+    scratch_write("hurt.h5", data, size - 1);
+    expect_message(open_test("hurt.h5"), SRQ_ERROR_DATA, "hurt.h5: it is damaged: 1 bytes at its end are missing");
     for (uint64_t i = 0; i < 100; i++) {
         uint32_t r[4];
         srq_random(2, SRQ_RANDOM_TEST, 0, i, r);

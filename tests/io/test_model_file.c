@@ -24,7 +24,13 @@ START_TEST(mistakes_in_models)
         {"{ name = \"a\"; type = \"relu\"; inputs = [\"input\", \"input\"]; }",
          ":4: a layer of type relu has one input, but this one has 2"},
         {"{ name = \"a\"; type = \"add\"; }", ":4: a layer of type add has 2 to 8 inputs, but this one has 1"},
-        {"{ name = \"a\"; type = \"dense\"; out = \"4\"; }", ":4: out must be an integer, but is the text \"4\""},
+        {"{ name = \"a\"; type = \"dense\"; out = \"\"; }",
+         ":4: out must be an integer or an expression, but is the text \"\""},
+        {"{ name = \"a\"; type = \"dense\"; out = \"10/0\"; }", ":4: out = \"10/0\": 10 / 0 is a division by zero"},
+        {"{ name = \"a\"; type = \"dense\"; out = \"4.5\"; }", ":4: out = \"4.5\": an operator is missing"},
+        {"{ name = \"a\"; type = \"dense\"; out = 4.5; }", ":4: out must be an integer or an expression, but is 4.5"},
+        {"{ name = \"a\"; type = \"dense\"; out = 4294967300.0; }", ":4: out is 4294967300, but must be from 1 to"},
+        {"{ name = \"a\"; type = \"relu\"; max = 1e-42; }", ":4: max must be at least 1.2e-38 (float32), but is 1e-42"},
         {"{ name = \"a\"; type = \"dense\"; out = \"four\"; }", ":4: out = \"four\": no parameter is called \"four\""},
         {"{ name = \"a\"; type = \"dense\"; out = \"classes\"; }",
          ":4: out = \"classes\": the number of classes is not known; set data.classes in the configuration, or classes "
@@ -186,6 +192,25 @@ START_TEST(mistakes_in_blocks)
 }
 END_TEST
 
+/* Numbers that are whole in another way: expressions of numbers alone, and 5.0. */
+START_TEST(constant_expressions)
+{
+    static const char text[] =
+        "name = \"net\"; input = { height = 8; width = \"2 * 4\"; channels = 1.0; };\n"
+        "layers = ( { name = \"a\"; type = \"conv\"; out = \"5+5\"; kernel = (3.0, \"6 / 2\"); padding = \"1\"; },\n"
+        "  { name = \"d\"; type = \"dense\"; out = \"10\"; } );\n";
+    srq_config *c = NULL;
+    scratch_write("c.cfg", plain, strlen(plain));
+    scratch_write("model.cfg", text, strlen(text));
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 0, NULL, &c) == SRQ_OK, "%s", srq_message());
+    const srq_model_spec *m = &srq_config_settings(c)->model;
+    ck_assert(m->width == 8 && m->channels == 1);
+    ck_assert(m->layers[0].out == 10 && m->layers[0].kernel[0] == 3 && m->layers[0].kernel[1] == 3);
+    ck_assert(m->layers[0].padding[1] == 1 && m->layers[1].out == 10);
+    srq_config_destroy(&c);
+}
+END_TEST
+
 int main(void)
 {
     scratch_create();
@@ -195,5 +220,6 @@ int main(void)
     tcase_add_test(tests, mistakes_in_models);
     tcase_add_test(tests, blocks_are_taken_in);
     tcase_add_test(tests, mistakes_in_blocks);
+    tcase_add_test(tests, constant_expressions);
     return run_tests(suite, tests);
 }

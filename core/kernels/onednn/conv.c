@@ -63,7 +63,7 @@ static void describe_image(const srq_conv_plan *plan, bool output, dnnl_data_typ
     const srq_conv_shape *s = &plan->shape;
     dnnl_dims_t in = {s->capacity, s->in, s->height, s->width};
     dnnl_dims_t out = {s->capacity, s->out, s->out_height, s->out_width};
-    dnnl_dims_t flat = {s->capacity, output ? s->out : s->in * s->height * s->width};
+    dnnl_dims_t flat = {s->capacity, output ? s->out : (dnnl_dim_t)s->in * s->height * s->width};
     if (s->covers)
         dnnl_memory_desc_init_by_tag(md, 2, flat, type, dnnl_ab);
     else
@@ -77,7 +77,7 @@ static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, b
     const int g = s->groups;
     dnnl_dims_t whole = {s->out, s->in, s->kernel[0], s->kernel[1]};
     dnnl_dims_t grouped = {g, s->out / g, s->in / g, s->kernel[0], s->kernel[1]};
-    dnnl_dims_t matrix = {s->out, s->in * s->height * s->width};
+    dnnl_dims_t matrix = {s->out, (dnnl_dim_t)s->in * s->height * s->width};
     if (s->covers)
         dnnl_memory_desc_init_by_tag(md, 2, matrix, type, dnnl_ab);
     else if (g > 1)

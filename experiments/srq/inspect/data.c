@@ -111,6 +111,7 @@ static srq_status share_import(srq_comm *comm, const import_options *o, const fi
 static srq_status look(const import_options *o, finding *found, srq_import **import)
 {
     srq_source_kind kind;
+    SRQ_TRY(srq_dest_check_name(o->dest));
     SRQ_TRY(srq_source_find(o->source, &kind));
     found->is_folder = kind == SRQ_SOURCE_FOLDER;
     if (!found->is_folder) return srq_dataset_import(o->source, o->dest, stdout, &found->done_already);
@@ -181,5 +182,6 @@ srq_status srq_command_data(srq_comm *comm, int argc, char **argv)
         return srq_comm_rank(comm) == 0 ? srq_dataset_info(argv[2], stdout) : SRQ_OK;
     if (argc < 2 || strcmp(argv[1], "import") != 0) return usage();
     SRQ_TRY(parse_import(argc, argv, &options));
+    SRQ_TRY(srq_comm_check_launcher(comm));
     return import(comm, &options);
 }

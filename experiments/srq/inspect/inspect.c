@@ -1,6 +1,7 @@
 /* srq inspect: shows the content of a checkpoint. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/inspect_tensor.h"
+#include "experiments/srq/inspect/learned_bits.h"
 #include "experiments/srq/inspect/measure.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "io/checkpoint.h"
@@ -215,6 +216,19 @@ static int longest_name(const srq_graph *graph)
     return (int)longest;
 }
 
+/* What evaluation has, what is expected in training, and the target. */
+static void print_learned(const srq_learned_bits *bits)
+{
+    char text[96], reached[64];
+    if (!bits->learns) return;
+    srq_say("bits   %s\n", srq_learned_bits_say(bits, text, sizeof text));
+    if (bits->has_target)
+        srq_say("target %s, reached %s\n", srq_learned_bits_measure(bits, bits->wanted, text, sizeof text),
+                srq_learned_bits_measure(bits, bits->reached, reached, sizeof reached));
+    if (bits->has_target && !bits->meets) srq_say("       warning: this is not the target\n");
+    if (!bits->settled) srq_say("       warning: the gates have not settled: training and evaluation differ\n");
+}
+
 /* The probability of each level, with DropBits. */
 static void print_gates(const srq_graph *graph, const srq_measures *m)
 {
@@ -280,7 +294,8 @@ static void print_head(const source *from, const srq_config *config, const srq_p
 }
 
 static srq_status print_table(const source *from, const srq_config *config, const srq_progress_point *point,
-                              const srq_graph *graph, const srq_measures *m, const srq_bits_history *history)
+                              const srq_graph *graph, const srq_measures *m, const srq_learned_bits *bits,
+                              const srq_bits_history *history)
 {
     print_head(from, config, point);
     SRQ_TRY(print_rows(&layers_table, graph, m));
@@ -288,6 +303,7 @@ static srq_status print_table(const source *from, const srq_config *config, cons
     SRQ_TRY(print_rows(&masks_table, graph, m));
     print_gates(graph, m);
     print_totals(m);
+    print_learned(bits);
     print_history(graph, history);
     return SRQ_OK;
 }
@@ -306,10 +322,11 @@ static void print_run_json(const run_state *state)
 }
 
 static void print_json(const source *from, const srq_config *config, const srq_progress_point *point,
-                       const srq_graph *graph, const srq_measures *m, const srq_bits_history *history)
+                       const srq_graph *graph, const srq_measures *m, const srq_learned_bits *bits,
+                       const srq_bits_history *history)
 {
     const srq_settings *s = srq_config_settings(config);
-    char name[160], path[4600], error[SRQ_JSON_NUMBER], loss[SRQ_JSON_NUMBER];
+    char name[160], path[4600], error[SRQ_JSON_NUMBER], loss[SRQ_JSON_NUMBER], learned[320];
     srq_say("{\"file\": %s,\n \"model\": %s, \"method\": \"%s\", \"step\": %ld, \"total_steps\": %ld,\n",
             srq_json_quote(from->path, path, sizeof path), srq_json_quote(s->model.name, name, sizeof name),
             s->quantizer.method, point->step, point->total_steps);
@@ -317,7 +334,9 @@ static void print_json(const source *from, const srq_config *config, const srq_p
         srq_say(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
                 srq_json_float(point->test_error, error), srq_json_float(point->test_loss, loss), point->test_count);
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
-    if (strcmp(s->dropbits.mode, "learn") == 0) srq_say(" \"penalty\": %s,\n", srq_json_number(point->penalty, loss));
+    if (bits->learns)
+        srq_say(" \"penalty\": %s, %s\"settled\": %s,\n", srq_json_number(point->penalty, loss),
+                srq_learned_bits_json(bits, learned, sizeof learned), bits->settled ? "true" : "false");
     print_run_json(&from->run);
     srq_say(" ");
     srq_measures_print_json(m, "\n    ", stdout);
@@ -334,11 +353,15 @@ static srq_status show(const source *from, const srq_config *config, const srq_p
 {
     srq_measures *m = NULL;
     SRQ_TRY(srq_measures_create(graph, &m));
+    const srq_settings *s = srq_config_settings(config);
+    const long epoch = from->run.log ? from->run.log->steps_per_epoch : 0;
+    const srq_learned_bits bits =
+        srq_learned_bits_of(s, graph, srq_bits_are_held(s, point->step, point->total_steps, epoch));
     srq_status status = SRQ_OK;
     if (json)
-        print_json(from, config, point, graph, m, history);
+        print_json(from, config, point, graph, m, &bits, history);
     else
-        status = print_table(from, config, point, graph, m, history);
+        status = print_table(from, config, point, graph, m, &bits, history);
     srq_measures_destroy(&m);
     return status;
 }

@@ -74,7 +74,6 @@ static srq_status list_member(srq_tensors *list, const char *group, const char *
             SRQ_ERROR_DATA,
             "%s: it is not a checkpoint: it has names that are nested too deeply, too long, or not plain text",
             srq_h5_reader_path(list->reader));
-    if (!srq_h5_exists(list->reader, name)) return SRQ_OK; /* a broken link */
     return srq_h5_is_group(list->reader, name) ? list_group(list, name, depth + 1) : add(list, name);
 }
 

@@ -116,7 +116,7 @@ static void print_bits(const follower *f, double *values)
     }
     if (shown > LAYERS_SHOWN) srq_say("and %d more layers\n", shown - LAYERS_SHOWN);
     if (shown && isfinite(last->gated_bits))
-        srq_say("mean             %.2f (expected %.2f)\n", last->mean_bits, last->gated_bits);
+        srq_say("mean             expected bits %.2f, evaluated %.2f\n", last->gated_bits, last->mean_bits);
 }
 
 static void print_screen(const follower *f)

@@ -1,6 +1,7 @@
 #include "experiments/srq/report/pages.h"
 
 #include "experiments/srq/report/arrange.h"
+#include "experiments/srq/report/learned.h"
 #include "experiments/srq/report/run_tables.h"
 #include "experiments/srq/report/ticket_tables.h"
 #include "io/escape.h"
@@ -63,7 +64,8 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
 }
 
 static const char explanation[] =
-    "Mean \xc2\xb1 sample standard deviation over seeds, at the end of training. Size: weights at their "
+    "Mean \xc2\xb1 sample standard deviation over seeds, at the end of training. Weight bits: in evaluation. Size: "
+    "weights at their "
     "bit-lengths, everything else as float32. BOPs: multiply-accumulates of one image times weight bits times "
     "activation "
     "bits; \"of 8/8\": relative to the same network with each quantized tensor at 8 bits (of a float32 network: with "
@@ -170,7 +172,7 @@ static srq_status print_scroll(srq_status (*print)(const srq_report_ticket *, sr
 static srq_status print_html_ticket(const srq_report_ticket *ticket, const srq_pictures *pictures, int number,
                                     FILE *out)
 {
-    char text[600];
+    char text[SRQ_COMPARISON_TEXT];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
     fputs("<h3>", out);
     srq_print_escaped(ticket->name, SRQ_ESCAPE_HTML, out);
@@ -200,7 +202,7 @@ static srq_status print_html_tickets(const srq_report *report, const srq_picture
 
 static srq_status print_html(const srq_report *report, const srq_pictures *pictures, const char *made, FILE *out)
 {
-    char text[4096];
+    char text[4800];
     fprintf(
         out,
         "<!DOCTYPE html>\n" SRQ_REPORT_MARK "\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -215,7 +217,9 @@ static srq_status print_html(const srq_report *report, const srq_pictures *pictu
     fputs("</h2>\n<div class=\"scroll\">\n", out);
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_HTML, out));
     fputs("</div>\n", out);
+    paragraph("note", srq_report_learned_warnings(report, text, sizeof text), out);
     paragraph("small", srq_report_remarks(report, text, sizeof text), out);
+    paragraph("small", srq_report_learned_figures(report, text, sizeof text), out);
     paragraph("small", explanation, out);
     SRQ_TRY(print_html_tickets(report, pictures, out));
     int others = 0;
@@ -304,7 +308,7 @@ static void line(const char *text, FILE *out)
 
 static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
 {
-    char text[600];
+    char text[SRQ_COMPARISON_TEXT];
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
     if (report->tickets.count) fputs("## Lottery tickets\n\n", out);
     for (int i = 0; i < report->tickets.count; i++) {
@@ -328,7 +332,7 @@ static srq_status print_markdown_tickets(const srq_report *report, FILE *out)
 
 srq_status srq_report_print_markdown(const srq_report *report, srq_pictures *pictures, const char *made, FILE *out)
 {
-    char text[4096];
+    char text[4800];
     fputs(SRQ_REPORT_MARK "\n# Report of srq\n\n", out);
     line(srq_report_summary(report, text, sizeof text), out);
     line(srq_report_list_tasks(&report->tasks, text, sizeof text), out);
@@ -337,7 +341,9 @@ srq_status srq_report_print_markdown(const srq_report *report, srq_pictures *pic
     line(heading(report), out);
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_MARKDOWN, out));
     fputc('\n', out);
+    line(srq_report_learned_warnings(report, text, sizeof text), out);
     line(srq_report_remarks(report, text, sizeof text), out);
+    line(srq_report_learned_figures(report, text, sizeof text), out);
     line(explanation, out);
     SRQ_TRY(print_markdown_tickets(report, out));
     if (pictures->count) fputs("## Pictures\n\n", out);

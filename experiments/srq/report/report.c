@@ -2,6 +2,7 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/follow.h"
+#include "experiments/srq/report/learned.h"
 #include "experiments/srq/report/pages.h"
 #include "experiments/srq/report/plots.h"
 #include "experiments/srq/report/run_tables.h"
@@ -55,6 +56,9 @@ static srq_status parse(int argc, char **argv, report_options *options)
             options->folders[options->count++] = argv[i];
     }
     if (!options->count && !options->table) return usage("no run directory is named", "");
+    if (options->out) SRQ_TRY(srq_folder_check("--out", options->out));
+    for (int i = 0; i < options->count; i++)
+        if (!options->folders[i][0]) return usage("the name of a run directory is empty", "");
     if (options->follow && options->count > 1)
         return usage("--follow takes only one run directory, but here is another: ", options->folders[1]);
     if (options->follow && options->table) return usage("--follow shows one run, and takes no --table", "");
@@ -219,7 +223,7 @@ static srq_status write_report(const srq_report *report, srq_pictures *pictures)
 
 static void show_tickets(const srq_report *report)
 {
-    char text[600], called[400];
+    char text[SRQ_COMPARISON_TEXT], called[400];
     for (int i = 0; i < report->tickets.count; i++) {
         const srq_report_ticket *ticket = &report->tickets.items[i];
         const char *says = srq_comparison_say(&ticket->comparison, text, sizeof text);
@@ -231,11 +235,13 @@ static void show_tickets(const srq_report *report)
 
 static srq_status show(const srq_report *report, const srq_pictures *pictures)
 {
-    char text[4096];
+    char text[4800];
     srq_say("%s\n", srq_report_summary(report, text, sizeof text));
     srq_say("%s\n\n", srq_report_list_tasks(&report->tasks, text, sizeof text));
     SRQ_TRY(srq_report_print_groups(report, SRQ_TABLE_TEXT, stdout));
     if (srq_report_remarks(report, text, sizeof text)[0]) srq_say("\n%s\n", text);
+    if (srq_report_learned_figures(report, text, sizeof text)[0]) srq_say("\n%s\n", text);
+    if (srq_report_learned_warnings(report, text, sizeof text)[0]) srq_say("\nwarning: %s\n", text);
     const char *title = "\nNot finished:\n";
     int shown = 0;
     for (int i = 0; i < report->runs.count; i++) {

@@ -1,6 +1,7 @@
 #include "experiments/srq/report/run_tables.h"
 
 #include "experiments/srq/report/arrange.h"
+#include "experiments/srq/report/learned.h"
 #include "io/progress.h"
 
 #include <math.h>
@@ -266,21 +267,31 @@ static void add_run_numbers(srq_table *table, const srq_report *report, const sr
     srq_table_add(table, "%s", message);
     srq_table_add(table, "%ld", log ? log->last_step : 0);
     srq_table_add(table, "%ld", log ? log->total_steps : 0);
-    const double values[] = {e ? e->epoch : NAN,      e ? e->error : NAN,     e ? e->loss : NAN,
-                             e ? e->mean_bits : NAN,  e ? e->zeros : NAN,     e ? e->bytes : NAN,
-                             e ? e->bops : NAN,       e ? e->w8a8_bops : NAN, log ? mean_rate(log) : NAN,
-                             log ? log->seconds : NAN};
+    const srq_learned_bits b = srq_report_learned(run);
+    const double values[] = {e ? e->epoch : NAN,
+                             e ? e->error : NAN,
+                             e ? e->loss : NAN,
+                             e ? e->mean_bits : NAN,
+                             e ? e->zeros : NAN,
+                             e ? e->bytes : NAN,
+                             e ? e->bops : NAN,
+                             e ? e->w8a8_bops : NAN,
+                             log ? mean_rate(log) : NAN,
+                             log ? log->seconds : NAN,
+                             b.learns ? b.expected : NAN,
+                             b.has_target ? b.wanted : NAN,
+                             b.has_target ? b.reached : NAN};
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) srq_table_add_number(table, values[k]);
 }
 
 srq_status srq_report_print_runs_csv(const srq_report *report, FILE *out)
 {
     static const srq_column columns[] = {
-        {.title = "run"},        {.title = "number"},    {.title = "seed"},        {.title = "state"},
-        {.title = "message"},    {.title = "step"},      {.title = "total_steps"}, {.title = "evaluated_epoch"},
-        {.title = "test_error"}, {.title = "test_loss"}, {.title = "weight_bits"}, {.title = "zeros"},
-        {.title = "bytes"},      {.title = "bops"},      {.title = "w8a8_bops"},   {.title = "images_per_second"},
-        {.title = "seconds"}};
+        {.title = "run"},        {.title = "number"},        {.title = "seed"},        {.title = "state"},
+        {.title = "message"},    {.title = "step"},          {.title = "total_steps"}, {.title = "evaluated_epoch"},
+        {.title = "test_error"}, {.title = "test_loss"},     {.title = "weight_bits"}, {.title = "zeros"},
+        {.title = "bytes"},      {.title = "bops"},          {.title = "w8a8_bops"},   {.title = "images_per_second"},
+        {.title = "seconds"},    {.title = "expected_bits"}, {.title = "target"},      {.title = "reached"}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
     for (int i = 0; i < report->runs.count; i++) add_run_numbers(table, report, &report->runs.items[i]);

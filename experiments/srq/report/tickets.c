@@ -1,6 +1,7 @@
 #include "experiments/srq/report/tickets.h"
 
 #include "experiments/srq/report/describe.h"
+#include "experiments/srq/report/learned.h"
 #include "io/escape.h"
 #include "io/ticket_file.h"
 
@@ -69,7 +70,8 @@ static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
                      .bytes = e->bytes,
                      .bops = e->bops,
                      .relative_bops = srq_log_relative_bops(e),
-                     .kept = e->kept};
+                     .kept = e->kept,
+                     .learned = srq_report_learned(run)};
     snprintf(o.data_sha256, sizeof o.data_sha256, "%s", run->log->data_sha256);
     const srq_status status = srq_comparison_set(&ticket->comparison, stage_of(ticket, &run->stage),
                                                  seed_of(ticket, run->seed), run->path, &o);

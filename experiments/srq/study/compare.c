@@ -5,6 +5,7 @@
 #include "io/progress.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,8 @@ srq_status srq_comparison_set(srq_comparison *c, int stage, int seed, const char
 srq_status srq_comparison_add(srq_comparison *c, int stage, int seed, const char *dir, const srq_found *found)
 {
     srq_measures *m = NULL;
+    const srq_settings *s = srq_config_settings(found->config);
+    const bool held = srq_bits_are_held(s, found->point.step, found->point.total_steps, 0);
     SRQ_TRY(srq_measures_create(found->graph, &m));
     srq_outcome o = {.there = true,
                      .error = found->point.test_error,
@@ -64,7 +67,8 @@ srq_status srq_comparison_add(srq_comparison *c, int stage, int seed, const char
                      .bytes = m->bytes,
                      .bops = m->bops,
                      .relative_bops = m->bops / m->w8a8_bops,
-                     .kept = (double)m->kept / (double)m->weights};
+                     .kept = (double)m->kept / (double)m->weights,
+                     .learned = srq_learned_bits_of(s, found->graph, held)};
     snprintf(o.data_sha256, sizeof o.data_sha256, "%s", found->point.data_sha256);
     srq_measures_destroy(&m);
     return srq_comparison_set(c, stage, seed, dir, &o);
@@ -152,6 +156,45 @@ static void judge(const srq_paired *p, const char *this_one, const char *other, 
                  p->count, this_one, other, mean, low, high);
 }
 
+/* Adds text at the end of `out`. */
+__attribute__((format(printf, 3, 4))) static void append(char *out, size_t size, const char *format, ...)
+{
+    const size_t n = strlen(out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out + n, size - n, format, args);
+    va_end(args);
+}
+
+/* What limits the conclusion: a stage whose gates have not settled, or that misses its target. */
+static void limit(const srq_comparison *c, char *out, size_t size)
+{
+    for (int i = 0; i < c->stage_count; i++) {
+        double expected = 0, evaluated = 0;
+        int unsettled = 0, missed = 0, runs = 0;
+        for (int s = 0; s < c->seed_count; s++) {
+            const srq_outcome *o = outcome_of(c, i, s);
+            if (!o->there || !o->learned.learns) continue;
+            runs++;
+            missed += o->learned.has_target && !o->learned.meets;
+            if (o->learned.settled) continue;
+            unsettled++;
+            expected += o->learned.expected;
+            evaluated += o->learned.evaluated;
+        }
+        const char *space = out[0] ? " " : "", *name = c->stages[i].name;
+        if (unsettled)
+            append(out, size,
+                   "%sThe gates of stage %s have not settled with %d of %d seeds (expected bits %.2f, evaluated %.2f): "
+                   "its "
+                   "test error is not that of the network that was trained.",
+                   space, name, unsettled, runs, expected / unsettled, evaluated / unsettled);
+        if (missed)
+            append(out, size, "%sStage %s misses dropbits.target with %d of %d seeds.", out[0] ? " " : "", name, missed,
+                   runs);
+    }
+}
+
 char *srq_comparison_say(const srq_comparison *c, char *out, size_t size)
 {
     int a, b;
@@ -169,6 +212,7 @@ char *srq_comparison_say(const srq_comparison *c, char *out, size_t size)
         judge(&p, this_one, other, "the weights that are left are a winning ticket",
               "the weights that are left are not a winning ticket", out, size);
     }
+    limit(c, out, size);
     return out;
 }
 
@@ -231,7 +275,7 @@ static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *
 
 void srq_comparison_print(const srq_comparison *c, FILE *out)
 {
-    char text[600];
+    char text[SRQ_COMPARISON_TEXT];
     bool masked = false;
     for (int i = 0; i < c->stage_count; i++) masked = masked || c->stages[i].level > 0;
     /* In UTF-8, ± has two bytes but one column, and printf pads by bytes. */
@@ -264,6 +308,14 @@ static void print_runs(const srq_comparison *c, int stage, FILE *out)
         print_number("test_error", o->error, out);
         print_number("test_loss", o->loss, out);
         print_number("mean_weight_bits", o->mean_bits, out);
+        if (o->learned.learns) {
+            print_number("mean_gated_bits", o->learned.expected, out);
+            fprintf(out, ", \"settled\": %s", o->learned.settled ? "true" : "false");
+        }
+        if (o->learned.has_target) {
+            print_number("target", o->learned.wanted, out);
+            print_number("reached", o->learned.reached, out);
+        }
         fprintf(out, ", \"bytes\": %.0f, \"bops\": %.0f", o->bytes, o->bops);
         print_number("relative_bops", o->relative_bops, out);
         print_number("kept", o->kept, out);
@@ -285,7 +337,7 @@ static void print_json_pair(const srq_comparison *c, int a, int b, const srq_pai
 
 void srq_comparison_print_json(const srq_comparison *c, FILE *out)
 {
-    char text[600];
+    char text[SRQ_COMPARISON_TEXT];
     fputs("{\"seeds\": [", out);
     for (int s = 0; s < c->seed_count; s++) fprintf(out, "%s%lld", s ? ", " : "", c->seeds[s]);
     fputs("],\n \"stages\": [", out);

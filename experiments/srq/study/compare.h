@@ -2,6 +2,7 @@
 #ifndef SRQ_EXPERIMENTS_STUDY_COMPARE_H
 #define SRQ_EXPERIMENTS_STUDY_COMPARE_H
 
+#include "experiments/srq/inspect/learned_bits.h"
 #include "experiments/srq/statistics.h"
 #include "experiments/srq/study/paired.h"
 #include "experiments/srq/study/plan.h"
@@ -11,11 +12,12 @@
 /* One finished run. */
 typedef struct srq_outcome {
     bool there;
-    double error, loss;   /* on the test images: error 0..1, loss in nats */
-    double mean_bits;     /* mean bit-length of the kept weights */
-    double bytes, bops;   /* experiments/srq/inspect/measure.h */
-    double relative_bops; /* bit operations of the same network at 8/8, without masks */
-    double kept;          /* share of weights that the masks keep */
+    double error, loss;       /* on the test images: error 0..1, loss in nats */
+    double mean_bits;         /* mean bit-length of the kept weights */
+    double bytes, bops;       /* experiments/srq/inspect/measure.h */
+    double relative_bops;     /* bit operations of the same network at 8/8, without masks */
+    double kept;              /* share of weights that the masks keep */
+    srq_learned_bits learned; /* of a stage that learns bit-lengths */
     char data_sha256[65];
 } srq_outcome;
 
@@ -53,7 +55,9 @@ typedef void srq_pair_visitor(const srq_comparison *comparison, int a, int b, co
                               void *context);
 int srq_comparison_visit(const srq_comparison *comparison, srq_pair_visitor *visit, void *context);
 
-/* The conclusion in one sentence, or "" if there is none yet. Returns `out`. */
+/* The conclusion in one sentence, or "" if there is none yet, and what limits it: a stage whose gates have not settled
+ * or that misses its target. `size` should be SRQ_COMPARISON_TEXT. Returns `out`. */
+enum { SRQ_COMPARISON_TEXT = 1400 };
 char *srq_comparison_say(const srq_comparison *comparison, char *out, size_t size);
 
 void srq_comparison_print(const srq_comparison *comparison, FILE *out);

@@ -102,6 +102,7 @@ static srq_status parse(int argc, char **argv, sweep_options *options)
         i += takes_value;
     }
     if (!options->table) return usage("no table is named", "");
+    if (options->out) SRQ_TRY(srq_folder_check("--out", options->out));
     if (options->list && options->dry_run) return usage("--list and --dry-run cannot be used together", "");
     return SRQ_OK;
 }
@@ -172,7 +173,7 @@ static srq_status make_plan(const sweep_options *options, plan *p)
     SRQ_TRY(srq_sweep_load(options->table, &p->sweep));
     const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
                                     : snprintf(p->folder, sizeof p->folder, "runs/%s", p->sweep->name);
-    if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is empty or too long", "");
+    if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is too long", "");
     for (size_t n = strlen(p->folder); n > 1 && p->folder[n - 1] == '/'; n--) p->folder[n - 1] = '\0';
     SRQ_TRY(check_only(options, p->sweep));
     long long *seeds = NULL;
@@ -317,15 +318,21 @@ static void look(const plan *p, item *it)
 
 /* --- --list and --dry-run */
 
-/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts. Their bytes are printed as they are. */
-static srq_status print_line(const plan *p, const item *it)
+/* CONFIG NAME OPTIONS: the arguments of `srq train`, for job scripts, which split a line at blanks. Their bytes are
+ * printed as they are. */
+static srq_status write_line(const plan *p, const item *it, FILE *out)
 {
     const srq_sweep_row *row = &p->sweep->rows[it->row];
     char **sets = NULL;
     int count = 0;
     SRQ_TRY(srq_sweep_sets(p->sweep, it->row, it->seed, p->folder, &sets, &count));
-    printf("%s %s", row->config, name_of(p, it));
+    fprintf(out, "%s %s", row->config, name_of(p, it));
     srq_status status = SRQ_OK;
+    if (strpbrk(row->config, " \t\n"))
+        status = srq_fail(SRQ_ERROR_USAGE,
+                          "%s: row %s: --list cannot print the path %s, because it has blanks; rename it, or use "
+                          "--index",
+                          row->where, row->name, row->config);
     for (int i = 0; i < count && status == SRQ_OK; i++) {
         if (strpbrk(sets[i], " \t\n"))
             status = srq_fail(SRQ_ERROR_USAGE,
@@ -333,17 +340,25 @@ static srq_status print_line(const plan *p, const item *it)
                               "row's configuration file, or use --index",
                               row->where, row->name, sets[i]);
         else
-            printf(" --set %s", sets[i]);
+            fprintf(out, " --set %s", sets[i]);
     }
-    putchar('\n');
+    fputc('\n', out);
     srq_sweep_free_sets(sets, count);
     return status;
 }
 
+/* All lines or none: a script would start the runs that are printed before a failure. */
 static srq_status print_list(const plan *p)
 {
-    for (int i = 0; i < p->count; i++) SRQ_TRY(print_line(p, &p->items[i]));
-    return SRQ_OK;
+    char *lines = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&lines, &size);
+    srq_status status = out ? SRQ_OK : srq_fail_memory(size, "the list");
+    for (int i = 0; i < p->count && status == SRQ_OK; i++) status = write_line(p, &p->items[i], out);
+    if (out && fclose(out) != 0 && status == SRQ_OK) status = srq_fail_memory(size, "the list");
+    if (status == SRQ_OK) fwrite(lines, 1, size, stdout);
+    free(lines);
+    return status;
 }
 
 /* Steps after the last checkpoint are lost. */

@@ -2,7 +2,7 @@
 #include "core/prune.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/study/compare.h"
-#include "experiments/srq/train/trainer.h"
+#include "experiments/srq/train/trainer_bits.h"
 #include "io/escape.h"
 #include "io/file.h"
 #include "io/log.h"
@@ -75,6 +75,7 @@ static srq_status parse(int argc, char **argv, ticket *t)
     }
     if (!t->config_path) return usage("no configuration is named", "");
     if (!t->dir) return usage("no folder for the stages is named: add --out", " DIR");
+    SRQ_TRY(srq_folder_check("--out", t->dir));
     /* Paths in this folder must fit into a setting. */
     if (strlen(t->dir) > 3000) return usage("the path of --out is longer than 3000 characters", "");
     return SRQ_OK;
@@ -281,8 +282,10 @@ static srq_status train(ticket *t, int seed, const srq_stage *stage, const srq_c
     if (status == SRQ_OK && stage->kind == SRQ_STAGE_LEARN) status = srq_comm_agree(t->comm, set_rewind(&trainer, dir));
     if (status == SRQ_OK) {
         if (trainer.point.step > 0) srq_progress_line(trainer.progress, "resuming from step %ld", trainer.point.step);
+        srq_trainer_show_bits_at_start(&trainer);
         status = srq_trainer_run(&trainer);
     }
+    if (status == SRQ_OK) srq_trainer_show_bits_at_end(&trainer);
     if (status == SRQ_STOPPED)
         srq_progress_line(trainer.progress, "stopped after step %ld of %ld (%s), saved; the same command resumes",
                           trainer.point.step, trainer.point.total_steps, trainer.stop_reason);

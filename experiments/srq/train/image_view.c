@@ -47,37 +47,61 @@ void srq_view_destroy(srq_view *view)
     view->multiply = view->add = NULL;
 }
 
-/* The length of one side after resizing for plain crops. The short side gets the configured length, and no side becomes
- * shorter than the network's input. */
-static void base_size(const srq_view *v, int height, int width, int *base_height, int *base_width)
+/* The sides after resizing for plain crops. The short side gets the configured length, and no side becomes shorter than
+ * the network's input. */
+static void base_sides(const srq_view *v, int height, int width, double sides[2])
 {
     double factor = (double)v->side / (height < width ? height : width);
     factor = fmax(factor, fmax((double)v->height / height, (double)v->width / width));
-    *base_height = (int)lround(height * factor);
-    *base_width = (int)lround(width * factor);
-    if (*base_height < v->height) *base_height = v->height;
-    if (*base_width < v->width) *base_width = v->width;
+    sides[0] = fmax(round(height * factor), v->height);
+    sides[1] = fmax(round(width * factor), v->width);
 }
 
-/* Allocates memory for the largest image of the loaded splits. */
-static void find_room(const srq_view *v, size_t *base, size_t *resize)
+static void base_size(const srq_view *v, int height, int width, int *base_height, int *base_width)
 {
-    *base = *resize = 0;
-    for (int s = 0; s < 2; s++) {
-        const srq_split *split = &v->dataset->splits[s];
-        for (size_t i = 0; split->sizes && i < split->count; i++) {
-            int height, width;
-            base_size(v, split->sizes[i][0], split->sizes[i][1], &height, &width);
-            const size_t bytes = (size_t)height * (size_t)width * SRQ_IMAGE_CHANNELS;
-            const size_t whole = srq_image_resize_room(split->sizes[i][0], split->sizes[i][1], height, width);
-            const size_t part = srq_image_resize_room(split->sizes[i][0], split->sizes[i][1], v->height, v->width);
-            if (bytes > *base) *base = bytes;
-            if (whole > *resize) *resize = whole;
-            if (part > *resize) *resize = part;
-        }
-    }
+    double sides[2];
+    base_sides(v, height, width, sides);
+    *base_height = (int)sides[0];
+    *base_width = (int)sides[1];
+}
+
+/* What one image needs: bytes of the resized image, and floats to resize it. A long line of pixels takes a few bytes in
+ * the file, and would take gigabytes here. */
+static srq_status room_of_image(const srq_view *v, srq_split_name split, size_t index, size_t *base, size_t *resize)
+{
+    enum { FLOATS_MAX = 1 << 28 };
+    const int32_t *size = v->dataset->splits[split].sizes[index];
+    double sides[2];
+    base_sides(v, size[0], size[1], sides);
+    const bool fits = sides[0] * sides[1] <= SRQ_IMAGE_PIXELS_MAX;
+    const size_t whole = fits ? srq_image_resize_room(size[0], size[1], (int)sides[0], (int)sides[1]) : 0;
+    const size_t part = srq_image_resize_room(size[0], size[1], v->height, v->width);
+    *base = fits ? (size_t)sides[0] * (size_t)sides[1] * SRQ_IMAGE_CHANNELS : 0;
+    *resize = whole > part ? whole : part;
+    if (fits && *resize <= FLOATS_MAX) return SRQ_OK;
+    return srq_fail(
+        SRQ_ERROR_DATA,
+        "%s: %s/sizes says that image %zu has %d x %d pixels (height x width), which become %.0f x %.0f for "
+        "the network; at most %d pixels are possible: import the data again without this image, or use a "
+        "smaller data.resize",
+        v->dataset->path, split == SRQ_TRAIN ? "train" : "test", index, size[0], size[1], sides[0], sides[1],
+        SRQ_IMAGE_PIXELS_MAX);
+}
+
+/* The memory for the largest image of the loaded splits. */
+static srq_status find_room(const srq_view *v, size_t *base, size_t *resize)
+{
     const srq_dataset *d = v->dataset;
+    *base = *resize = 0;
+    for (srq_split_name s = SRQ_TRAIN; s <= SRQ_TEST; s++)
+        for (size_t i = 0; d->splits[s].sizes && i < d->splits[s].count; i++) {
+            size_t bytes, floats;
+            SRQ_TRY(room_of_image(v, s, i, &bytes, &floats));
+            if (bytes > *base) *base = bytes;
+            if (floats > *resize) *resize = floats;
+        }
     if (!d->encoded && v->resized) *resize = srq_image_resize_room(d->height, d->width, v->height, v->width);
+    return SRQ_OK;
 }
 
 srq_status srq_view_bench_create(const srq_view *v, srq_view_bench *bench)
@@ -85,7 +109,8 @@ srq_status srq_view_bench_create(const srq_view *v, srq_view_bench *bench)
     size_t base, resize;
     const srq_dataset *d = v->dataset;
     const size_t window = (size_t)v->height * (size_t)v->width * (size_t)v->channels;
-    find_room(v, &base, &resize);
+    *bench = (srq_view_bench){0};
+    SRQ_TRY(find_room(v, &base, &resize));
     *bench = (srq_view_bench){.window = malloc(window),
                               .file = malloc(d->largest_bytes + 1),
                               .base = malloc(base + 1),
@@ -105,7 +130,8 @@ srq_status srq_view_bench_create(const srq_view *v, srq_view_bench *bench)
         }
     const int32_t *largest = d->splits[at[0]].sizes[at[1]];
     srq_status status = srq_image_reserve(&bench->decoded, largest[0], largest[1]);
-    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "%s: %zu", d->path, at[1]);
+    if (status == SRQ_OK) return SRQ_OK;
+    return srq_fail_in(status, "%s: %s/sizes of image %zu", d->path, at[0] == SRQ_TRAIN ? "train" : "test", at[1]);
 }
 
 void srq_view_bench_destroy(srq_view_bench *bench)
@@ -213,13 +239,15 @@ static srq_status decode(const srq_view *v, srq_view_bench *bench, srq_split_nam
 {
     size_t size;
     const int32_t *said = v->dataset->splits[split].sizes[index];
+    const char *name = split == SRQ_TRAIN ? "train" : "test";
     SRQ_TRY(srq_dataset_read(v->dataset, split, index, bench->file, &size));
     srq_status status = srq_image_decode(bench->file, size, &bench->decoded);
     if (status == SRQ_OK && (bench->decoded.height != said[0] || bench->decoded.width != said[1]))
-        status = srq_fail(SRQ_ERROR_DATA, "%d x %d pixels, but the data set says %d x %d", bench->decoded.height,
-                          bench->decoded.width, said[0], said[1]);
+        status = srq_fail(SRQ_ERROR_DATA,
+                          "%d x %d pixels (height x width), but %s/sizes says %d x %d; import the data again",
+                          bench->decoded.height, bench->decoded.width, name, said[0], said[1]);
     if (status == SRQ_OK) return SRQ_OK;
-    return srq_fail_in(status, "%s: %s image %zu", v->dataset->path, split == SRQ_TRAIN ? "train" : "test", index);
+    return srq_fail_in(status, "%s: %s image %zu", v->dataset->path, name, index);
 }
 
 static srq_status window_of_encoded(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index,

@@ -1,8 +1,9 @@
 /* srq train: trains a network of a configuration. */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
-#include "experiments/srq/train/trainer.h"
+#include "experiments/srq/train/trainer_bits.h"
 #include "io/escape.h"
+#include "io/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,9 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (!options->config) return usage("no configuration is named", "");
     if (options->trainer.trace_first && !options->trainer.trace)
         return usage("--trace-steps needs a folder for the trace: add --trace", " DIR");
+    if (options->trainer.trace) SRQ_TRY(srq_folder_check("--trace", options->trainer.trace));
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
+    SRQ_TRY(srq_folder_check("--out", options->out));
     return SRQ_OK;
 }
 
@@ -134,7 +137,7 @@ static void describe_quantizer(const srq_settings *s, char *out, size_t size)
                                                     : ", DropBits");
 }
 
-static void say_start(const srq_trainer *t, const char *dir)
+static void say_start(srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
     char parameters[32], images[32];
@@ -153,6 +156,7 @@ static void say_start(const srq_trainer *t, const char *dir)
                       srq_comm_size(t->comm), srq_plural(srq_comm_size(t->comm)), srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps), s->train.batch,
                       srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), dir);
+    srq_trainer_show_bits_at_start(t);
     if (t->learns_bits && !s->dropbits.follow)
         srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
                                        "their gradients, which may be too slow");
@@ -173,6 +177,7 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);
+    srq_trainer_show_bits_at_end(t);
 }
 
 srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer_options *how, const char *dir,

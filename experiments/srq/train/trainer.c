@@ -1,6 +1,7 @@
 #include "experiments/srq/train/trainer.h"
 
 #include "experiments/srq/train/batchnorm_statistics.h"
+#include "experiments/srq/train/trainer_bits.h"
 #include "experiments/srq/train/trainer_step.h"
 #include "io/escape.h"
 #include "io/weights.h"
@@ -20,24 +21,43 @@ static srq_times times_of(const srq_trainer *t)
                        .passes = s[SRQ_STEP_COMPUTE]};
 }
 
+/* "  expected bits 4.74, evaluated 3.09", or "". */
+static char *say_bits(const srq_trainer *t, char *out, size_t size)
+{
+    const srq_learned_bits bits = srq_trainer_bits(t);
+    snprintf(out, size, "  ");
+    srq_learned_bits_say(&bits, bits.learns ? out + 2 : out, size - 2);
+    return out;
+}
+
+/* Members of a line of the log, or "". The measures of the network, if the line has them, include mean_weight_bits. */
+static char *bits_json(const srq_trainer *t, bool alone, char *out, size_t size)
+{
+    int n = 0;
+    const srq_learned_bits bits = srq_trainer_bits(t);
+    if (alone && bits.learns) n = snprintf(out, size, "\"mean_weight_bits\": %.9g, ", bits.evaluated);
+    srq_learned_bits_json(&bits, out + n, size - (size_t)n);
+    return out;
+}
+
 static void show_progress(srq_trainer *t)
 {
     if (!t->progress || t->recent.count == 0) return;
     const double now = srq_seconds();
     const long done = t->point.step - t->started_at, left = t->point.total_steps - t->point.step;
     const srq_times times = times_of(t), shares = srq_shares_now(t->shares, &times, now - t->recent_since);
-    char rate[32], time_left[32], skipped[48] = "";
+    char rate[32], time_left[32], skipped[48] = "", bits[96];
     if (t->point.skipped) snprintf(skipped, sizeof skipped, "  skipped %ld", t->point.skipped);
     srq_grouped((long)((double)t->recent.count / fmax(1e-9, now - t->recent_since)), rate, sizeof rate);
     srq_duration((now - t->started) / (double)(done ? done : 1) * (double)left, time_left, sizeof time_left);
-    srq_progress_update(t->progress,
-                        "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%  %s images/s  comm %.0f %%  data %.0f "
-                        "%%%s  %s left",
-                        (t->point.step - 1) / t->batches.steps_per_epoch + 1,
-                        (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step,
-                        t->point.total_steps, t->recent.loss / (double)t->recent.count,
-                        100 - 100.0 * (double)t->recent.correct / (double)t->recent.count, rate, 100 * shares.exchange,
-                        100 * shares.data, skipped, time_left);
+    srq_progress_update(
+        t->progress,
+        "epoch %ld/%ld  step %ld/%ld  loss %.4f  error %5.2f %%%s  %s images/s  comm %.0f %%  data "
+        "%.0f %%%s  %s left",
+        (t->point.step - 1) / t->batches.steps_per_epoch + 1,
+        (t->point.total_steps - 1) / t->batches.steps_per_epoch + 1, t->point.step, t->point.total_steps,
+        t->recent.loss / (double)t->recent.count, 100 - 100.0 * (double)t->recent.correct / (double)t->recent.count,
+        say_bits(t, bits, sizeof bits), rate, 100 * shares.exchange, 100 * shares.data, skipped, time_left);
 }
 
 static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
@@ -56,21 +76,22 @@ static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
 /* Writes a `step` line. Collective, but only rank 0 returns whether it could be written. */
 static srq_status log_step(srq_trainer *t)
 {
+    char bits[256];
     const double now = srq_seconds(), count = (double)t->recent.count;
     const srq_times times = times_of(t);
     const srq_window w = srq_shares_end_window(t->shares, &times, now - t->recent_since);
     srq_status status = t->noted_skip;
     if (t->run && status == SRQ_OK && t->recent.count > 0)
-        status =
-            srq_run_log(t->run, "step",
-                        "\"step\": %ld, \"epoch\": %.4f, \"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
-                        "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
-                        "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
-                        t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
-                        t->recent.loss / count, 1 - (double)t->recent.correct / count,
-                        t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
-                        count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data,
-                        w.slowest_rank, w.slowest.compute, w.slowest.exchange, w.slowest.data);
+        status = srq_run_log(
+            t->run, "step",
+            "\"step\": %ld, \"epoch\": %.4f, %s\"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
+            "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
+            "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
+            t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
+            bits_json(t, true, bits, sizeof bits), t->recent.loss / count, 1 - (double)t->recent.correct / count,
+            t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
+            count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data, w.slowest_rank,
+            w.slowest.compute, w.slowest.exchange, w.slowest.data);
     if (status == SRQ_OK) status = name_slow_rank(t, &w);
     t->recent = (srq_metrics){0};
     t->recent_since = now;
@@ -87,12 +108,11 @@ static srq_status measure(srq_trainer *t)
 /* Writes the `eval` line, with the measures of every layer. */
 static srq_status log_evaluation(srq_trainer *t)
 {
-    char *layers = NULL;
+    char *layers = NULL, bits[256];
     size_t size;
     FILE *out = open_memstream(&layers, &size);
     if (!out) return srq_fail_memory(0, "the measures of the network");
-    if (t->learns_bits)
-        fprintf(out, "\"penalty\": %.9g, \"mean_gated_bits\": %.9g, ", t->point.penalty, srq_graph_mean_bits(t->graph));
+    if (t->learns_bits) fprintf(out, "\"penalty\": %.9g, %s", t->point.penalty, bits_json(t, false, bits, sizeof bits));
     srq_measures_print_json(t->measures, "", out);
     srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
     if (status == SRQ_OK)
@@ -107,13 +127,11 @@ static srq_status log_evaluation(srq_trainer *t)
 
 static void show_evaluation(const srq_trainer *t)
 {
-    char elapsed[32], bits[96] = "";
-    if (t->learns_bits)
-        snprintf(bits, sizeof bits, "  expected bits %.2f, evaluated %.2f", srq_graph_mean_bits(t->graph),
-                 t->measures->mean_bits);
+    char elapsed[32], bits[96];
     srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
                       (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
-                      t->point.test_loss, bits, srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
+                      t->point.test_loss, say_bits(t, bits, sizeof bits),
+                      srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
 }
 
 /* Excludes time from the training rate. */
@@ -344,9 +362,10 @@ srq_status srq_trainer_run(srq_trainer *t)
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
     srq_saver_destroy(&t->saver); /* finishes the checkpoint that is being written, whatever ended training */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
-        char reason[256];
+        char reason[256], bits[256];
         srq_status logged =
-            srq_run_log(t->run, "stop", "\"step\": %ld, \"reason\": %s, \"status\": %d", t->point.step,
+            srq_run_log(t->run, "stop", "\"step\": %ld, %s\"reason\": %s, \"status\": %d", t->point.step,
+                        bits_json(t, true, bits, sizeof bits),
                         srq_json_quote(status == SRQ_OK ? "done" : t->stop_reason, reason, sizeof reason), (int)status);
         if (logged != SRQ_OK) status = logged;
     }

@@ -3,6 +3,7 @@
 #define SRQ_EXPERIMENTS_TRAIN_TRAINER_H
 
 #include "core/optimizer.h"
+#include "core/target.h"
 #include "experiments/srq/inspect/measure.h"
 #include "experiments/srq/train/deadline.h"
 #include "experiments/srq/train/evaluate.h"
@@ -45,6 +46,7 @@ typedef struct srq_trainer {
     char arithmetic_before[512]; /* rank 0: the arithmetic of the checkpoint, if it differs from this job's */
     srq_status noted;            /* status of keeping the history; returned at the next checkpoint */
     bool learns_bits;            /* dropbits.mode is "learn" */
+    srq_target *target;          /* dropbits.target, or NULL */
     bool settles; /* batch-norm statistics are computed again (experiments/srq/train/batchnorm_statistics.h) before each
                      use */
     long settled; /* the step at which they were computed, also by an earlier job */

@@ -1,7 +1,7 @@
 #include "dist/same.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/node_checks.h"
-#include "experiments/srq/train/trainer.h"
+#include "experiments/srq/train/trainer_bits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,23 +35,6 @@ static srq_schedule make_schedule(const srq_settings *s, long total, long steps_
     return schedule;
 }
 
-/* With a target that the gates cannot reach, lambda would grow or shrink without end. */
-static srq_status check_target(const srq_trainer *t)
-{
-    const srq_settings *s = t->settings;
-    if (!t->learns_bits || s->dropbits.target <= 0) return SRQ_OK;
-    const bool bops = strcmp(s->dropbits.target_measure, "bops") == 0;
-    double least, most;
-    srq_graph_bits_range(t->graph, bops, &least, &most);
-    if (s->dropbits.target >= least && s->dropbits.target <= most) return SRQ_OK;
-    return srq_fail(SRQ_ERROR_USAGE,
-                    "dropbits.target is %g, but %s of this network can only be from %.4g (all gates closed) to %.4g "
-                    "(all gates open); use a target in this range",
-                    s->dropbits.target,
-                    bops ? "bit operations as a share of those at 8/8" : "the mean bit-length of the weights", least,
-                    most);
-}
-
 /* Builds everything that needs no other rank. */
 static srq_status build(srq_trainer *t)
 {
@@ -80,7 +63,7 @@ static srq_status build(srq_trainer *t)
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
     if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
     t->learns_bits = strcmp(s->dropbits.mode, "learn") == 0;
-    SRQ_TRY(check_target(t));
+    SRQ_TRY(srq_trainer_set_target(t));
     SRQ_TRY(srq_bits_check(&s->model, t->batches.steps_per_epoch));
     t->point.penalty = s->dropbits.penalty;
     const long limit = srq_span_steps(s->train.max_steps, t->batches.steps_per_epoch);
@@ -132,6 +115,7 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_measures_destroy(&t->measures);
     srq_saver_destroy(&t->saver);
     srq_run_close(&t->run);
+    srq_target_destroy(&t->target);
     srq_stepper_destroy(&t->stepper);
     srq_optimizer_destroy(&t->optimizer);
     srq_graph_destroy(&t->graph);

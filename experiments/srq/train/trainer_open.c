@@ -40,7 +40,12 @@ static srq_status start_fresh(srq_trainer *t)
     SRQ_TRY(read_init(t, NULL));
     int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
     SRQ_TRY(srq_batches_status(&t->batches));
-    if (n == 0) return srq_fail(SRQ_ERROR_DATA, "%s: too few training images", t->settings->data.file);
+    if (n == 0)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: %zu training images are fewer than the %d shards of a batch (train.shards), so that the "
+                        "first has none to set step sizes with; use train.shards = %zu or less, or more images",
+                        t->settings->data.file, t->dataset->splits[SRQ_TRAIN].count, t->settings->train.shards,
+                        t->dataset->splits[SRQ_TRAIN].count);
     return srq_graph_start(t->graph, n);
 }
 

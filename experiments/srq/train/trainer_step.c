@@ -1,6 +1,8 @@
 #include "experiments/srq/train/trainer_step.h"
 #include "io/escape.h"
 
+#include "experiments/srq/train/trainer_bits.h"
+
 #include <math.h>
 #include <signal.h>
 #include <string.h>
@@ -72,6 +74,7 @@ static void update(srq_trainer *t)
 {
     const int64_t begin = srq_trace_now(t->trace);
     srq_stepper_update(&t->stepper, srq_schedule_factor(&t->schedule, t->point.step));
+    srq_trainer_steer(t);
     if (t->learns_bits) srq_graph_follow_gates(t->graph);
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_UPDATE, t->point.step, begin);
 }
@@ -161,17 +164,10 @@ static float sigma_ratio(const srq_trainer *t)
     return (float)(s->quantizer.sigma_ratio * pow(s->quantizer.sigma_final / s->quantizer.sigma_ratio, progress));
 }
 
-/* Whether dropbits.until is over. */
-static bool gates_are_held(const srq_trainer *t)
-{
-    const long until = srq_span_steps(t->settings->dropbits.until, t->batches.steps_per_epoch);
-    return until > 0 && t->point.step >= until;
-}
-
 static srq_status begin_step(srq_trainer *t)
 {
     bool changed;
-    const bool held = gates_are_held(t);
+    const bool held = srq_trainer_holds_gates(t);
     srq_comm_mark(t->comm, t->point.step);
     SRQ_TRY(change_bits(t, &changed));
     const srq_step step = {.seed = (uint64_t)t->settings->train.seed,
@@ -186,22 +182,15 @@ static srq_status begin_step(srq_trainer *t)
     return SRQ_OK;
 }
 
-/* Adds the penalty of open gates to the gradient. With a target, lambda rises while the network is above the target,
- * and falls while it is below. It changes by 1 % a step at twice the target or at zero, so slowly that it follows the
- * gates. */
+/* Adds the penalty of open gates to the gradient. */
 static void penalize(srq_trainer *t, float *gradient)
 {
     const srq_settings *s = t->settings;
     srq_penalty_weights weights = SRQ_PENALTY_UNIFORM;
-    if (!t->learns_bits || gates_are_held(t)) return;
+    if (!t->learns_bits || srq_trainer_holds_gates(t)) return;
     if (strcmp(s->dropbits.weights, "params") == 0) weights = SRQ_PENALTY_PARAMS;
     if (strcmp(s->dropbits.weights, "bops") == 0) weights = SRQ_PENALTY_BOPS;
     srq_graph_penalize(t->graph, weights, t->point.penalty, gradient);
-    if (s->dropbits.target <= 0) return;
-    const bool bops = strcmp(s->dropbits.target_measure, "bops") == 0;
-    const double now = bops ? srq_graph_relative_bops(t->graph) : srq_graph_mean_bits(t->graph);
-    const double above = fmax(-1, fmin(1, now / s->dropbits.target - 1));
-    t->point.penalty = fmax(1e-8, fmin(1e8, t->point.penalty * exp(0.01 * above)));
 }
 
 static srq_status begin_timed(srq_trainer *t)
