@@ -30,6 +30,8 @@ for name in "${names[@]}"; do
   "$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" "${limits[@]}" -artifact_prefix="$build/findings/$name-" \
     -print_final_stats=1 "$build/corpus/$name" "${seeds[@]}" > "$build/findings/$name.log" 2>&1
   ended=$?
+  # A process that reads an HDF5 file and asks for much memory ends with an artifact of its own, which is empty.
+  find "$build/findings" -name "$name-*" -size 0 -delete
   [ "$ended" = 0 ] || status=1
   printf '%-12s %s inputs, status %d\n' "$name" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/findings/$name.log")" "$ended"
