@@ -1,12 +1,18 @@
-# bin/srq, the libraries with their headers, srq.pc, a CMake package, the Python module, and the experiments as they are.
+# bin/srq, its man page and completion, the libraries with their headers, srq.pc, a CMake package, the Python module, and the
+# experiments as they are.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS srq RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(NOT SRQ_SANITIZE)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/experiments/srq/srq.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/experiments/srq/srq.bash RENAME srq
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endif()
 install(TARGETS srq_core srq_dist srq_io ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY core dist io DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srq FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY experiments/ DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/experiments
         FILES_MATCHING PATTERN "*.cfg" PATTERN "*.sh" PATTERN srq EXCLUDE PATTERN results EXCLUDE)
-install(PROGRAMS slurm/train.sbatch slurm/sweep.sbatch slurm/ticket.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/slurm)
+install(PROGRAMS slurm/train.sbatch slurm/sweep.sbatch slurm/table.sbatch slurm/ticket.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/slurm)
 install(FILES io/srq.py DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/python)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -172,6 +172,7 @@ srq_status srq_graph_begin_step(srq_graph *graph, const srq_step *step)
     graph->pass.seed = step->seed;
     graph->pass.step = step->number;
     graph->pass.gates_held = step->gates_held;
+    graph->pass.label_smoothing = step->label_smoothing;
     if (step->sigma_ratio > 0) set_sigma(graph, step->sigma_ratio);
     return prepare(graph);
 }
@@ -338,8 +339,9 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
     pass->gradient = gradient;
     pass->bad = -1;
     forward(graph, pass);
-    srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 1.0f / (float)batch,
-                     srq_pass_floats(pass, graph->logit_gradient), &metrics->loss, &metrics->correct);
+    srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, (double)pass->label_smoothing,
+                     1.0f / (float)batch, srq_pass_floats(pass, graph->logit_gradient), &metrics->loss,
+                     &metrics->correct);
     if (pass->bad < 0 && !isfinite(metrics->loss)) pass->bad = graph->layer_count - 1;
     backward(graph, pass);
     pass->training = false;
@@ -354,7 +356,7 @@ int srq_graph_evaluate(srq_graph *graph, int n, const int32_t *labels, srq_metri
     pass->training = false;
     pass->bad = -1;
     forward(graph, pass);
-    srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 0, NULL, &metrics->loss,
+    srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits(graph), labels, 0, 0, NULL, &metrics->loss,
                      &metrics->correct);
     if (pass->bad < 0 && !isfinite(metrics->loss)) pass->bad = graph->layer_count - 1;
     return pass->bad;

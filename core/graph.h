@@ -31,8 +31,9 @@ typedef struct srq_graph_options {
 typedef struct srq_step {
     uint64_t seed;
     long number;
-    float sigma_ratio; /* above 0: every sigma is set to sigma_ratio times its alpha (annealing) */
-    bool gates_held;   /* gates are fixed: training uses the grid of evaluation, and gates get no gradient */
+    float sigma_ratio;     /* above 0: every sigma is set to sigma_ratio times its alpha (annealing) */
+    float label_smoothing; /* 0 to below 1 (core/ops/softmax_loss.h) */
+    bool gates_held;       /* gates are fixed: training uses the grid of evaluation, and gates get no gradient */
 } srq_step;
 
 typedef struct srq_metrics {

@@ -35,7 +35,7 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
     srq_optimizer *o = calloc(1, sizeof *o);
     if (!o) return srq_fail_memory(sizeof *o, "the optimizer");
     o->options = *options;
-    o->state_count = options->method == SRQ_ADAM ? 2 : 1;
+    o->state_count = options->method == SRQ_SGD ? 1 : 2;
     const size_t bytes = srq_graph_size(graph) * sizeof(float);
     for (int i = 0; i < o->state_count; i++) {
         o->state[i] = srq_memory_zeros(bytes);
@@ -70,6 +70,16 @@ static double base_rate(const srq_optimizer_options *options, srq_parameter_kind
     return options->learning_rate;
 }
 
+/* SGD with Nesterov's momentum, as in PyTorch: m <- momentum m + g, w <- w - rate (g + momentum m). */
+static void step_nesterov(size_t count, float *w, float *m, const float *g, float rate, float momentum, float decay)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float gradient = g[i] + decay * w[i];
+        m[i] = momentum * m[i] + gradient;
+        w[i] -= rate * (gradient + momentum * m[i]);
+    }
+}
+
 /* Updates w[count] of parameter p by the gradient g. The state is at `offset`. */
 static void update(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, size_t offset, size_t count,
                    float *w, const float *g, double factor)
@@ -77,6 +87,10 @@ static void update(srq_optimizer *o, const srq_vector *vector, const srq_paramet
     const srq_optimizer_options *options = &o->options;
     const double rate = base_rate(options, p->kind) * factor;
     const float decay = p->kind == SRQ_PARAMETER_WEIGHT ? (float)options->weight_decay : 0;
+    if (options->method == SRQ_SGD && options->nesterov) {
+        step_nesterov(count, w, o->state[0] + offset, g, (float)rate, (float)options->momentum, decay);
+        return;
+    }
     if (options->method == SRQ_SGD) {
         vector->sgd(count, w, o->state[0] + offset, g, (float)rate, (float)options->momentum, decay);
         return;
@@ -88,7 +102,11 @@ static void update(srq_optimizer *o, const srq_vector *vector, const srq_paramet
                                 .beta1 = (float)options->beta1,
                                 .beta2 = (float)options->beta2,
                                 .epsilon = (float)(options->epsilon * second),
-                                .decay = decay};
+                                .decay = options->method == SRQ_ADAMW ? 0 : decay};
+    if (options->method == SRQ_ADAMW && decay > 0) {
+        const float kept = (float)(1 - rate * options->weight_decay);
+        for (size_t i = 0; i < count; i++) w[i] *= kept;
+    }
     vector->adam(count, w, o->state[0] + offset, o->state[1] + offset, g, &step);
 }
 

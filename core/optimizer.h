@@ -1,10 +1,10 @@
-/* SGD with momentum and Adam, with learning rates for each kind of parameter and learning-rate schedules. */
+/* SGD with momentum, Adam and AdamW, with learning rates for each kind of parameter and learning-rate schedules. */
 #ifndef SRQ_CORE_OPTIMIZER_H
 #define SRQ_CORE_OPTIMIZER_H
 
 #include "core/graph.h"
 
-typedef enum srq_optimizer_method { SRQ_SGD, SRQ_ADAM } srq_optimizer_method;
+typedef enum srq_optimizer_method { SRQ_SGD, SRQ_ADAM, SRQ_ADAMW } srq_optimizer_method;
 
 typedef struct srq_optimizer_options {
     srq_optimizer_method method;
@@ -13,8 +13,9 @@ typedef struct srq_optimizer_options {
     double sigma_learning_rate;   /* log sigma */
     double gate_learning_rate;    /* logits of DropBits' gates */
     double momentum;              /* sgd */
-    double beta1, beta2, epsilon; /* adam */
-    double weight_decay;          /* weights only */
+    bool nesterov;                /* sgd: a step goes by g + momentum * m instead of m, the momentum after the step */
+    double beta1, beta2, epsilon; /* adam, adamw */
+    double weight_decay; /* weights only: times w added to the gradient; adamw: w <- w (1 - rate * decay) first */
 } srq_optimizer_options;
 
 typedef enum srq_schedule_method { SRQ_CONSTANT, SRQ_STEP, SRQ_LINEAR, SRQ_COSINE } srq_schedule_method;

@@ -31,6 +31,7 @@ typedef struct srq_pass {
     bool changing; /* quantizers with next_bits change to that bit-length */
     uint64_t seed; /* the noise is a function of seed, step and shard */
     long step;
+    float label_smoothing;
     bool gates_held; /* gates are fixed (core/graph.h, srq_step) */
     int shard;
     float share;     /* n / images of the global batch: the weight of this shard's statistics */

@@ -15,11 +15,11 @@ typedef enum srq_status {
 } srq_status;
 
 /* Size of the longest message, with its terminating zero. Of a longer one, the middle is left out. */
-enum { SRQ_MESSAGE_SIZE = 2048 };
+enum { SRQ_MESSAGE_SIZE = 8192 };
 
 /* Stores a message and returns `status`, so that a failing function ends with `return srq_fail(...)`. A message has one
- * or two sentences and no final newline. It says what is wrong (file, line, layer or data set; what was found, what was
- * expected) and then what to do. */
+ * or two sentences on one line and no final newline (io/mistakes.h joins several). It says what is wrong (file, line,
+ * layer or data set; what was found, what was expected) and then what to do. */
 __attribute__((format(printf, 2, 3))) srq_status srq_fail(srq_status status, const char *format, ...);
 
 /* Adds a prefix to the message of a called function, to say where the failure happened. Returns `status`. */

@@ -14,35 +14,41 @@ struct srq_config {
 
 /* --- Reading settings from the tree */
 
-/* Reports settings that are not in the schema. */
-static srq_status check_known(const config_setting_t *group, const char *prefix, const char *file)
+static bool is_group_of_schema(const char *path)
+{
+    const size_t length = strlen(path);
+    for (int s = 0; s < srq_schema_count; s++)
+        if (strncmp(srq_schema[s].path, path, length) == 0 && srq_schema[s].path[length] == '.') return true;
+    return false;
+}
+
+/* A member of a group that is neither a setting nor a group of settings as it must be. */
+static srq_status check_member(const config_setting_t *member, const char *path, const char *file)
+{
+    char where[512], found[160], hint[128];
+    const bool is_group = is_group_of_schema(path);
+    srq_where(member, file, where, sizeof where);
+    if (is_group && !config_setting_is_group(member)) {
+        const srq_value value = srq_value_of(member, file);
+        return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be a group such as %s = { ... };, but is %s", where, path, path,
+                        srq_describe(&value, found, sizeof found));
+    }
+    if (is_group || srq_setting_find(path)) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE, "%s: no setting is called %s; %s", where, path,
+                    srq_setting_suggest(path, hint, sizeof hint));
+}
+
+/* Notes settings that are not in the schema. */
+static srq_status check_known(const config_setting_t *group, const char *prefix, const char *file, srq_mistakes *m)
 {
     for (int i = 0; i < config_setting_length(group); i++) {
         const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
-        char path[256], where[512];
+        char path[256], deeper[260];
         snprintf(path, sizeof path, "%s%s", prefix, config_setting_name(member));
         if (strcmp(path, "model") == 0 || strcmp(path, "quantizer.layers") == 0) continue;
-        const bool is_setting = srq_setting_find(path) != NULL;
-        bool is_group = false;
-        const size_t length = strlen(path);
-        for (int s = 0; s < srq_schema_count; s++) {
-            const char *known = srq_schema[s].path;
-            is_group = is_group || (strncmp(known, path, length) == 0 && known[length] == '.');
-        }
-        srq_where(member, file, where, sizeof where);
-        if (is_group && config_setting_is_group(member)) {
-            char deeper[260];
-            snprintf(deeper, sizeof deeper, "%s.", path);
-            SRQ_TRY(check_known(member, deeper, file));
-        } else if (is_group) {
-            char found[160];
-            const srq_value value = srq_value_of(member, file);
-            return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be a group such as %s = { ... };, but is %s", where, path,
-                            path, srq_describe(&value, found, sizeof found));
-        } else if (!is_setting) {
-            return srq_fail(SRQ_ERROR_USAGE, "%s: no setting is called %s; did you mean %s?", where, path,
-                            srq_setting_closest(path));
-        }
+        SRQ_TRY(srq_mistakes_note(m, check_member(member, path, file)));
+        snprintf(deeper, sizeof deeper, "%s.", path);
+        if (is_group_of_schema(path) && config_setting_is_group(member)) SRQ_TRY(check_known(member, deeper, file, m));
     }
     return SRQ_OK;
 }
@@ -50,21 +56,21 @@ static srq_status check_known(const config_setting_t *group, const char *prefix,
 static srq_status assign_initial(const srq_setting *setting, srq_settings *settings)
 {
     char room[64];
+    if (!setting->initial) return SRQ_OK;
     srq_value value = srq_value_of_text(setting->initial, room, sizeof room);
     return srq_setting_assign(setting, &value, settings);
 }
 
-static srq_status assign_all(const config_t *tree, const char *file, srq_settings *settings)
+/* A setting with a mistake has its default for the checks that follow. */
+static srq_status assign_all(const config_t *tree, const char *file, srq_mistakes *m, srq_settings *settings)
 {
-    SRQ_TRY(check_known(config_root_setting(tree), "", file));
+    SRQ_TRY(check_known(config_root_setting(tree), "", file, m));
     for (int s = 0; s < srq_schema_count; s++) {
+        SRQ_TRY(assign_initial(&srq_schema[s], settings));
         const config_setting_t *setting = config_lookup(tree, srq_schema[s].path);
-        if (setting) {
-            srq_value value = srq_value_of(setting, file);
-            SRQ_TRY(srq_setting_assign(&srq_schema[s], &value, settings));
-        } else if (srq_schema[s].initial) {
-            SRQ_TRY(assign_initial(&srq_schema[s], settings));
-        }
+        if (!setting) continue;
+        srq_value value = srq_value_of(setting, file);
+        SRQ_TRY(srq_mistakes_note(m, srq_setting_assign(&srq_schema[s], &value, settings)));
     }
     return SRQ_OK;
 }
@@ -138,16 +144,20 @@ static srq_status place_path(const srq_setting *setting, const char *folder, srq
 
 static srq_status apply_set(const char *set, srq_settings *settings)
 {
-    char path[128], room[SRQ_PATH_MAX];
+    char path[128], room[SRQ_PATH_MAX], hint[128];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     if (strcmp(path, "model") == 0) return SRQ_OK; /* read_set_model handles it */
     if (strcmp(path, "quantizer.layers") == 0)
-        return srq_fail(SRQ_ERROR_USAGE, "--set %s: quantizer.layers is a list, so it can be set only in a file", set);
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "--set %s: quantizer.layers is a list, so it can be set only in a file; for one layer, use "
+                        "--set quantizer.layers.LAYER.bits=8",
+                        set);
+    if (srq_overrides_has(path)) return SRQ_OK; /* apply_set_of_layer handles it */
     const srq_setting *setting = srq_setting_find(path);
     if (!setting)
-        return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; did you mean %s?", set, path,
-                        srq_setting_closest(path));
+        return srq_fail(SRQ_ERROR_USAGE, "--set %s: no setting is called %s; %s", set, path,
+                        srq_setting_suggest(path, hint, sizeof hint));
     srq_value value = srq_value_of_text(text, room, sizeof room);
     /* A file can have the name 2024, so digits are accepted as a text. */
     if ((setting->type == SRQ_SET_TEXT || setting->type == SRQ_SET_PATH) && value.kind != SRQ_VALUE_TEXT) {
@@ -157,6 +167,18 @@ static srq_status apply_set(const char *set, srq_settings *settings)
     snprintf(value.where, sizeof value.where, "--set %.400s", set);
     SRQ_TRY(srq_setting_assign(setting, &value, settings));
     return place_path(setting, ".", settings);
+}
+
+/* --set quantizer.layers.LAYER.KEY=VALUE, which follows the list of the file. */
+static srq_status apply_set_of_layer(const char *set, srq_settings *settings)
+{
+    char path[128], room[SRQ_PATH_MAX];
+    const char *text = "";
+    if (!srq_overrides_has(set)) return SRQ_OK;
+    SRQ_TRY(split_set(set, path, &text));
+    srq_value value = srq_value_of_text(text, room, sizeof room);
+    snprintf(value.where, sizeof value.where, "--set %.400s", set);
+    return srq_overrides_assign(settings, path, &value);
 }
 
 /* The last --set of `path`, or NULL. */
@@ -213,14 +235,17 @@ static srq_status check_data(const srq_settings *s, const char *file)
     return SRQ_OK;
 }
 
-static srq_status check_together(const srq_settings *s, const config_t *tree, const char *file, int count,
-                                 const char *const *sets)
+static srq_status check_file(const srq_settings *s, const config_t *tree, const char *file, int count,
+                             const char *const *sets)
 {
-    if (!s->data.file[0])
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "%s: data.file is missing; add data = { file = \"...\"; }; (`srq data import` makes one)",
-                        file);
-    SRQ_TRY(check_data(s, file));
+    if (s->data.file[0] || config_lookup(tree, "data.file") || find_set(count, sets, "data.file")) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s: data.file is missing; add data = { file = \"...\"; }; (`srq data import` makes one)", file);
+}
+
+static srq_status check_shards(const srq_settings *s, const config_t *tree, const char *file, int count,
+                               const char *const *sets)
+{
     if (s->train.shards <= s->train.batch) return SRQ_OK;
     char where[512];
     locate(tree, file, count, sets, (const char *const[]){"train.batch", "train.shards"}, where);
@@ -254,24 +279,50 @@ static srq_status print_resolved(srq_config *config)
     return fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the configuration");
 }
 
-/* Relative paths start at `folder`. NULL: paths are not changed. */
-static srq_status fill(srq_config *config, const config_t *tree, const char *name, const char *folder, int set_count,
-                       const char *const *sets, int bit_count, const srq_layer_bits *bits)
+/* What a configuration is made from. */
+typedef struct origin {
+    const config_t *tree;
+    const char *name;   /* of the file, for messages */
+    const char *folder; /* at which relative paths start; NULL: they are not changed */
+    int set_count, bit_count;
+    const char *const *sets;
+    const srq_layer_bits *bits;
+} origin;
+
+/* Reads what is given, and notes every mistake. */
+static srq_status read_all(const origin *from, srq_mistakes *m, srq_settings *s)
+{
+    SRQ_TRY(assign_all(from->tree, from->name, m, s));
+    for (int i = 0; from->folder && i < srq_schema_count; i++)
+        SRQ_TRY(srq_mistakes_note(m, place_path(&srq_schema[i], from->folder, s)));
+    for (int i = 0; i < from->set_count; i++) SRQ_TRY(srq_mistakes_note(m, apply_set(from->sets[i], s)));
+    const char *model = find_set(from->set_count, from->sets, "model");
+    const int classes = s->data.classes;
+    SRQ_TRY(srq_mistakes_note(
+        m, model ? read_set_model(model, classes, &s->model)
+                 : read_model(from->tree, from->name, from->folder ? from->folder : ".", classes, &s->model)));
+    SRQ_TRY(srq_mistakes_note(m, check_file(s, from->tree, from->name, from->set_count, from->sets)));
+    const config_setting_t *overrides = config_lookup(from->tree, "quantizer.layers");
+    if (overrides) SRQ_TRY(srq_mistakes_note(m, srq_overrides_read(overrides, from->name, m, s)));
+    for (int i = 0; i < from->set_count; i++) SRQ_TRY(srq_mistakes_note(m, apply_set_of_layer(from->sets[i], s)));
+    return SRQ_OK;
+}
+
+static srq_status fill(srq_config *config, const origin *from)
 {
     srq_settings *s = &config->settings;
-    SRQ_TRY(assign_all(tree, name, s));
-    for (int i = 0; folder && i < srq_schema_count; i++) SRQ_TRY(place_path(&srq_schema[i], folder, s));
-    for (int i = 0; i < set_count; i++) SRQ_TRY(apply_set(sets[i], s));
-    const char *model = find_set(set_count, sets, "model");
-    const int classes = s->data.classes;
-    SRQ_TRY(model ? read_set_model(model, classes, &s->model)
-                  : read_model(tree, name, folder ? folder : ".", classes, &s->model));
-    SRQ_TRY(check_together(s, tree, name, set_count, sets));
-    const config_setting_t *overrides = config_lookup(tree, "quantizer.layers");
-    if (overrides) SRQ_TRY(srq_overrides_read(overrides, name, s));
-    if (bit_count > 0) SRQ_TRY(srq_overrides_set_bits(s, bit_count, bits));
+    srq_mistakes m = {.count = 0};
+    SRQ_TRY(read_all(from, &m, s));
+    /* What follows compares settings, so each must be right by itself. */
+    if (m.count == 0) {
+        SRQ_TRY(srq_mistakes_note(&m, check_data(s, from->name)));
+        SRQ_TRY(srq_mistakes_note(&m, check_shards(s, from->tree, from->name, from->set_count, from->sets)));
+    }
+    SRQ_TRY(srq_mistakes_result(&m));
+    if (from->bit_count > 0) SRQ_TRY(srq_overrides_set_bits(s, from->bit_count, from->bits));
     char where[512];
-    locate(tree, name, set_count, sets, (const char *const[]){"dropbits.mode", "dropbits.mode"}, where);
+    locate(from->tree, from->name, from->set_count, from->sets, (const char *const[]){"dropbits.mode", "dropbits.mode"},
+           where);
     SRQ_TRY(srq_model_set_quantizers(s, where));
     return print_resolved(config);
 }
@@ -295,7 +346,8 @@ srq_status srq_config_load(const char *path, int set_count, const char *const *s
     config_init(&tree);
     srq_path_folder(path, folder);
     srq_status status = srq_tree_read(&tree, path);
-    if (status == SRQ_OK) status = fill(made, &tree, path, folder, set_count, sets, 0, NULL);
+    const origin from = {.tree = &tree, .name = path, .folder = folder, .set_count = set_count, .sets = sets};
+    if (status == SRQ_OK) status = fill(made, &from);
     return finish(status, &tree, made, config);
 }
 
@@ -307,7 +359,9 @@ static srq_status parse_config(const char *text, const char *name, int set_count
     config_t tree;
     config_init(&tree);
     srq_status status = srq_tree_parse(&tree, text, name);
-    if (status == SRQ_OK) status = fill(made, &tree, name, NULL, set_count, sets, bit_count, bits);
+    const origin from = {
+        .tree = &tree, .name = name, .set_count = set_count, .sets = sets, .bit_count = bit_count, .bits = bits};
+    if (status == SRQ_OK) status = fill(made, &from);
     return finish(status, &tree, made, config);
 }
 

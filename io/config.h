@@ -66,18 +66,20 @@ typedef struct srq_settings {
         srq_span eval_every;       /* "1ep"; 0: evaluate only at the end */
         srq_span log_every;        /* "50it" */
         bool tensorboard;          /* false: write event files for TensorBoard */
+        double label_smoothing;    /* 0: share of the target that is spread over all classes */
         char nonfinite[16];        /* "stop" | "skip": after an infinity or NaN in a loss or gradient */
     } train;
     struct {
-        char method[16];            /* "adam" | "sgd" */
+        char method[16];            /* "adam" | "adamw" | "sgd" */
         double learning_rate;       /* 1e-3: weights, biases, batch-norm */
         double alpha_learning_rate; /* 1e-3: step sizes, in log alpha */
         double sigma_learning_rate; /* 1e-3: noise scales, in log sigma; 0: sigma keeps its initial value */
         double momentum;            /* 0.9: sgd */
-        double beta1, beta2;        /* 0.9, 0.999: adam */
-        double epsilon;             /* 1e-8: adam */
+        bool nesterov;              /* false: sgd */
+        double beta1, beta2;        /* 0.9, 0.999: adam, adamw */
+        double epsilon;             /* 1e-8: adam, adamw */
         double gate_learning_rate;  /* 2e-3: logits of DropBits' gates */
-        double weight_decay;        /* 0: for conv and dense weights only, added to the gradient */
+        double weight_decay;        /* 0: for conv and dense weights only */
     } optimizer;
     struct {
         char method[16];     /* "cosine" | "constant" | "step" | "linear": the learning-rate schedule */
@@ -123,8 +125,8 @@ typedef struct srq_settings {
 typedef struct srq_config srq_config;
 
 /* Reads `path`, applies `sets` in order ("train.epochs=3"; text needs no quotes), and checks everything.
- * SRQ_ERROR_USAGE with one message, "FILE:LINE: ..." or "--set a.b=v: ...". For an unknown name, it suggests the most
- * similar one. The caller destroys *config. */
+ * SRQ_ERROR_USAGE with a line for each mistake, "FILE:LINE: ..." or "--set a.b=v: ..." (io/mistakes.h). For an unknown
+ * name, it suggests the most similar one. The caller destroys *config. */
 srq_status srq_config_load(const char *path, int set_count, const char *const *sets, srq_config **config);
 
 /* The same from text in memory, for example a checkpoint's resolved configuration. `name` is the file name in messages.
@@ -177,8 +179,20 @@ srq_status srq_config_visit_choices(const srq_config *config, bool ticket, srq_c
  * (io/sweep.h), so it must never change. */
 srq_status srq_config_digest(const srq_config *config, const char *init, char text[SRQ_DIGEST_SIZE]);
 
+/* Whether a word alone names a setting: its name without the group ("epochs"), or what other programs call it ("lr").
+ * `path` is then the setting. */
+bool srq_config_names(const char *word, char *path, size_t size);
+
 /* Prints the reference of all settings: path, type, range or choices, default, meaning. It is the body of
  * docs/configuration.md if `markdown`, otherwise the text of `srq help configuration`. */
 void srq_config_reference(FILE *out, bool markdown);
+/* The same of one setting, or of the settings of a group ("train" or "train."). False if there is none of this name. */
+bool srq_config_reference_of(FILE *out, const char *name);
+/* The setting or group that `path` may be meant for, a synonym or a similar name; NULL if there is none. */
+const char *srq_setting_closest(const char *path);
+/* The path of setting number `index`, in the order of the reference, without "model"; NULL after the last one. */
+const char *srq_config_path(int index);
+/* The values that it can have, if they are words: "adam sgd" or "true false"; otherwise "". Returns `out`. */
+char *srq_config_choices(int index, char *out, size_t size);
 
 #endif

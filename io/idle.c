@@ -18,8 +18,8 @@ typedef struct condition {
 static const condition conditions[] = {
     {LIST("data.scale_min", "data.scale_max", "data.ratio_min", "data.ratio_max"), "data.crop", LIST("resized")},
     {LIST("train.init_gain", "train.init_draw"), "train.init", LIST("random")},
-    {LIST("optimizer.momentum"), "optimizer.method", LIST("sgd")},
-    {LIST("optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"), "optimizer.method", LIST("adam")},
+    {LIST("optimizer.momentum", "optimizer.nesterov"), "optimizer.method", LIST("sgd")},
+    {LIST("optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"), "optimizer.method", LIST("adam", "adamw")},
     {LIST("optimizer.sigma_learning_rate"), "quantizer.sigma", LIST("learned")},
     {LIST("optimizer.gate_learning_rate"), "dropbits.mode", LIST("learn", "regularize")},
     {LIST("schedule.step_every", "schedule.factor"), "schedule.method", LIST("step")},

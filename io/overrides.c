@@ -17,13 +17,21 @@ const srq_setting srq_override_schema[] = {
 enum { COUNT = sizeof srq_override_schema / sizeof *srq_override_schema };
 const int srq_override_count = COUNT;
 
-static srq_status unknown(const config_setting_t *member, const char *file)
+/* The name of a layer is a key in a file, but not with --set. */
+static srq_status unknown(const char *where, const char *key, bool in_file)
 {
     const char *names[COUNT + 1] = {"name"};
-    const srq_value v = srq_value_of(member, file);
-    for (int i = 0; i < COUNT; i++) names[i + 1] = srq_override_schema[i].path;
+    for (int i = 0; i < COUNT; i++) names[i + in_file] = srq_override_schema[i].path;
     return srq_fail(SRQ_ERROR_USAGE, "%s: an entry of quantizer.layers has no setting \"%.64s\"; did you mean \"%s\"?",
-                    v.where, config_setting_name(member), srq_closest(config_setting_name(member), names, COUNT + 1));
+                    where, key, srq_closest(key, names, COUNT + in_file));
+}
+
+/* The index of a setting, or -1. */
+static int find_key(const char *key)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (strcmp(srq_override_schema[i].path, key) == 0) return i;
+    return -1;
 }
 
 static srq_status read_member(const config_setting_t *member, const char *file, srq_layer_override *o)
@@ -36,12 +44,10 @@ static srq_status read_member(const config_setting_t *member, const char *file, 
         snprintf(o->name, sizeof o->name, "%s", v.text);
         return SRQ_OK;
     }
-    for (int i = 0; i < COUNT; i++) {
-        if (strcmp(srq_override_schema[i].path, key) != 0) continue;
-        o->given |= 1u << i;
-        return srq_setting_assign(&srq_override_schema[i], &v, o);
-    }
-    return unknown(member, file);
+    const int index = find_key(key);
+    if (index < 0) return unknown(v.where, key, true);
+    o->given |= 1u << index;
+    return srq_setting_assign(&srq_override_schema[index], &v, o);
 }
 
 static srq_status read_entry(const config_setting_t *entry, const char *file, srq_settings *settings)
@@ -67,7 +73,8 @@ static srq_status read_entry(const config_setting_t *entry, const char *file, sr
     return SRQ_OK;
 }
 
-srq_status srq_overrides_read(const config_setting_t *list, const char *name, srq_settings *settings)
+srq_status srq_overrides_read(const config_setting_t *list, const char *name, srq_mistakes *mistakes,
+                              srq_settings *settings)
 {
     const srq_value v = srq_value_of(list, name);
     if (!config_setting_is_list(list))
@@ -78,41 +85,75 @@ srq_status srq_overrides_read(const config_setting_t *list, const char *name, sr
         return srq_fail(SRQ_ERROR_USAGE, "%s: quantizer.layers has more than %d entries", v.where, SRQ_LAYERS_MAX);
     settings->quantizer.overrides = calloc((size_t)count + 1, sizeof *settings->quantizer.overrides);
     if (!settings->quantizer.overrides) return srq_fail_memory((size_t)count, "quantizer.layers");
-    for (int i = 0; i < count; i++) SRQ_TRY(read_entry(config_setting_get_elem(list, (unsigned)i), name, settings));
+    for (int i = 0; i < count; i++)
+        SRQ_TRY(srq_mistakes_note(mistakes, read_entry(config_setting_get_elem(list, (unsigned)i), name, settings)));
     return SRQ_OK;
 }
 
-static unsigned flag_of(const char *path)
+/* The entry of a layer, which is added if there is none. There must be room for it. */
+static srq_layer_override *entry_of(srq_settings *settings, const char *name, const char *where)
 {
-    for (int i = 0; i < COUNT; i++)
-        if (strcmp(srq_override_schema[i].path, path) == 0) return 1u << i;
-    return 0;
+    srq_layer_override *o = settings->quantizer.overrides;
+    const srq_layer_override *end = o + settings->quantizer.override_count;
+    while (o < end && strcmp(o->name, name) != 0) o++;
+    if (o < end) return o;
+    settings->quantizer.override_count++;
+    *o = (srq_layer_override){.given = 0};
+    snprintf(o->name, sizeof o->name, "%s", name);
+    snprintf(o->where, sizeof o->where, "%s", where);
+    return o;
 }
 
 static void set_bits(srq_settings *settings, const srq_layer_bits *bits)
 {
-    srq_layer_override *o = settings->quantizer.overrides;
-    const srq_layer_override *end = o + settings->quantizer.override_count;
-    while (o < end && strcmp(o->name, bits->name) != 0) o++;
-    if (o == end) {
-        settings->quantizer.override_count++;
-        *o = (srq_layer_override){.where = "bit-lengths of layers"};
-        snprintf(o->name, sizeof o->name, "%s", bits->name);
-    }
-    o->given |= flag_of("bits");
+    srq_layer_override *o = entry_of(settings, bits->name, "bit-lengths of layers");
+    o->given |= 1u << find_key("bits");
     o->bits = (srq_bits_schedule){.count = 1, .bits = {bits->bits}};
 }
 
-srq_status srq_overrides_set_bits(srq_settings *settings, int count, const srq_layer_bits *bits)
+static srq_status make_room(srq_settings *settings, int count)
 {
     const size_t room = (size_t)settings->quantizer.override_count + (size_t)count + 1;
     srq_layer_override *larger = realloc(settings->quantizer.overrides, room * sizeof *larger);
     if (!larger) return srq_fail_memory(room * sizeof *larger, "quantizer.layers");
     settings->quantizer.overrides = larger;
+    return SRQ_OK;
+}
+
+static const char prefix[] = "quantizer.layers.";
+
+bool srq_overrides_has(const char *path)
+{
+    return strncmp(path, prefix, sizeof prefix - 1) == 0;
+}
+
+srq_status srq_overrides_assign(srq_settings *settings, const char *path, const srq_value *value)
+{
+    char name[SRQ_NAME_SIZE];
+    const char *from = path + sizeof prefix - 1, *point = strrchr(from, '.');
+    if (!point || point == from || (size_t)(point - from) >= sizeof name)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: it must name a layer and a setting of it, such as --set quantizer.layers.conv1.bits=8",
+                        value->where);
+    const int index = find_key(point + 1);
+    if (index < 0) return unknown(value->where, point + 1, false);
+    /* A layer's name may contain points. */
+    snprintf(name, sizeof name, "%.*s", (int)(point - from), from);
+    SRQ_TRY(make_room(settings, 1));
+    srq_layer_override *o = entry_of(settings, name, value->where);
+    snprintf(o->where, sizeof o->where, "%s", value->where);
+    o->given |= 1u << index;
+    return srq_setting_assign(&srq_override_schema[index], value, o);
+}
+
+srq_status srq_overrides_set_bits(srq_settings *settings, int count, const srq_layer_bits *bits)
+{
+    SRQ_TRY(make_room(settings, count));
     for (int i = 0; i < count; i++) set_bits(settings, &bits[i]);
     for (int i = 0; i < settings->quantizer.override_count && strcmp(settings->dropbits.mode, "off") == 0; i++) {
-        larger[i].given &= ~flag_of("dropbits");
-        larger[i].dropbits[0] = '\0';
+        srq_layer_override *o = &settings->quantizer.overrides[i];
+        o->given &= ~(1u << find_key("dropbits"));
+        o->dropbits[0] = '\0';
     }
     return SRQ_OK;
 }

@@ -314,7 +314,7 @@ static bool is_whole(srq_run *run, long step)
 static srq_status none_usable(const srq_run *run, int count)
 {
     return srq_fail(SRQ_ERROR_DATA,
-                    "--out %s: none of its %d checkpoints can be used (%s); restore one from a copy, or start again in "
+                    "%s: none of its %d checkpoints can be used (%s); restore one from a copy, or start again in "
                     "another folder",
                     run->dir, count, srq_message());
 }
@@ -342,6 +342,20 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
     if (status == SRQ_OK && count > 0 && !*found) status = none_usable(run, count);
     free(steps);
     return status;
+}
+
+srq_status srq_run_read_newest(const char *dir, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
+                               srq_bits_history *history, FILE *notes)
+{
+    bool found = false;
+    srq_run *run = calloc(1, sizeof *run);
+    if (!run) return srq_fail_memory(sizeof *run, "the run");
+    snprintf(run->dir, sizeof run->dir, "%s", dir);
+    srq_status status = srq_run_restore(run, graph, optimizer, point, history, &found, notes);
+    free(run);
+    if (status != SRQ_OK || found) return status;
+    return srq_fail(SRQ_ERROR_DATA, "%s: the folder holds no checkpoint of a run; name a run directory or a checkpoint",
+                    dir);
 }
 
 static srq_status link_last(const srq_run *run, long step)

@@ -15,6 +15,7 @@
 #include "io/checkpoint.h"
 #include "io/config.h"
 
+/* SRQ_RESUME_FILE: from a checkpoint, or from the newest one of a run directory. */
 typedef enum srq_resume { SRQ_RESUME_NEVER, SRQ_RESUME_AUTO, SRQ_RESUME_FILE } srq_resume;
 
 typedef struct srq_run srq_run;
@@ -33,6 +34,11 @@ const char *srq_run_folder(const srq_run *run);
  * Checkpoints that are not whole are skipped, with a line on `notes`; SRQ_ERROR_DATA if none is left. */
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                            srq_bits_history *history, bool *found, FILE *notes);
+
+/* The same from the run directory `dir`, which is not opened for a run and not changed. SRQ_ERROR_DATA if it has no
+ * checkpoint that can be used. */
+srq_status srq_run_read_newest(const char *dir, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
+                               srq_bits_history *history, FILE *notes);
 
 typedef struct srq_saved {
     long step;

@@ -1,7 +1,6 @@
 /* The list of settings of a configuration. */
 #include "io/schema.h"
 
-#include <limits.h>
 #include <string.h>
 
 #define BELOW_ONE SRQ_BELOW_ONE
@@ -96,12 +95,15 @@ const srq_setting srq_schema[] = {
      "Writes event files for TensorBoard into the folder of the run: the numbers of log.jsonl, and histograms of "
      "weights "
      "and step sizes (docs/watching.md)."},
+    {"train.label_smoothing", SRQ_SET_DOUBLE, AT(train.label_smoothing), "0.0", 0, BELOW_ONE, NULL, true,
+     "Share of the target that is spread evenly over all classes, in training only: the loss of an evaluation has "
+     "none."},
     {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
      "What happens if the loss or a gradient of a step holds an infinity or NaN. stop: training ends. skip: the step "
      "is skipped on all ranks; weights, batch-norm statistics and the optimizer stay unchanged. 100 skipped steps in a "
      "row end training (docs/watching.md)."},
-    {"optimizer.method", SRQ_SET_TEXT, AT(optimizer.method), "\"adam\"", 0, 0, "adam|sgd", true,
-     "Adam, or SGD with momentum."},
+    {"optimizer.method", SRQ_SET_TEXT, AT(optimizer.method), "\"adam\"", 0, 0, "adam|adamw|sgd", true,
+     "Adam, Adam with decoupled weight decay (AdamW), or SGD with momentum."},
     {"optimizer.learning_rate", SRQ_SET_DOUBLE, AT(optimizer.learning_rate), "1e-3", 0, 1e6, NULL, true,
      "Learning rate of weights, biases and batch-norm."},
     {"optimizer.alpha_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.alpha_learning_rate), "1e-3", 0, 1e6, NULL, true,
@@ -111,14 +113,18 @@ const srq_setting srq_schema[] = {
     {"optimizer.gate_learning_rate", SRQ_SET_DOUBLE, AT(optimizer.gate_learning_rate), "2e-3", 0, 1e6, NULL, true,
      "Learning rate of the logits of DropBits' gates."},
     {"optimizer.momentum", SRQ_SET_DOUBLE, AT(optimizer.momentum), "0.9", 0, BELOW_ONE, NULL, true, "SGD only."},
+    {"optimizer.nesterov", SRQ_SET_BOOL, AT(optimizer.nesterov), "false", 0, 0, NULL, true,
+     "SGD only: Nesterov's momentum, as in PyTorch."},
     {"optimizer.beta1", SRQ_SET_DOUBLE, AT(optimizer.beta1), "0.9", 0, BELOW_ONE, NULL, true,
-     "Adam only: decay of the mean of gradients."},
+     "Adam and AdamW: decay of the mean of gradients."},
     {"optimizer.beta2", SRQ_SET_DOUBLE, AT(optimizer.beta2), "0.999", 0, BELOW_ONE, NULL, true,
-     "Adam only: decay of the mean of their squares."},
+     "Adam and AdamW: decay of the mean of their squares."},
     {"optimizer.epsilon", SRQ_SET_DOUBLE, AT(optimizer.epsilon), "1e-8", 1e-30, 1, NULL, true,
-     "Adam only: added to the square root of that mean."},
+     "Adam and AdamW: added to the square root of that mean."},
     {"optimizer.weight_decay", SRQ_SET_DOUBLE, AT(optimizer.weight_decay), "0.0", 0, 1e6, NULL, true,
-     "This number times the weight is added to its gradient, for weights of convolutions and dense layers only."},
+     "This number times the weight is added to its gradient, for weights of convolutions and dense layers only. AdamW: "
+     "the "
+     "weight is multiplied by 1 minus this number times the learning rate instead."},
     {"schedule.method", SRQ_SET_TEXT, AT(schedule.method), "\"cosine\"", 0, 0, "constant|step|linear|cosine", true,
      "The learning-rate schedule, for all learning rates."},
     {"schedule.warmup", SRQ_SET_SPAN, AT(schedule.warmup), "\"0it\"", 0, 1e12, NULL, true,
@@ -185,42 +191,14 @@ const srq_setting srq_schema[] = {
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
+const char *srq_config_path(int index)
+{
+    return index >= 0 && index < srq_schema_count ? srq_schema[index].path : NULL;
+}
+
 const srq_setting *srq_setting_find(const char *path)
 {
     for (int i = 0; i < srq_schema_count; i++)
         if (strcmp(srq_schema[i].path, path) == 0) return &srq_schema[i];
     return NULL;
-}
-
-/* --- The most similar name */
-
-static const char *last_part(const char *path)
-{
-    const char *point = strrchr(path, '.');
-    return point ? point + 1 : path;
-}
-
-const char *srq_setting_closest(const char *path)
-{
-    static const char *const groups[] = {"model",    "data",      "train",    "optimizer",
-                                         "schedule", "quantizer", "dropbits", "prune"};
-    enum { GROUPS = sizeof groups / sizeof *groups };
-    const char *best = groups[0];
-    int least = INT_MAX;
-    for (int i = 0; i < GROUPS + srq_schema_count; i++) {
-        const char *name = i < GROUPS ? groups[i] : srq_schema[i - GROUPS].path;
-        int d = srq_distance(path, name);
-        /* Finds the right name in the wrong group, or without a group. */
-        const int moved = 2 + srq_distance(last_part(path), last_part(name));
-        if (i >= GROUPS && moved < d) d = moved;
-        /* Returns a setting, not a group. */
-        if (d == 0) d = INT_MAX;
-        const size_t length = strlen(path);
-        if (strncmp(path, name, length) == 0 && name[length] == '.') d = 0;
-        if (d < least) {
-            least = d;
-            best = name;
-        }
-    }
-    return best;
 }

@@ -4,6 +4,7 @@
 
 #include "io/closest.h"
 #include "io/config.h"
+#include "io/mistakes.h"
 
 #include <float.h>
 #include <libconfig.h>
@@ -53,8 +54,16 @@ extern const srq_setting srq_schema[];
 extern const int srq_schema_count;
 /* The setting with the name `path`, or NULL. */
 const srq_setting *srq_setting_find(const char *path);
-/* The setting or group whose name is most similar to `path`. */
-const char *srq_setting_closest(const char *path);
+
+/* io/schema_names.c: */
+/* The setting that other programs call so ("lr"), or NULL. The group in `path` is ignored. */
+const char *srq_setting_synonym(const char *path);
+/* The same as the end of a message: "did you mean train.batch?", or where all settings are listed. Returns `out`. */
+char *srq_setting_suggest(const char *path, char *out, size_t size);
+/* Whether other programs call the choice of a setting so: "fp32" for "float32". */
+bool srq_value_means(const char *word, const char *choice);
+/* "true" or "false", if the value is another word for it, or NULL. */
+const char *srq_value_closest_flag(const srq_value *value);
 
 /* io/setting.c: */
 /* Choice number `index` of a setting, possibly stored in `room`. NULL after the last one, or if any text is allowed. */
@@ -67,9 +76,14 @@ srq_status srq_setting_assign(const srq_setting *setting, const srq_value *value
 void srq_setting_print(const srq_setting *setting, const void *settings, FILE *out);
 
 /* io/overrides.c: the list quantizer.layers. */
-srq_status srq_overrides_read(const config_setting_t *list, const char *name, srq_settings *settings);
+srq_status srq_overrides_read(const config_setting_t *list, const char *name, srq_mistakes *mistakes,
+                              srq_settings *settings);
 /* Sets bit-lengths after the list was read; see srq_config_derive. */
 srq_status srq_overrides_set_bits(srq_settings *settings, int count, const srq_layer_bits *bits);
+/* Applies `--set quantizer.layers.LAYER.KEY=VALUE`. `path` is all before "=", and value->where the place. */
+srq_status srq_overrides_assign(srq_settings *settings, const char *path, const srq_value *value);
+/* Whether `path` belongs to the call above. */
+bool srq_overrides_has(const char *path);
 void srq_overrides_free(srq_settings *settings);
 /* Prints "layers = ( ... );" and a newline, or nothing. */
 void srq_overrides_print(const srq_settings *settings, FILE *out);

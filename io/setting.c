@@ -64,19 +64,20 @@ static bool is_choice(const srq_setting *s, const char *word)
 
 static srq_status not_a_choice(const srq_setting *s, const srq_value *v)
 {
-    char room[64], best[64] = "", all[512] = "";
+    char room[64], hint[96] = "", all[512] = "";
     const char *choice;
     size_t n = 0;
     int least = INT_MAX;
-    for (int i = 0; (choice = srq_setting_choice(s, i, room, sizeof room)); i++) {
-        const int distance = srq_distance(v->text, choice);
-        if (n < sizeof all) n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? "|" : "", choice);
-        if (distance >= least) continue;
+    for (int i = 0; (choice = srq_setting_choice(s, i, room, sizeof room)) && n < sizeof all; i++) {
+        const bool same = srq_value_means(v->text, choice);
+        const int distance = same ? 0 : srq_distance(v->text, choice);
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? "|" : "", choice);
+        if ((!same && !srq_is_near(v->text, choice)) || distance >= least) continue;
         least = distance;
-        snprintf(best, sizeof best, "%s", choice);
+        snprintf(hint, sizeof hint, "; did you mean \"%s\"?", choice);
     }
-    return srq_fail(SRQ_ERROR_USAGE, "%s: %s is \"%.100s\", but must be one of %s; did you mean \"%s\"?", v->where,
-                    s->path, v->text, all, best);
+    return srq_fail(SRQ_ERROR_USAGE, "%s: %s is \"%.100s\", but must be one of %s%s", v->where, s->path, v->text, all,
+                    hint);
 }
 
 /* --- Assignment */
@@ -183,6 +184,11 @@ static srq_status assign_integer(const srq_setting *s, const srq_value *v, char 
 
 static srq_status assign_bool(const srq_setting *s, const srq_value *v, char *to)
 {
+    const char *meant = srq_value_closest_flag(v);
+    char found[160];
+    if (v->kind != SRQ_VALUE_BOOLEAN && meant)
+        return srq_fail(SRQ_ERROR_USAGE, "%s: %s must be true or false, but is %s; did you mean %s?", v->where, s->path,
+                        srq_describe(v, found, sizeof found), meant);
     if (v->kind != SRQ_VALUE_BOOLEAN) return mistyped(s, v, "true or false");
     const bool value = v->integer != 0;
     memcpy(to, &value, sizeof value);

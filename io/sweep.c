@@ -12,6 +12,7 @@ enum { PATH_SIZE = 4096, HASH_DIGITS = 12, ROWS_MAX = 1000, SEEDS_MAX = 1000 };
 /* State of reading a table. */
 typedef struct reader {
     const char *file, *folder;
+    bool in_memory;   /* there is no file, so lines say nothing */
     const char *init; /* of the table */
     const config_setting_t *sets;
     srq_sweep *sweep;
@@ -238,6 +239,7 @@ static srq_status fill_row(const reader *r, const config_setting_t *group, srq_s
     const char *config;
     char path[PATH_SIZE];
     srq_where(group, r->file, row->where, sizeof row->where);
+    if (r->in_memory) snprintf(row->where, sizeof row->where, "%s", r->file);
     if (!config_setting_is_group(group)) {
         const srq_value value = srq_value_of(group, r->file);
         return mistyped(&value, "a row", "a group such as { name = \"...\"; config = \"...\"; }");
@@ -316,6 +318,11 @@ static srq_status read_seeds(const reader *r, const config_setting_t *root)
 static srq_status read_table(reader *r, const config_setting_t *root)
 {
     static const char *const keys[] = {"title", "seeds", "init", "sets", "rows"};
+    if (!config_setting_get_member(root, "rows") && config_setting_get_member(root, "model"))
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: this is a configuration, not a table; to train it several times, add the values to try: "
+                        "`srq sweep %s --set train.seed=1,2,3`",
+                        r->file, r->file);
     SRQ_TRY(check_keys(root, r->file, "a table", keys, sizeof keys / sizeof *keys));
     SRQ_TRY(copy_text(r, root, "title", r->sweep->title, sizeof r->sweep->title));
     SRQ_TRY(read_seeds(r, root));
@@ -335,18 +342,16 @@ static void name_table(const char *path, srq_sweep *sweep)
     if (end && end > sweep->name) *end = '\0';
 }
 
-srq_status srq_sweep_load(const char *path, srq_sweep **sweep)
+/* From the file `path`, or from `text` unless it is NULL. */
+static srq_status load(const char *path, const char *folder, const char *text, srq_sweep **sweep)
 {
     srq_sweep *made = calloc(1, sizeof *made);
-    char folder[PATH_SIZE];
     config_t tree;
     if (!made) return srq_fail_memory(sizeof *made, "the table");
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + (slash == path)) : 0, path);
-    reader r = {.file = path, .folder = folder, .sweep = made};
+    reader r = {.file = path, .folder = folder, .in_memory = text, .sweep = made};
     name_table(path, made);
     config_init(&tree);
-    srq_status status = srq_tree_read(&tree, path);
+    srq_status status = text ? srq_tree_parse(&tree, text, path) : srq_tree_read(&tree, path);
     if (status == SRQ_OK) status = read_table(&r, config_root_setting(&tree));
     config_destroy(&tree);
     if (status != SRQ_OK)
@@ -354,6 +359,19 @@ srq_status srq_sweep_load(const char *path, srq_sweep **sweep)
     else
         *sweep = made;
     return status;
+}
+
+srq_status srq_sweep_load(const char *path, srq_sweep **sweep)
+{
+    char folder[PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + (slash == path)) : 0, path);
+    return load(path, folder, NULL, sweep);
+}
+
+srq_status srq_sweep_parse(const char *text, const char *path, srq_sweep **sweep)
+{
+    return load(path, "", text, sweep);
 }
 
 void srq_sweep_destroy(srq_sweep **sweep)

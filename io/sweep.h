@@ -32,6 +32,9 @@ typedef struct srq_sweep {
 /* Reads a table and the configuration of every row. SRQ_ERROR_USAGE with one message, "FILE:LINE: ...". For an unknown
  * name, it suggests the most similar one. The caller destroys *sweep. */
 srq_status srq_sweep_load(const char *path, srq_sweep **sweep);
+/* The same from the text of a table in memory. `path` is the file that it is named after. Relative paths start at the
+ * current folder. */
+srq_status srq_sweep_parse(const char *text, const char *path, srq_sweep **sweep);
 void srq_sweep_destroy(srq_sweep **sweep);
 
 /* "ROW-seedS-HASH". Returns `out`. */

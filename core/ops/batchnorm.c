@@ -179,6 +179,6 @@ const srq_op srq_op_batch_norm = {
     .backward = backward,
     .meaning = "batch normalization over the images of one shard",
     .stage = SRQ_CHAIN_NORM,
-    .settings = {{"momentum", SRQ_OP_REAL, SRQ_PLACE(momentum), .most = 1, .above = true, .initial = 0.1},
+    .settings = {{"momentum", SRQ_OP_REAL, SRQ_PLACE(momentum), .most = 1, .initial = 0.1},
                  {"epsilon", SRQ_OP_REAL, SRQ_PLACE(epsilon), .most = 1, .above = true, .initial = 1e-5}},
 };

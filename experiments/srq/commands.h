@@ -52,7 +52,4 @@ const char *srq_blas_core(void);
  */
 srq_status srq_share_config(const srq_comm *comm, srq_status status, srq_config **config);
 
-/* `path` itself, or the newest checkpoint if it is a run directory. */
-void srq_checkpoint_path(const char *path, char *out, size_t size);
-
 #endif

@@ -1,239 +1,26 @@
 /* srq help */
 #include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/manual.h"
+#include "experiments/srq/topics.h"
 #include "io/layer_settings.h"
 
 #include <stdio.h>
 #include <string.h>
-
-typedef struct topic {
-    const char *name, *summary, *text;
-} topic;
-
-static const topic topics[] = {
-    {"train", "train a network",
-     "usage: [mpirun -n P] srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE]\n"
-     "                               [--max-time SPAN] [--trace DIR [--trace-steps A:B]]\n"
-     "\n"
-     "Trains the network of a configuration. DIR becomes the run directory: config.cfg (resolved), log.jsonl,\n"
-     "checkpoints/STEP.h5, and last.h5 (a link to the newest checkpoint). The result does not depend on the number\n"
-     "of ranks P, which can be 1 to train.shards.\n"
-     "\n"
-     "  --out DIR          the run directory; created if it does not exist\n"
-     "  --set path=value   overrides a setting, for example --set train.epochs=3; can be given several times\n"
-     "  --resume never     (default) refuses a DIR that holds a run\n"
-     "  --resume auto      resumes from the newest whole checkpoint in DIR; starts the run if there is no checkpoint,\n"
-     "                     and does nothing if the run is finished\n"
-     "  --resume FILE      starts a run in a new DIR from the step, weights and optimizer state of a checkpoint\n"
-     "  --max-time SPAN    stops after the step in which this time ends: 90s, 30m, 2h, 1d12h or 1:30:00; none means\n"
-     "                     no limit, and also ignores the end of the SLURM job (SLURM_JOB_END_TIME)\n"
-     "  --trace DIR        writes DIR/trace-A-B.json, a trace of all ranks for ui.perfetto.dev\n"
-     "  --trace-steps A:B  the steps to trace; by default the 20 steps after the first\n"
-     "\n"
-     "SIGTERM, SIGINT or SIGUSR1 to any rank, --max-time and the end of a SLURM job stop the run after the current\n"
-     "step and a checkpoint (status 75). If a rank dies, all ranks end with one message and status 4\n"
-     "(docs/watching.md). `--set train.init=FILE` starts from the weights of a checkpoint or of an HDF5 file of\n"
-     "tensors (docs/fine-tuning.md). `srq help configuration` lists all settings."},
-    {"ticket", "compare learned bit-lengths and pruned weights with their controls, over seeds",
-     "usage: [mpirun -n P] srq ticket CONFIG --out DIR [--seeds 1,2,...] [--stage NAME]...\n"
-     "                                  [--set path=value]... [--max-time SPAN]\n"
-     "\n"
-     "CONFIG learns bit-lengths (dropbits.mode = \"learn\"), prunes weights (prune.levels above 0), or both. Each\n"
-     "stage is a run in DIR/seed-S/STAGE, with the same bits on any number of ranks P. All stages of a seed see the\n"
-     "same samples in the same order:\n"
-     "\n"
-     "  learn          CONFIG itself: trains weights and bit-lengths together\n"
-     "  rewind         the learned bit-lengths, from the weights that learn had after prune.rewind steps\n"
-     "  scratch        the learned bit-lengths, from new random weights\n"
-     "  uniform-below, uniform-above\n"
-     "                 the mean of the learned bit-lengths, rounded down and up, in every layer; weights as in "
-     "scratch\n"
-     "  shuffled       the learned bit-lengths in another order of layers; weights as in scratch\n"
-     "  prune-01, ...  as rewind; each level prunes the share prune.rate of the weights that are left\n"
-     "  reinit-01, ... as scratch, with the same masks as prune\n"
-     "\n"
-     "  --seeds LIST      the values of train.seed; by default, that of the configuration is trained, and all seeds\n"
-     "                    in DIR are compared\n"
-     "  --stage NAME      only this stage; can be given several times. uniform, prune and reinit stand for all\n"
-     "                    stages of that kind; compare trains nothing and compares the finished stages\n"
-     "  --max-time SPAN   for all stages together, as in `srq help train`\n"
-     "\n"
-     "After a stop (status 75) or a kill, the same command resumes and skips finished stages. It ends with the test\n"
-     "errors, their paired differences with 95 % confidence intervals, and DIR/ticket.json (docs/tickets.md)."},
-    {"sweep", "train the rows of a table, with every seed",
-     "usage: [mpirun -n P] srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I]\n"
-     "                               [--list | --dry-run]\n"
-     "\n"
-     "Trains the missing runs of a table of experiments (experiments/tables/, docs/tables.md), one after another on\n"
-     "P ranks. Finished runs are not trained again, and stopped or killed runs resume, so the same command completes\n"
-     "a table. A run has the directory DIR/ROW-seedS-HASH. HASH is computed from the settings that decide the\n"
-     "result, so changed settings give another directory. Several sweeps of one table can run at the same time: each\n"
-     "skips the runs that another one is training. If a run fails, the others continue; the failure is reported at\n"
-     "the end (status 4).\n"
-     "\n"
-     "  --out DIR     the folder of the runs; by default runs/TABLE\n"
-     "  --only ROW    only this row; can be given several times\n"
-     "  --seeds 1,2   these seeds instead of those of the table\n"
-     "  --index I     only run number I of the selected runs, counted from 0, finished or not; for job arrays\n"
-     "  --list        trains nothing and prints a line for each run: CONFIG NAME OPTIONS, the arguments of srq train\n"
-     "  --dry-run     trains nothing and prints the state of each run\n"
-     "\n"
-     "SIGTERM, SIGINT or SIGUSR1 stops the sweep after the current step and a checkpoint (status 75).\n"
-     "`srq report --table TABLE` shows the results beside the published ones."},
-    {"eval", "test error and loss of a checkpoint",
-     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE]\n"
-     "\n"
-     "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
-     "trained with, or FILE."},
-    {"inspect", "layers, bits, codes in use, size and operations of a checkpoint; single tensors",
-     "usage: srq inspect CHECKPOINT [--json]\n"
-     "       srq inspect CHECKPOINT TENSOR [--json]\n"
-     "       srq inspect CHECKPOINT --tensors [--json]\n"
-     "\n"
-     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Prints one line for\n"
-     "each layer with parameters or an activation quantizer, and one line for each quantizer:\n"
-     "\n"
-     "  W/A           bits of the layer's weights and of its input; 32 if not quantized (images are not)\n"
-     "  size          packed size: weights at their bits; step sizes, biases and batch-norm as float32\n"
-     "  MACs, BOPs    multiply-accumulates for one image, and bit operations: MACs x W bits x A bits\n"
-     "  alpha, sigma  step size and noise scale; smallest..largest if each output channel has its own\n"
-     "  codes         how many codes of the grid are used by weights, and how many there are\n"
-     "  zeros         share of weights whose quantized value is 0\n"
-     "  error         relative quantization error of the weights w, |w - q|^2 / |w|^2, with quantized values q\n"
-     "\n"
-     "For pruned layers, sizes include the mask, one bit per weight, and MACs and BOPs count only the weights that\n"
-     "are left (docs/tickets.md).\n"
-     "\n"
-     "Below the layers: the probability that each gate of DropBits is open; total size and BOPs, also relative to\n"
-     "float32 (32/32) and to the same network with each quantized tensor at 8 bits; and changes of bit-lengths during\n"
-     "training. docs/method.md names the sources.\n"
-     "\n"
-     "TENSOR is a data set of the file, for example conv1/weight (short for layers/conv1/weight) or\n"
-     "optimizer/m/fc1/bias. Prints shape, range, mean, standard deviation, quantiles, zeros, numbers that are not\n"
-     "finite, and a histogram. For quantized weights, the histograms are over codes and over the distance from the\n"
-     "grid. --tensors prints a line for each tensor. Both also work on checkpoints with NaN.\n"
-     "\n"
-     "  --json        prints the same as one JSON object; numbers that are not finite are null"},
-    {"diff", "compare two checkpoints, bit for bit or within a tolerance",
-     "usage: srq diff A B [--tolerance ABSOLUTE] [--relative SHARE] [--all] [--json]\n"
-     "\n"
-     "A and B are checkpoints or run directories. The status is 0 if they are at the same step of the same training:\n"
-     "step, penalty, weights, quantizers, bit-lengths with their history, and the state of the optimizer are equal\n"
-     "bit for bit. Otherwise the status is 1. For each tensor that differs, prints how many numbers differ, the\n"
-     "largest difference and its element, and that difference relative to the largest magnitude in both tensors. The\n"
-     "10 relatively largest are shown first.\n"
-     "\n"
-     "  --tolerance ABSOLUTE   floats count as equal if they differ by at most ABSOLUTE ...\n"
-     "  --relative SHARE       ... or by at most SHARE of the largest magnitude in their tensor, in A or B\n"
-     "  --all                  shows all differences\n"
-     "  --json                 prints one JSON object with all differences; those that are not finite are null\n"
-     "\n"
-     "Infinities and NaN are equal only to the same bits, also with a tolerance. Tolerances do not apply to integers\n"
-     "and texts. Not compared: the configuration (the first setting that differs is printed), the file's versions\n"
-     "and digest, the total number of steps, the results of evaluations, and attributes that others added."},
-    {"report", "tables and plots of runs, or one run live",
-     "usage: srq report DIR... [--out FOLDER]\n"
-     "       srq report --table TABLE [DIR...] [--out FOLDER]\n"
-     "       srq report --follow DIR\n"
-     "\n"
-     "Each DIR is a run directory, or a folder that contains some. Writes to FOLDER, by default DIR/report:\n"
-     "report.html (one page that needs no other file), report.md, report.csv (a line for each configuration),\n"
-     "runs.csv (a line for each run) and plots/ (SVG and PNG); for lottery tickets also tickets.csv (paired\n"
-     "differences) and pruning.csv (error by weights left).\n"
-     "\n"
-     "Runs that differ only in train.seed form one configuration. So does a stage of a ticket (`srq ticket`) over its\n"
-     "seeds. Mean and sample standard deviation are over the last evaluations of its runs. A configuration is named\n"
-     "by the settings in which it differs from the others. The plots show error against bit operations and size,\n"
-     "learning curves, changes of bit-lengths, and weights over their grid (from the last checkpoints). They need\n"
-     "gnuplot; without it, the rest of the report is written. Runs may still be training.\n"
-     "\n"
-     "  --table TABLE   shows the rows of a table of experiments in its order, with published figures, and lists\n"
-     "                  missing runs; by default DIR is runs/TABLE\n"
-     "  --follow        shows the run in DIR until it ends or Ctrl-C: as a screen on a terminal, otherwise as lines\n"
-     "\n"
-     "docs/report.md explains how to read a report."},
-    {"data", "import and describe data sets",
-     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad]\n"
-     "       srq data info FILE.h5\n"
-     "\n"
-     "import makes one HDF5 file from a folder with one of these contents:\n"
-     "\n"
-     "  train/CLASS/IMAGE, and test/CLASS/IMAGE or val/CLASS/IMAGE, with images .jpg, .jpeg or .png\n"
-     "  data_batch_1.bin to data_batch_5.bin, test_batch.bin, batches.meta.txt (CIFAR-10, binary version)\n"
-     "  train.bin, test.bin, fine_label_names.txt (CIFAR-100, binary version)\n"
-     "  train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or\n"
-     "  with .gz (MNIST and similar data sets)\n"
-     "\n"
-     "An existing DEST.h5 is never overwritten; if it holds the same data, nothing is done. All P ranks decode the\n"
-     "images of a folder, and the file is the same for any P. After a kill, the same command resumes the import. Bad\n"
-     "images are listed after all images have been read, and the import fails with status 3:\n"
-     "\n"
-     "  --skip-bad         skips bad images, and writes their list to DEST.h5.skipped.txt\n"
-     "\n"
-     "docs/data.md describes the file format, and augmentation in training."},
-    {"check", "compare kernels with golden cases",
-     "usage: srq check golden FILE.h5\n"
-     "\n"
-     "Runs every case of a file of golden cases (format srq-golden) whose method this version has. Prints the\n"
-     "largest error of each method, relative to the largest magnitude in the case. The status is 1 if an error is\n"
-     "too large."},
-    {"bench", "measure the speed of quantizers, training steps and sums over ranks",
-     "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
-     "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] [--method M]\n"
-     "                                  [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
-     "                                  [--wire float32|bfloat16] [--no-overlap] [--seconds S] [--layers]\n"
-     "       mpirun -n P srq bench allreduce [--json] [--elements N] [--shards V] [--bucket-mb B]\n"
-     "                                  [--wire float32|bfloat16] [--seconds S]\n"
-     "\n"
-     "quantizer measures each quantizer on one core, in elements per second: the forward pass, which writes codes,\n"
-     "and the backward pass. The weights are drawn from a normal distribution; the step size has the least mean\n"
-     "square error, and sigma = alpha / 3. Then it measures training steps of a network at 2/2 bits on random images\n"
-     "(batch 128 in 8 shards), and the share of time that quantizers take. The methods take turns in 5 rounds.\n"
-     "Prints the median of the rounds with [smallest..largest].\n"
-     "\n"
-     "  --elements N   size of the tensors; by default 1000000\n"
-     "  --bits LIST    bit-lengths; by default 2,3,4,6,8\n"
-     "  --seconds S    time for each measurement, over all rounds; by default 0.5, about half a minute in total\n"
-     "  --model FILE   the model file for the training steps; by default LeNet-5. none skips them\n"
-     "\n"
-     "step measures whole training steps (SGD with momentum) on random images. Prints images per second, the time of\n"
-     "rank 0 by operator and direction, memory by purpose, and the speed of convolutions relative to a large 3 x 3\n"
-     "convolution. Prints the median of 5 rounds with [smallest..largest].\n"
-     "\n"
-     "  --model FILE   a model file; by default LeNet-5\n"
-     "  --batch N, --shards V   by default 128 images in 8 shards. Each rank runs its shards one after another; with\n"
-     "                 larger shards, there are fewer sums of gradients\n"
-     "  --engine E     auto (default), mixed, float32 or reference: see train.engine in `srq help configuration`\n"
-     "  --method M     a method of `srq help methods` (by default the first one), or float32\n"
-     "  --bits B       bit-length of weights and activations; by default 4\n"
-     "  --bucket-mb B, --wire W, --no-overlap   as train.bucket_mb, train.wire, train.overlap = false\n"
-     "  --seconds S    time for all rounds; by default 5\n"
-     "  --layers       prints a line for every layer\n"
-     "\n"
-     "allreduce measures only the communication of a step: the sum of a vector of gradients over shards, in buckets,\n"
-     "and the gathering of new weights. For comparison, it measures MPI_Allreduce of the same vector, in which MPI\n"
-     "chooses the order of additions. It also measures messages between the first and the last rank, for the latency\n"
-     "and bandwidth of docs/scaling.md.\n"
-     "\n"
-     "  --elements N   length of the vector in floats; by default 13000000, the size of VGG-7\n"
-     "  --shards V     by default the number of ranks\n"
-     "  --bucket-mb B  by default 4"},
-    {"version", "versions of srq and its libraries", "usage: srq version"},
-    {"help", "list of commands, or help on one command",
-     "usage: srq help [COMMAND | configuration [--markdown] | methods | layers [--markdown]]"},
-};
-enum { TOPICS = sizeof topics / sizeof *topics };
 
 static void print_overview(void)
 {
     printf("srq trains low-bit neural networks data-parallel over MPI. The result has the same bits on any number of "
            "ranks.\n\n"
            "usage: srq COMMAND ...\n\n");
-    for (int i = 0; i < TOPICS; i++) printf("  %-9s %s\n", topics[i].name, topics[i].summary);
+    const srq_topic *topic;
+    for (int i = 0; (topic = srq_topic_at(i)); i++) printf("  %-9s %s\n", topic->name, topic->summary);
     printf("\n`srq help COMMAND` explains a command. `srq help configuration` lists all settings,\n"
-           "`srq help methods` the quantization methods, and `srq help layers` the layer types of model files.\n\n"
-           "Exit status: 0 done; 1 the answer is no (diff, check); 2 usage or configuration; 3 data or checkpoint;\n"
-           "4 run-time failure; 75 stopped on request after saving.\n\n"
+           "`srq help train.batch` or `srq help quantizer` some of them, `srq help methods` the quantization methods, "
+           "and\n"
+           "`srq help layers` the layer types of model files.\n\nExit status:");
+    for (int i = 0; srq_topic_status(i); i++) printf("%s %s", i == 4 ? ";\n" : i ? ";" : "", srq_topic_status(i));
+    printf(".\n\n"
            "First run:\n"
            "  srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5\n"
            "  mpirun -n 2 srq train experiments/quickstart.cfg --out runs/first\n");
@@ -256,6 +43,29 @@ static void print_methods(void)
     printf("  %-9s no quantization\n", "float32");
 }
 
+static void print_topic(const srq_topic *topic)
+{
+    const char *path;
+    printf("srq %s: %s\n\n%s\n", topic->name, topic->summary, topic->text);
+    for (int i = 0; (path = srq_config_path(i)); i++) {
+        const size_t length = strlen(topic->name);
+        if (strncmp(path, topic->name, length) != 0 || path[length] != '.') continue;
+        printf("`srq help %s.` explains the settings %s and others.\n", topic->name, path);
+        return;
+    }
+}
+
+static srq_status unknown(const char *word)
+{
+    const char *closest = srq_topic_closest(word);
+    if (!closest) closest = srq_setting_closest(word);
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "help: no command or setting is called \"%.100s\"; %s%s%s`srq help` and `srq help configuration` list "
+        "them",
+        word, closest ? "did you mean " : "", closest ? closest : "", closest ? "? " : "");
+}
+
 srq_status srq_command_help(int argc, char **argv)
 {
     if (argc < 2) {
@@ -271,14 +81,18 @@ srq_status srq_command_help(int argc, char **argv)
         srq_layer_reference(stdout, markdown);
         return SRQ_OK;
     }
+    if (strcmp(argv[1], "man") == 0 || strcmp(argv[1], "completion") == 0) {
+        argv[1][0] == 'm' ? srq_print_man(stdout) : srq_print_completion(stdout);
+        return SRQ_OK;
+    }
     if (strcmp(argv[1], "methods") == 0) {
         print_methods();
         return SRQ_OK;
     }
-    for (int i = 0; i < TOPICS; i++) {
-        if (strcmp(topics[i].name, argv[1]) != 0) continue;
-        printf("srq %s: %s\n\n%s\n", topics[i].name, topics[i].summary, topics[i].text);
+    const srq_topic *topic = srq_topic_find(argv[1]);
+    if (topic) {
+        print_topic(topic);
         return SRQ_OK;
     }
-    return srq_fail(SRQ_ERROR_USAGE, "help: no command is called \"%s\"; `srq help` lists them", argv[1]);
+    return srq_config_reference_of(stdout, argv[1]) ? SRQ_OK : unknown(argv[1]);
 }

@@ -1,6 +1,7 @@
 /* srq: the program. main() finds the command, starts MPI if the command needs it, prints the message of a failure, and
  * exits with the status that the command returned. No other file does this. */
 #include "experiments/srq/commands.h"
+#include "experiments/srq/topics.h"
 #include "experiments/srq/train/node_checks.h"
 #include "experiments/srq/train/supervisor.h"
 #include "io/escape.h"
@@ -43,6 +44,13 @@ static const command *find(const char *name)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, name) == 0) return &commands[i];
     return NULL;
+}
+
+static srq_status unknown(const char *word)
+{
+    const char *closest = srq_topic_closest(word);
+    return srq_fail(SRQ_ERROR_USAGE, "no command is called \"%.100s\"; %s%s%s`srq help` lists all commands", word,
+                    closest ? "did you mean " : "", closest ? closest : "", closest ? "? " : "");
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -104,8 +112,7 @@ int main(int argc, char **argv)
     }
     srq_comm *comm = NULL;
     srq_status status = srq_comm_create(chosen && chosen->parallel && !chosen->alone, &comm);
-    if (status == SRQ_OK && !chosen)
-        status = srq_fail(SRQ_ERROR_USAGE, "no command is called \"%s\"; `srq help` lists all commands", argv[1]);
+    if (status == SRQ_OK && !chosen) status = unknown(argv[1]);
     if (status == SRQ_OK) status = run(chosen, comm, argc < 2 ? 0 : argc - 1, argv + 1);
     const bool speaks = !comm || srq_comm_rank(comm) == 0;
     if (speaks) status = check_output(chosen, status);

@@ -64,6 +64,39 @@ START_TEST(optimizers)
 }
 END_TEST
 
+/* Against PyTorch's rules, worked out by hand. */
+START_TEST(variants)
+{
+    net n;
+    start(&n, 1, 1, 1);
+    add(&n, "c", "dense", "input")->out = 2;
+    build(&n);
+    float *w = first_of(&n, "c/weight"), *b = first_of(&n, "c/bias");
+    srq_optimizer *o = NULL;
+    srq_optimizer_options options = {
+        .method = SRQ_SGD, .learning_rate = 0.1, .momentum = 0.5, .nesterov = true, .weight_decay = 0.1};
+    ck_assert_int_eq(srq_optimizer_create(n.graph, &options, &o), SRQ_OK);
+    *w = 2, *b = 1;
+    step_by(&n, o, 1); /* w: m = 1.2, step 1.2 + 0.6; b: m = 1, step 1.5 */
+    ck_assert_float_eq_tol(*w, 2 - 0.18f, 1e-6f);
+    ck_assert_float_eq_tol(*b, 1 - 0.15f, 1e-6f);
+    step_by(&n, o, 1); /* b: m = 1.5, step 1 + 0.75 */
+    ck_assert_float_eq_tol(*b, 0.85f - 0.175f, 1e-6f);
+    srq_optimizer_destroy(&o);
+
+    options = (srq_optimizer_options){
+        .method = SRQ_ADAMW, .learning_rate = 0.1, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.5};
+    ck_assert_int_eq(srq_optimizer_create(n.graph, &options, &o), SRQ_OK);
+    ck_assert_str_eq(srq_optimizer_state_name(o, 1), "v");
+    *w = 2, *b = 2;
+    step_by(&n, o, 3); /* the weight shrinks by 1 - 0.05; both move by the learning rate */
+    ck_assert_float_eq_tol(*w, 2 * 0.95f - 0.1f, 2e-6f);
+    ck_assert_float_eq_tol(*b, 1.9f, 2e-6f);
+    srq_optimizer_destroy(&o);
+    finish(&n);
+}
+END_TEST
+
 START_TEST(schedules)
 {
     srq_schedule s = {.method = SRQ_CONSTANT, .total = 100};
@@ -89,6 +122,7 @@ int main(void)
     TCase *tests = tcase_create("optimizer");
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, optimizers);
+    tcase_add_test(tests, variants);
     tcase_add_test(tests, schedules);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

@@ -24,8 +24,11 @@ expect 2 "no command is called \"trian\"" "$SRQ" --help trian
 # Configurations
 everywhere 2 "none.cfg: No such file" train none.cfg --out r
 everywhere 2 "it is a folder" train . --out r
+echo 'data = { file = "slice.h5"; };' > no-model.cfg
+everywhere 2 "no-model.cfg: model is missing" train no-model.cfg --out r
 : > empty.cfg
-everywhere 2 "empty.cfg: model is missing" train empty.cfg --out r
+expect 2 "empty.cfg: model is missing" "$SRQ" train empty.cfg --out r
+grep -qF "empty.cfg: data.file is missing" out || fail "one of two mistakes: $(cat out)"
 sed 's/epochs/epoks/' lenet-run.cfg > typo.cfg
 everywhere 2 "typo.cfg:2: no setting is called train.epoks; did you mean train.epochs?" train typo.cfg --out r
 sed 's/batch = 60/batch = "sixty"/' lenet-run.cfg > type.cfg

@@ -91,6 +91,9 @@ def check_links(page, prose):
 
 
 def known(setting):
+    layer = re.fullmatch(r"quantizer\.layers\.\S+\.(\w+)", setting)  # of a single layer
+    if layer and re.search(r"with any of [^.]*\b%s\b" % layer[1], " ".join((help_of("configuration") or "").split())):
+        return
     if setting not in SETTINGS:
         yield f"names the setting {setting}, which srq does not know"
 
@@ -163,7 +166,7 @@ def check_script(path, words):
 
 
 def check_sbatch(words):
-    """sbatch OPTIONS SCRIPT CONFIG RUN OPTIONS-OF-SRQ: train.sbatch and ticket.sbatch take those of srq."""
+    """sbatch OPTIONS SCRIPT CONFIG RUN OPTIONS-OF-SRQ: the scripts take those of the command they run."""
     at = next((i for i, w in enumerate(words) if w.endswith(".sbatch")), None)
     if at is None:
         return
@@ -171,7 +174,7 @@ def check_sbatch(words):
     if not os.path.isfile(os.path.join(root, path)):
         yield f"submits {path}, which does not exist"
     else:
-        yield from check_options(rest, help_of("ticket" if "ticket" in path else "train"), path)
+        yield from check_options(rest, help_of("ticket" if "ticket" in path else "sweep" if "table" in path else "train"), path)
 
 
 def check_generated(text):
@@ -228,7 +231,7 @@ def check_page(page):
         elif PROJECT.match(span) and span not in new and not os.path.exists(os.path.join(root, span)):
             yield f"names {span}, which does not exist"
         if span.startswith("--set "):
-            yield from check_options(span.split(), help_of("train"), "srq train")
+            yield from check_options(words_of(span), help_of("train"), "srq train")
         elif "/" not in span:
             yield from check_settings(span)
             yield from check_groups(span)

@@ -10,6 +10,31 @@ run="--set train.epochs=1 --set quantizer.weight_bits=4"
 {
 on_ranks 2 train inverted-run.cfg --out float --set quantizer.method=float32 > out 2>&1 || fail "float: $(tail -3 out)"
 
+# Weights as they are, without a step: the error of the checkpoint they come from, and of a run of 0 steps.
+"$SRQ" eval float --json > eval.json || fail "eval --json"
+"$SRQ" eval inverted-run.cfg --set train.init=float --set quantizer.method=float32 --json > as-is.json 2> out || fail "eval of weights: $(cat out)"
+"$SRQ" inspect float --json > inspect.json || fail "inspect --json"
+on_ranks 2 train inverted-run.cfg --out ptq --set train.epochs=0 --set train.init=float --set quantizer.weight_bits=8 --set quantizer.activation_bits=8 > out 2>&1 || fail "ptq: $(tail -3 out)"
+"$SRQ" inspect ptq --json > ptq.json
+on_ranks 2 eval inverted-run.cfg --set train.init=float --set quantizer.weight_bits=8 --set quantizer.activation_bits=8 --json > quantized.json 2> out || fail "eval of quantized weights: $(cat out)"
+# Batch-norm with momentum 0: its statistics stay those of the start.
+sed 's/type = "batch_norm";/& momentum = 0;/' inverted.cfg > still.cfg
+on_ranks 2 train inverted-run.cfg --out still --set model=still.cfg --set train.max_steps=3 --set train.init=float > out 2>&1 || fail "still: $(tail -3 out)"
+/usr/bin/python3 - << 'EOF' || fail "evaluation of weights as they are, or statistics with momentum 0"
+import json, h5py
+checkpoint, as_is, inspected, ptq, quantized = (json.load(open(n + ".json")) for n in ("eval", "as-is", "inspect", "ptq", "quantized"))
+assert checkpoint["test_error"] == as_is["test_error"] == inspected["test_error"] == 1 - (256 - as_is["test_wrong"]) / 256
+assert abs(checkpoint["test_loss"] - as_is["test_loss"]) < 1e-6 and abs(inspected["test_loss"] - as_is["test_loss"]) < 1e-12
+assert checkpoint["step"] == 36 and as_is["step"] == 0 and as_is["test_count"] == 256
+assert ptq["step"] == 0 and ptq["test_error"] == quantized["test_error"] and abs(ptq["test_loss"] - quantized["test_loss"]) < 1e-12
+before, after, ptq = (h5py.File(run + "/last.h5", "r")["layers"] for run in ("float", "still", "ptq"))
+for name in ("running_mean", "running_variance"):
+    assert (before["b1.bn1"][name][()] == after["b1.bn1"][name][()]).all() and (before["b1.bn1"][name][()] == ptq["b1.bn1"][name][()]).all()
+assert (before["b1.bn1/scale"][()] != after["b1.bn1/scale"][()]).any()
+EOF
+expect 2 "--set needs a configuration" "$SRQ" eval float --set train.init=float
+expect 0 "these are untrained weights" "$SRQ" eval inverted-run.cfg
+
 # What a checkpoint holds, as other programs would write it.
 /usr/bin/python3 - << 'EOF' || fail "writing files of tensors"
 import h5py, numpy as np

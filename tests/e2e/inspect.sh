@@ -84,7 +84,7 @@ expect 2 'the name of a tensor is empty' "$SRQ" inspect a ""
 expect 2 'no tensor is called "a/b/c/d/e/f/g/h/i/j/k"' "$SRQ" inspect a a/b/c/d/e/f/g/h/i/j/k
 expect 2 'no tensor is called' "$SRQ" inspect a "$(printf 'x%.0s' $(seq 5000))"
 expect 2 'config is not a tensor of numbers' "$SRQ" inspect a config
-expect 2 '"--tensor" is not expected' "$SRQ" inspect a --tensor
+expect 2 'this is not expected: --tensor (did you mean --tensors?)' "$SRQ" inspect a --tensor
 expect 2 'no checkpoint is named' "$SRQ" inspect --json
 echo "not HDF5" > letter.txt
 for command in "inspect slice.h5" "inspect slice.h5 fc1/weight" "inspect slice.h5 --tensors" "diff a slice.h5" "diff slice.h5 a"; do
@@ -128,7 +128,7 @@ expect 2 "--tolerance must be a number of 0 or more" "$SRQ" diff a b --tolerance
 expect 2 "--relative must be a number of 0 or more" "$SRQ" diff a b --relative nan
 expect 2 "a value is missing after --relative" "$SRQ" diff a b --relative
 expect 2 "two checkpoints are needed" "$SRQ" diff a
-expect 2 "\"c\" is not expected" "$SRQ" diff a b c
+expect 2 "this is not expected: c; usage" "$SRQ" diff a b c
 
 # Files that no srq writes: numbers that are none, one bit changed, and groups that hold themselves.
 /usr/bin/python3 -c 'import h5py' 2> /dev/null || finish

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The same bits on 1, 2, 3, 4 and 8 ranks: every quantizer and both optimizers, with batch-norm, and batches (60 images
+# The same bits on 1, 2, 3, 4 and 8 ranks: every quantizer and optimizer, with batch-norm, and batches (60 images
 # of 1,024) that neither the shards nor the epoch divide.
 . "$(dirname "$0")/lib.sh"
 make_data
@@ -21,11 +21,11 @@ compare() { # NAME CONFIG SETTINGS...
 for method in $methods; do
   compare "lenet-$method" "$WORK/lenet-run.cfg" --set quantizer.method=$method
 done
-compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05
+compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05 --set train.label_smoothing=0.1
 compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
-compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel
+compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel --set optimizer.method=adamw --set optimizer.weight_decay=0.05
 compare learned "$WORK/residual-run.cfg" --set quantizer.weight_bits=6 --set dropbits.mode=learn --set dropbits.follow=true --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.3
-compare shards "$WORK/lenet-run.cfg" --set train.shards=11
+compare shards "$WORK/lenet-run.cfg" --set train.shards=11 --set optimizer.method=sgd --set optimizer.nesterov=true --set optimizer.learning_rate=0.05
 compare wire "$WORK/residual-run.cfg" --set train.wire=bfloat16 --set train.bucket_mb=0 --set train.epochs=1
 
 # Buckets, and when they are sent, change nothing; what is rounded on the way does.

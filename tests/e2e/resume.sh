@@ -92,6 +92,17 @@ grep -q "skipping a checkpoint that cannot be used" "$WORK/log" || fail "the dam
 expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/hurt"
 [ ! -e "$WORK/hurt/checkpoints/.00000007.h5.tmp.123" ] || fail "a temporary file of a dead job stays"
 [ -e "$WORK/hurt/checkpoints/mine.txt" ] || fail "a file of the user's was removed"
+rm -r "$WORK/hurt"
+
+# A run directory stands for its newest whole checkpoint; the run's own for auto.
+cp -r "$WORK/whole" "$WORK/hurt"
+newest=$(readlink -f "$WORK/hurt/last.h5")
+head -c 5000 "$newest" > "$WORK/part" && cp "$WORK/part" "$newest"
+on_ranks 2 train "$config" --out "$WORK/from-dir" --resume "$WORK/hurt" $long > "$WORK/log" 2>&1 || fail "from-dir: $(tail -3 "$WORK/log")"
+grep -q "skipping a checkpoint that cannot be used" "$WORK/log" || fail "the damaged checkpoint is not mentioned: $(cat "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/from-dir"
+expect 0 "finished before, nothing to do" "$SRQ" train "$config" --out "$WORK/from-dir" --resume "$WORK/from-dir/" $long
+rm -r "$WORK/hurt"
 
 # --resume FILE starts a run of its own from a checkpoint, here under a longer plan.
 on_ranks 2 train "$config" --out "$WORK/longer" --set train.epochs=$((epochs + 1)) --resume "$WORK/whole/last.h5" > "$WORK/log" 2>&1 || fail "longer: $(tail -3 "$WORK/log")"

@@ -37,8 +37,8 @@ until_done() { # JOB SECONDS
   fail "job $1 is not done after $2 s: $state; $(tail -n 5 "$WORK"/*.out)"
 }
 
-until_there() { # FILE
-  for _ in $(seq 300); do [ -e "$1" ] && return; sleep 0.1; done
+until_there() { # FILE, or a pattern
+  for _ in $(seq 300); do compgen -G "$1" > /dev/null && return; sleep 0.1; done
   fail "$1 does not appear: $(tail -n 5 "$WORK"/*.out)"
 }
 
@@ -100,6 +100,28 @@ job=$(batch lines-%a --array=1-2 --ntasks-per-node=1 "$SOURCE/slurm/sweep.sbatch
 for i in 1 2; do until_done "${job}_$i" 30; done
 [ -e lined/two/checkpoints/00000002.h5 ] || fail "the second line: $(cat lines-1.out)"
 expect 0 "there is no run 2: there are 2, 0 to 1" cat lines-2.out
+
+# --- A sweep: a run in each task of an array, and a table in one job, which is stopped and put back. All paths have blanks.
+mkdir "my scripts" "my runs" && cp "$SOURCE"/slurm/*.sbatch "my scripts/"
+cp lenet-run.cfg "my runs/net 1.cfg"
+sed -i "s|model = \"|&../|; s|file = \"|&../|" "my runs/net 1.cfg"
+job=$(batch table-%a --array=0-1 --ntasks-per-node=1 "my scripts/table.sbatch" "my runs/net 1.cfg" "my runs/grid" --set train.max_steps=1,2)
+table=$(batch table --ntasks-per-node=2 "my scripts/table.sbatch" "my runs/net 1.cfg" "my runs/seeds" --set $short --set train.seed=1,2)
+printf '%s\n' 'my\ runs/net\ 1.cfg one\ run --set train.max_steps=1' > "my runs/lines.txt"
+line=$(batch line-%a --array=0-0 --ntasks-per-node=1 "my scripts/sweep.sbatch" "my runs/lined" "my runs/lines.txt")
+until_there "my runs/seeds/net_1-seed1-*/last.h5"
+scancel --signal=USR1 --batch "$table"
+for i in 0 1; do
+  until_done "${job}_$i" 30
+  [ "$(job_state "${job}_$i")" = JobState=COMPLETED ] || fail "task $i of the table: $(cat table-$i.out)"
+done
+until_done "${line}_0" 30
+[ -e "my runs/lined/one run/checkpoints/00000001.h5" ] || fail "a line with blanks: $(cat line-0.out)"
+until_done "$table" 60
+[ "$(job_state "$table")" = JobState=COMPLETED ] || fail "the table ends as $(job_state "$table"): $(cat table.out)"
+expect 0 "saved; put back into the queue, restart 1" cat table.out
+expect 0 "2 runs in my runs/grid: 2 finished" "$SRQ" sweep "my runs/net 1.cfg" --out "my runs/grid" --set train.max_steps=1,2 --dry-run
+expect 0 "2 runs in my runs/seeds: 2 finished" "$SRQ" sweep "my runs/net 1.cfg" --out "my runs/seeds" --set $short --set train.seed=1,2 --dry-run
 
 # --- A ticket: its first stage stopped and put back, another one in a job that waits for it.
 sed 's/^train = {/quantizer = { weight_bits = 4; }; dropbits = { mode = "learn"; }; train = {/' lenet-run.cfg > ticket.cfg

@@ -30,6 +30,13 @@ expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ran
 expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" "$SRQ" sweep table.cfg --dry-run
 [ ! -e runs ] || fail "--dry-run made a folder"
 
+# Without a table: the same runs by the same names as the rows of one, and the same command completes them.
+expect 0 "2 runs in grid: 2 done, 0 finished before, 0 failed" "$SRQ" sweep lenet-run.cfg --set train.seed=1,2 --set train.epochs=0 --out grid --quiet
+[ "$(wc -l < out)" = 1 ] || fail "--quiet: $(cat out)"
+expect 0 "2 runs in grid: 0 done, 2 finished before, 0 failed" on_ranks 2 sweep lenet-run.cfg --set train.epochs=0 --set train.seed=1,2 --out grid
+printf '%s\n' 'seeds = [1, 2]; rows = ( { name = "lenet-run"; config = "lenet-run.cfg"; sets = ["train.epochs=0"]; } );' > grid.cfg
+expect 0 "2 runs in grid: 2 finished, 0 running" "$SRQ" sweep grid.cfg --out grid --dry-run
+
 # A line of --list is what srq train needs to make the same run.
 expect 0 "--set train.init=lists/float32-seed2-" "$SRQ" sweep good.cfg --list --out lists
 "$SRQ" sweep good.cfg --list --out lists > lines

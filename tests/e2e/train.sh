@@ -37,6 +37,19 @@ assert l["conv1"]["codes"] == 4 and 0 < l["conv1"]["error"] < 1 and l["conv1"]["
 assert d["macs"] == 21600 + 6912 + 320 and d["mean_weight_bits"] == 2 and d["w8a8_bops"] == 21600 * 256 + 7232 * 64
 assert d["float32_bytes"] == 4 * (150 + 6 + 6912 + 32 + 320 + 10), d["float32_bytes"]
 EOF
+# No steps: what the run starts from is evaluated and saved, and the run is finished for every command.
+on_ranks 2 train "$WORK/lenet-run.cfg" --out "$WORK/zero" --set train.epochs=0 > "$WORK/out" 2>&1 || fail "0 steps: $(tail -3 "$WORK/out")"
+grep -q '^done: test error [0-9.]* % after 0 steps' "$WORK/out" || fail "0 steps: $(tail -3 "$WORK/out")"
+[ -s "$WORK/zero/checkpoints/00000000.h5" ] || fail "0 steps: no checkpoint"
+"$SRQ" eval "$WORK/zero" > "$WORK/eval" 2>&1 || fail "0 steps: eval: $(cat "$WORK/eval")"
+grep -qF "$(grep -o '^done: test error [0-9.]* %' "$WORK/out" | cut -c7-)" "$WORK/eval" || fail "0 steps: $(cat "$WORK/eval") is not what training said"
+awk '{ exit !($3 > 70) }' "$WORK/eval" || fail "random weights: $(cat "$WORK/eval")"
+expect 0 "finished before, nothing to do: test error" "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/zero" --set train.epochs=0 --resume auto
+[ "$(grep -c '"event": "eval"' "$WORK/zero/log.jsonl")" = 1 ] || fail "0 steps: evaluated more than once"
+expect 0 "1 run of 1 configuration: 1 finished" "$SRQ" report "$WORK/zero"
+# Nor are there any from a checkpoint at the last step; the new run has a result of its own.
+expect 0 "done: test error" "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/same" --set train.epochs=0 --resume "$WORK/zero/last.h5"
+expect 0 "equal: " "$SRQ" diff "$WORK/zero" "$WORK/same"
 # A name that srun gives to tasks that do not see each other.
 SLURM_STEP_NUM_TASKS=4 env -u OMPI_COMM_WORLD_SIZE timeout 60 "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/alone" > "$WORK/out" 2>&1
 [ $? = 2 ] || fail "4 singletons were not refused: $(cat "$WORK/out")"

@@ -1,8 +1,10 @@
 /* The computations of a report: means, the Pareto front, grouping runs by configuration and naming the groups, texts in
  * every format, and histograms of weights. */
 #include "experiments/srq/report/arrange.h"
+#include "experiments/srq/report/describe.h"
 #include "experiments/srq/report/gnuplot.h"
 #include "experiments/srq/report/labels.h"
+#include "experiments/srq/report/pages.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
 #include "io/escape.h"
@@ -46,9 +48,9 @@ END_TEST
 /* A run directory: `settings` after the model and the data set, and an evaluation. */
 static void make_run(const char *name, const char *settings, const char *sha, double error, const char *stop)
 {
-    static const char model[] =
-        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"fc\"; type = "
-        "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; };\n%s\n";
+    static const char model[] = "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( "
+                                "{ name = \"act\"; type = \"quantize\"; }, { name = \"fc\"; type = "
+                                "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; };\n%s\n";
     char path[600], text[4096];
     mkdir(scratch(name), 0777);
     snprintf(path, sizeof path, "%s/config.cfg", name);
@@ -147,12 +149,12 @@ START_TEST(names_of_layers)
     make_run("l/e", SEED(1, "batch = 64; ") "quantizer = { layers = ( { name = \"fc\"; bits = 8; } ); };", "other", 0.1,
              DONE);
     srq_report report = load("l", 1e9);
-    ck_assert_str_eq(group_of(&report, "a")->name, "srq 2/2, layers=(fc: 8 bits)");
-    ck_assert_str_eq(group_of(&report, "b")->name, "srq 2/2, layers=(fc: 1 bit)");
-    ck_assert_str_eq(group_of(&report, "c")->name, "srq 2/2, layers=(fc: float32)");
+    ck_assert_str_eq(group_of(&report, "a")->name, "srq 8/2, layers=(fc: 8 bits)");
+    ck_assert_str_eq(group_of(&report, "b")->name, "srq 1/2, layers=(fc: 1 bit)");
+    ck_assert_str_eq(group_of(&report, "c")->name, "srq 32/2, layers=(fc: float32)");
     ck_assert_str_eq(group_of(&report, "d")->name,
-                     "srq 2/2, layers=(fc: lsq 8 until 1ep, then 4 bits granularity=channel)");
-    ck_assert_str_eq(group_of(&report, "e")->name, "srq 2/2, data=other.h5");
+                     "srq 8,4/2, layers=(fc: lsq 8 until 1ep, then 4 bits granularity=channel)");
+    ck_assert_str_eq(group_of(&report, "e")->name, "srq 8/2, data=other.h5");
     srq_report_destroy(&report);
 }
 END_TEST
@@ -269,7 +271,8 @@ END_TEST
 START_TEST(rows_of_a_table)
 {
     static const char configuration[] =
-        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"fc\"; type = "
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( { name = \"act\"; type = "
+        "\"quantize\"; }, { name = \"fc\"; type = "
         "\"dense\"; out = 10; } ); };\ndata = { file = \"d.h5\"; };\nquantizer = { activation_bits = 3; };\n";
     static const char rows[] =
         "seeds = [1, 2, 3]; rows = (\n{ name = \"four\"; config = \"t.cfg\"; sets = [\"quantizer.weight_bits=4\"]; },\n"
@@ -361,6 +364,9 @@ START_TEST(where_runs_stand)
     make_run("s/5", "train = { epochz = 1; };", "d", 0.1, DONE);
     make_run("s/6", SEED(6, "") SRQ_BITS("2"), "d", 0.1, DONE);
     scratch_write("s/6/log.jsonl", "", 0);
+    make_run("s/7", SEED(7, "") SRQ_BITS("2"), "d", 0.1, "");
+    static const char unevaluated[] = "{\"event\": \"start\", \"steps\": 0}\n" DONE;
+    scratch_write("s/7/log.jsonl", unevaluated, sizeof unevaluated - 1);
     srq_report report = load("s", then + 60);
     ck_assert_str_eq(standing_of(&report, 0), "finished");
     ck_assert_str_eq(standing_of(&report, 1), "running");
@@ -368,6 +374,12 @@ START_TEST(where_runs_stand)
     ck_assert_str_eq(standing_of(&report, 3), "stopped (signal)");
     ck_assert_msg(strstr(standing_of(&report, 4), "epochz"), "%s", standing_of(&report, 4));
     ck_assert_str_eq(standing_of(&report, 5), "its log is empty");
+    ck_assert_str_eq(standing_of(&report, 6), "ended without an evaluation");
+    char summary[600];
+    srq_report_summary(&report, summary, sizeof summary);
+    ck_assert_msg(strstr(summary, ": 1 finished, 1 running, 1 stopped, 1 failed, 1 empty, 1 cannot be used, "
+                                  "1 without an evaluation") != NULL,
+                  "%s", summary);
     srq_report_destroy(&report);
     report = load("s", then + 7200);
     ck_assert_str_eq(standing_of(&report, 1),
@@ -457,6 +469,39 @@ START_TEST(weights_over_the_grid)
 }
 END_TEST
 
+/* The bits in a description are those of the network. */
+START_TEST(described_bits)
+{
+    static const char head[] = "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ("
+                               "{ name = \"a\"; type = \"dense\"; out = 3; }, { name = \"r\"; type = \"relu\"; },";
+    static const char tail[] = "{ name = \"b\"; type = \"dense\"; out = 2; } ); }; data = { file = \"d.h5\"; };";
+    static const char act[] = "{ name = \"q\"; type = \"quantize\"; },";
+    static const struct {
+        const char *more, *quantizer, *expected;
+    } cases[] = {
+        {act, "quantizer = { weight_bits = 3; activation_bits = 4; };", "srq 3/4"},
+        {"", "quantizer = { weight_bits = 3; activation_bits = 4; };", "srq 3/32"},
+        {act, "quantizer = { weight_bits = \"8 until 1ep, then 4\"; };", "srq 8,4/2"},
+        {act, "quantizer = { layers = ( { name = \"a\"; bits = 8; } ); };", "srq 2-8/2"},
+        {act, "quantizer = { layers = ( { name = \"a\"; bits = 8; }, { name = \"b\"; bits = 8; } ); };", "srq 8/2"},
+        {act, "quantizer = { method = \"lsq\"; layers = ( { name = \"a\"; method = \"float32\"; } ); };", "lsq 2-32/2"},
+        {act, "quantizer = { method = \"float32\"; layers = ( { name = \"q\"; method = \"rq\"; } ); };", "rq 32/2"},
+        {act, "quantizer = { method = \"float32\"; };", "float32"},
+        {act, "quantizer = { estimator = \"argmax\"; weight_bits = 6; }; dropbits = { mode = \"learn\"; };",
+         "srq argmax 6/2, bits learned"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[2048], found[128] = "";
+        srq_config *config = NULL;
+        snprintf(text, sizeof text, "%s%s%s%s", head, cases[i].more, tail, cases[i].quantizer);
+        ck_assert_msg(srq_config_parse(text, "c.cfg", &config) == SRQ_OK, "%s", srq_message());
+        srq_report_describe(srq_config_settings(config), found, sizeof found);
+        ck_assert_str_eq(found, cases[i].expected);
+        srq_config_destroy(&config);
+    }
+}
+END_TEST
+
 int main(void)
 {
     scratch_create();
@@ -465,6 +510,7 @@ int main(void)
     TCase *cases = tcase_create("report");
     tcase_add_test(cases, mean_and_deviation);
     tcase_add_test(cases, pareto_front);
+    tcase_add_test(cases, described_bits);
     tcase_add_test(cases, groups_and_names);
     tcase_add_test(cases, data_unknown);
     tcase_add_test(cases, logs_that_cannot_be_used);

@@ -1,4 +1,5 @@
 /* Configurations: every kind of mistake with its place and its message, in files and in --set. */
+#include "io/mistakes.h"
 #include "tests/io/config_files.h"
 
 #include <sys/stat.h>
@@ -270,6 +271,116 @@ START_TEST(overrides)
 }
 END_TEST
 
+/* The message must have these lines, each with this beginning. */
+static void expect_lines(int count, const char *const *lines)
+{
+    char text[SRQ_MESSAGE_SIZE];
+    snprintf(text, sizeof text, "%s", srq_message());
+    char *line = text;
+    for (int i = 0; i < count; i++) {
+        ck_assert_msg(line != NULL, "%d lines, not %d: %s", i, count, srq_message());
+        char *end = strchr(line, '\n');
+        if (end) *end = '\0';
+        if (i > 0) ck_assert_msg(strncmp(line, "srq: ", 5) == 0, "%s", line);
+        const char *body = line + (i > 0 ? 5 : 0);
+        const size_t folder = strlen(scratch_folder);
+        if (strncmp(body, scratch_folder, folder) == 0) body += folder + 1;
+        ck_assert_msg(strncmp(body, lines[i], strlen(lines[i])) == 0, "found:    %s\nexpected: %s", body, lines[i]);
+        line = end ? end + 1 : NULL;
+    }
+    ck_assert_msg(line == NULL, "more lines: %s", line);
+}
+
+START_TEST(all_at_once)
+{
+    static const char text[] =
+        "model = \"model.cfg\";\ntrain = { batch = \"x\"; lr = 1.0;\n  epochs = -1; shards = 4; };\n"
+        "optimizr = { method = 3; };\nquantizer = { method = \"LSQ\"; layers = (\n"
+        "  { name = \"d\"; bit = 3; },\n  { name = \"q\"; bits = 9; } ); };\n";
+    static const char *const sets[] = {"train.seed=-1", "nothing=1"};
+    static const char *const lines[] = {
+        "c.cfg:2: no setting is called train.lr; did you mean optimizer.learning_rate?",
+        "c.cfg:4: no setting is called optimizr; did you mean optimizer?",
+        "c.cfg:2: train.batch must be an integer, but is the text \"x\"",
+        "c.cfg:3: train.epochs is -1, but must be from 0",
+        "c.cfg:5: quantizer.method is \"LSQ\", but must be one of ",
+        "--set train.seed=-1: train.seed is -1, but must be from 0",
+        "--set nothing=1: no setting is called nothing",
+        "c.cfg: data.file is missing",
+        "c.cfg:6: an entry of quantizer.layers has no setting \"bit\"; did you mean \"bits\"?",
+        "c.cfg:7: bits is 9, but must be from 1 to 8"};
+    scratch_write("c.cfg", text, sizeof text - 1);
+    ck_assert_int_eq(load("c.cfg", 2, sets), SRQ_ERROR_USAGE);
+    expect_lines(10, lines);
+    /* Beside a mistake in the model, too. */
+    static const char both[] = "data = { file = \"d.h5\"; };\nmodel = { name = \"m\"; };\nepochs = 3;\n";
+    static const char *const two[] = {"c.cfg:3: no setting is called epochs; did you mean train.epochs?", "c.cfg:2: "};
+    scratch_write("c.cfg", both, sizeof both - 1);
+    ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    expect_lines(2, two);
+    /* No more than ten; the others are counted. */
+    char many[600] = "model = \"model.cfg\"; data = { file = \"d.h5\"; };\n";
+    const char *eleven[11];
+    for (int i = 0; i < 13; i++) {
+        const size_t n = strlen(many);
+        snprintf(many + n, sizeof many - n, "zzzz%d = 1;\n", i);
+    }
+    for (int i = 0; i < 10; i++) eleven[i] = "c.cfg:";
+    eleven[10] = "and 3 more mistakes";
+    scratch_write("c.cfg", many, strlen(many));
+    ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    expect_lines(11, eleven);
+    /* What cannot be shown whole is counted. */
+    srq_mistakes m = {.count = 0};
+    char wide[SRQ_MESSAGE_SIZE];
+    memset(wide, 'w', sizeof wide - 1);
+    wide[SRQ_MESSAGE_SIZE - 100] = '\0';
+    ck_assert_int_eq(srq_mistakes_result(&m), SRQ_OK);
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(srq_mistakes_note(&m, srq_fail(SRQ_ERROR_USAGE, "%s", wide)), SRQ_OK);
+    ck_assert_int_eq(srq_mistakes_note(&m, SRQ_ERROR_DATA), SRQ_ERROR_DATA);
+    ck_assert_int_eq(srq_mistakes_result(&m), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "w\nsrq: and 1 more mistake"));
+}
+END_TEST
+
+START_TEST(layers_by_set)
+{
+    srq_config *c = NULL, *file = NULL;
+    static const char *const sets[] = {"quantizer.layers.a.bits=8", "quantizer.layers.q.bits=6",
+                                       "quantizer.layers.d.method=lsq", "quantizer.layers.a.granularity=channel"};
+    static const char listed[] =
+        "model = \"model.cfg\";\ndata = { file = \"sub/../d.h5\"; };\nquantizer = { layers = (\n"
+        "{ name = \"q\"; bits = 6; method = \"rq\"; },\n"
+        "{ name = \"a\"; bits = 8; granularity = \"channel\"; },\n"
+        "{ name = \"d\"; method = \"lsq\"; } ); };\n";
+    static const char one[] = "model = \"model.cfg\";\ndata = { file = \"sub/../d.h5\"; };\nquantizer = { layers = (\n"
+                              "{ name = \"q\"; bits = 3; method = \"rq\"; } ); };\n";
+    scratch_write("c.cfg", one, sizeof one - 1);
+    scratch_write("listed.cfg", listed, sizeof listed - 1);
+    ck_assert_msg(srq_config_load(scratch("c.cfg"), 4, sets, &c) == SRQ_OK, "%s", srq_message());
+    ck_assert_msg(srq_config_load(scratch("listed.cfg"), 0, NULL, &file) == SRQ_OK, "%s", srq_message());
+    ck_assert_str_eq(srq_config_text(c), srq_config_text(file));
+    srq_config_destroy(&c);
+    srq_config_destroy(&file);
+    static const char *const bad[][2] = {
+        {"quantizer.layers.a.bits=9", "--set quantizer.layers.a.bits=9: bits is 9, but must be from 1 to 8"},
+        {"quantizer.layers.a.bit=8",
+         "--set quantizer.layers.a.bit=8: an entry of quantizer.layers has no setting \"bit\"; "
+         "did you mean \"bits\"?"},
+        {"quantizer.layers.a.name=b", "has no setting \"name\""},
+        {"quantizer.layers.bits=8", "it must name a layer and a setting of it"},
+        {"quantizer.layers..bits=8", "it must name a layer and a setting of it"},
+        {"quantizer.layers.conv.bits=8",
+         "--set quantizer.layers.conv.bits=8: no conv, dense or quantize layer of the model "
+         "is called \"conv\"; did you mean"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(load("c.cfg", 1, &bad[i][0]), SRQ_ERROR_USAGE);
+        ck_assert_msg(strstr(srq_message(), bad[i][1]) != NULL, "found:    %s\nexpected: %s", srq_message(), bad[i][1]);
+    }
+}
+END_TEST
+
 /* libconfig needs minutes for the first, because it compares each name with all others. */
 START_TEST(endless_texts)
 {
@@ -300,6 +411,8 @@ int main(void)
     tcase_add_test(tests, byte_order_marks);
     tcase_add_test(tests, texts_include_nothing);
     tcase_add_test(tests, overrides);
+    tcase_add_test(tests, all_at_once);
+    tcase_add_test(tests, layers_by_set);
     tcase_add_test(tests, endless_texts);
     return run_tests(suite, tests);
 }

@@ -136,6 +136,8 @@ START_TEST(mistakes)
         {"{ name = \"a\"; type = \"concat\"; }", "a layer of type concat has 2 to 8 inputs, but this one has 1"},
         {"{ name = \"a\"; type = \"avg_pool\"; stride = 2; }",
          "c.cfg:2: stride of a layer of type avg_pool has no effect without kernel; add kernel, or remove stride"},
+        {"{ name = \"a\"; type = \"batch_norm\"; momentum = -0.1; }",
+         "c.cfg:2: momentum must be a number from 0 to 1, but is -0.1"},
         {"{ name = \"a\"; type = \"max_pool\"; kernel = 4097; }", "kernel is 4097, but must be from 1 to 4096"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

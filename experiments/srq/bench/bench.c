@@ -6,6 +6,7 @@
 #include "experiments/srq/bench/step_timer.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
+#include "experiments/srq/options.h"
 #include "io/escape.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -372,6 +373,12 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("bench", word, hint, sizeof hint));
+}
+
 static bool parse_bits(const char *text, bench_options *o)
 {
     for (o->bit_count = 0; o->bit_count < BITS_MAX; text++) {
@@ -401,7 +408,7 @@ static srq_status parse_value(const char *word, const char *value, bench_options
     } else if (strcmp(word, "--model") == 0) {
         o->model = value;
     } else {
-        return usage("no option is called ", word);
+        return unknown(word);
     }
     return SRQ_OK;
 }

@@ -4,6 +4,7 @@
 #include "dist/reduce.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
+#include "experiments/srq/options.h"
 #include "io/escape.h"
 #include "io/progress.h"
 
@@ -168,6 +169,12 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("bench", word, hint, sizeof hint));
+}
+
 static srq_status parse_value(const char *word, const char *value, allreduce_options *o)
 {
     long number;
@@ -190,7 +197,7 @@ static srq_status parse_value(const char *word, const char *value, allreduce_opt
         if (!o->coarse && strcmp(value, "float32") != 0)
             return usage("--wire must be float32 or bfloat16, but is ", value);
     } else {
-        return usage("no option is called ", word);
+        return unknown(word);
     }
     return SRQ_OK;
 }

@@ -6,6 +6,7 @@
 #include "core/random.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/train/stepper.h"
 #include "io/escape.h"
 #include "io/progress.h"
@@ -492,6 +493,12 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("bench", word, hint, sizeof hint));
+}
+
 static srq_status parse_value(const char *word, const char *value, step_options *o)
 {
     long number;
@@ -524,7 +531,7 @@ static srq_status parse_value(const char *word, const char *value, step_options 
         if (!srq_parse_number(value, 0, 3600, &o->seconds))
             return usage("--seconds must be a number from 0 to 3600, but is ", value);
     } else {
-        return usage("no option is called ", word);
+        return unknown(word);
     }
     return SRQ_OK;
 }

@@ -1,10 +1,12 @@
 /* srq diff: checks whether two checkpoints are of the same run at the same step, bit for bit or within a tolerance. */
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
+#include "experiments/srq/options.h"
 #include "io/checkpoint.h"
 #include "io/escape.h"
 #include "io/progress.h"
 #include "io/run.h"
+#include "io/run_place.h"
 
 #include <errno.h>
 #include <math.h>
@@ -327,7 +329,7 @@ static srq_status compare(comparison *c)
 {
     for (int k = 0; k < 2; k++) {
         char path[4200];
-        srq_checkpoint_path(c->options->words[k], path, sizeof path);
+        SRQ_TRY(srq_run_place(c->options->words[k], path, sizeof path));
         SRQ_TRY(srq_checkpoint_open(path, &c->readers[k]));
         SRQ_TRY(srq_tensors_list(c->readers[k], &c->lists[k]));
     }
@@ -495,6 +497,7 @@ static srq_status parse_number(const char *option, const char *text, options *o,
 static srq_status parse(int argc, char **argv, options *o)
 {
     int words = 0;
+    char hint[SRQ_HINT_SIZE];
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             o->json = true;
@@ -505,7 +508,8 @@ static srq_status parse(int argc, char **argv, options *o)
         else if (strcmp(argv[i], "--relative") == 0)
             SRQ_TRY(parse_number("--relative", i + 1 < argc ? argv[++i] : NULL, o, &o->relative));
         else if (argv[i][0] == '-' || words == 2)
-            return srq_fail(SRQ_ERROR_USAGE, "diff: \"%s\" is not expected; %s", argv[i], usage);
+            return srq_fail(SRQ_ERROR_USAGE, "diff: this is not expected: %s; %s",
+                            srq_option_hint("diff", argv[i], hint, sizeof hint), usage);
         else
             o->words[words++] = argv[i];
     }

@@ -4,12 +4,14 @@
 #include "experiments/srq/inspect/learned_bits.h"
 #include "experiments/srq/inspect/measure.h"
 #include "experiments/srq/inspect/tensors.h"
+#include "experiments/srq/options.h"
 #include "io/checkpoint.h"
 #include "io/escape.h"
 #include "io/log.h"
 #include "io/progress.h"
 #include "io/run.h"
 #include "io/run_list.h"
+#include "io/run_place.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -332,7 +334,7 @@ static void print_json(const source *from, const srq_config *config, const srq_p
             s->quantizer.method, point->step, point->total_steps);
     if (point->evaluated)
         srq_say(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
-                srq_json_float(point->test_error, error), srq_json_float(point->test_loss, loss), point->test_count);
+                srq_json_number(point->test_error, error), srq_json_number(point->test_loss, loss), point->test_count);
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
     if (bits->learns)
         srq_say(" \"penalty\": %s, %s\"settled\": %s,\n", srq_json_number(point->penalty, loss),
@@ -394,13 +396,15 @@ typedef struct request {
 static srq_status parse(int argc, char **argv, request *r)
 {
     static const char usage[] = "usage: srq inspect CHECKPOINT [TENSOR | --tensors] [--json]";
+    char hint[SRQ_HINT_SIZE];
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             r->json = true;
         else if (strcmp(argv[i], "--tensors") == 0)
             r->tensors = true;
         else if (argv[i][0] == '-' || r->tensor)
-            return srq_fail(SRQ_ERROR_USAGE, "inspect: \"%s\" is not expected; %s", argv[i], usage);
+            return srq_fail(SRQ_ERROR_USAGE, "inspect: this is not expected: %s; %s",
+                            srq_option_hint("inspect", argv[i], hint, sizeof hint), usage);
         else if (r->checkpoint)
             r->tensor = argv[i];
         else
@@ -419,7 +423,7 @@ srq_status srq_command_inspect(int argc, char **argv)
     request r = {0};
     source from;
     SRQ_TRY(parse(argc, argv, &r));
-    srq_checkpoint_path(r.checkpoint, from.path, sizeof from.path);
+    SRQ_TRY(srq_run_place(r.checkpoint, from.path, sizeof from.path));
     if (r.tensor) return srq_inspect_tensor(from.path, r.tensor, r.json);
     if (r.tensors) return srq_inspect_tensors(from.path, r.json);
     read_run(r.checkpoint, &from.run);

@@ -13,14 +13,15 @@
 
 char *srq_report_summary(const srq_report *report, char *out, size_t size)
 {
-    enum { FINISHED, RUNNING, SILENT, STOPPED, FAILED, EMPTY, UNUSABLE, STATES };
-    static const char *const words[STATES] = {"finished", "running", "silent",        "stopped",
-                                              "failed",   "empty",   "cannot be used"};
+    enum { FINISHED, RUNNING, SILENT, STOPPED, FAILED, EMPTY, UNUSABLE, UNEVALUATED, STATES };
+    static const char *const words[STATES] = {"finished", "running", "silent",         "stopped",
+                                              "failed",   "empty",   "cannot be used", "without an evaluation"};
     int counts[STATES] = {0};
     for (int i = 0; i < report->runs.count; i++) {
         const srq_report_run *run = &report->runs.items[i];
         static const int of_log[] = {EMPTY, RUNNING, FINISHED, STOPPED, FAILED};
-        counts[run->problem ? UNUSABLE : run->silent ? SILENT : of_log[run->log->state]]++;
+        const bool evaluated = srq_report_is_finished(run) || run->problem || run->log->state != SRQ_LOG_FINISHED;
+        counts[run->problem ? UNUSABLE : run->silent ? SILENT : evaluated ? of_log[run->log->state] : UNEVALUATED]++;
     }
     out[0] = '\0';
     srq_text_append(out, size, "%d run%s of %d configuration%s:", report->runs.count,

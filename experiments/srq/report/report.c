@@ -1,5 +1,6 @@
 /* srq report: makes tables and pictures of runs. */
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/report/arrange.h"
 #include "experiments/srq/report/follow.h"
 #include "experiments/srq/report/learned.h"
@@ -35,6 +36,12 @@ static srq_status usage(const char *what, const char *word)
                     what, word);
 }
 
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("report", word, hint, sizeof hint));
+}
+
 static srq_status parse(int argc, char **argv, report_options *options)
 {
     options->folders = calloc((size_t)argc, sizeof *options->folders);
@@ -51,7 +58,7 @@ static srq_status parse(int argc, char **argv, report_options *options)
         else if (strcmp(argv[i], "--table") == 0)
             return usage("a file is missing after --table", "");
         else if (argv[i][0] == '-')
-            return usage("no option is called ", argv[i]);
+            return unknown(argv[i]);
         else
             options->folders[options->count++] = argv[i];
     }

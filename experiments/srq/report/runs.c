@@ -161,8 +161,8 @@ char *srq_report_standing(const srq_report_run *run, double now, char *out, size
         snprintf(out, size, "cannot be used: %s", run->problem);
     else if (log->state == SRQ_LOG_EMPTY)
         snprintf(out, size, "its log is empty");
-    else if (log->state == SRQ_LOG_FINISHED)
-        snprintf(out, size, "finished");
+    else if (log->state == SRQ_LOG_FINISHED) /* without an evaluation: a run of 0 steps of earlier versions */
+        snprintf(out, size, "%s", log->eval_count ? "finished" : "ended without an evaluation");
     else if (log->state == SRQ_LOG_STOPPED)
         snprintf(out, size, "stopped (%s)", log->reason);
     else if (log->state == SRQ_LOG_FAILED)

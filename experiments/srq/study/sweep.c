@@ -1,12 +1,14 @@
 /* srq sweep: trains the runs of a table of experiments, one after another. Finished runs are not trained again. */
 #include "io/sweep.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/dataset.h"
 #include "io/escape.h"
 #include "io/file.h"
 #include "io/log.h"
 #include "io/run_list.h"
+#include "io/sweep_grid.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,10 +21,10 @@ enum { PATH_SIZE = 4400 };
 
 typedef struct sweep_options {
     const char *table, *out, *seeds;
-    bool list, dry_run;
+    bool list, dry_run, quiet;
     long index; /* -1: all */
-    int only_count;
-    const char **only;
+    int only_count, set_count;
+    const char **only, **sets;
 } sweep_options;
 
 typedef enum outcome_of { NOT_TRIED, WAS_FINISHED, DONE, LEFT, FAILED } outcome_of;
@@ -43,6 +45,7 @@ typedef struct item {
 typedef struct plan {
     srq_sweep *sweep;
     char folder[PATH_SIZE - 200];
+    bool quiet;
     int count;
     item *items;
 } plan;
@@ -51,11 +54,17 @@ typedef struct plan {
 
 static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(
-        SRQ_ERROR_USAGE,
-        "sweep: %s%s; usage: srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I] [--list | "
-        "--dry-run]",
-        what, word);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "sweep: %s%s; usage: srq sweep TABLE|CONFIG [--set path=value,...]... [--out DIR] [--only ROW]... "
+                    "[--seeds 1,2] [--index I] "
+                    "[--quiet] [--list | --dry-run]",
+                    what, word);
+}
+
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("sweep", word, hint, sizeof hint));
 }
 
 static srq_status parse_index(const char *word, long *index)
@@ -70,21 +79,25 @@ static srq_status parse_index(const char *word, long *index)
 static srq_status parse_word(const char *word, const char *value, sweep_options *options, bool *takes_value)
 {
     *takes_value = strcmp(word, "--out") == 0 || strcmp(word, "--only") == 0 || strcmp(word, "--seeds") == 0 ||
-                   strcmp(word, "--index") == 0;
+                   strcmp(word, "--index") == 0 || strcmp(word, "--set") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--index") == 0) return parse_index(value, &options->index);
     if (strcmp(word, "--out") == 0)
         options->out = value;
     else if (strcmp(word, "--only") == 0)
         options->only[options->only_count++] = value;
+    else if (strcmp(word, "--set") == 0)
+        options->sets[options->set_count++] = value;
     else if (strcmp(word, "--seeds") == 0)
         options->seeds = value;
     else if (strcmp(word, "--list") == 0)
         options->list = true;
+    else if (strcmp(word, "--quiet") == 0)
+        options->quiet = true;
     else if (strcmp(word, "--dry-run") == 0)
         options->dry_run = true;
     else if (word[0] == '-')
-        return usage("no option is called ", word);
+        return unknown(word);
     else if (options->table)
         return usage("one table is expected, but a second one is given: ", word);
     else
@@ -95,7 +108,9 @@ static srq_status parse_word(const char *word, const char *value, sweep_options 
 static srq_status parse(int argc, char **argv, sweep_options *options)
 {
     options->only = calloc((size_t)argc, sizeof *options->only);
-    if (!options->only) return srq_fail_memory((size_t)argc * sizeof *options->only, "the command line");
+    options->sets = calloc((size_t)argc, sizeof *options->sets);
+    if (!options->only || !options->sets)
+        return srq_fail_memory((size_t)argc * sizeof *options->only, "the command line");
     for (int i = 1; i < argc; i++) {
         bool takes_value;
         SRQ_TRY(parse_word(argv[i], i + 1 < argc ? argv[i + 1] : NULL, options, &takes_value));
@@ -170,7 +185,9 @@ static srq_status pick_index(const sweep_options *options, plan *p)
 
 static srq_status make_plan(const sweep_options *options, plan *p)
 {
-    SRQ_TRY(srq_sweep_load(options->table, &p->sweep));
+    p->quiet = options->quiet;
+    SRQ_TRY(options->set_count ? srq_sweep_grid(options->table, options->set_count, options->sets, &p->sweep)
+                               : srq_sweep_load(options->table, &p->sweep));
     const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
                                     : snprintf(p->folder, sizeof p->folder, "runs/%s", p->sweep->name);
     if (length <= 0 || length >= (int)sizeof p->folder) return usage("--out is too long", "");
@@ -451,7 +468,7 @@ static bool prepare(const plan *p, item *it, srq_config **config)
  * ranks than 0. */
 static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
 {
-    static const srq_trainer_options how = {.max_time = NULL};
+    const srq_trainer_options how = {.quiet = p->quiet};
     srq_config *config = NULL;
     char dir[PATH_SIZE] = "";
     bool runs = it && prepare(p, it, &config);
@@ -462,7 +479,7 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     if (!runs) return SRQ_OK;
     if (it) {
         folder_of(p, it->row, it->seed, dir);
-        srq_say("[%d of %d] %s\n", number, p->count, name_of(p, it));
+        if (!p->quiet) srq_say("[%d of %d] %s\n", number, p->count, name_of(p, it));
         fflush(stdout);
     }
     srq_status status = srq_share_config(comm, SRQ_OK, &config);
@@ -535,5 +552,6 @@ srq_status srq_command_sweep(srq_comm *comm, int argc, char **argv)
         status = run_all(comm, &p);
     free_plan(&p);
     free(options.only);
+    free(options.sets);
     return status;
 }

@@ -1,6 +1,7 @@
 /* srq ticket: trains the stages of a quantized lottery ticket and compares them (docs/tickets.md). */
 #include "core/prune.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/study/compare.h"
 #include "experiments/srq/train/trainer_bits.h"
 #include "io/escape.h"
@@ -37,8 +38,14 @@ static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
                     "ticket: %s%s; usage: srq ticket CONFIG --out DIR [--seeds 1,2,...] [--stage NAME]... [--set "
-                    "path=value]... [--max-time SPAN]",
+                    "path=value]... [--max-time SPAN] [--quiet]",
                     what, word);
+}
+
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("ticket", word, hint, sizeof hint));
 }
 
 static srq_status take_word(ticket *t, const char *word, const char *value, bool *took_value)
@@ -56,8 +63,12 @@ static srq_status take_word(ticket *t, const char *word, const char *value, bool
         t->options.max_time = value;
     else
         *took_value = false;
+    if (strcmp(word, "--quiet") == 0) {
+        t->options.quiet = true;
+        return SRQ_OK;
+    }
     if (*took_value) return value ? SRQ_OK : usage("a value is missing after ", word);
-    if (word[0] == '-') return usage("no option is called ", word);
+    if (word[0] == '-') return unknown(word);
     if (t->config_path) return usage("one configuration is expected, but a second one is given: ", word);
     t->config_path = word;
     return SRQ_OK;
@@ -304,7 +315,7 @@ static srq_status run_stage(ticket *t, int seed, const srq_stage *stage)
     status = srq_comm_agree(t->comm, status);
     srq_comm_share(t->comm, &what, sizeof what);
     if (status == SRQ_OK && what == TRAIN) {
-        if (root)
+        if (root && !t->options.quiet)
             srq_say("seed %lld, %s: %s/seed-%lld/%s\n", t->seeds[seed], stage->name, t->dir, t->seeds[seed],
                     stage->name);
         status = srq_share_config(t->comm, SRQ_OK, &config);

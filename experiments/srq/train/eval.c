@@ -1,96 +1,208 @@
-/* srq eval: test error and loss of a checkpoint. */
+/* srq eval: test error and loss of a checkpoint, or of the weights with which a configuration starts. */
 #include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/inspect/tensors.h"
+#include "experiments/srq/options.h"
 #include "experiments/srq/train/evaluate.h"
+#include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
 #include "io/checkpoint.h"
 #include "io/escape.h"
+#include "io/run_place.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct eval_options {
+    const char *source; /* as given */
     char checkpoint[4200];
+    bool of_config; /* the source is a configuration */
     const char *data;
+    bool json;
+    int set_count;
+    const char **sets;
 } eval_options;
 
 static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(SRQ_ERROR_USAGE, "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE]", what, word);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--json], or srq eval CONFIG.cfg [--set "
+                    "path=value]... [--json]",
+                    what, word);
+}
+
+static srq_status unknown(const char *word)
+{
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("eval", word, hint, sizeof hint));
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), part = strlen(end);
+    return length >= part && strcmp(text + length - part, end) == 0;
+}
+
+static srq_status parse_word(const char *word, const char *value, eval_options *options, bool *takes_value)
+{
+    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0;
+    if (*takes_value && !value) return usage("a value is missing after ", word);
+    if (strcmp(word, "--data") == 0)
+        options->data = value;
+    else if (strcmp(word, "--set") == 0)
+        options->sets[options->set_count++] = value;
+    else if (strcmp(word, "--json") == 0)
+        options->json = true;
+    else if (word[0] == '-')
+        return unknown(word);
+    else if (options->source)
+        return usage("one checkpoint is expected, but a second one is given: ", word);
+    else
+        options->source = word;
+    return SRQ_OK;
 }
 
 static srq_status parse(int argc, char **argv, eval_options *options)
 {
-    *options = (eval_options){0};
+    options->sets = calloc((size_t)argc, sizeof *options->sets);
+    if (!options->sets) return srq_fail_memory((size_t)argc * sizeof *options->sets, "the command line");
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--data") == 0) {
-            if (i + 1 == argc) return usage("a value is missing after ", argv[i]);
-            options->data = argv[++i];
-        } else if (argv[i][0] == '-') {
-            return usage("no option is called ", argv[i]);
-        } else if (options->checkpoint[0]) {
-            return usage("one checkpoint is expected, but a second one is given: ", argv[i]);
-        } else {
-            srq_checkpoint_path(argv[i], options->checkpoint, sizeof options->checkpoint);
-        }
+        bool takes_value;
+        SRQ_TRY(parse_word(argv[i], i + 1 < argc ? argv[i + 1] : NULL, options, &takes_value));
+        i += takes_value;
     }
-    return options->checkpoint[0] ? SRQ_OK : usage("no checkpoint is named", "");
+    if (!options->source) return usage("no checkpoint or configuration is named", "");
+    struct stat info;
+    const bool is_folder = stat(options->source, &info) == 0 && S_ISDIR(info.st_mode);
+    options->of_config =
+        ends_with(options->source, ".cfg") || (options->set_count && !is_folder && !ends_with(options->source, ".h5"));
+    if (options->set_count && !options->of_config)
+        return usage("--set needs a configuration (CONFIG.cfg); a checkpoint has its own settings: ", options->source);
+    if (options->data && options->of_config)
+        return usage("for a configuration, use --set data.file=FILE in place of --data ", options->data);
+    if (options->of_config) return SRQ_OK;
+    return srq_run_place(options->source, options->checkpoint, sizeof options->checkpoint);
 }
 
 /* Everything that evaluation needs; each rank has its own. */
 typedef struct evaluation {
+    const srq_settings *settings;
+    const eval_options *options;
+    bool root;
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
+    srq_progress_point point; /* of a checkpoint */
+    int32_t *labels;          /* of a configuration */
 } evaluation;
 
-static srq_status build(const srq_settings *settings, const eval_options *options, srq_isa isa, evaluation *e)
+/* If this build lacks the engine of the checkpoint, another one evaluates it. */
+static srq_status build_graph(evaluation *e, int capacity, srq_isa isa)
+{
+    const char *engine = e->settings->train.engine;
+    if (!e->options->of_config && !srq_kernels_find(engine)) engine = "auto";
+    const srq_graph_options graph = {.capacity = capacity, .engine = engine, .isa = &isa};
+    return srq_graph_create(&e->settings->model, &graph, &e->graph);
+}
+
+static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
 {
     enum { CAPACITY = 64 };
-    const char *file = options->data ? options->data : settings->data.file;
-    /* If this build lacks the engine of the checkpoint, another one evaluates it. */
-    const char *engine = srq_kernels_find(settings->train.engine) ? settings->train.engine : "auto";
-    const srq_graph_options graph = {.capacity = CAPACITY, .engine = engine, .isa = &isa};
-    SRQ_TRY(srq_graph_create(&settings->model, &graph, &e->graph));
-    SRQ_TRY(srq_checkpoint_read(options->checkpoint, e->graph, NULL, NULL, NULL));
+    const eval_options *o = e->options;
+    const char *file = o->data ? o->data : e->settings->data.file;
+    SRQ_TRY(build_graph(e, CAPACITY, isa));
+    SRQ_TRY(srq_checkpoint_read(o->checkpoint, e->graph, NULL, &e->point, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
-    if (status != SRQ_OK && !options->data)
+    if (status != SRQ_OK && !o->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
-    SRQ_TRY(srq_batches_create(e->dataset, settings, CAPACITY, 1, &e->batches));
+    SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
+    return srq_batches_start(&e->batches, 0, 0);
+}
+
+/* The same state, and the same sums, as at step 0 of `srq train`. */
+static srq_status build_from_config(evaluation *e, srq_isa isa)
+{
+    const srq_settings *s = e->settings;
+    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
+    SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
+    const int capacity = srq_batches_capacity(&e->batches);
+    SRQ_TRY(build_graph(e, capacity, isa));
+    SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
     SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
+    e->labels = calloc((size_t)capacity, sizeof *e->labels);
+    if (!e->labels) return srq_fail_memory((size_t)capacity * sizeof *e->labels, "the labels");
+    if (e->root && strcmp(s->train.init, "random") == 0)
+        srq_say_to(stderr,
+                   "srq: note: train.init is \"random\", so these are untrained weights; to evaluate a run, name "
+                   "its folder\n");
+    return srq_fresh_start(s, e->graph, &e->batches, e->labels, e->root ? stderr : NULL);
+}
+
+static srq_status build(evaluation *e, srq_isa isa)
+{
+    SRQ_TRY(e->options->of_config ? build_from_config(e, isa) : build_from_checkpoint(e, isa));
     return srq_graph_prepare(e->graph);
+}
+
+static void print_json(const evaluation *e, const srq_metrics *m)
+{
+    char path[8500], number[SRQ_JSON_NUMBER];
+    const eval_options *o = e->options;
+    srq_say("{\"%s\": %s,\n", o->of_config ? "config" : "checkpoint",
+            srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
+    srq_say(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
+    srq_say(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
+    srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
+    srq_say(" \"test_error\": %s,\n", srq_json_number(1 - (double)m->correct / (double)m->count, number));
+    srq_say(" \"test_loss\": %s,\n", srq_json_number(m->loss / (double)m->count, number));
+    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld}\n", m->count - m->correct, m->count);
+}
+
+static void print(const evaluation *e, const srq_metrics *m)
+{
+    if (e->options->json)
+        print_json(e, m);
+    else
+        srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n",
+                100.0 * (double)(m->count - m->correct) / (double)m->count, m->count - m->correct, m->count,
+                m->loss / (double)m->count);
 }
 
 static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)
 {
-    evaluation e = {0};
+    evaluation e = {.settings = settings, .options = options, .root = srq_comm_rank(comm) == 0};
     srq_metrics m;
     srq_isa isa;
-    /* With the instruction set of the training, if all CPUs here have it. */
-    if (srq_nodes_settle_isa(comm, settings->train.isa, &isa) != SRQ_OK)
-        SRQ_TRY(srq_nodes_settle_isa(comm, "auto", &isa));
-    srq_status status = srq_comm_agree(comm, build(settings, options, isa, &e));
+    srq_status status = srq_nodes_settle_isa(comm, settings->train.isa, &isa);
+    /* A checkpoint is evaluated with the instruction set of its training if all CPUs here have it. */
+    if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
+    SRQ_TRY(status);
+    status = srq_comm_agree(comm, build(&e, isa));
     if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_TEST, &m);
-    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
-        srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m.count - m.correct) / (double)m.count,
-                m.count - m.correct, m.count, m.loss / (double)m.count);
+    if (status == SRQ_OK && e.root) print(&e, &m);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);
+    free(e.labels);
     return status;
 }
 
 srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
 {
-    eval_options options;
+    eval_options options = {0};
     srq_config *config = NULL;
     srq_status status = parse(argc, argv, &options);
-    if (status == SRQ_OK && srq_comm_rank(comm) == 0) status = srq_checkpoint_read_config(options.checkpoint, &config);
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
+                                   : srq_checkpoint_read_config(options.checkpoint, &config);
     status = srq_share_config(comm, status, &config);
     if (status == SRQ_OK) status = evaluate(comm, srq_config_settings(config), &options);
     srq_config_destroy(&config);
+    free(options.sets);
     return status;
 }

@@ -1,10 +1,8 @@
-/* Used by several commands: share a configuration with all ranks, and find a checkpoint. */
+/* Used by several commands: share a configuration with all ranks. */
 #include "experiments/srq/commands.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 srq_status srq_share_config(const srq_comm *comm, srq_status status, srq_config **config)
 {
@@ -22,11 +20,4 @@ srq_status srq_share_config(const srq_comm *comm, srq_status status, srq_config 
     }
     free(text);
     return status;
-}
-
-void srq_checkpoint_path(const char *path, char *out, size_t size)
-{
-    struct stat info;
-    bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    snprintf(out, size, folder ? "%s/last.h5" : "%s", path);
 }

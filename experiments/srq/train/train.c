@@ -1,12 +1,14 @@
 /* srq train: trains a network of a configuration. */
-#include "core/quant/methods.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
+#include "experiments/srq/train/announce.h"
 #include "experiments/srq/train/trainer_bits.h"
 #include "io/escape.h"
 #include "io/file.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct train_options {
     const char *config;
@@ -21,17 +23,31 @@ typedef struct train_options {
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE] "
-                    "[--max-time SPAN] [--trace DIR [--trace-steps A:B]]",
+                    "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume "
+                    "never|auto|FILE|DIR] [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]",
                     what, word);
 }
 
-static void set_resume(train_options *options, const char *word)
+static srq_status unknown(const char *word)
 {
-    options->resume = strcmp(word, "never") == 0  ? SRQ_RESUME_NEVER
-                      : strcmp(word, "auto") == 0 ? SRQ_RESUME_AUTO
-                                                  : SRQ_RESUME_FILE;
-    options->resume_file = word;
+    char hint[SRQ_HINT_SIZE];
+    return usage("no option is called ", srq_option_hint("train", word, hint, sizeof hint));
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && S_ISDIR(one.st_mode) && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* The run directory itself as the one to resume from means auto. */
+static void set_resume(train_options *options)
+{
+    const char *word = options->resume_file;
+    options->resume = !word || strcmp(word, "never") == 0                               ? SRQ_RESUME_NEVER
+                      : strcmp(word, "auto") == 0 || is_same_folder(word, options->out) ? SRQ_RESUME_AUTO
+                                                                                        : SRQ_RESUME_FILE;
 }
 
 /* "A:B" */
@@ -65,7 +81,9 @@ static srq_status parse(int argc, char **argv, train_options *options)
         else if (strcmp(word, "--set") == 0)
             options->sets[options->set_count++] = value;
         else if (strcmp(word, "--resume") == 0)
-            set_resume(options, value);
+            options->resume_file = value;
+        else if (strcmp(word, "--quiet") == 0)
+            options->trainer.quiet = true;
         else if (strcmp(word, "--max-time") == 0)
             options->trainer.max_time = value;
         else if (strcmp(word, "--trace") == 0)
@@ -73,7 +91,7 @@ static srq_status parse(int argc, char **argv, train_options *options)
         else if (strcmp(word, "--trace-steps") == 0)
             SRQ_TRY(set_trace_steps(&options->trainer, value));
         else if (word[0] == '-')
-            return usage("no option is called ", word);
+            return unknown(word);
         else if (options->config)
             return usage("one configuration is expected, but a second one is given: ", word);
         else
@@ -86,6 +104,7 @@ static srq_status parse(int argc, char **argv, train_options *options)
     if (options->trainer.trace) SRQ_TRY(srq_folder_check("--trace", options->trainer.trace));
     if (!options->out) return usage("no folder for the run is named: add --out", " DIR");
     SRQ_TRY(srq_folder_check("--out", options->out));
+    set_resume(options);
     return SRQ_OK;
 }
 
@@ -110,31 +129,11 @@ static srq_status read_config(srq_comm *comm, int argc, char **argv, train_optio
     return srq_share_config(comm, status, config);
 }
 
-/* "3", or "8, then 4" for a schedule. */
-static const char *print_stages(const srq_bits_schedule *bits, char *out, size_t size)
+/* Also with --quiet. */
+static void warn(const srq_trainer *t, const char *text)
 {
-    size_t n = 0;
-    out[0] = '\0';
-    for (int i = 0; i < bits->count && n < size; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s%d", i ? ", then " : "", bits->bits[i]);
-    return out;
-}
-
-static void describe_quantizer(const srq_settings *s, char *out, size_t size)
-{
-    char weights[128], activations[128];
-    if (strcmp(s->quantizer.method, "float32") == 0) {
-        snprintf(out, size, "float32");
-        return;
-    }
-    const bool estimates = srq_quantizer_reads(s->quantizer.method, "quantizer.estimator");
-    snprintf(out, size, "%s%s, %s-bit weights, %s-bit activations%s", s->quantizer.method,
-             estimates && strcmp(s->quantizer.estimator, "argmax") == 0 ? " argmax" : "",
-             print_stages(&s->quantizer.weight_bits, weights, sizeof weights),
-             print_stages(&s->quantizer.activation_bits, activations, sizeof activations),
-             strcmp(s->dropbits.mode, "learn") == 0 ? " at the start, bit-lengths learned"
-             : strcmp(s->dropbits.mode, "off") == 0 ? ""
-                                                    : ", DropBits");
+    srq_progress_line(t->progress, "note: %s", text);
+    if (t->run && t->options->quiet) srq_say_to(stderr, "srq: note: %s\n", text);
 }
 
 static void say_start(srq_trainer *t, const char *dir)
@@ -146,8 +145,8 @@ static void say_start(srq_trainer *t, const char *dir)
         const srq_parameter *p = srq_graph_parameter(t->graph, i);
         if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS) count += (long)p->count;
     }
-    char bits[400];
-    describe_quantizer(s, bits, sizeof bits);
+    char bits[400], unquantized[600];
+    srq_announce_quantizers(t->graph, s, bits, sizeof bits);
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s image%s)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
                       srq_grouped(t->batches.count, images, sizeof images), srq_plural(t->batches.count));
@@ -156,10 +155,11 @@ static void say_start(srq_trainer *t, const char *dir)
                       srq_comm_size(t->comm), srq_plural(srq_comm_size(t->comm)), srq_graph_kernels(t->graph)->name,
                       srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps), s->train.batch,
                       srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), dir);
+    if (srq_announce_unquantized(t->graph, unquantized, sizeof unquantized)[0]) warn(t, unquantized);
     srq_trainer_show_bits_at_start(t);
     if (t->learns_bits && !s->dropbits.follow)
-        srq_progress_line(t->progress, "dropbits.follow is false: when bit-lengths fall, step sizes change only by "
-                                       "their gradients, which may be too slow");
+        warn(t, "dropbits.follow is false: when bit-lengths fall, step sizes change only by their gradients, which may "
+                "be too slow");
     if (t->point.step > 0 && t->point.step < t->point.total_steps)
         srq_progress_line(t->progress, "resuming from step %ld", t->point.step);
 }
@@ -189,7 +189,7 @@ srq_status srq_train(srq_comm *comm, const srq_config *config, const srq_trainer
     srq_status status = srq_trainer_create(comm, config, versions, how, &trainer);
     if (status == SRQ_OK) status = srq_trainer_open(&trainer, dir, resume, file);
     if (status == SRQ_OK) {
-        const bool was_done = trainer.point.step == trainer.point.total_steps && trainer.point.evaluated;
+        const bool was_done = srq_trainer_was_done(&trainer);
         say_start(&trainer, dir);
         status = srq_trainer_run(
             &trainer); /* also if the run was finished before, so that its log ends with a `stop` line */

@@ -290,11 +290,13 @@ static srq_status keep_weights(srq_trainer *t)
     return srq_comm_agree(t->comm, status);
 }
 
-/* A run of 0 steps, or one whose last checkpoint has no test error: it is evaluated and saved as it is. */
-static srq_status evaluate_end(srq_trainer *t)
+/* A run without steps that are left, and without a result in its directory: it evaluates and saves the state it starts
+ * from, as it is. With weights from train.init, this is quantization without training. */
+static srq_status save_start(srq_trainer *t)
 {
-    if (t->point.step < t->point.total_steps || t->point.evaluated) return SRQ_OK;
+    SRQ_TRY(keep_weights(t));
     SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
+    watch_ranks(t, 10);
     srq_status status = checkpoint_timed(t);
     if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
     return srq_comm_agree(t->comm, status);
@@ -303,7 +305,7 @@ static srq_status evaluate_end(srq_trainer *t)
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
-    SRQ_TRY(evaluate_end(t));
+    if (t->point.step == t->point.total_steps && !srq_trainer_was_done(t)) return save_start(t);
     while (t->point.step < t->point.total_steps && !stopping) {
         SRQ_TRY(keep_weights(t));
         const double since = srq_seconds();
@@ -344,6 +346,11 @@ static srq_status start_saving(srq_trainer *t)
     srq_status status = SRQ_OK;
     if (t->run) status = srq_saver_create(t->run, t->config, t->graph, t->optimizer, t->versions, &options, &t->saver);
     return srq_comm_agree(t->comm, status);
+}
+
+bool srq_trainer_was_done(const srq_trainer *t)
+{
+    return t->restored && t->point.step == t->point.total_steps && t->point.evaluated;
 }
 
 srq_status srq_trainer_run(srq_trainer *t)

@@ -16,6 +16,7 @@
 /* Options of the command line. They do not change the result of the run. */
 typedef struct srq_trainer_options {
     const char *max_time;         /* --max-time, or NULL */
+    bool quiet;                   /* --quiet: no progress */
     const char *trace;            /* --trace: a folder, or NULL */
     long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
 } srq_trainer_options;
@@ -45,6 +46,7 @@ typedef struct srq_trainer {
     srq_bits_history history;    /* rank 0 only */
     char arithmetic_before[512]; /* rank 0: the arithmetic of the checkpoint, if it differs from this job's */
     srq_status noted;            /* status of keeping the history; returned at the next checkpoint */
+    bool restored;               /* the state is that of a checkpoint in the run directory */
     bool learns_bits;            /* dropbits.mode is "learn" */
     srq_target *target;          /* dropbits.target, or NULL */
     bool settles; /* batch-norm statistics are computed again (experiments/srq/train/batchnorm_statistics.h) before each
@@ -77,6 +79,10 @@ void srq_trainer_destroy(srq_trainer *trainer);
 /* Collective: opens the run directory and sets the state of the network: from the last checkpoint there, from `file`
  * (SRQ_RESUME_FILE), or to the start of training. */
 srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
+
+/* Whether the run was finished when it was opened: at its last step, evaluated and saved. Then srq_trainer_run only
+ * ends the log. */
+bool srq_trainer_was_done(const srq_trainer *trainer);
 
 /* From now on, SIGTERM, SIGINT and SIGUSR1 stop training after the current step. */
 void srq_trainer_heed_signals(void);

@@ -1,6 +1,9 @@
 #include "experiments/srq/train/trainer_bits.h"
 
+#include "io/escape.h"
+
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 long srq_trainer_gate_steps(const srq_trainer *t)
@@ -43,10 +46,22 @@ srq_learned_bits srq_trainer_bits(const srq_trainer *t)
 
 /* --- Lines for the user */
 
+/* With --quiet, there is no progress, but warnings are still printed. Only rank 0 prints. */
+__attribute__((format(printf, 3, 4))) static void say(const srq_trainer *t, bool warns, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    srq_progress_line(t->progress, "%s", text);
+    if (warns && t->run && t->options->quiet) srq_say_to(stderr, "%s\n", text);
+}
+
 void srq_trainer_show_bits_at_start(srq_trainer *t)
 {
     char text[96], target[64], closest[64];
-    if (!t->learns_bits || !t->progress) return;
+    if (!t->learns_bits || !t->run) return;
     const srq_learned_bits bits = srq_trainer_bits(t);
     srq_learned_bits_say(&bits, text, sizeof text);
     if (!t->target) {
@@ -58,19 +73,19 @@ void srq_trainer_show_bits_at_start(srq_trainer *t)
                       ceil(srq_target_reached_by() * (double)srq_trainer_gate_steps(t)));
     const double found = srq_target_closest(t->target, t->graph);
     if (fabs(found - bits.wanted) > srq_target_tolerance(bits.bops, bits.wanted))
-        srq_progress_line(t->progress,
-                          "srq: warning: dropbits.target is %s, but no whole bit-lengths of the layers give that; the "
-                          "closest is %s, because a bit of a large layer changes it much; use a target close to that",
-                          target, srq_learned_bits_measure(&bits, found, closest, sizeof closest));
+        say(t, true,
+            "srq: warning: dropbits.target is %s, but no whole bit-lengths of the layers give that; the "
+            "closest is %s, because a bit of a large layer changes it much; use a target close to that",
+            target, srq_learned_bits_measure(&bits, found, closest, sizeof closest));
 }
 
 void srq_trainer_show_bits_at_end(const srq_trainer *t)
 {
     char text[96], judged[320];
-    if (!t->learns_bits || !t->progress) return;
+    if (!t->learns_bits || !t->run) return;
     const srq_learned_bits bits = srq_trainer_bits(t);
     srq_learned_bits_judge(&bits, judged, sizeof judged);
-    srq_progress_line(t->progress, "%s%s%s%s%s", srq_learned_bits_warn(&bits) ? "srq: warning: " : "",
-                      srq_learned_bits_say(&bits, text, sizeof text), judged[0] ? "; " : "", judged,
-                      bits.settled ? "" : " (docs/bit-lengths.md, \"Close the gates before the end of training\")");
+    say(t, srq_learned_bits_warn(&bits), "%s%s%s%s%s", srq_learned_bits_warn(&bits) ? "srq: warning: " : "",
+        srq_learned_bits_say(&bits, text, sizeof text), judged[0] ? "; " : "", judged,
+        bits.settled ? "" : " (docs/bit-lengths.md, \"Close the gates before the end of training\")");
 }

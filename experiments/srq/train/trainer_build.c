@@ -6,15 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static srq_optimizer_method optimizer_method(const srq_settings *s)
+{
+    if (strcmp(s->optimizer.method, "sgd") == 0) return SRQ_SGD;
+    return strcmp(s->optimizer.method, "adamw") == 0 ? SRQ_ADAMW : SRQ_ADAM;
+}
+
 static srq_optimizer_options optimizer_options(const srq_settings *s)
 {
     return (srq_optimizer_options){
-        .method = strcmp(s->optimizer.method, "sgd") == 0 ? SRQ_SGD : SRQ_ADAM,
+        .method = optimizer_method(s),
         .learning_rate = s->optimizer.learning_rate,
         .alpha_learning_rate = s->optimizer.alpha_learning_rate,
         .sigma_learning_rate = strcmp(s->quantizer.sigma, "learned") == 0 ? s->optimizer.sigma_learning_rate : 0,
         .gate_learning_rate = s->optimizer.gate_learning_rate,
         .momentum = s->optimizer.momentum,
+        .nesterov = s->optimizer.nesterov,
         .beta1 = s->optimizer.beta1,
         .beta2 = s->optimizer.beta2,
         .epsilon = s->optimizer.epsilon,

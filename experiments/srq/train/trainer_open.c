@@ -1,53 +1,15 @@
+#include "core/prune.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/trainer.h"
 #include "io/escape.h"
 #include "io/events.h"
-#include "io/masks.h"
-#include "io/weights.h"
+#include "io/run_place.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-static srq_status read_masks(srq_trainer *t)
-{
-    char path[4200];
-    if (strcmp(t->settings->train.masks, "none") == 0) return SRQ_OK;
-    srq_checkpoint_path(t->settings->train.masks, path, sizeof path);
-    srq_status status = srq_masks_load(path, t->graph);
-    return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "train.masks");
-}
-
-/* Notes about the file are written to `notes`, unless it is NULL. */
-static srq_status read_init(srq_trainer *t, FILE *notes)
-{
-    const char *init = t->settings->train.init;
-    char path[4200];
-    if (strcmp(init, "random") == 0) return read_masks(t);
-    srq_checkpoint_path(init, path, sizeof path);
-    const bool partial = strcmp(t->settings->train.init_match, "partial") == 0;
-    srq_status status = srq_weights_read(path, partial, t->graph, notes);
-    return status == SRQ_OK ? read_masks(t) : srq_fail_in(status, "train.init");
-}
-
-/* All ranks start from the same numbers without communication: weights are functions of the seed or read from one file,
- * and every rank computes the activations' alpha from shard 0 of the first batch. */
-static srq_status start_fresh(srq_trainer *t)
-{
-    const uint64_t draw = (uint64_t)t->settings->train.init_draw;
-    srq_graph_initialize(t->graph, (uint64_t)t->settings->train.seed + draw * 0x9E3779B97F4A7C15u,
-                         t->settings->train.init_gain);
-    SRQ_TRY(read_init(t, NULL));
-    int n = srq_batches_fill(&t->batches, 0, 0, t->graph, t->labels);
-    SRQ_TRY(srq_batches_status(&t->batches));
-    if (n == 0)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: %zu training images are fewer than the %d shards of a batch (train.shards), so that the "
-                        "first has none to set step sizes with; use train.shards = %zu or less, or more images",
-                        t->settings->data.file, t->dataset->splits[SRQ_TRAIN].count, t->settings->train.shards,
-                        t->dataset->splits[SRQ_TRAIN].count);
-    return srq_graph_start(t->graph, n);
-}
 
 /* A run resumes with the number of steps that it began with. `--resume FILE` may start a longer or shorter run. */
 static srq_status check_point(const srq_trainer *t, const srq_progress_point *point, bool same_run)
@@ -157,6 +119,7 @@ static srq_status log_start(srq_trainer *t)
 static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, const char *file, bool *found)
 {
     srq_progress_point point;
+    struct stat info;
     const bool records = t->settings->train.tensorboard;
     if (records) SRQ_TRY(srq_events_check(dir));
     /* Runs on data sets without a digest could not be told apart. */
@@ -166,13 +129,17 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
                         "the data with `srq data import`",
                         t->settings->data.file);
     if (resume == SRQ_RESUME_FILE) {
-        SRQ_TRY(srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
+        char path[8400];
+        const bool is_run = stat(file, &info) == 0 && S_ISDIR(info.st_mode);
+        SRQ_TRY(srq_run_place(file, path, sizeof path));
+        SRQ_TRY(is_run ? srq_run_read_newest(file, t->graph, t->optimizer, &point, &t->history, stderr)
+                       : srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
         SRQ_TRY(take_point(t, point, false));
         *found = true;
     }
     char begun[4200];
     snprintf(begun, sizeof begun, "%s/config.cfg", dir);
-    if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(read_init(t, stderr));
+    if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(srq_fresh_read(t->settings, t->graph, stderr));
     SRQ_TRY(srq_run_open(dir, t->config, resume, stderr, &t->run));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
@@ -193,15 +160,16 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
     bool found = false;
     if (srq_comm_rank(t->comm) == 0) {
         status = open_run(t, dir, resume, file, &found);
-        t->progress = srq_progress_create(stdout);
+        t->progress = t->options->quiet ? NULL : srq_progress_create(stdout);
     }
     SRQ_TRY(srq_comm_agree(t->comm, status));
     srq_comm_share(t->comm, &found, sizeof found);
+    t->restored = found && resume == SRQ_RESUME_AUTO;
     if (found) {
         share_state(t);
         SRQ_TRY(share_masks(t));
     } else {
-        SRQ_TRY(srq_comm_agree(t->comm, start_fresh(t)));
+        SRQ_TRY(srq_comm_agree(t->comm, srq_fresh_start(t->settings, t->graph, &t->batches, t->labels, NULL)));
     }
     return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
 }

@@ -173,6 +173,7 @@ static srq_status begin_step(srq_trainer *t)
     const srq_step step = {.seed = (uint64_t)t->settings->train.seed,
                            .number = t->point.step,
                            .sigma_ratio = sigma_ratio(t),
+                           .label_smoothing = (float)t->settings->train.label_smoothing,
                            .gates_held = held};
     if (held) srq_optimizer_hold_gates(t->optimizer);
     SRQ_TRY(srq_graph_begin_step(t->graph, &step));
