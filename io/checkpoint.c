@@ -90,6 +90,11 @@ long srq_snapshot_step(const srq_snapshot *snapshot)
     return snapshot->point.step;
 }
 
+const srq_best *srq_snapshot_best(const srq_snapshot *snapshot)
+{
+    return &snapshot->point.best;
+}
+
 srq_status srq_snapshot_print_bits(const srq_snapshot *s, char **text, size_t *size)
 {
     *text = NULL;
@@ -190,6 +195,20 @@ static srq_status describe_layer(srq_h5_writer *writer, const srq_layer *layer, 
     return write_points(writer, layer, bits);
 }
 
+static srq_status write_validation(srq_h5_writer *writer, const srq_progress_point *point)
+{
+    if (point->best.found) {
+        SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "best_step", point->best.step));
+        SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "best_validation_error", point->best.error));
+        SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "best_validation_loss", point->best.loss));
+        SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "evaluations_since_best", point->best.since));
+    }
+    if (!point->validated) return SRQ_OK;
+    SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "validation_loss", point->validation_loss));
+    SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "validation_error", point->validation_error));
+    return srq_h5_write_attribute_int(writer, "/", "validation_count", point->validation_count);
+}
+
 static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *point)
 {
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", point->step));
@@ -201,6 +220,7 @@ static srq_status write_point(srq_h5_writer *writer, const srq_progress_point *p
         SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "skipped_steps", point->skipped));
         SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "skipped_in_a_row", point->skipped_in_a_row));
     }
+    SRQ_TRY(write_validation(writer, point));
     if (!point->evaluated) return SRQ_OK;
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_loss", point->test_loss));
     SRQ_TRY(srq_h5_write_attribute_double(writer, "/", "test_error", point->test_error));

@@ -11,6 +11,7 @@
 #include "core/graph.h"
 #include "core/optimizer.h"
 #include "core/status.h"
+#include "io/best.h"
 #include "io/config.h"
 
 #define SRQ_CHECKPOINT_FORMAT "srq-checkpoint"
@@ -22,10 +23,15 @@ enum { SRQ_CHECKPOINT_VERSION = 2 };
 typedef struct srq_progress_point {
     long step;         /* steps done */
     long total_steps;  /* number of steps of the whole run */
-    bool evaluated;    /* the next members are results of this step */
+    bool evaluated;    /* the next members are results of this step, on the test images */
     double test_loss;  /* mean over the test images */
     double test_error; /* share of test images, 0..1 */
     long test_count;
+    bool validated;         /* the next members are results of this step, on the validation images */
+    double validation_loss; /* as of the test images */
+    double validation_error;
+    long validation_count;
+    srq_best best;        /* the best evaluation on validation images up to this step */
     char data_sha256[65]; /* digest of the source of the training data */
     char arithmetic[512]; /* what the bits depend on (docs/checkpoint-format.md); "" in older checkpoints */
     double penalty;       /* lambda of learned bit-lengths */
@@ -46,6 +52,7 @@ void srq_snapshot_destroy(srq_snapshot **snapshot);
 /* Copies the current state. */
 srq_status srq_snapshot_take(srq_snapshot *snapshot, const srq_progress_point *point, const srq_bits_history *history);
 long srq_snapshot_step(const srq_snapshot *snapshot);
+const srq_best *srq_snapshot_best(const srq_snapshot *snapshot);
 
 /* Writes the bit-lengths of conv and dense layers, in the syntax of a configuration's quantizer group, to *text (`size`
  * bytes and a zero). The caller frees it. */
@@ -61,6 +68,9 @@ srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader);
 
 /* Reads the configuration of a checkpoint. The caller destroys *config. */
 srq_status srq_checkpoint_read_config(const char *path, srq_config **config);
+
+/* Reads the state of training only, without the tensors. The content is checked against its digest. */
+srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point);
 
 /* Reads parameters and bit-lengths into the graph, states into the optimizer, and *point and *history (which is
  * replaced); these may be NULL. SRQ_ERROR_DATA if the file is not whole, or if a layer, a shape or a number does not

@@ -152,9 +152,55 @@ static srq_status read_skipped(const srq_h5_reader *reader, srq_progress_point *
     return SRQ_OK;
 }
 
+/* The result of an evaluation, of attributes such as test_error; all are missing if there was none. */
+static srq_status read_result(const srq_h5_reader *reader, const char *images, bool *there, double *error, double *loss,
+                              long *count)
+{
+    char names[3][32];
+    int64_t number = 0;
+    snprintf(names[0], sizeof names[0], "%s_error", images);
+    snprintf(names[1], sizeof names[1], "%s_loss", images);
+    snprintf(names[2], sizeof names[2], "%s_count", images);
+    *there = srq_h5_has_attribute(reader, "/", names[0]);
+    if (!*there) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", names[0], error));
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", names[1], loss));
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", names[2], &number));
+    *count = (long)number;
+    if (*error >= 0 && *error <= 1 && !(*loss < 0) && number >= 1) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s: attributes %s, %s and %s are %g, %g and %lld, but an error is 0 to 1, "
+                    "a loss not below 0, and a count 1 or more; use an earlier checkpoint",
+                    srq_h5_reader_path(reader), names[0], names[1], names[2], *error, *loss, (long long)number);
+}
+
+/* The attributes are missing before the first evaluation, and in runs without validation images. */
+static srq_status read_best(const srq_h5_reader *reader, srq_progress_point *point)
+{
+    int64_t step = 0, since = 0;
+    srq_best *best = &point->best;
+    if (!srq_h5_has_attribute(reader, "/", "best_step")) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "best_step", &step));
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "best_validation_error", &best->error));
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "best_validation_loss", &best->loss));
+    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "evaluations_since_best", &since));
+    best->found = true;
+    best->step = (long)step;
+    best->since = (long)since;
+    /* Every evaluation is at a step of its own. */
+    if (step >= 0 && step <= point->step && since >= 0 && since <= point->step - step && best->error >= 0 &&
+        best->error <= 1 && best->loss >= 0 && isfinite(best->loss))
+        return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s: attributes best_step, best_validation_error, best_validation_loss and evaluations_since_best "
+                    "are %lld, %g, %g and %lld at step %ld; use an earlier checkpoint",
+                    srq_h5_reader_path(reader), (long long)step, best->error, best->loss, (long long)since,
+                    point->step);
+}
+
 static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *point)
 {
-    int64_t step, total, count = 0;
+    int64_t step, total;
     SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "step", &step));
     SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "total_steps", &total));
     if (step < 0 || total < 0 || step > total)
@@ -170,19 +216,10 @@ static srq_status read_point(const srq_h5_reader *reader, srq_progress_point *po
     if (!(point->penalty >= 0 && point->penalty <= 1e300))
         return srq_fail(SRQ_ERROR_DATA, "%s: attribute penalty is %g; use an earlier checkpoint",
                         srq_h5_reader_path(reader), point->penalty);
-    if (!srq_h5_has_attribute(reader, "/", "test_error")) return SRQ_OK;
-    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_error", &point->test_error));
-    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", "test_loss", &point->test_loss));
-    SRQ_TRY(srq_h5_read_attribute_int(reader, "/", "test_count", &count));
-    if (!(point->test_error >= 0 && point->test_error <= 1) || point->test_loss < 0 || count < 1)
-        return srq_fail(
-            SRQ_ERROR_DATA,
-            "%s: attributes test_error, test_loss and test_count are %g, %g and %lld, but an error is 0 to 1, "
-            "a loss not below 0, and a count 1 or more; use an earlier checkpoint",
-            srq_h5_reader_path(reader), point->test_error, point->test_loss, (long long)count);
-    point->test_count = (long)count;
-    point->evaluated = true;
-    return SRQ_OK;
+    SRQ_TRY(read_best(reader, point));
+    SRQ_TRY(read_result(reader, "validation", &point->validated, &point->validation_error, &point->validation_loss,
+                        &point->validation_count));
+    return read_result(reader, "test", &point->evaluated, &point->test_error, &point->test_loss, &point->test_count);
 }
 
 static srq_status read_optimizer(const srq_h5_reader *reader, const srq_graph *graph, long step,
@@ -324,6 +361,15 @@ static srq_status read_all(const srq_h5_reader *reader, srq_graph *graph, srq_op
     SRQ_TRY(srq_masks_read(reader, graph));
     SRQ_TRY(read_history(reader, graph, point->step, history));
     return optimizer ? read_optimizer(reader, graph, point->step, optimizer) : SRQ_OK;
+}
+
+srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point)
+{
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(srq_checkpoint_open(path, &reader));
+    const srq_status status = read_point(reader, point);
+    srq_h5_reader_close(&reader);
+    return status;
 }
 
 srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,

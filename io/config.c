@@ -235,6 +235,24 @@ static srq_status check_data(const srq_settings *s, const char *file)
     return SRQ_OK;
 }
 
+/* Early stopping needs validation errors. Those of the test images must not select anything. */
+static srq_status check_patience(const srq_settings *s, const config_t *tree, const char *file, int count,
+                                 const char *const *sets)
+{
+    char where[512];
+    if (s->train.patience == 0 || (s->data.validation > 0 && s->train.eval_every.count > 0)) return SRQ_OK;
+    locate(tree, file, count, sets, (const char *const[]){"train.patience", "train.patience"}, where);
+    if (s->data.validation > 0)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: train.patience is %d, but train.eval_every is 0, so that nothing is evaluated before the "
+                        "end; set train.eval_every = \"1ep\"",
+                        where, s->train.patience);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s: train.patience is %d, but data.validation is 0, and training must not end by the test error; "
+                    "set data.validation to a number or a share of the training images, for example 0.1",
+                    where, s->train.patience);
+}
+
 static srq_status check_file(const srq_settings *s, const config_t *tree, const char *file, int count,
                              const char *const *sets)
 {
@@ -316,6 +334,7 @@ static srq_status fill(srq_config *config, const origin *from)
     /* What follows compares settings, so each must be right by itself. */
     if (m.count == 0) {
         SRQ_TRY(srq_mistakes_note(&m, check_data(s, from->name)));
+        SRQ_TRY(srq_mistakes_note(&m, check_patience(s, from->tree, from->name, from->set_count, from->sets)));
         SRQ_TRY(srq_mistakes_note(&m, check_shards(s, from->tree, from->name, from->set_count, from->sets)));
     }
     SRQ_TRY(srq_mistakes_result(&m));

@@ -42,6 +42,7 @@ typedef struct srq_settings {
         double scale_min, scale_max, ratio_min, ratio_max; /* 0.08, 1, 3/4, 4/3 */
         int resize;                                        /* 0: 8/7 of the network's input */
         char normalize[16];                                /* "dataset" | "none" */
+        double validation; /* 0: none; below 1: a share of the training images; otherwise their number */
     } data;
     struct {
         int batch;           /* 128: images per step, over all ranks */
@@ -64,6 +65,7 @@ typedef struct srq_settings {
         srq_span checkpoint_every; /* "1ep" */
         int keep;                  /* 3: number of newest checkpoints to keep */
         srq_span eval_every;       /* "1ep"; 0: evaluate only at the end */
+        int patience;              /* 0: no early stopping; otherwise evaluations without improvement */
         srq_span log_every;        /* "50it" */
         bool tensorboard;          /* false: write event files for TensorBoard */
         double label_smoothing;    /* 0: share of the target that is spread over all classes */
@@ -155,7 +157,8 @@ const srq_settings *srq_config_settings(const srq_config *config);
 const char *srq_config_text(const srq_config *config);
 
 /* Compares the settings that decide a run's results (not data.file, train.keep, train.checkpoint_every,
- * train.log_every, train.eval_every, nor settings that have no effect because of others). `ticket`: as stages of `srq
+ * train.log_every, nor settings that have no effect because of others; train.eval_every only
+ * with data.validation). `ticket`: as stages of `srq
  * ticket`, for which prune.* decides as well. Returns false if they are equal. Otherwise returns true, and describes
  * the first difference in `what`: "train.batch is 128 here and 64 there". */
 bool srq_config_differs(const srq_config *here, const srq_config *there, bool ticket, char *what, size_t what_size);

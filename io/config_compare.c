@@ -16,6 +16,12 @@ static void print_to(char *out, size_t size, const srq_setting *setting, const s
     out[size - 1] = '\0';
 }
 
+/* With validation images, evaluations select the best checkpoint, and they can end training. */
+static bool decides(const srq_setting *setting)
+{
+    return setting->decides || strcmp(setting->path, "train.eval_every") == 0;
+}
+
 static bool overrides_differ(const srq_settings *here, const srq_settings *there)
 {
     char *text[2] = {NULL, NULL};
@@ -36,6 +42,7 @@ static bool overrides_differ(const srq_settings *here, const srq_settings *there
 static bool is_idle(const srq_settings *s, bool ticket, const srq_setting *setting)
 {
     char why[512] = "";
+    if (!setting->decides) return s->data.validation == 0; /* how often to evaluate */
     return srq_setting_is_idle(s, ticket, setting->path, why, sizeof why);
 }
 
@@ -45,7 +52,7 @@ bool srq_config_differs(const srq_config *here, const srq_config *there, bool ti
     const srq_settings *s = srq_config_settings(here), *t = srq_config_settings(there);
     for (int i = 0; i < srq_schema_count; i++) {
         char a[VALUE_SIZE], b[VALUE_SIZE];
-        if (!srq_schema[i].decides || is_idle(s, ticket, &srq_schema[i]) || is_idle(t, ticket, &srq_schema[i]))
+        if (!decides(&srq_schema[i]) || is_idle(s, ticket, &srq_schema[i]) || is_idle(t, ticket, &srq_schema[i]))
             continue;
         print_to(a, sizeof a, &srq_schema[i], s);
         print_to(b, sizeof b, &srq_schema[i], t);
@@ -77,7 +84,7 @@ static srq_status visit_settings(const srq_settings *s, bool ticket, srq_choice_
     for (int i = 0; i < srq_schema_count && status == SRQ_OK; i++) {
         char value[VALUE_SIZE], initial[VALUE_SIZE];
         const srq_setting *setting = &srq_schema[i];
-        if (!setting->decides) continue;
+        if (!decides(setting)) continue;
         const bool idle = setting->initial && is_idle(s, ticket, setting);
         print_to(value, sizeof value, setting, s);
         if (idle) status = print_default(setting, room, initial);

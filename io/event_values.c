@@ -58,7 +58,8 @@ static srq_status add_layers(srq_events *events, const json_t *layers)
 
 static srq_status add_line(srq_events *events, const char *group, json_t *line)
 {
-    json_t *layers = json_object_get(line, "layers");
+    /* The layers of the test are those of an earlier evaluation. */
+    json_t *layers = strcmp(group, "test") == 0 ? NULL : json_object_get(line, "layers");
     if (layers) SRQ_TRY(add_layers(events, layers));
     json_object_del(line, "layers");
     json_object_del(line, "step");
@@ -74,9 +75,10 @@ srq_status srq_events_write_line(srq_events *events, const char *text, size_t si
     free(copy);
     const char *event = json_string_value(json_object_get(line, "event"));
     const bool train = event && strcmp(event, "step") == 0, eval = event && strcmp(event, "eval") == 0;
+    const bool test = event && strcmp(event, "test") == 0;
     const long step = (long)json_integer_value(json_object_get(line, "step"));
     srq_status status = SRQ_OK;
-    if (train || eval) status = add_line(events, train ? "train" : "eval", line);
+    if (train || eval || test) status = add_line(events, train ? "train" : eval ? "eval" : "test", line);
     if (status == SRQ_OK) status = srq_events_write(events, step);
     json_decref(line);
     return status;

@@ -184,6 +184,7 @@ static void forget_steps(srq_log *log, long last)
 static void forget_evals(srq_log *log, long last)
 {
     while (log->eval_count > 0 && log->evals[log->eval_count - 1].step > last) free(log->evals[--log->eval_count].bits);
+    log->tested = log->tested && log->test.step <= last;
 }
 
 /* --- Lines */
@@ -259,21 +260,37 @@ static double share_kept(const json_t *line)
     return isnan(kept) ? 1 : kept >= 0 && kept <= weights ? kept / weights : NAN;
 }
 
+static srq_log_eval evaluation_of(const json_t *line, long step, fault *f)
+{
+    return (srq_log_eval){.step = step,
+                          .epoch = quantity(line, "epoch", f),
+                          .loss = loss(line, "test_loss", f),
+                          .error = share(line, "test_error", f),
+                          .validation_loss = loss(line, "validation_loss", f),
+                          .validation_error = share(line, "validation_error", f),
+                          .mean_bits = bit_length(line, "mean_weight_bits", f),
+                          .gated_bits = bit_length(line, "mean_gated_bits", f),
+                          .zeros = share(line, "zeros", f),
+                          .kept = share_kept(line),
+                          .bytes = quantity(line, "bytes", f),
+                          .float32_bytes = quantity(line, "float32_bytes", f),
+                          .bops = quantity(line, "bops", f),
+                          .float32_bops = quantity(line, "float32_bops", f),
+                          .w8a8_bops = quantity(line, "w8a8_bops", f)};
+}
+
+static void read_test(srq_log *log, const json_t *line, long step, fault *f)
+{
+    const srq_log_eval test = evaluation_of(line, step, f);
+    if (f->text[0]) return;
+    log->tested = true;
+    log->test = test;
+    log->best_step = integer(line, "best_step", (long)1e15, 0);
+}
+
 static srq_status read_eval(srq_log *log, const json_t *line, long step, fault *f)
 {
-    srq_log_eval eval = {.step = step,
-                         .epoch = quantity(line, "epoch", f),
-                         .loss = loss(line, "test_loss", f),
-                         .error = share(line, "test_error", f),
-                         .mean_bits = bit_length(line, "mean_weight_bits", f),
-                         .gated_bits = bit_length(line, "mean_gated_bits", f),
-                         .zeros = share(line, "zeros", f),
-                         .kept = share_kept(line),
-                         .bytes = quantity(line, "bytes", f),
-                         .float32_bytes = quantity(line, "float32_bytes", f),
-                         .bops = quantity(line, "bops", f),
-                         .float32_bops = quantity(line, "float32_bops", f),
-                         .w8a8_bops = quantity(line, "w8a8_bops", f)};
+    srq_log_eval eval = evaluation_of(line, step, f);
     if (f->text[0]) return SRQ_OK;
     forget_evals(log, step - 1);
     if (log->eval_count == SRQ_LOG_EVALS_MAX) thin_evals(log);
@@ -339,6 +356,7 @@ static srq_status read_event(srq_log *log, const json_t *line, bool *known)
     fault f = {""};
     srq_status status = SRQ_OK;
     if (train) status = read_step(log, line, step, &f);
+    if (strcmp(event, "test") == 0 && step >= 0) read_test(log, line, step, &f);
     if (eval) status = read_eval(log, line, step, &f);
     *known = !f.text[0];
     if (f.text[0] && !log->impossible[0])
@@ -427,6 +445,11 @@ srq_status srq_log_update(srq_log *log, bool *changed)
     free(buffer);
     fclose(file);
     return status;
+}
+
+double srq_log_training_error(const srq_log_eval *eval)
+{
+    return isfinite(eval->validation_error) ? eval->validation_error : eval->error;
 }
 
 srq_status srq_log_create(const char *path, srq_log **out)

@@ -22,11 +22,12 @@ typedef struct srq_log_step {
 
 typedef struct srq_log_eval {
     long step;
-    double epoch, loss, error; /* on the test images */
-    double mean_bits;          /* mean bit-length of a weight, as used by the evaluation */
-    double gated_bits;         /* expected bit-length under the gates, if bit-lengths are learned */
-    double zeros;              /* share of weights */
-    double kept;               /* share of weights that the masks keep: 1 without masks */
+    double epoch, loss, error; /* on the test images; NaN in a run with validation images before its test */
+    double validation_loss, validation_error; /* on the validation images; in a test, of the best checkpoint */
+    double mean_bits;                         /* mean bit-length of a weight, as used by the evaluation */
+    double gated_bits;                        /* expected bit-length under the gates, if bit-lengths are learned */
+    double zeros;                             /* share of weights */
+    double kept;                              /* share of weights that the masks keep: 1 without masks */
     double bytes, float32_bytes, bops, float32_bops, w8a8_bops;
     unsigned char *bits; /* [layer_count of the log] weight bits, 0 if missing; NULL if the line has no layers */
 } srq_log_eval;
@@ -58,6 +59,9 @@ typedef struct srq_log {
     char engine[64];
     char data_sha256[65];    /* also "" if it is not ASCII; two runs without one must not be taken for runs on the same
                                 data */
+    bool tested;             /* with validation images: the test images were evaluated, at the end */
+    srq_log_eval test;       /* the result, without `bits`: of the best checkpoint, but at the last step */
+    long best_step;          /* of that checkpoint */
     int starts;              /* number of start lines: 1, plus 1 for each resume */
     double first_time, time; /* time of the first and the last line, in seconds since 1970; 0 if missing */
     double seconds;          /* duration of training, over all starts */
@@ -73,6 +77,10 @@ typedef struct srq_log {
     double before;    /* seconds of the sessions before it */
     int step_room, eval_room;
 } srq_log;
+
+/* The error of an evaluation during training: on the validation images if there are any, otherwise on the test images.
+ */
+double srq_log_training_error(const srq_log_eval *eval);
 
 /* Parses a line, which is changed. Infinities and NaN, which printf writes as words that are not valid JSON, become
  * null. NULL if it is not a JSON object. The caller gives the value back with json_decref (jansson). */

@@ -18,8 +18,9 @@ char *srq_config_choices(int index, char *out, size_t size)
 
 static void print_allowed(const srq_setting *s, FILE *out)
 {
-    static const char *const types[] = {"integer", "integer",         "number",          "true or false", "text",
-                                        "text",    "steps or epochs", "epochs or steps", "bit-length"};
+    static const char *const types[] = {
+        "integer", "integer",         "number",          "true or false", "text",
+        "text",    "steps or epochs", "epochs or steps", "bit-length",    "number of images or share below 1"};
     fputs(types[s->type], out);
     char room[64];
     const char *choice;

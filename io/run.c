@@ -22,6 +22,7 @@ enum { PATH_SIZE = 4352 };
 typedef struct judged {
     long step;
     bool whole;
+    long best; /* step of the best checkpoint as of this one, or -1 */
 } judged;
 
 enum { JUDGED = 16 };
@@ -166,7 +167,7 @@ static bool is_temporary(const char *name)
         return srq_file_is_temporary(name, file);
     }
     return srq_file_is_temporary(name, "config.cfg") || srq_file_is_temporary(name, "bits.cfg") ||
-           srq_file_is_temporary(name, "last.h5");
+           srq_file_is_temporary(name, "last.h5") || srq_file_is_temporary(name, "best.h5");
 }
 
 /* Removes temporary files of killed jobs. This job has the lock, so no other job is writing. Files that cannot be
@@ -286,28 +287,43 @@ static void step_path(const srq_run *run, long step, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "%s/checkpoints/%08ld.h5", run->dir, step);
 }
 
-static void remember(srq_run *run, long step, bool whole)
+/* `best`: what the checkpoint says, or NULL if it cannot be read. */
+static void remember(srq_run *run, long step, const srq_best *best)
 {
+    const judged found = {.step = step, .whole = best, .best = best && best->found ? best->step : -1};
     for (int i = 0; i < JUDGED; i++)
         if (i < run->known_count && run->known[i].step == step) {
-            run->known[i].whole = whole;
+            run->known[i] = found;
             return;
         }
-    run->known[run->known_count++ % JUDGED] = (judged){step, whole};
+    run->known[run->known_count++ % JUDGED] = found;
 }
 
-/* Whether a checkpoint can be read and matches its digest. It is read only once. */
-static bool is_whole(srq_run *run, long step)
+/* Whether a checkpoint can be read and matches its digest. It is read only once. *best is the step of the best
+ * checkpoint as of this one, or -1. */
+static bool is_readable(srq_run *run, long step, long *best)
 {
-    for (int i = 0; i < JUDGED && i < run->known_count; i++)
-        if (run->known[i].step == step) return run->known[i].whole;
     char path[PATH_SIZE];
-    srq_h5_reader *reader = NULL;
+    srq_progress_point point;
+    *best = -1;
+    for (int i = 0; i < JUDGED && i < run->known_count; i++) {
+        if (run->known[i].step != step) continue;
+        *best = run->known[i].best;
+        return run->known[i].whole;
+    }
     step_path(run, step, path);
-    const bool whole = srq_checkpoint_open(path, &reader) == SRQ_OK;
-    srq_h5_reader_close(&reader);
-    remember(run, step, whole);
+    const bool whole = srq_checkpoint_read_point(path, &point) == SRQ_OK;
+    remember(run, step, whole ? &point.best : NULL);
+    if (whole && point.best.found) *best = point.best.step;
     return whole;
+}
+
+/* A run cannot resume from a checkpoint to the result of an uninterrupted one if its best checkpoint is lost. So both
+ * must be whole. */
+static bool is_whole(srq_run *run, long step, long *best)
+{
+    long of_best;
+    return is_readable(run, step, best) && (*best < 0 || *best == step || is_readable(run, *best, &of_best));
 }
 
 /* Starting from the beginning would lose the run silently, so this is an error. */
@@ -317,6 +333,23 @@ static srq_status none_usable(const srq_run *run, int count)
                     "%s: none of its %d checkpoints can be used (%s); restore one from a copy, or start again in "
                     "another folder",
                     run->dir, count, srq_message());
+}
+
+/* Whether the best checkpoint as of `point` can be used. */
+static srq_status check_best(srq_run *run, const char *path, const srq_progress_point *point)
+{
+    char best[PATH_SIZE];
+    srq_progress_point found;
+    if (!point->best.found || point->best.step == point->step) return SRQ_OK;
+    step_path(run, point->best.step, best);
+    SRQ_TRY(srq_h5_wait(best));
+    const srq_status status = srq_checkpoint_read_point(best, &found);
+    if (status != SRQ_ERROR_RUN) remember(run, point->best.step, status == SRQ_OK ? &found.best : NULL);
+    if (status == SRQ_OK) return SRQ_OK;
+    return srq_fail(status,
+                    "%s: its best checkpoint cannot be used: %s (restore it from a copy, or begin another run with "
+                    "--resume and this checkpoint, in which the best one is sought anew)",
+                    path, srq_message());
 }
 
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
@@ -332,10 +365,11 @@ srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimi
         /* In use is not damaged: an older checkpoint would silently lose steps. */
         status = srq_h5_wait(path);
         if (status != SRQ_OK) break;
-        const srq_status read = srq_checkpoint_read(path, graph, optimizer, point, history);
+        srq_status read = srq_checkpoint_read(path, graph, optimizer, point, history);
+        remember(run, steps[i], read == SRQ_OK ? &point->best : NULL);
+        if (read == SRQ_OK) read = check_best(run, path, point);
         *found = read == SRQ_OK;
         if (read == SRQ_ERROR_RUN) status = read; /* this host's fault, and not the file's */
-        remember(run, steps[i], *found);
         if (read == SRQ_ERROR_DATA)
             srq_say_to(notes, "srq: skipping a checkpoint that cannot be used: %s\n", srq_message());
     }
@@ -358,28 +392,32 @@ srq_status srq_run_read_newest(const char *dir, srq_graph *graph, srq_optimizer 
                     dir);
 }
 
-static srq_status link_last(const srq_run *run, long step)
+static srq_status link_to(const srq_run *run, const char *name, long step)
 {
     char target[64], path[PATH_SIZE];
     snprintf(target, sizeof target, "checkpoints/%08ld.h5", step);
-    path_in(run, "last.h5", path);
+    path_in(run, name, path);
     return srq_file_link_atomic(path, target);
 }
 
 /* Removes checkpoints that are older than the `keep` newest, but only after two whole ones: if the newest are damaged,
- * older ones are kept. `written` is whole and is kept, even if there are damaged ones with later steps. */
+ * older ones are kept. `written` is whole and is kept, even if there are damaged ones with later steps. So are the best
+ * checkpoints as of these, because a resumed run needs them. */
 static srq_status remove_old(srq_run *run, int keep, long written)
 {
-    long *steps = NULL;
+    enum { WHOLE = 2 };
+    long *steps = NULL, best[WHOLE + 1], ignored;
     int count = 0, whole = 0;
     srq_status status = list_steps(run, &steps, &count);
+    (void)is_readable(run, written, &best[WHOLE]);
     for (int i = 0; status == SRQ_OK && i < count; i++) {
         char path[PATH_SIZE];
+        const bool needed = whole == WHOLE && (steps[i] == best[0] || steps[i] == best[1] || steps[i] == best[WHOLE]);
         step_path(run, steps[i], path);
-        if (i >= keep && whole >= 2 && steps[i] != written)
+        if (i >= keep && whole == WHOLE && steps[i] != written && !needed)
             status = srq_file_remove(path);
-        else if (whole < 2)
-            whole += is_whole(run, steps[i]);
+        else if (whole < WHOLE)
+            whole += is_whole(run, steps[i], whole < WHOLE ? &best[whole] : &ignored);
     }
     free(steps);
     return status;
@@ -404,12 +442,69 @@ srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int ke
     if (learns_bits) SRQ_TRY(write_bits(run, snapshot));
     step_path(run, step, path);
     SRQ_TRY(srq_checkpoint_write(path, snapshot));
-    remember(run, step, true);
-    SRQ_TRY(link_last(run, step));
+    const srq_best *best = srq_snapshot_best(snapshot);
+    remember(run, step, best);
+    if (best->found) SRQ_TRY(srq_run_link_best(run, best));
+    SRQ_TRY(link_to(run, "last.h5", step));
     SRQ_TRY(remove_old(run, keep, step));
     *saved = (srq_saved){.step = step, .bytes = stat(path, &info) == 0 ? (long)info.st_size : 0};
     snprintf(saved->file, sizeof saved->file, "checkpoints/%08ld.h5", step);
     return SRQ_OK;
+}
+
+void srq_run_checkpoint_path(const srq_run *run, long step, char *path, size_t size)
+{
+    char whole[PATH_SIZE];
+    step_path(run, step, whole);
+    snprintf(path, size, "%s", whole);
+}
+
+srq_status srq_run_link_best(srq_run *run, const srq_best *best)
+{
+    return link_to(run, "best.h5", best->step);
+}
+
+srq_status srq_run_checkpoint_again(srq_run *run, const srq_snapshot *snapshot, bool learns_bits)
+{
+    char path[PATH_SIZE];
+    step_path(run, srq_snapshot_step(snapshot), path);
+    SRQ_TRY(srq_checkpoint_write(path, snapshot));
+    return learns_bits ? write_bits(run, snapshot) : SRQ_OK;
+}
+
+static srq_status read_bytes(const char *path, void **bytes, size_t *size)
+{
+    struct stat info;
+    FILE *file = fopen(path, "rbe");
+    if (!file || fstat(fileno(file), &info) != 0) {
+        if (file) fclose(file);
+        return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
+    }
+    *size = (size_t)info.st_size;
+    *bytes = malloc(*size + 1);
+    srq_status status = *bytes ? SRQ_OK : srq_fail_memory(*size, "a checkpoint");
+    if (status == SRQ_OK && fread(*bytes, 1, *size, file) != *size)
+        status = srq_fail(SRQ_ERROR_DATA, "%s: it cannot be read to its end; use another copy", path);
+    fclose(file);
+    return status;
+}
+
+srq_status srq_run_copy_best(srq_run *run, const char *file, const srq_best *best)
+{
+    char path[PATH_SIZE];
+    void *bytes = NULL;
+    size_t size = 0;
+    srq_progress_point point;
+    SRQ_TRY(srq_h5_wait(file));
+    SRQ_TRY(srq_checkpoint_read_point(file, &point));
+    if (point.step != best->step || !point.best.found || point.best.step != best->step)
+        return srq_fail(SRQ_ERROR_DATA, "%s: it is not the best checkpoint, that of step %ld", file, best->step);
+    step_path(run, best->step, path);
+    srq_status status = read_bytes(file, &bytes, &size);
+    if (status == SRQ_OK) status = srq_file_write_atomic(path, bytes, size);
+    free(bytes);
+    if (status == SRQ_OK) remember(run, best->step, best);
+    return status == SRQ_OK ? srq_run_link_best(run, best) : status;
 }
 
 /* --- Log */
@@ -443,7 +538,7 @@ srq_status srq_run_record_graph(srq_run *run, const srq_graph *graph, long step)
 /* Lines that hold numbers of training; other events may come from other threads. */
 static bool is_recorded(const char *event)
 {
-    return strcmp(event, "step") == 0 || strcmp(event, "eval") == 0;
+    return strcmp(event, "step") == 0 || strcmp(event, "eval") == 0 || strcmp(event, "test") == 0;
 }
 
 srq_status srq_run_log(srq_run *run, const char *event, const char *format, ...)

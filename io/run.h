@@ -4,6 +4,7 @@
  *     DIR/log.jsonl              one JSON object a line: event = start, step, eval, checkpoint, resume, stop
  *     DIR/checkpoints/STEP.h5    step in 8 digits
  *     DIR/last.h5                a link to the newest
+ *     DIR/best.h5                with data.validation: a link to the one with the lowest validation error
  *     DIR/events.out.tfevents.*  with train.tensorboard: one file for each job
  *     DIR/bits.cfg               if bit-lengths are learned: what they are now, for other configurations
  *
@@ -30,7 +31,8 @@ void srq_run_close(srq_run **run);
 long srq_run_step_of(const char *name);
 const char *srq_run_folder(const srq_run *run);
 
-/* Reads the newest whole checkpoint into graph, optimizer and *point. *found is false if there are no checkpoints.
+/* Reads the newest whole checkpoint into graph, optimizer and *point. A checkpoint is whole only together with the best
+ * checkpoint that it names (point->best). *found is false if there are no checkpoints.
  * Checkpoints that are not whole are skipped, with a line on `notes`; SRQ_ERROR_DATA if none is left. */
 srq_status srq_run_restore(srq_run *run, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                            srq_bits_history *history, bool *found, FILE *notes);
@@ -47,10 +49,22 @@ typedef struct srq_saved {
 } srq_saved;
 
 /* Writes checkpoints/STEP.h5, sets last.h5 to it, and removes all except the `keep` newest. Two whole checkpoints are
- * always kept, this and an older one; files that cannot be read do not count. If `learns_bits`, first writes
+ * always kept, this and an older one, and the best checkpoints as of these two, to one of which best.h5 is set; files
+ * that cannot be read do not count. If `learns_bits`, first writes
  * DIR/bits.cfg: the bit-lengths of conv and dense layers, which can be included in the quantizer group of a
  * configuration. */
 srq_status srq_run_checkpoint(srq_run *run, const srq_snapshot *snapshot, int keep, bool learns_bits, srq_saved *saved);
+
+/* The path of the checkpoint of `step`. */
+void srq_run_checkpoint_path(const srq_run *run, long step, char *path, size_t size);
+/* Sets best.h5. A resumed run may begin before the checkpoint that an earlier job found best. */
+srq_status srq_run_link_best(srq_run *run, const srq_best *best);
+/* Writes the checkpoint of an earlier step again, for example with the result of an evaluation. Links are not changed.
+ * If `learns_bits`, writes DIR/bits.cfg according to it. */
+srq_status srq_run_checkpoint_again(srq_run *run, const srq_snapshot *snapshot, bool learns_bits);
+/* Copies `file`, the best checkpoint of another run, into this run, and sets best.h5. SRQ_ERROR_DATA if it cannot be
+ * used or is not that checkpoint. */
+srq_status srq_run_copy_best(srq_run *run, const char *file, const srq_best *best);
 
 /* From now on, the numbers of `step` and `eval` lines of the log are also written to an event file for TensorBoard in
  * DIR (io/events.h). Event files of earlier jobs count up to the step before `first`. Errors as of srq_events_create.

@@ -34,6 +34,11 @@ const srq_setting srq_schema[] = {
     {"data.normalize", SRQ_SET_TEXT, AT(data.normalize), "\"dataset\"", 0, 0, "dataset|none", true,
      "dataset: the data set's mean is subtracted from each channel, and the result is divided by its standard "
      "deviation. none: pixels are only divided by 255."},
+    {"data.validation", SRQ_SET_PART, AT(data.validation), "0", 0, 1e9, NULL, true,
+     "Number of training images, or a share below 1, that are not trained on but evaluated during training, instead of "
+     "the test images. They are drawn by class from train.seed. The checkpoint with the lowest validation error is "
+     "kept as best.h5; the test images are evaluated once, at the end, with that checkpoint (docs/validation.md). 0: "
+     "no validation images."},
     {"train.batch", SRQ_SET_INT, AT(train.batch), "128", 1, 1048576, NULL, true, "Images per step, over all ranks."},
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Number of logical shards into which every batch is divided. It is the largest number of ranks that can be used. "
@@ -88,7 +93,10 @@ const srq_setting srq_schema[] = {
     {"train.keep", SRQ_SET_INT, AT(train.keep), "3", 1, 1000000, NULL, false,
      "Number of newest checkpoints to keep. At least two whole ones are always kept."},
     {"train.eval_every", SRQ_SET_SPAN, AT(train.eval_every), "\"1ep\"", 0, 1e12, NULL, false,
-     "How often the test images are evaluated. 0: only at the end."},
+     "How often the test images, or with data.validation the validation images, are evaluated. 0: only at the end."},
+    {"train.patience", SRQ_SET_INT, AT(train.patience), "0", 0, 1000000, NULL, true,
+     "With data.validation: training ends early after this many evaluations in a row without a new best checkpoint. "
+     "Schedules still follow train.epochs. 0: never."},
     {"train.log_every", SRQ_SET_SPAN, AT(train.log_every), "\"50it\"", 0, 1e12, NULL, false,
      "How often a `step` line is written to log.jsonl. 0: only at the end."},
     {"train.tensorboard", SRQ_SET_BOOL, AT(train.tensorboard), "false", 0, 0, NULL, false,

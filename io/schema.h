@@ -32,7 +32,8 @@ typedef enum srq_setting_type {
     SRQ_SET_PATH, /* a text: a path, unless it is the default */
     SRQ_SET_SPAN,
     SRQ_SET_EPOCHS, /* a span; a plain integer means epochs */
-    SRQ_SET_BITS    /* a bit-length or a schedule */
+    SRQ_SET_BITS,   /* a bit-length or a schedule */
+    SRQ_SET_PART    /* a share below 1, or an integer: a number of images */
 } srq_setting_type;
 
 /* The choices of quantizer.method: the methods of core/quant/methods.h, and float32. */

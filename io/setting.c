@@ -209,6 +209,16 @@ static srq_status assign_double(const srq_setting *s, const srq_value *v, char *
     return SRQ_OK;
 }
 
+static srq_status assign_part(const srq_setting *s, const srq_value *v, char *to)
+{
+    static const char expected[] = "a number of images such as 5000, or a share below 1 such as 0.1";
+    if (v->kind != SRQ_VALUE_INTEGER && v->kind != SRQ_VALUE_FLOAT) return mistyped(s, v, expected);
+    SRQ_TRY(check_range(s, v, v->number));
+    if (v->number >= 1 && v->number != rint(v->number)) return mistyped(s, v, expected);
+    memcpy(to, &v->number, sizeof v->number);
+    return SRQ_OK;
+}
+
 srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, void *settings)
 {
     char *to = (char *)settings + s->offset;
@@ -223,6 +233,8 @@ srq_status srq_setting_assign(const srq_setting *s, const srq_value *v, void *se
         return assign_bits(s, v, (srq_bits_schedule *)(void *)to);
     case SRQ_SET_DOUBLE:
         return assign_double(s, v, to);
+    case SRQ_SET_PART:
+        return assign_part(s, v, to);
     case SRQ_SET_BOOL:
         return assign_bool(s, v, to);
     default:
@@ -260,6 +272,14 @@ void srq_setting_print(const srq_setting *s, const void *settings, FILE *out)
     case SRQ_SET_DOUBLE:
         srq_print_number(*(const double *)(const void *)from, out);
         break;
+    case SRQ_SET_PART: {
+        const double part = *(const double *)(const void *)from;
+        if (part == 0 || part >= 1)
+            fprintf(out, "%.0f", part);
+        else
+            srq_print_number(part, out);
+        break;
+    }
     case SRQ_SET_BOOL:
         fputs(*(const bool *)(const void *)from ? "true" : "false", out);
         break;

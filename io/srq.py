@@ -99,7 +99,10 @@ class Run:
     """Layers by name, in the order of the network."""
     bits_history: BitsHistory = None
     evaluation: dict = None
-    """Result of the evaluation at the checkpoint's step: "error" (0 to 1), "loss" (nats, mean), "count" (images)."""
+    """Result on the test images at the checkpoint's step: "error" (0 to 1), "loss" (nats, mean), "count" (images). With
+    validation images (data.validation), only best.h5 has it, at the end of the run."""
+    validation: dict = None
+    """The same on the validation images."""
     log: dict = dataclasses.field(default_factory=dict)
     """The log by event and name, as `read_log` returns it. {} for a checkpoint file."""
     attributes: dict = dataclasses.field(default_factory=dict)
@@ -214,14 +217,19 @@ def _read_file(run, file):
     run.attributes = {name: _plain(value) for name, value in file.attrs.items()}
     run.step, run.total_steps = run.attributes["step"], run.attributes["total_steps"]
     run.config = parse_config(_text(file["config"][()]), run.checkpoint)
-    if "test_error" in run.attributes:
-        run.evaluation = {name: run.attributes[f"test_{name}"] for name in ("error", "loss", "count")}
+    run.evaluation, run.validation = _result(run, "test"), _result(run, "validation")
     groups = sorted(file["layers"].items(), key=lambda item: item[1].attrs["index"])
     run.layers = {name: _read_layer(name, group) for name, group in groups}
     if "bits_history" in file:
         history = file["bits_history"]
         names = np.array([_text(name) for name in history["layer"][()]], dtype=str)
         run.bits_history = BitsHistory(history["step"][()], names, history["bits"][()])
+
+
+def _result(run, images):
+    if f"{images}_error" not in run.attributes:
+        return None
+    return {name: run.attributes[f"{images}_{name}"] for name in ("error", "loss", "count")}
 
 
 def _read_layer(name, group):

@@ -93,6 +93,10 @@ def element(place, value):
     return change
 def double(f): put("layers/fc1/weight", f["layers/fc1/weight"][()].astype("f8"))(f)
 def history(name, value): return lambda f: put(f"bits_history/{name}", np.full(f[f"bits_history/{name}"].shape, value))(f)
+def best(step=1, error=0.5, loss=1.0, since=0):
+    values = {"best_step": np.int64(step), "best_validation_error": np.float64(error), "best_validation_loss": np.float64(loss),
+              "evaluations_since_best": np.int64(since)}
+    return lambda f: [attribute("/", name, value)(f) for name, value in values.items()]
 CASES = {
     "bits": (attribute("layers/fc2", "bits", np.int64(0)), "attribute bits of layers/fc2 is 0"),
     "long": (attribute("layers/fc2", "bits", np.int64(2**32 + 2)), "attribute bits of layers/fc2 is 4294967298"),
@@ -107,6 +111,12 @@ CASES = {
     "negative": (put("layers/fc2/weight_alpha", np.float32(-1)), "data set layers/fc2/weight_alpha: element 0 is -1"),
     "error": (attribute("/", "test_error", np.float64(7.5)), "attributes test_error, test_loss and test_count are 7.5"),
     "no-error": (attribute("/", "test_error", np.float64("nan")), "attributes test_error, test_loss and test_count are nan"),
+    "best-later": (best(step=10**6), "attributes best_step, best_validation_error"),
+    "best-error": (best(error=1.5), "attributes best_step, best_validation_error"),
+    "best-loss": (best(loss=np.nan), "attributes best_step, best_validation_error"),
+    "best-since": (best(since=10**6), "attributes best_step, best_validation_error"),
+    "valid": (lambda f: [attribute("/", f"validation_{n}", v)(f) for n, v in (("error", np.float64(2)), ("loss", np.float64(1)), ("count", np.int64(9)))],
+              "attributes validation_error, validation_loss and validation_count are 2"),
     "count": (attribute("/", "test_count", np.int64(-1)), "test_count are"),
     "step": (attribute("/", "step", np.int64(-5)), "attribute step is -5"),
     "entry": (history("bits", np.int64(99)), "entry 0 of bits_history"),
@@ -123,7 +133,7 @@ for name, (change, words) in CASES.items():
     print(f"{path}\t{words}")
 EOF
 "$python" "$WORK/broken.py" "$checkpoint" "$WORK" "$SOURCE/tests/e2e" > "$WORK/broken" || fail "broken checkpoints cannot be made"
-[ "$(wc -l < "$WORK/broken")" = 19 ] || fail "$(wc -l < "$WORK/broken") broken checkpoints"
+[ "$(wc -l < "$WORK/broken")" = 24 ] || fail "$(wc -l < "$WORK/broken") broken checkpoints"
 while IFS=$'\t' read -r file words; do
   case $file in
     *-squares.h5 | *-steps.h5) # the state of the optimizer is read to resume

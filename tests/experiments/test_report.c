@@ -5,6 +5,7 @@
 #include "experiments/srq/report/gnuplot.h"
 #include "experiments/srq/report/labels.h"
 #include "experiments/srq/report/pages.h"
+#include "experiments/srq/report/run_tables.h"
 #include "experiments/srq/report/table.h"
 #include "experiments/srq/report/weights.h"
 #include "io/escape.h"
@@ -45,16 +46,19 @@ END_TEST
 
 /* --- Runs */
 
+static int validation; /* data.validation of the next runs */
+
 /* A run directory: `settings` after the model and the data set, and an evaluation. */
 static void make_run(const char *name, const char *settings, const char *sha, double error, const char *stop)
 {
-    static const char model[] = "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( "
-                                "{ name = \"act\"; type = \"quantize\"; }, { name = \"fc\"; type = "
-                                "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; };\n%s\n";
+    static const char model[] =
+        "model = { name = \"m\"; input = { height = 4; width = 4; channels = 1; }; layers = ( "
+        "{ name = \"act\"; type = \"quantize\"; }, { name = \"fc\"; type = "
+        "\"dense\"; out = 10; } ); };\ndata = { file = \"/nowhere/%s.h5\"; validation = %d; };\n%s\n";
     char path[600], text[4096];
     mkdir(scratch(name), 0777);
     snprintf(path, sizeof path, "%s/config.cfg", name);
-    snprintf(text, sizeof text, model, sha, settings);
+    snprintf(text, sizeof text, model, sha, validation, settings);
     scratch_write(path, text, strlen(text));
     snprintf(path, sizeof path, "%s/log.jsonl", name);
     snprintf(text, sizeof text,
@@ -305,6 +309,54 @@ START_TEST(rows_of_a_table)
 }
 END_TEST
 
+/* With validation images, figures are those of the test line. Before it, there is no test error. */
+START_TEST(figures_of_the_best_checkpoint)
+{
+#define VALID(step, error)                                                                                             \
+    "{\"event\": \"eval\", \"step\": " step ", \"validation_error\": " error ", \"bytes\": 100, \"bops\": 50}\n"
+    static const char tested[] = VALID("20", "0.5") VALID("30", "0.25")
+        VALID("40", "0.375") "{\"event\": \"test\", \"step\": 40, \"best_step\": 30, \"validation_error\": 0.25, "
+                             "\"test_error\": 0.3125, "
+                             "\"bytes\": 90, \"bops\": 50}\n{\"event\": \"stop\", \"step\": 40, \"reason\": "
+                             "\"early-stop\", \"status\": 0}\n";
+    char text[400];
+    mkdir(scratch("valid"), 0777);
+    validation = 10;
+    make_run("valid/a", SEED(1, ""), "d", 0.5, tested);
+    make_run("valid/b", SEED(2, ""), "d", 0.5, VALID("20", "0.5") VALID("30", "0.125"));
+    make_run("valid/c", SEED(1, "") SRQ_BITS("4"), "d", 0.5, VALID("20", "0.5") VALID("30", "0.125"));
+    validation = 0;
+    make_run("valid/d", SEED(1, ""), "d", 0.5, DONE);
+    srq_report report = load("valid", 1e9);
+    const srq_report_group *a = group_of(&report, "a"), *c = group_of(&report, "c"), *d = group_of(&report, "d");
+    ck_assert(a == group_of(&report, "b") && a != c && a != d && report.groups.count == 3);
+    ck_assert(a->finished == 1 && a->error.count == 1 && a->error.mean == 0.3125 && a->validation.mean == 0.25);
+    ck_assert(a->bytes.mean == 90 && a->validates && c->validates && !d->validates);
+    ck_assert(c->partial && c->validation.mean == 0.125);
+    ck_assert(d->error.mean == 0.5 && d->validation.count == 0);
+    ck_assert_str_eq(srq_report_standing(&report.runs.items[0], 1e9, text, sizeof text),
+                     "finished early (train.patience)");
+    ck_assert(srq_report_any_validates(&report) && !srq_report_is_finished(&report.runs.items[1]));
+    char *csv = NULL, *page = NULL;
+    size_t size;
+    FILE *out = open_memstream(&csv, &size);
+    ck_assert_int_eq(srq_report_print_groups_csv(&report, out), SRQ_OK);
+    fclose(out);
+    out = open_memstream(&page, &size);
+    ck_assert_int_eq(srq_report_print_groups(&report, SRQ_TABLE_MARKDOWN, out), SRQ_OK);
+    fclose(out);
+    ck_assert_msg(strstr(csv, "published_by,of_checkpoint,validation_error_mean,validation_error_deviation\r\n"), "%s",
+                  csv);
+    ck_assert_msg(strstr(csv, ",best,0.25,\r\n") && strstr(csv, ",best,0.125,\r\n") && strstr(csv, ",last,,\r\n"), "%s",
+                  csv);
+    ck_assert_msg(strstr(page, "| 31.25 | best | 25.00 |") && strstr(page, "| 50.00 | last | - |"), "%s", page);
+    ck_assert_msg(strstr(page, "| 0 of 1 | - | best | 12.50 \\* |"), "%s", page);
+    free(csv);
+    free(page);
+    srq_report_destroy(&report);
+}
+END_TEST
+
 START_TEST(same_seed_counts_once)
 {
     mkdir(scratch("twice"), 0777);
@@ -521,6 +573,7 @@ int main(void)
     tcase_add_test(cases, axes_without_end);
     tcase_add_test(cases, tickets_by_name);
     tcase_add_test(cases, rows_of_a_table);
+    tcase_add_test(cases, figures_of_the_best_checkpoint);
     tcase_add_test(cases, same_seed_counts_once);
     tcase_add_test(cases, seeds_from_seeds);
     tcase_add_test(cases, where_runs_stand);

@@ -249,6 +249,65 @@ START_TEST(idle_settings_decide_nothing)
 }
 END_TEST
 
+/* How often to evaluate decides a result only with validation images, which select the best checkpoint. */
+START_TEST(evaluations_decide_with_validation)
+{
+    scratch_write("plain.cfg", plain, strlen(plain));
+    for (int validates = 0; validates < 2; validates++) {
+        const char *const sets[] = {validates ? "data.validation=10" : "data.validation=0", "train.eval_every=3it"};
+        char what[2048], digests[2][SRQ_DIGEST_SIZE], why[300];
+        srq_config *one = NULL, *other = NULL;
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 1, sets, &one) == SRQ_OK, "%s", srq_message());
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 2, sets, &other) == SRQ_OK, "%s", srq_message());
+        ck_assert_int_eq(srq_config_differs(one, other, false, what, sizeof what), validates);
+        ck_assert(!srq_config_is_idle(other, sets[1], why, sizeof why));
+        ck_assert_int_eq(srq_config_digest(one, NULL, digests[0]), SRQ_OK);
+        ck_assert_int_eq(srq_config_digest(other, NULL, digests[1]), SRQ_OK);
+        ck_assert_int_eq(strcmp(digests[0], digests[1]) != 0, validates);
+        srq_config_destroy(&one);
+        srq_config_destroy(&other);
+    }
+}
+END_TEST
+
+/* A number of images is an integer, and a share is below 1. Both read back from the resolved text. */
+START_TEST(validation_images)
+{
+    static const struct {
+        const char *set;
+        double value;
+        const char *text;
+    } fine[] = {
+        {"data.validation=5000", 5000, "validation = 5000;"}, {"data.validation=5000.0", 5000, "validation = 5000;"},
+        {"data.validation=1", 1, "validation = 1;"},          {"data.validation=0.1", 0.1, "validation = 0.1;"},
+        {"data.validation=0", 0, "validation = 0;"},          {"data.validation=0.0", 0, "validation = 0;"}};
+    static const char *const bad[][2] = {
+        {"data.validation=1.5", "must be a number of images such as 5000, or a share below 1"},
+        {"data.validation=-1", "must be from 0 to 1000000000"},
+        {"data.validation=1e10", "must be from 0 to 1000000000"},
+        {"data.validation=10%", "must be a number of images such as 5000"},
+        {"train.patience=3", "train.patience is 3, but data.validation is 0"}};
+    scratch_write("plain.cfg", plain, strlen(plain));
+    srq_config *c = NULL, *again = NULL;
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        ck_assert_msg(srq_config_load(scratch("plain.cfg"), 1, &fine[i].set, &c) == SRQ_OK, "%s", srq_message());
+        ck_assert_msg(srq_config_settings(c)->data.validation == fine[i].value, "%s", fine[i].set);
+        ck_assert_msg(strstr(srq_config_text(c), fine[i].text) != NULL, "%s: %s", fine[i].set, srq_config_text(c));
+        ck_assert_int_eq(srq_config_parse(srq_config_text(c), "text", &again), SRQ_OK);
+        ck_assert(srq_config_settings(again)->data.validation == fine[i].value);
+        srq_config_destroy(&c);
+        srq_config_destroy(&again);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(srq_config_load(scratch("plain.cfg"), 1, &bad[i][0], &c), SRQ_ERROR_USAGE);
+        ck_assert_msg(strstr(srq_message(), bad[i][1]) != NULL, "%s", srq_message());
+    }
+    const char *const never[] = {"data.validation=9", "train.patience=3", "train.eval_every=0"};
+    ck_assert_int_eq(srq_config_load(scratch("plain.cfg"), 3, never, &c), SRQ_ERROR_USAGE);
+    ck_assert_msg(strstr(srq_message(), "but train.eval_every is 0") != NULL, "%s", srq_message());
+}
+END_TEST
+
 /* `srq ticket` reads prune.rewind always, and the rate if it prunes. */
 START_TEST(settings_of_tickets)
 {
@@ -403,6 +462,8 @@ int main(void)
     tcase_add_test(tests, differences_are_named);
     tcase_add_test(tests, settings_without_effect);
     tcase_add_test(tests, idle_settings_decide_nothing);
+    tcase_add_test(tests, evaluations_decide_with_validation);
+    tcase_add_test(tests, validation_images);
     tcase_add_test(tests, settings_of_tickets);
     tcase_add_test(tests, activations_without_a_layer);
     tcase_add_test(tests, data_settings);

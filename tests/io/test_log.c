@@ -77,6 +77,40 @@ START_TEST(weights_that_are_left)
 }
 END_TEST
 
+#define VALID(n, error)                                                                                                \
+    "{\"event\": \"eval\", \"step\": " #n ", \"validation_loss\": 0.5, \"validation_error\": " error "}\n"
+#define TEST(n, best)                                                                                                  \
+    "{\"event\": \"test\", \"step\": " #n ", \"best_step\": " best ", \"validation_error\": 0.25, "                    \
+    "\"test_error\": 0.375, \"test_loss\": 1.5, \"mean_weight_bits\": 2}\n"
+
+/* With validation images, evaluations have no test error; the test is a line of its own. */
+START_TEST(validation)
+{
+    srq_log *log = read_text(START VALID(10, "0.25") VALID(20, "0.5") TEST(20, "10") STOP("early-stop", "0"));
+    ck_assert(log->eval_count == 2 && isnan(log->evals[0].error) && log->evals[0].validation_error == 0.25);
+    ck_assert_double_eq(srq_log_training_error(&log->evals[1]), 0.5);
+    ck_assert(log->tested && log->best_step == 10 && log->test.step == 20 && log->test.error == 0.375);
+    ck_assert(log->test.loss == 1.5 && log->test.mean_bits == 2 && log->test.validation_error == 0.25);
+    ck_assert(log->state == SRQ_LOG_FINISHED && strcmp(log->reason, "early-stop") == 0);
+    srq_log_destroy(&log);
+    /* The run lost its last checkpoint, and does its end again. */
+    log = read_text(START VALID(10, "0.25") VALID(20, "0.5") TEST(20, "10") START
+                    "{\"event\": \"resume\", \"step\": 10}\n");
+    ck_assert(!log->tested && log->eval_count == 1);
+    srq_log_destroy(&log);
+    /* Resumed at its end, it keeps its result. */
+    log = read_text(START VALID(20, "0.5") TEST(20, "20") START "{\"event\": \"resume\", \"step\": 20}\n");
+    ck_assert(log->tested && log->test.error == 0.375);
+    srq_log_destroy(&log);
+    log = read_text(START "{\"event\": \"test\", \"step\": 20, \"test_error\": 7}\n");
+    ck_assert(!log->tested && srq_log_check(log) == SRQ_ERROR_DATA);
+    srq_log_destroy(&log);
+    log = read_text(START EVAL(10, "0.125", "8"));
+    ck_assert(!log->tested && srq_log_training_error(&log->evals[0]) == 0.125);
+    srq_log_destroy(&log);
+}
+END_TEST
+
 START_TEST(under_way)
 {
     static const char first[] = START STEP(5, "1.5") "{\"event\": \"step\", \"step\": 10, \"lo";
@@ -359,6 +393,7 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, whole_run);
     tcase_add_test(cases, weights_that_are_left);
+    tcase_add_test(cases, validation);
     tcase_add_test(cases, under_way);
     tcase_add_test(cases, later_line_counts);
     tcase_add_test(cases, how_runs_end);

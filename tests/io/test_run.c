@@ -228,6 +228,79 @@ START_TEST(a_run_of_damaged_checkpoints_is_not_begun_again)
 }
 END_TEST
 
+/* --- The best one */
+
+/* A checkpoint of `step` as of which `best` is the best. */
+static srq_status write_with_best(long step, long best, int keep)
+{
+    srq_saved saved;
+    srq_progress_point point = at(step);
+    point.best = (srq_best){.found = true, .step = best, .error = 0.25, .loss = 1, .since = step - best};
+    srq_graph_values(graph)[0] = (float)step;
+    EXPECT(SRQ_OK, srq_snapshot_take(snapshot, &point, &history));
+    return srq_run_checkpoint(run, snapshot, keep, false, &saved);
+}
+
+START_TEST(the_best_one_is_kept)
+{
+    srq_progress_point point;
+    bool found;
+    EXPECT(SRQ_OK, write_with_best(1, 1, 1));
+    for (long step = 2; step < 6; step++) EXPECT(SRQ_OK, write_with_best(step, 1, 1));
+    expect_steps(3, (long[]){1, 4, 5});
+    ck_assert(load("run/best.h5") == 1 && load("run/last.h5") == 5);
+    /* A resume from the checkpoint before the new best one needs the best one as of that. */
+    EXPECT(SRQ_OK, write_with_best(6, 6, 1));
+    expect_steps(3, (long[]){1, 5, 6});
+    ck_assert_int_eq(load("run/best.h5"), 6);
+    srq_run_close(&run);
+    damage(6);
+    open_run(SRQ_RESUME_AUTO);
+    EXPECT(SRQ_OK, srq_run_restore(run, graph, optimizer, &point, &history, &found, notes));
+    ck_assert(found && point.step == 5 && point.best.step == 1 && point.best.since == 4 && point.best.error == 0.25);
+    EXPECT(SRQ_OK, srq_run_link_best(run, &point.best));
+    ck_assert_int_eq(load("run/best.h5"), 1);
+    EXPECT(SRQ_OK, write_with_best(6, 6, 1));
+    EXPECT(SRQ_OK, write_with_best(7, 6, 1));
+    expect_steps(2, (long[]){6, 7});
+    for (long step = 8; step < 12; step++) EXPECT(SRQ_OK, write_with_best(step, 6, 3));
+    expect_steps(4, (long[]){6, 9, 10, 11});
+}
+END_TEST
+
+/* Without it, a resumed run could not end like one that was never stopped. */
+START_TEST(a_lost_best_one_is_noticed)
+{
+    srq_progress_point point;
+    bool found;
+    EXPECT(SRQ_OK, write_with_best(1, 1, 5));
+    EXPECT(SRQ_OK, write_with_best(2, 2, 5));
+    EXPECT(SRQ_OK, write_with_best(3, 2, 5));
+    damage(2);
+    srq_run_close(&run);
+    open_run(SRQ_RESUME_AUTO);
+    EXPECT(SRQ_OK, srq_run_restore(run, graph, optimizer, &point, &history, &found, notes));
+    ck_assert(found && point.step == 1);
+    expect_words(notes_text, "00000003.h5: its best checkpoint cannot be used");
+    damage(1);
+    EXPECT(SRQ_ERROR_DATA, srq_run_restore(run, graph, optimizer, &point, &history, &found, notes));
+}
+END_TEST
+
+START_TEST(the_best_one_of_another_run)
+{
+    srq_best best = {.found = true, .step = 3, .error = 0.25, .loss = 1};
+    EXPECT(SRQ_OK, write_with_best(3, 3, 5));
+    EXPECT(SRQ_OK, write_with_best(4, 3, 5));
+    ck_assert_int_eq(rename(scratch(step_name(3)), scratch("other.h5")), 0);
+    EXPECT(SRQ_ERROR_DATA, srq_run_copy_best(run, scratch(step_name(3)), &best));
+    EXPECT(SRQ_ERROR_DATA, srq_run_copy_best(run, scratch(step_name(4)), &best));
+    expect_words(srq_message(), "it is not the best checkpoint, that of step 3");
+    EXPECT(SRQ_OK, srq_run_copy_best(run, scratch("other.h5"), &best));
+    ck_assert(load(step_name(3)) == 3 && load("run/best.h5") == 3 && load("run/last.h5") == 4);
+}
+END_TEST
+
 /* --- What is refused and swept */
 
 START_TEST(temporary_files_of_dead_jobs_are_swept)
@@ -486,6 +559,9 @@ int main(void)
     tcase_add_test(tests, damaged_ones_do_not_count);
     tcase_add_test(tests, the_last_whole_one_is_never_removed);
     tcase_add_test(tests, a_run_of_damaged_checkpoints_is_not_begun_again);
+    tcase_add_test(tests, the_best_one_is_kept);
+    tcase_add_test(tests, a_lost_best_one_is_noticed);
+    tcase_add_test(tests, the_best_one_of_another_run);
     tcase_add_test(tests, temporary_files_of_dead_jobs_are_swept);
     tcase_add_test(tests, two_jobs_are_refused);
     tcase_add_test(tests, every_call_of_a_checkpoint_may_fail);

@@ -280,8 +280,10 @@ static srq_status compare_attributes(comparison *c, const char *object)
  * digest), the total number of steps, or an evaluation, which may be missing in one of them. */
 static srq_status compare_root(comparison *c)
 {
-    SRQ_TRY(compare_attribute(c, "/", "step"));
-    return compare_attribute(c, "/", "penalty");
+    static const char *const names[] = {
+        "step", "penalty", "best_step", "best_validation_error", "best_validation_loss", "evaluations_since_best"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) SRQ_TRY(compare_attribute(c, "/", names[i]));
+    return SRQ_OK;
 }
 
 /* Of a layer, only those that belong to the state of training. Its settings are compared with the configuration, and

@@ -70,6 +70,8 @@ static void print_run(const run_state *state, const srq_progress_point *point)
     const srq_log *log = state->log;
     if (log) {
         srq_say("run    %s", log->state == SRQ_LOG_OPEN ? "running or killed" : state_name(log));
+        if (log->state == SRQ_LOG_FINISHED && strcmp(log->reason, "early-stop") == 0)
+            srq_say(" early (train.patience)");
         if (log->state != SRQ_LOG_FINISHED && log->reason) srq_say(" (%.200s)", log->reason);
         if (point->total_steps > 0)
             srq_say("; checkpoint at %.1f %%", 100 * (double)point->step / (double)point->total_steps);
@@ -279,12 +281,31 @@ static void print_history(const srq_graph *graph, const srq_bits_history *histor
     }
 }
 
+/* The rule by which a checkpoint is the best one, and what the run's test error is of. */
+static void print_validation(const source *from, const srq_progress_point *point)
+{
+    const srq_log *log = from->run.log;
+    if (point->validated)
+        srq_say("valid  error %.2f %%, loss %.4g nats over %ld image%s\n", 100 * point->validation_error,
+                point->validation_loss, point->validation_count, srq_plural(point->validation_count));
+    if (point->best.found && point->best.step == point->step)
+        srq_say("best   this checkpoint has the lowest validation error so far\n");
+    else if (point->best.found)
+        srq_say(
+            "best   checkpoint of step %ld: the lowest validation error, %.2f %% (best.h5); %ld evaluation%s since\n",
+            point->best.step, 100 * point->best.error, point->best.since, srq_plural(point->best.since));
+    if (log && log->tested && !point->evaluated)
+        srq_say("test   error %.2f %%, loss %.4g nats, of best.h5 (step %ld)\n", 100 * log->test.error, log->test.loss,
+                log->best_step);
+}
+
 static void print_head(const source *from, const srq_config *config, const srq_progress_point *point)
 {
     const srq_settings *s = srq_config_settings(config);
     char size[32];
     struct stat info;
     srq_say("%s, %s, step %ld of %ld", s->model.name, s->quantizer.method, point->step, point->total_steps);
+    if (point->validated) srq_say(", validation error %.2f %%", 100 * point->validation_error);
     if (point->evaluated) srq_say(", test error %.2f %%", 100 * point->test_error);
     srq_say("\n\nfile   %s", from->path);
     if (stat(from->path, &info) == 0) srq_say(", %s", srq_size((double)info.st_size, size, sizeof size));
@@ -292,6 +313,7 @@ static void print_head(const source *from, const srq_config *config, const srq_p
     if (point->evaluated)
         srq_say("test   error %.2f %%, loss %.4g nats over %ld image%s\n", 100 * point->test_error, point->test_loss,
                 point->test_count, srq_plural(point->test_count));
+    print_validation(from, point);
     print_run(&from->run, point);
 }
 
@@ -335,6 +357,14 @@ static void print_json(const source *from, const srq_config *config, const srq_p
     if (point->evaluated)
         srq_say(" \"test_error\": %s, \"test_loss\": %s, \"test_count\": %ld,\n",
                 srq_json_number(point->test_error, error), srq_json_number(point->test_loss, loss), point->test_count);
+    if (point->validated)
+        srq_say(" \"validation_error\": %s, \"validation_loss\": %s, \"validation_count\": %ld,\n",
+                srq_json_number(point->validation_error, error), srq_json_number(point->validation_loss, loss),
+                point->validation_count);
+    if (point->best.found)
+        srq_say(" \"best\": {\"step\": %ld, \"validation_error\": %s, \"validation_loss\": %s, \"since\": %ld},\n",
+                point->best.step, srq_json_number(point->best.error, error), srq_json_number(point->best.loss, loss),
+                point->best.since);
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
     if (bits->learns)
         srq_say(" \"penalty\": %s, %s\"settled\": %s,\n", srq_json_number(point->penalty, loss),

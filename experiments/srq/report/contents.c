@@ -22,3 +22,10 @@ void srq_report_destroy(srq_report *report)
     srq_report_free_runs(&report->runs);
     *report = (srq_report){0};
 }
+
+bool srq_report_any_validates(const srq_report *report)
+{
+    for (int i = 0; i < report->groups.count; i++)
+        if (report->groups.items[i].validates) return true;
+    return false;
+}

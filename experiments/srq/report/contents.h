@@ -20,4 +20,8 @@ typedef struct srq_report {
 srq_status srq_report_create(int count, char *const *folders, double now, srq_report *report);
 void srq_report_destroy(srq_report *report);
 
+/* Whether a configuration has validation images. Only then is there something to say about the checkpoint of a figure.
+ */
+bool srq_report_any_validates(const srq_report *report);
+
 #endif

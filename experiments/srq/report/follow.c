@@ -32,7 +32,8 @@ typedef struct follower {
     bool terminal, utf8;
     int width;
     long said_step, said_eval; /* of the lines on a pipe */
-    double said;               /* when */
+    bool said_test;
+    double said; /* when */
 } follower;
 
 /* --- The screen */
@@ -81,13 +82,19 @@ static void print_error(const follower *f, double *values)
     char last[96] = ": no evaluation yet";
     double best = INFINITY;
     for (int i = 0; i < log->eval_count; i++) {
-        values[i] = 100 * log->evals[i].error;
+        values[i] = 100 * srq_log_training_error(&log->evals[i]);
         best = fmin(best, values[i]);
     }
     if (log->eval_count)
         snprintf(last, sizeof last, ": %.2f after epoch %.4g, lowest %.2f", values[log->eval_count - 1],
                  log->evals[log->eval_count - 1].epoch, best);
-    print_curve(f, "test error, %", log->eval_count, values, last);
+    print_curve(f, srq_report_validates(f->run) ? "validation error, %" : "test error, %", log->eval_count, values,
+                last);
+    if (log->tested)
+        srq_say("test error %.2f %% of the checkpoint with the lowest validation error (best.h5: step %ld, validation "
+                "error "
+                "%.2f %%)\n\n",
+                100 * log->test.error, log->best_step, 100 * log->test.validation_error);
 }
 
 static bool layer_changes(const srq_log *log, int layer)
@@ -152,10 +159,18 @@ static void print_lines(follower *f)
     for (int i = 0; i < log->eval_count; i++) {
         const srq_log_eval *e = &log->evals[i];
         if (e->step <= f->said_eval) continue;
-        srq_say("step %ld  epoch %.4g  test error %.2f %%  test loss %.4f", e->step, e->epoch, 100 * e->error, e->loss);
+        const bool validates = isfinite(e->validation_error);
+        const char *images = validates ? "validation" : "test";
+        srq_say("step %ld  epoch %.4g  %s error %.2f %%  %s loss %.4f", e->step, e->epoch, images,
+                100 * srq_log_training_error(e), images, validates ? e->validation_loss : e->loss);
         if (isfinite(e->gated_bits)) srq_say("  expected bits %.2f, evaluated %.2f", e->gated_bits, e->mean_bits);
         fputc('\n', stdout);
         f->said_eval = e->step;
+    }
+    if (log->tested && !f->said_test) {
+        srq_say("test error %.2f %%  test loss %.4f  of best.h5 (step %ld, validation error %.2f %%)\n",
+                100 * log->test.error, log->test.loss, log->best_step, 100 * log->test.validation_error);
+        f->said_test = true;
     }
     if (log->step_count && log->steps[log->step_count - 1].step > f->said_step &&
         srq_seconds() - f->said >= QUIET_SECONDS) {

@@ -25,6 +25,7 @@ static srq_status place_run(srq_report_runs *runs, srq_report_groups *groups, in
         return status;
     }
     made->config = run->config;
+    made->validates = srq_report_validates(run);
     made->ticket = run->ticket;
     made->stage = run->stage;
     int at = 0;
@@ -100,7 +101,7 @@ static void count_members(srq_report_runs *runs, srq_report_group *group)
 
 /* --- Figures */
 
-enum { ERROR, LOSS, BITS, ZEROS, BYTES, BOPS, RELATIVE, RATE, KEPT, FIGURES };
+enum { ERROR, LOSS, BITS, ZEROS, BYTES, BOPS, RELATIVE, RATE, KEPT, VALIDATION, FIGURES };
 
 static void read_figures(const srq_report_run *run, double figures[FIGURES])
 {
@@ -122,6 +123,7 @@ static void read_figures(const srq_report_run *run, double figures[FIGURES])
     figures[RELATIVE] = srq_log_relative_bops(e);
     figures[RATE] = rates ? rate / rates : NAN;
     figures[KEPT] = e->kept;
+    figures[VALIDATION] = srq_report_validation_error(run);
 }
 
 static srq_status compute(const srq_report_runs *runs, srq_report_group *group)
@@ -138,8 +140,9 @@ static srq_status compute(const srq_report_runs *runs, srq_report_group *group)
         for (size_t f = 0; f < FIGURES; f++) values[f * members + (size_t)count] = one[f];
         count++;
     }
-    srq_statistic *figures[FIGURES] = {&group->error, &group->loss,          &group->bits, &group->zeros, &group->bytes,
-                                       &group->bops,  &group->relative_bops, &group->rate, &group->kept};
+    srq_statistic *figures[FIGURES] = {&group->error, &group->loss,      &group->bits,          &group->zeros,
+                                       &group->bytes, &group->bops,      &group->relative_bops, &group->rate,
+                                       &group->kept,  &group->validation};
     for (size_t f = 0; f < FIGURES; f++) *figures[f] = srq_statistic_of(count, values + f * members);
     free(values);
     return SRQ_OK;

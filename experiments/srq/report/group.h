@@ -20,7 +20,9 @@ typedef struct srq_report_group {
     int finished;               /* number of finished runs, each seed once */
     bool partial;               /* no run is finished: the figures are from the last evaluations so far */
     srq_statistic error, loss, bits, zeros, bytes, bops, relative_bops, rate; /* error 0..1; relative to 8/8 bits */
-    srq_statistic kept;                                                       /* share of weights that masks keep */
+    bool validates; /* the figures are of the checkpoints with the lowest validation error, not of the last ones */
+    srq_statistic validation; /* these validation errors, 0..1 */
+    srq_statistic kept;       /* share of weights that masks keep */
 } srq_report_group;
 
 typedef struct srq_report_groups {

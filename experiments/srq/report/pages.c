@@ -43,7 +43,7 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
     bool partial = false, again = false, unfinished = false;
     for (int i = 0; i < report->groups.count; i++) {
         const srq_report_group *g = &report->groups.items[i];
-        partial = partial || (g->partial && g->error.count);
+        partial = partial || (g->partial && (g->error.count || g->validation.count));
         for (int k = 0; k < g->member_count; k++) {
             const srq_report_run *run = &report->runs.items[g->members[k]];
             again = again || !run->counted;
@@ -52,6 +52,11 @@ char *srq_report_remarks(const srq_report *report, char *out, size_t size)
     }
     out[0] = '\0';
     if (report->groups.common[0]) srq_text_append(out, size, "Common settings: %s. ", report->groups.common);
+    if (srq_report_any_validates(report))
+        srq_text_append(out, size,
+                        "Test errors and the other figures are of this checkpoint: \"best\", the one with the lowest "
+                        "validation error, evaluated on the test images once, at the end; \"last\", the one at the end "
+                        "of training. ");
     if (unfinished) srq_text_append(out, size, "Figures cover finished runs only. ");
     if (partial)
         srq_text_append(out, size,

@@ -65,7 +65,7 @@ static void print_run(const srq_log *log, int number, FILE *out)
     for (int i = 0; i < log->eval_count; i++) {
         const srq_log_eval *e = &log->evals[i];
         if (!is_drawn(log, i)) continue;
-        fprintf(out, "%.6g %.6g %.6g ", e->epoch, 100 * e->error, 100 * srq_log_relative_bops(e));
+        fprintf(out, "%.6g %.6g %.6g ", e->epoch, 100 * srq_log_training_error(e), 100 * srq_log_relative_bops(e));
         fprintf(out, "%.6g", e->gated_bits);
         for (int l = 0; l < log->layer_count && l < LINES_MAX; l++)
             if (e->bits && e->bits[l])
@@ -164,12 +164,19 @@ static void draw_map(const srq_log *log, int layers, srq_plot *plot)
         plot->body);
 }
 
-/* Test error on the left axis, bit operations on the right. With a map, the expected mean is also drawn here. */
-static void draw_outcome(int runs, bool gates, srq_plot *plot)
+/* What is evaluated during training. */
+static const char *images_of(const srq_log *log)
 {
-    fputs("set ylabel 'test error, %'\nset ytics auto\nset yrange [0:*]\nset y2range "
-          "[0:*]\nset y2tics\nset border 11\n",
-          plot->body);
+    return isfinite(log->evals[log->eval_count - 1].validation_error) ? "validation" : "test";
+}
+
+/* The error on the left axis, bit operations on the right. With a map, the expected mean is also drawn here. */
+static void draw_outcome(const srq_log *log, int runs, bool gates, srq_plot *plot)
+{
+    fprintf(
+        plot->body,
+        "set ylabel '%s error, %%'\nset ytics auto\nset yrange [0:*]\nset y2range [0:*]\nset y2tics\nset border 11\n",
+        images_of(log));
     fprintf(plot->body, "set y2label '%s'\n", gates ? "bit operations and bits, % of 8/8" : "bit operations, % of 8/8");
     const char *comma = "plot ";
     for (int r = 0; r < runs; r++) {
@@ -195,11 +202,12 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
         "set xlabel 'epoch'\nset xrange [0:%.6g]\n",
         epochs * 1.02);
     if (lines) draw_line_key(log, 500, top - 10, plot);
-    char line[64], marker[64];
+    char line[64], marker[64], error[32];
     for (int i = 0; i < 2; i++) {
         snprintf(line, sizeof line, "%s", srq_plot_line(1 - i));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(1 - i));
-        srq_plot_key(plot, i ? 960 : 790, top + 16, line, marker, i ? "bit operations (right)" : "test error (left)");
+        snprintf(error, sizeof error, "%s error (left)", images_of(log));
+        srq_plot_key(plot, i ? 960 : 790, top + 16, line, marker, i ? "bit operations (right)" : error);
     }
     if (!lines && has_gates(log))
         srq_plot_key(plot, 560, top + 16, "dt (2,3) lc rgb '#444444'", "pt -1", "expected bits (right)");
@@ -210,7 +218,7 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
         draw_map(log, log->layer_count < LAYERS_MAX ? log->layer_count : LAYERS_MAX, plot);
     fputs("unset label\nunset arrow\n", plot->body);
     srq_plot_place(plot, 760, bottom, 1120, top);
-    draw_outcome(runs, !lines && has_gates(log), plot);
+    draw_outcome(log, runs, !lines && has_gates(log), plot);
     fputs("unset multiplot\n", plot->body);
 }
 
@@ -235,9 +243,9 @@ static srq_status draw(const srq_report *report, const srq_report_group *group, 
     snprintf(name, sizeof name, "bits-%d", number);
     snprintf(title, sizeof title, "Bit-lengths, configuration %d: %s", group->number, group->name);
     snprintf(caption, sizeof caption,
-             "Bit-length of each layer's weights in evaluations%s, with test error and bit operations.%s%s",
-             lines ? " (lines are shifted so that they do not cover each other)" : " (first seed)", seeds,
-             shown < first->layer_count ? " The first 64 layers are shown." : "");
+             "Bit-length of each layer's weights in evaluations%s, with %s error and bit operations.%s%s",
+             lines ? " (lines are shifted so that they do not cover each other)" : " (first seed)", images_of(first),
+             seeds, shown < first->layer_count ? " The first 64 layers are shown." : "");
     return srq_plot_finish(&plot, pictures, name, title, caption);
 }
 

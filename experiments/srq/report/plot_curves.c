@@ -22,7 +22,7 @@ static const struct panel {
     int left, right;
 } panels[PANELS] = {{"training loss, nats (log scale)", 1e-6, 90, 390},
                     {"training error, % (log scale)", 0.01, 475, 785},
-                    {"test error, % (log scale)", 0.005, 870, 1180}};
+                    {" error, % (log scale)", 0.005, 870, 1180}};
 
 /* --- Data */
 
@@ -58,7 +58,7 @@ static void make_curve(const srq_log *log, long last, int panel, curve *c)
         add(c, counts, last, s->step, s->epoch, panel == 0 ? s->loss : 100 * s->error);
     }
     for (int i = 0; panel == 2 && i < log->eval_count; i++)
-        add(c, counts, last, log->evals[i].step, log->evals[i].epoch, 100 * log->evals[i].error);
+        add(c, counts, last, log->evals[i].step, log->evals[i].epoch, 100 * srq_log_training_error(&log->evals[i]));
     for (int b = 0; b < BINS; b++) {
         if (!counts[b]) continue;
         c->x[b] /= counts[b];
@@ -150,6 +150,14 @@ static void draw_group(drawing *d, const srq_report_group *group, int panel, int
     draw_line(d, &d->curves[SEEDS_MAX], panel, style, SEEDS_MAX);
 }
 
+/* What is evaluated during training: depends on whether a configuration has validation images. */
+static const char *images_of(const srq_report *report, int count, const int *groups)
+{
+    int validating = 0;
+    for (int i = 0; i < count; i++) validating += report->groups.items[groups[i]].validates;
+    return validating == 0 ? "test" : validating == count ? "validation" : "test or validation";
+}
+
 static srq_status draw_panel(drawing *d, int count, const int *groups, int panel, int bottom, int top)
 {
     char *text = NULL;
@@ -163,7 +171,8 @@ static srq_status draw_panel(drawing *d, int count, const int *groups, int panel
     const bool closed = fclose(d->commands) == 0;
     if (!(d->most > 0)) d->least = 1, d->most = 10;
     srq_plot_place(&d->plot, panels[panel].left, bottom, panels[panel].right, top);
-    fprintf(d->plot.body, "set ylabel '%s'\n", panels[panel].label);
+    fprintf(d->plot.body, "set ylabel '%s%s'\n", panel == 2 ? images_of(d->report, count, groups) : "",
+            panels[panel].label);
     srq_plot_log_axis(&d->plot, 'y', d->least / 1.15, d->most * 1.15);
     fprintf(d->plot.body, "%s\nunset label\nunset arrow\n", closed ? text : "");
     free(text);
@@ -220,7 +229,7 @@ static srq_status draw_panels(drawing *d, int count, const int *groups)
 static srq_status draw_picture(const srq_report *report, srq_pictures *pictures, int number, int count,
                                const int *groups)
 {
-    char name[32], title[80];
+    char name[32], title[80], caption[400];
     drawing d = {.report = report, .curves = calloc(SEEDS_MAX + 1, sizeof(curve))};
     if (!d.curves) return srq_fail_memory((SEEDS_MAX + 1) * sizeof(curve), "the curves");
     const int columns = key_columns(report, count, groups), first = report->groups.items[groups[0]].number,
@@ -232,11 +241,13 @@ static srq_status draw_picture(const srq_report *report, srq_pictures *pictures,
         snprintf(title, sizeof title,
                  last > first ? "Learning curves, configurations %d to %d" : "Learning curves, configuration %d", first,
                  last);
-        const srq_status drawn =
-            srq_plot_finish(&d.plot, pictures, name, title,
-                            "Training loss and error since the previous line of the log, and test error, over epochs. "
-                            "Thick: the mean over seeds; thin: single seeds. Axes are logarithmic; smaller values are "
-                            "drawn at 0.01 % (training) or 0.005 % (test).");
+        snprintf(
+            caption, sizeof caption,
+            "Training loss and error since the previous line of the log, and %s error, over epochs. Thick: the mean "
+            "over seeds; thin: single seeds. Axes are logarithmic; smaller values are drawn at 0.01 %% (training) or "
+            "0.005 %% (%s).",
+            images_of(report, count, groups), images_of(report, count, groups));
+        const srq_status drawn = srq_plot_finish(&d.plot, pictures, name, title, caption);
         if (status == SRQ_OK) status = drawn;
     }
     free(d.curves);

@@ -58,6 +58,10 @@ static void add_group(srq_table *table, const srq_report *report, const srq_repo
     add_seeds(table, report, g);
     add_statistic(table, &g->error, 100, 2, g->partial);
     add_published(table, report, g->row);
+    if (srq_report_any_validates(report)) {
+        srq_table_add(table, "%s", g->validates ? "best" : "last");
+        add_statistic(table, &g->validation, 100, 2, g->partial);
+    }
     add_statistic(table, &g->loss, 1, g->loss.mean >= 100 ? 0 : 4, g->partial);
     add_value(table, g->bits.mean, 1, g->bits.mean == rint(g->bits.mean) ? 0 : 2);
     add_value(table, g->zeros.mean, 100, 1);
@@ -74,7 +78,7 @@ static void add_missing_row(srq_table *table, const srq_report *report, int row)
     srq_table_add(table, "0 of %d", report->sweep->seed_count);
     srq_table_add(table, "missing");
     add_published(table, report, row);
-    for (int i = 0; i < 6; i++) srq_table_add(table, "-");
+    for (int i = 0; i < (srq_report_any_validates(report) ? 8 : 6); i++) srq_table_add(table, "-");
 }
 
 /* Calls a function for every group and every row without a group, in the order of the table. */
@@ -91,34 +95,39 @@ static void visit_rows(const srq_report *report, srq_table *table,
     for (; at < report->groups.count; at++) group(table, report, &report->groups.items[at]);
 }
 
+/* Columns of the table of groups, and when they are there. */
+enum { ALWAYS, PUBLISHED, VALIDATED };
+static const struct {
+    srq_column column;
+    int when;
+} group_columns[] = {{{"#", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"configuration", SRQ_COLUMN_TEXT}, ALWAYS},
+                     {{"seeds", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"test error, %", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"published, %", SRQ_COLUMN_NUMBER}, PUBLISHED},
+                     {{"by", SRQ_COLUMN_TEXT}, PUBLISHED},
+                     {{"of checkpoint", SRQ_COLUMN_TEXT}, VALIDATED},
+                     {{"validation error, %", SRQ_COLUMN_NUMBER}, VALIDATED},
+                     {{"test loss", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"weight bits", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"zeros, %", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"size", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"BOPs, 10^9", SRQ_COLUMN_NUMBER}, ALWAYS},
+                     {{"of 8/8, %", SRQ_COLUMN_NUMBER}, ALWAYS}};
+enum { GROUP_COLUMNS = sizeof group_columns / sizeof *group_columns };
+
 srq_status srq_report_print_groups(const srq_report *report, srq_table_format format, FILE *out)
 {
-    enum { PLAIN = 10, PUBLISHED = 12 };
-    static const srq_column columns[2][PUBLISHED] = {{{"#", SRQ_COLUMN_NUMBER},
-                                                      {"configuration", SRQ_COLUMN_TEXT},
-                                                      {"seeds", SRQ_COLUMN_NUMBER},
-                                                      {"test error, %", SRQ_COLUMN_NUMBER},
-                                                      {"test loss", SRQ_COLUMN_NUMBER},
-                                                      {"weight bits", SRQ_COLUMN_NUMBER},
-                                                      {"zeros, %", SRQ_COLUMN_NUMBER},
-                                                      {"size", SRQ_COLUMN_NUMBER},
-                                                      {"BOPs, 10^9", SRQ_COLUMN_NUMBER},
-                                                      {"of 8/8, %", SRQ_COLUMN_NUMBER}},
-                                                     {{"#", SRQ_COLUMN_NUMBER},
-                                                      {"row", SRQ_COLUMN_TEXT},
-                                                      {"seeds", SRQ_COLUMN_NUMBER},
-                                                      {"test error, %", SRQ_COLUMN_NUMBER},
-                                                      {"published, %", SRQ_COLUMN_NUMBER},
-                                                      {"by", SRQ_COLUMN_TEXT},
-                                                      {"test loss", SRQ_COLUMN_NUMBER},
-                                                      {"weight bits", SRQ_COLUMN_NUMBER},
-                                                      {"zeros, %", SRQ_COLUMN_NUMBER},
-                                                      {"size", SRQ_COLUMN_NUMBER},
-                                                      {"BOPs, 10^9", SRQ_COLUMN_NUMBER},
-                                                      {"of 8/8, %", SRQ_COLUMN_NUMBER}}};
-    const bool published = report->sweep != NULL;
+    srq_column columns[GROUP_COLUMNS];
     srq_table *table = NULL;
-    SRQ_TRY(srq_table_create(published ? PUBLISHED : PLAIN, columns[published], &table));
+    int count = 0;
+    for (int i = 0; i < GROUP_COLUMNS; i++) {
+        if (group_columns[i].when == PUBLISHED && !report->sweep) continue;
+        if (group_columns[i].when == VALIDATED && !srq_report_any_validates(report)) continue;
+        columns[count++] = group_columns[i].column;
+    }
+    if (report->sweep) columns[1].title = "row";
+    SRQ_TRY(srq_table_create(count, columns, &table));
     visit_rows(report, table, add_group, add_missing_row);
     const srq_status status = srq_table_print(table, format, out);
     srq_table_destroy(&table);
@@ -150,7 +159,10 @@ static void add_run(srq_table *table, const srq_report *report, const srq_report
         srq_table_add(table, "%lld%s", run->seed, run->counted ? "" : " (again)");
     }
     srq_table_add(table, "%s", srq_report_place(run, text, sizeof text));
-    add_value(table, eval ? eval->error : NAN, 100, 2);
+    if (eval && !isfinite(eval->error) && isfinite(eval->validation_error))
+        srq_table_add(table, "%.2f (validation)", 100 * eval->validation_error);
+    else
+        add_value(table, eval ? eval->error : NAN, 100, 2);
     add_value(table, run->log ? mean_rate(run->log) : NAN, 1, 0);
     srq_table_add(table, "%ld", run->log ? run->log->ranks : 0);
     srq_table_add(table, "%s", run->log ? srq_duration(run->log->seconds, seconds, sizeof seconds) : "-");
@@ -209,6 +221,9 @@ static void add_group_numbers(srq_table *table, const srq_report *report, const 
                              g->zeros.mean, g->bytes.mean,      g->bops.mean, g->relative_bops.mean, g->rate.mean};
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) srq_table_add_number(table, values[k]);
     add_published_numbers(table, report, g->row);
+    srq_table_add(table, "%s", g->validates ? "best" : "last");
+    srq_table_add_number(table, g->validation.mean);
+    srq_table_add_number(table, g->validation.deviation);
 }
 
 static void add_missing_numbers(srq_table *table, const srq_report *report, int row)
@@ -219,6 +234,7 @@ static void add_missing_numbers(srq_table *table, const srq_report *report, int 
     for (int i = 0; i < 2; i++) srq_table_add(table, "0");
     for (int i = 0; i < 10; i++) srq_table_add(table, "%s", "");
     add_published_numbers(table, report, row);
+    for (int i = 0; i < 3; i++) srq_table_add(table, "%s", "");
 }
 
 srq_status srq_report_print_groups_csv(const srq_report *report, FILE *out)
@@ -240,7 +256,10 @@ srq_status srq_report_print_groups_csv(const srq_report *report, FILE *out)
                                          {.title = "images_per_second_mean"},
                                          {.title = "row"},
                                          {.title = "published_error"},
-                                         {.title = "published_by"}};
+                                         {.title = "published_by"},
+                                         {.title = "of_checkpoint"},
+                                         {.title = "validation_error_mean"},
+                                         {.title = "validation_error_deviation"}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
     visit_rows(report, table, add_group_numbers, add_missing_numbers);
@@ -282,16 +301,23 @@ static void add_run_numbers(srq_table *table, const srq_report *report, const sr
                              b.has_target ? b.wanted : NAN,
                              b.has_target ? b.reached : NAN};
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) srq_table_add_number(table, values[k]);
+    srq_table_add(table, "%s", srq_report_validates(run) ? "best" : "last");
+    srq_table_add_number(table, srq_report_validation_error(run));
 }
 
 srq_status srq_report_print_runs_csv(const srq_report *report, FILE *out)
 {
-    static const srq_column columns[] = {
-        {.title = "run"},        {.title = "number"},        {.title = "seed"},        {.title = "state"},
-        {.title = "message"},    {.title = "step"},          {.title = "total_steps"}, {.title = "evaluated_epoch"},
-        {.title = "test_error"}, {.title = "test_loss"},     {.title = "weight_bits"}, {.title = "zeros"},
-        {.title = "bytes"},      {.title = "bops"},          {.title = "w8a8_bops"},   {.title = "images_per_second"},
-        {.title = "seconds"},    {.title = "expected_bits"}, {.title = "target"},      {.title = "reached"}};
+    static const srq_column columns[] = {{.title = "run"},           {.title = "number"},
+                                         {.title = "seed"},          {.title = "state"},
+                                         {.title = "message"},       {.title = "step"},
+                                         {.title = "total_steps"},   {.title = "evaluated_epoch"},
+                                         {.title = "test_error"},    {.title = "test_loss"},
+                                         {.title = "weight_bits"},   {.title = "zeros"},
+                                         {.title = "bytes"},         {.title = "bops"},
+                                         {.title = "w8a8_bops"},     {.title = "images_per_second"},
+                                         {.title = "seconds"},       {.title = "expected_bits"},
+                                         {.title = "target"},        {.title = "reached"},
+                                         {.title = "of_checkpoint"}, {.title = "validation_error"}};
     srq_table *table = NULL;
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
     for (int i = 0; i < report->runs.count; i++) add_run_numbers(table, report, &report->runs.items[i]);

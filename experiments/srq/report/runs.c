@@ -144,12 +144,28 @@ void srq_report_free_runs(srq_report_runs *runs)
 
 const srq_log_eval *srq_report_last_eval(const srq_report_run *run)
 {
+    if (run->log && run->log->tested) return &run->log->test;
     return run->log && run->log->eval_count ? &run->log->evals[run->log->eval_count - 1] : NULL;
+}
+
+bool srq_report_validates(const srq_report_run *run)
+{
+    return run->config && srq_config_settings(run->config)->data.validation > 0;
+}
+
+double srq_report_validation_error(const srq_report_run *run)
+{
+    double least = NAN;
+    if (!run->log) return NAN;
+    if (run->log->tested) return run->log->test.validation_error;
+    for (int i = 0; i < run->log->eval_count; i++) least = fmin(least, run->log->evals[i].validation_error);
+    return least;
 }
 
 bool srq_report_is_finished(const srq_report_run *run)
 {
-    return run->log && run->log->state == SRQ_LOG_FINISHED && run->log->eval_count > 0;
+    const srq_log *log = run->log;
+    return log && log->state == SRQ_LOG_FINISHED && (srq_report_validates(run) ? log->tested : log->eval_count > 0);
 }
 
 char *srq_report_standing(const srq_report_run *run, double now, char *out, size_t size)
@@ -161,8 +177,10 @@ char *srq_report_standing(const srq_report_run *run, double now, char *out, size
         snprintf(out, size, "cannot be used: %s", run->problem);
     else if (log->state == SRQ_LOG_EMPTY)
         snprintf(out, size, "its log is empty");
+    else if (log->state == SRQ_LOG_FINISHED && strcmp(log->reason, "early-stop") == 0)
+        snprintf(out, size, "finished early (train.patience)");
     else if (log->state == SRQ_LOG_FINISHED) /* without an evaluation: a run of 0 steps of earlier versions */
-        snprintf(out, size, "%s", log->eval_count ? "finished" : "ended without an evaluation");
+        snprintf(out, size, "%s", log->eval_count || log->tested ? "finished" : "ended without an evaluation");
     else if (log->state == SRQ_LOG_STOPPED)
         snprintf(out, size, "stopped (%s)", log->reason);
     else if (log->state == SRQ_LOG_FAILED)

@@ -41,8 +41,12 @@ typedef struct srq_report_runs {
 srq_status srq_report_read_runs(int count, char *const *folders, double now, srq_report_runs *runs);
 void srq_report_free_runs(srq_report_runs *runs);
 
-/* The last evaluation of a run, or NULL. */
+/* The evaluation that a run's figures are from, or NULL: that of its best checkpoint on the test images, at the end of
+ * a run with validation images; otherwise the last one. */
 const srq_log_eval *srq_report_last_eval(const srq_report_run *run);
+/* Whether the run has validation images, and its lowest validation error so far, or NaN. */
+bool srq_report_validates(const srq_report_run *run);
+double srq_report_validation_error(const srq_report_run *run);
 bool srq_report_is_finished(const srq_report_run *run);
 /* The state of a run at the time `now`: "finished", "running", "stopped (signal)", "failed: ...". Returns `out`. */
 char *srq_report_standing(const srq_report_run *run, double now, char *out, size_t size);

@@ -71,6 +71,7 @@ static srq_status add_run(srq_report_ticket *ticket, const srq_report_run *run)
                      .bops = e->bops,
                      .relative_bops = srq_log_relative_bops(e),
                      .kept = e->kept,
+                     .of_best = srq_report_validates(run),
                      .learned = srq_report_learned(run)};
     snprintf(o.data_sha256, sizeof o.data_sha256, "%s", run->log->data_sha256);
     const srq_status status = srq_comparison_set(&ticket->comparison, stage_of(ticket, &run->stage),
@@ -112,6 +113,8 @@ static void describe(const srq_report_runs *runs, const srq_report_groups *group
     for (int i = 0; i < ticket->seed_count && i < 20; i++)
         srq_text_append(ticket->about, sizeof ticket->about, "%s %lld", i ? "," : "", ticket->seeds[i]);
     if (ticket->seed_count > 20) srq_text_append(ticket->about, sizeof ticket->about, ", ... (%d)", ticket->seed_count);
+    if (first->data.validation > 0)
+        srq_text_append(ticket->about, sizeof ticket->about, "; of checkpoints with the lowest validation error");
     srq_text_append(ticket->about, sizeof ticket->about, "; %d of %d started runs are finished", ticket->finished,
                     ticket->run_count);
     if (levels > last)

@@ -68,6 +68,7 @@ srq_status srq_comparison_add(srq_comparison *c, int stage, int seed, const char
                      .bops = m->bops,
                      .relative_bops = m->bops / m->w8a8_bops,
                      .kept = (double)m->kept / (double)m->weights,
+                     .of_best = srq_config_settings(found->config)->data.validation > 0,
                      .learned = srq_learned_bits_of(s, found->graph, held)};
     snprintf(o.data_sha256, sizeof o.data_sha256, "%s", found->point.data_sha256);
     srq_measures_destroy(&m);
@@ -273,6 +274,15 @@ static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *
     fprintf(out, "%-29s %5d %+9.3f  %s\n", name, p->count, 100 * p->mean, interval);
 }
 
+/* Whether outcomes are of the checkpoints with the lowest validation error. All stages have the same data.validation.
+ */
+static bool are_of_best(const srq_comparison *c)
+{
+    for (int i = 0; i < c->stage_count * c->seed_count; i++)
+        if (c->outcomes[i].there) return c->outcomes[i].of_best;
+    return false;
+}
+
 void srq_comparison_print(const srq_comparison *c, FILE *out)
 {
     char text[SRQ_COMPARISON_TEXT];
@@ -282,6 +292,7 @@ void srq_comparison_print(const srq_comparison *c, FILE *out)
     fprintf(out, "%-14s %5s %9s %-7s %9s %10s %12s%s\n", "stage", "seeds", "error, %", "", "bits", "size",
             "BOPs of 8/8", masked ? "      weights" : "");
     for (int i = 0; i < c->stage_count; i++) print_stage(c, i, masked, out);
+    if (are_of_best(c)) fputs("test errors are of the checkpoints with the lowest validation error (best.h5)\n", out);
     srq_comparison_visit(c, print_pair, out);
     srq_comparison_say(c, text, sizeof text);
     if (text[0]) fprintf(out, "\n%s\n", text);
@@ -340,7 +351,7 @@ void srq_comparison_print_json(const srq_comparison *c, FILE *out)
     char text[SRQ_COMPARISON_TEXT];
     fputs("{\"seeds\": [", out);
     for (int s = 0; s < c->seed_count; s++) fprintf(out, "%s%lld", s ? ", " : "", c->seeds[s]);
-    fputs("],\n \"stages\": [", out);
+    fprintf(out, "],\n \"of_checkpoint\": \"%s\",\n \"stages\": [", are_of_best(c) ? "best" : "last");
     for (int i = 0; i < c->stage_count; i++) {
         const srq_statistic error = statistic(c, i, offsetof(srq_outcome, error));
         fprintf(out, "%s\n    {\"stage\": \"%s\", \"level\": %d, \"count\": %d", i ? "," : "", c->stages[i].name,

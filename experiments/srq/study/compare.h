@@ -18,6 +18,7 @@ typedef struct srq_outcome {
     double relative_bops;     /* bit operations of the same network at 8/8, without masks */
     double kept;              /* share of weights that the masks keep */
     srq_learned_bits learned; /* of a stage that learns bit-lengths */
+    bool of_best;             /* of the checkpoint with the lowest validation error, not of the last one */
     char data_sha256[65];
 } srq_outcome;
 

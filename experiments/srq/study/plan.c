@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- The list of stages */
 
@@ -89,6 +90,18 @@ int srq_stage_place(const srq_stage *stage)
     return 2 * stage->level + (int)stage->kind;
 }
 
+/* Whether the run has validation images and has evaluated the test images. Then `path` becomes that of best.h5. */
+static bool find_best(const char *dir, const srq_settings *s, char *path, size_t size)
+{
+    char best[4352];
+    srq_progress_point point;
+    snprintf(best, sizeof best, "%s/best.h5", dir);
+    if (s->data.validation == 0 || access(best, F_OK) != 0) return false;
+    if (srq_checkpoint_read_point(best, &point) != SRQ_OK || !point.evaluated) return false;
+    snprintf(path, size, "%s", best);
+    return true;
+}
+
 srq_status srq_found_load(const char *dir, srq_found *found)
 {
     char path[4352];
@@ -96,6 +109,7 @@ srq_status srq_found_load(const char *dir, srq_found *found)
     *found = (srq_found){0};
     snprintf(path, sizeof path, "%s/last.h5", dir);
     SRQ_TRY(srq_checkpoint_read_config(path, &found->config));
+    found->is_best = find_best(dir, srq_config_settings(found->config), path, sizeof path);
     SRQ_TRY(srq_graph_create(&srq_config_settings(found->config)->model, &options, &found->graph));
     SRQ_TRY(srq_checkpoint_read(path, found->graph, NULL, &found->point, NULL));
     return srq_graph_prepare(found->graph);
@@ -109,6 +123,7 @@ void srq_found_free(srq_found *found)
 
 bool srq_found_is_finished(const srq_found *found)
 {
+    if (srq_config_settings(found->config)->data.validation > 0) return found->is_best;
     return found->point.step == found->point.total_steps && found->point.evaluated;
 }
 

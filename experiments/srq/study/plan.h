@@ -30,11 +30,13 @@ srq_status srq_stage_list(const srq_settings *settings, srq_stage **stages, int 
  * kind. */
 bool srq_stage_is_called(const srq_stage *stage, const char *word);
 
-/* The newest checkpoint of a run, loaded into a network. */
+/* A checkpoint of a run, loaded into a network: the newest one or, at the end of a run with validation images, the one
+ * with the lowest validation error, which has the result on the test images. */
 typedef struct srq_found {
     srq_config *config;
     srq_graph *graph;
     srq_progress_point point;
+    bool is_best; /* best.h5 of a run that has ended */
 } srq_found;
 
 /* SRQ_ERROR_DATA if it cannot be read. The caller frees *found, also after a failure. */

@@ -37,6 +37,7 @@ typedef struct item {
     long step, total;                                        /* of a run that was started */
     long saved;   /* step of its last checkpoint, from which it goes on; 0 if there is none */
     double error; /* test error of a finished run, or NaN */
+    bool of_best; /* of its checkpoint with the lowest validation error, not of the last one */
     outcome_of outcome;
     char *message; /* why it cannot be used, was skipped or failed; otherwise NULL */
 } item;
@@ -306,7 +307,8 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
     const bool finished = log->state == SRQ_LOG_FINISHED && log->eval_count > 0 && is_there(dir, "last.h5");
     if (finished) {
         it->state = FINISHED;
-        it->error = log->evals[log->eval_count - 1].error;
+        it->error = log->tested ? log->test.error : log->evals[log->eval_count - 1].error;
+        it->of_best = log->tested;
     } else if (srq_run_is_busy(dir)) {
         it->state = BUSY;
     }
@@ -399,7 +401,8 @@ static void print_dry_run(plan *p)
         srq_say("%3d  %s  ", i, name_of(p, it));
         if (it->state == MISSING) puts("missing");
         if (it->state == BEGUN) say_begun(it);
-        if (it->state == FINISHED) srq_say("finished, test error %.2f %%\n", 100 * it->error);
+        if (it->state == FINISHED)
+            srq_say("finished, test error %.2f %%%s\n", 100 * it->error, it->of_best ? " (of best.h5)" : "");
         if (it->state == BUSY) srq_say("running, step %ld of %ld\n", it->step, it->total);
         if (it->state == UNUSABLE) srq_say("cannot be used: %s\n", it->message ? it->message : "");
     }

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Kinds of sequences. In training, item k is shard k % own of step k / own, counted from the rank's first shard. In a
- * split, item k is its k-th group. */
-enum { NOTHING, TRAINING, TRAIN_GROUPS, TEST_GROUPS };
+ * part, item k is its k-th group. */
+enum { NOTHING, TRAINING, VALIDATION_GROUPS, TEST_GROUPS };
 
 /* Micro-batches that are ready or being made. */
 enum { SLOTS = 4 };
@@ -17,11 +17,10 @@ enum { SLOTS = 4 };
 srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *settings, int batch, int shards,
                               srq_batches *b)
 {
-    *b = (srq_batches){.dataset = dataset,
-                       .seed = (uint64_t)settings->train.seed,
-                       .count = (long)dataset->splits[SRQ_TRAIN].count,
-                       .batch = batch,
-                       .shards = shards};
+    const bool loaded = dataset->splits[SRQ_TRAIN].labels;
+    *b = (srq_batches){.dataset = dataset, .seed = (uint64_t)settings->train.seed, .batch = batch, .shards = shards};
+    SRQ_TRY(srq_holdout_create(dataset, loaded ? settings->data.validation : 0, b->seed, &b->holdout));
+    b->count = (long)b->holdout.train_count;
     b->steps_per_epoch = (b->count + batch - 1) / batch;
     SRQ_TRY(srq_view_create(dataset, settings, &b->view));
     return srq_view_bench_create(&b->view, &b->bench);
@@ -33,6 +32,7 @@ void srq_batches_destroy(srq_batches *b)
     srq_view_bench_destroy(&b->bench);
     srq_view_bench_destroy(&b->ahead_bench);
     srq_view_destroy(&b->view);
+    srq_holdout_free(&b->holdout);
 }
 
 int srq_batches_capacity(const srq_batches *b)
@@ -74,26 +74,34 @@ static srq_status make_shard(const srq_batches *b, srq_view_bench *bench, long s
     const long begin = step % b->steps_per_epoch * b->batch;
     for (long i = first; i < last; i++, images += features(b)) {
         uint64_t sample = srq_random_order(b->seed, (uint64_t)epoch, (uint64_t)b->count, (uint64_t)(begin + i));
-        SRQ_TRY(srq_view_make(&b->view, bench, SRQ_TRAIN, sample, epoch, images));
-        labels[i - first] = split->labels[sample];
+        const size_t image = b->holdout.train ? b->holdout.train[sample] : sample;
+        SRQ_TRY(srq_view_make(&b->view, bench, SRQ_TRAIN, image, epoch, images));
+        labels[i - first] = split->labels[image];
     }
     *n = (int)(last - first);
     return SRQ_OK;
 }
 
-static srq_status make_range(const srq_batches *b, srq_view_bench *bench, srq_split_name name, long first, int n,
+static srq_status make_range(const srq_batches *b, srq_view_bench *bench, srq_part part, long first, int n,
                              float *images, int32_t *labels)
 {
+    const srq_split_name name = part == SRQ_PART_TEST ? SRQ_TEST : SRQ_TRAIN;
     for (int i = 0; i < n; i++, images += features(b)) {
-        SRQ_TRY(srq_view_make(&b->view, bench, name, (size_t)(first + i), SRQ_VIEW_TEST, images));
-        labels[i] = b->dataset->splits[name].labels[first + i];
+        const size_t at = (size_t)(first + i), image = part == SRQ_PART_TEST ? at : b->holdout.validation[at];
+        SRQ_TRY(srq_view_make(&b->view, bench, name, image, SRQ_VIEW_TEST, images));
+        labels[i] = b->dataset->splits[name].labels[image];
     }
     return SRQ_OK;
 }
 
-static int group_size(const srq_batches *b, srq_split_name name, long first, int size)
+long srq_batches_part(const srq_batches *b, srq_part part)
 {
-    const long left = (long)b->dataset->splits[name].count - first;
+    return (long)(part == SRQ_PART_TEST ? b->dataset->splits[SRQ_TEST].count : b->holdout.count);
+}
+
+static int group_size(const srq_batches *b, srq_part part, long first, int size)
+{
+    const long left = srq_batches_part(b, part) - first;
     return left < size ? (int)left : size;
 }
 
@@ -106,10 +114,10 @@ static srq_status make_any(void *context, const srq_sequence *sequence, long ite
         return make_shard(b, &b->ahead_bench, item / own, b->first_shard + item % own, slot->images, slot->labels,
                           &slot->n);
     }
-    const srq_split_name name = sequence->kind == TEST_GROUPS ? SRQ_TEST : SRQ_TRAIN;
+    const srq_part part = sequence->kind == TEST_GROUPS ? SRQ_PART_TEST : SRQ_PART_VALIDATION;
     const long first = item * sequence->size;
-    const int n = group_size(b, name, first, sequence->size);
-    SRQ_TRY(make_range(b, &b->ahead_bench, name, first, n, slot->images, slot->labels));
+    const int n = group_size(b, part, first, sequence->size);
+    SRQ_TRY(make_range(b, &b->ahead_bench, part, first, n, slot->images, slot->labels));
     slot->n = n;
     return SRQ_OK;
 }
@@ -143,12 +151,16 @@ static void begin(srq_batches *b, srq_sequence sequence)
     srq_loader_start(b->loader, &sequence);
 }
 
-void srq_batches_expect(srq_batches *b, srq_split_name split, int size, long first, long stride)
+static int kind_of(srq_part part)
 {
-    const long groups = ((long)b->dataset->splits[split].count + size - 1) / size;
-    const int kind = split == SRQ_TEST ? TEST_GROUPS : TRAIN_GROUPS;
+    return part == SRQ_PART_TEST ? TEST_GROUPS : VALIDATION_GROUPS;
+}
+
+void srq_batches_expect(srq_batches *b, srq_part part, int size, long first, long stride)
+{
+    const long groups = (srq_batches_part(b, part) + size - 1) / size;
     if (size > srq_batches_capacity(b)) return; /* the slots are too small: groups are made when they are asked for */
-    begin(b, (srq_sequence){.kind = kind, .first = first, .stride = stride, .end = groups, .size = size});
+    begin(b, (srq_sequence){.kind = kind_of(part), .first = first, .stride = stride, .end = groups, .size = size});
 }
 
 /* Takes the next item, `item`, from the loader. */
@@ -181,17 +193,16 @@ int srq_batches_fill(srq_batches *b, long step, long shard, srq_graph *graph, in
     return status == SRQ_OK ? n : 0;
 }
 
-void srq_batches_fill_range(srq_batches *b, srq_split_name split, long first, int n, srq_graph *graph, int32_t *labels)
+void srq_batches_fill_range(srq_batches *b, srq_part part, long first, int n, srq_graph *graph, int32_t *labels)
 {
     const srq_sequence *s = &b->sequence;
-    const int kind = split == SRQ_TEST ? TEST_GROUPS : TRAIN_GROUPS;
-    if (b->loader && s->kind == kind && b->next < s->end && first == b->next * s->size &&
-        n == group_size(b, split, first, s->size)) {
+    if (b->loader && s->kind == kind_of(part) && b->next < s->end && first == b->next * s->size &&
+        n == group_size(b, part, first, s->size)) {
         take(b, graph, labels);
         return;
     }
     const double since = srq_seconds();
-    srq_status status = make_range(b, &b->bench, split, first, n, srq_graph_input(graph), labels);
+    srq_status status = make_range(b, &b->bench, part, first, n, srq_graph_input(graph), labels);
     if (status != SRQ_OK) fail(b, status, srq_message());
     b->waited += srq_seconds() - since;
 }

@@ -4,18 +4,23 @@
 #define SRQ_EXPERIMENTS_TRAIN_BATCHES_H
 
 #include "core/graph.h"
+#include "experiments/srq/train/holdout.h"
 #include "experiments/srq/train/image_view.h"
 #include "experiments/srq/train/loader.h"
 #include "experiments/srq/train/trace.h"
 
+/* What is evaluated: the test images, or those of data.validation. */
+typedef enum srq_part { SRQ_PART_TEST, SRQ_PART_VALIDATION } srq_part;
+
 typedef struct srq_batches {
     const srq_dataset *dataset;
     uint64_t seed;
-    long count;           /* number of training images */
+    long count;           /* number of training images, without validation images */
     int batch, shards;    /* size of a full global batch */
     long steps_per_epoch; /* the last batch of an epoch may be smaller */
     double waited;        /* seconds spent waiting for data or reading it */
     srq_trace *trace;     /* to be set by the caller before srq_batches_start; NULL for none */
+    srq_holdout holdout;  /* validation images, if the training split is loaded */
     /* Private: */
     srq_view view;
     srq_view_bench bench, ahead_bench; /* for the caller and for the thread */
@@ -28,7 +33,8 @@ typedef struct srq_batches {
 } srq_batches;
 
 /* Sets up batches for training (train.batch, train.shards, train.seed and the data group of the settings) and for
- * evaluation. Do not move *batches in memory before it is destroyed. */
+ * evaluation. Validation images are set apart if the training split is loaded (errors of srq_holdout_create). Do not
+ * move *batches in memory before it is destroyed. */
 srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *settings, int batch, int shards,
                               srq_batches *batches);
 void srq_batches_destroy(srq_batches *batches);
@@ -45,12 +51,13 @@ int srq_batches_size(const srq_batches *batches, long step);
  * then on srq_batches_status returns the failure. */
 int srq_batches_fill(srq_batches *batches, long step, long shard, srq_graph *graph, int32_t *labels);
 
-/* Announces which groups of `size` images of a split the caller will ask for: groups `first`, first + stride, ... */
-void srq_batches_expect(srq_batches *batches, srq_split_name split, int size, long first, long stride);
-/* Fills the input and `labels` with images [first, first + n) of a split, in order and without augmentation. A failure
+/* The number of images of a part. */
+long srq_batches_part(const srq_batches *batches, srq_part part);
+/* Announces which groups of `size` images of a part the caller will ask for: groups `first`, first + stride, ... */
+void srq_batches_expect(srq_batches *batches, srq_part part, int size, long first, long stride);
+/* Fills the input and `labels` with images [first, first + n) of a part, in order and without augmentation. A failure
  * is reported as above, and leaves the input unchanged. */
-void srq_batches_fill_range(srq_batches *batches, srq_split_name split, long first, int n, srq_graph *graph,
-                            int32_t *labels);
+void srq_batches_fill_range(srq_batches *batches, srq_part part, long first, int n, srq_graph *graph, int32_t *labels);
 
 /* SRQ_OK, or the first failure with its message. */
 srq_status srq_batches_status(const srq_batches *batches);

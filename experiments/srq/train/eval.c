@@ -149,6 +149,19 @@ static srq_status build(evaluation *e, srq_isa isa)
     return srq_graph_prepare(e->graph);
 }
 
+/* A run with validation images reports the test error of its best checkpoint. */
+static void say_rule(const srq_progress_point *point)
+{
+    const srq_best *best = &point->best;
+    if (best->found && best->step == point->step)
+        srq_say("of the checkpoint with the lowest validation error, %.2f %% at step %ld\n", 100 * best->error,
+                best->step);
+    else if (best->found)
+        srq_say("of the checkpoint of step %ld; the lowest validation error until then, %.2f %%, has that of step %ld "
+                "(best.h5), which is the one to report\n",
+                point->step, 100 * best->error, best->step);
+}
+
 static void print_json(const evaluation *e, const srq_metrics *m)
 {
     char path[8500], number[SRQ_JSON_NUMBER];
@@ -165,12 +178,13 @@ static void print_json(const evaluation *e, const srq_metrics *m)
 
 static void print(const evaluation *e, const srq_metrics *m)
 {
-    if (e->options->json)
+    if (e->options->json) {
         print_json(e, m);
-    else
-        srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n",
-                100.0 * (double)(m->count - m->correct) / (double)m->count, m->count - m->correct, m->count,
-                m->loss / (double)m->count);
+        return;
+    }
+    srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m->count - m->correct) / (double)m->count,
+            m->count - m->correct, m->count, m->loss / (double)m->count);
+    if (!e->options->of_config) say_rule(&e->point);
 }
 
 static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)
@@ -183,7 +197,7 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
     SRQ_TRY(status);
     status = srq_comm_agree(comm, build(&e, isa));
-    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_TEST, &m);
+    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, &m);
     if (status == SRQ_OK && e.root) print(&e, &m);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);

@@ -4,32 +4,32 @@
 
 enum { LOSS, CORRECT, BAD, WIDTH };
 
-static void run_group(srq_graph *graph, srq_batches *batches, srq_split_name split, long first, int n, int32_t *labels,
+static void run_group(srq_graph *graph, srq_batches *batches, srq_part part, long first, int n, int32_t *labels,
                       double *sums)
 {
     srq_metrics metrics;
-    srq_batches_fill_range(batches, split, first, n, graph, labels);
+    srq_batches_fill_range(batches, part, first, n, graph, labels);
     int bad = srq_graph_evaluate(graph, n, labels, &metrics);
     sums[LOSS] = metrics.loss;
     sums[CORRECT] = (double)metrics.correct;
     sums[BAD] = bad + 1;
 }
 
-srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_split_name split,
+srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_part part,
                         srq_metrics *metrics)
 {
-    const long count = (long)batches->dataset->splits[split].count;
+    const long count = srq_batches_part(batches, part);
     const int capacity = srq_graph_capacity(graph), ranks = srq_comm_size(comm);
     const long groups = (count + capacity - 1) / capacity;
     double *sums = calloc((size_t)groups * WIDTH, sizeof *sums);
     int32_t *labels = calloc((size_t)capacity, sizeof *labels);
     srq_status status = sums && labels ? SRQ_OK : srq_fail_memory((size_t)groups * WIDTH * sizeof *sums, "evaluation");
     status = srq_comm_agree(comm, status);
-    if (status == SRQ_OK) srq_batches_expect(batches, split, capacity, srq_comm_rank(comm), ranks);
+    if (status == SRQ_OK) srq_batches_expect(batches, part, capacity, srq_comm_rank(comm), ranks);
     for (long g = srq_comm_rank(comm); status == SRQ_OK && g < groups; g += ranks) {
         long first = g * capacity;
         int n = count - first < capacity ? (int)(count - first) : capacity;
-        run_group(graph, batches, split, first, n, labels, sums + g * WIDTH);
+        run_group(graph, batches, part, first, n, labels, sums + g * WIDTH);
     }
     if (status == SRQ_OK) status = srq_comm_agree(comm, srq_batches_status(batches));
     if (status == SRQ_OK) srq_comm_sum(comm, sums, (int)(groups * WIDTH));

@@ -3,6 +3,7 @@
 #include "experiments/srq/options.h"
 #include "experiments/srq/train/announce.h"
 #include "experiments/srq/train/trainer_bits.h"
+#include "experiments/srq/train/validation.h"
 #include "io/escape.h"
 #include "io/file.h"
 
@@ -150,6 +151,13 @@ static void say_start(srq_trainer *t, const char *dir)
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s image%s)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
                       srq_grouped(t->batches.count, images, sizeof images), srq_plural(t->batches.count));
+    if (t->batches.holdout.count)
+        srq_progress_line(
+            t->progress,
+            "%s more training image%s for validation (data.validation); test images are evaluated once, at "
+            "the end, with the best checkpoint",
+            srq_grouped((long)t->batches.holdout.count, images, sizeof images),
+            t->batches.holdout.count == 1 ? " is" : "s are");
     srq_progress_line(t->progress,
                       "%d rank%s x 1 thread, %s kernels (%s), %ld step%s of %d image%s in %d shard%s -> %s",
                       srq_comm_size(t->comm), srq_plural(srq_comm_size(t->comm)), srq_graph_kernels(t->graph)->name,
@@ -160,8 +168,19 @@ static void say_start(srq_trainer *t, const char *dir)
     if (t->learns_bits && !s->dropbits.follow)
         warn(t, "dropbits.follow is false: when bit-lengths fall, step sizes change only by their gradients, which may "
                 "be too slow");
-    if (t->point.step > 0 && t->point.step < t->point.total_steps)
+    if (t->point.step > 0 && !srq_trainer_is_over(t))
         srq_progress_line(t->progress, "resuming from step %ld", t->point.step);
+}
+
+/* Which checkpoint the test error is of, and why training ended. */
+static void say_tested(const srq_trainer *t, const char *dir, bool was_done)
+{
+    const srq_progress_point *p = &t->tested;
+    srq_progress_line(t->progress,
+                      "%s: test error %.2f %% of the checkpoint with the lowest validation error (best.h5: step %ld, "
+                      "validation error %.2f %%) after %ld steps; run directory %s",
+                      was_done ? "finished before, nothing to do" : "done", 100 * p->test_error, p->step,
+                      100 * p->best.error, t->point.step, dir);
 }
 
 static void say_end(const srq_trainer *t, const char *dir, srq_status status, bool was_done)
@@ -171,9 +190,12 @@ static void say_end(const srq_trainer *t, const char *dir, srq_status status, bo
                           t->point.step, t->point.total_steps, t->stop_reason);
         return;
     }
-    srq_progress_line(t->progress, "%s: test error %.2f %% after %ld step%s; run directory %s",
-                      was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error, t->point.step,
-                      srq_plural(t->point.step), dir);
+    if (srq_trainer_validates(t))
+        say_tested(t, dir, was_done);
+    else
+        srq_progress_line(t->progress, "%s: test error %.2f %% after %ld step%s; run directory %s",
+                          was_done ? "finished before, nothing to do" : "done", 100 * t->point.test_error,
+                          t->point.step, srq_plural(t->point.step), dir);
     if (t->learns_bits)
         srq_progress_line(t->progress, "learned bit-lengths, to be included in another configuration: %s/bits.cfg",
                           dir);

@@ -3,6 +3,7 @@
 #include "experiments/srq/train/batchnorm_statistics.h"
 #include "experiments/srq/train/trainer_bits.h"
 #include "experiments/srq/train/trainer_step.h"
+#include "experiments/srq/train/validation.h"
 #include "io/escape.h"
 #include "io/weights.h"
 
@@ -105,6 +106,21 @@ static srq_status measure(srq_trainer *t)
     return SRQ_OK;
 }
 
+/* The evaluation at this step: of the validation images if there are any, otherwise of the test images. */
+typedef struct evaluation {
+    const char *images;
+    double loss, error;
+    long count;
+} evaluation;
+
+static evaluation evaluation_of(const srq_trainer *t)
+{
+    const srq_progress_point *p = &t->point;
+    return srq_trainer_validates(t)
+               ? (evaluation){"validation", p->validation_loss, p->validation_error, p->validation_count}
+               : (evaluation){"test", p->test_loss, p->test_error, p->test_count};
+}
+
 /* Writes the `eval` line, with the measures of every layer. */
 static srq_status log_evaluation(srq_trainer *t)
 {
@@ -115,12 +131,13 @@ static srq_status log_evaluation(srq_trainer *t)
     if (t->learns_bits) fprintf(out, "\"penalty\": %.9g, %s", t->point.penalty, bits_json(t, false, bits, sizeof bits));
     srq_measures_print_json(t->measures, "", out);
     srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
+    const evaluation e = evaluation_of(t);
     if (status == SRQ_OK)
         status = srq_run_log(t->run, "eval",
-                             "\"step\": %ld, \"epoch\": %.4f, \"test_loss\": %.9g, \"test_error\": %.9g, "
-                             "\"test_count\": %ld, %s",
-                             t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
-                             t->point.test_loss, t->point.test_error, t->point.test_count, layers);
+                             "\"step\": %ld, \"epoch\": %.4f, \"%s_loss\": %.9g, \"%s_error\": %.9g, "
+                             "\"%s_count\": %ld, %s",
+                             t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch, e.images,
+                             e.loss, e.images, e.error, e.images, e.count, layers);
     free(layers);
     return status;
 }
@@ -128,9 +145,10 @@ static srq_status log_evaluation(srq_trainer *t)
 static void show_evaluation(const srq_trainer *t)
 {
     char elapsed[32], bits[96];
-    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  test error %6.2f %%  test loss %.4f%s  (%s)", t->point.step,
-                      (double)t->point.step / (double)t->batches.steps_per_epoch, 100 * t->point.test_error,
-                      t->point.test_loss, say_bits(t, bits, sizeof bits),
+    const evaluation e = evaluation_of(t);
+    srq_progress_line(t->progress, "step %6ld  epoch %6.2f  %s error %6.2f %%  %s loss %.4f%s%s  (%s)", t->point.step,
+                      (double)t->point.step / (double)t->batches.steps_per_epoch, e.images, 100 * e.error, e.images,
+                      e.loss, say_bits(t, bits, sizeof bits), srq_trainer_is_best(t) ? "  best" : "",
                       srq_duration(srq_seconds() - t->started, elapsed, sizeof elapsed));
 }
 
@@ -154,6 +172,15 @@ static srq_status settle(srq_trainer *t)
     return srq_comm_agree(t->comm, status);
 }
 
+static void take_test(srq_trainer *t, const srq_metrics *m)
+{
+    t->point.evaluated = true;
+    t->point.test_count = m->count;
+    t->point.test_loss = m->loss / (double)m->count;
+    t->point.test_error = 1 - (double)m->correct / (double)m->count;
+    if (t->point.test_error < t->test_best) t->test_best = t->point.test_error;
+}
+
 static srq_status evaluate(srq_trainer *t)
 {
     srq_metrics m;
@@ -161,14 +188,14 @@ static srq_status evaluate(srq_trainer *t)
     const int64_t begin = srq_trace_now(t->trace);
     SRQ_TRY(srq_graph_prepare(t->graph));
     if (t->run && t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
-    SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_TEST, &m));
+    const bool validates = srq_trainer_validates(t);
+    SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, validates ? SRQ_PART_VALIDATION : SRQ_PART_TEST, &m));
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_EVALUATE, t->point.step, begin);
     srq_shares_leave_out(t->shares, t->batches.waited - waited);
-    t->point.evaluated = true;
-    t->point.test_count = m.count;
-    t->point.test_loss = m.loss / (double)m.count;
-    t->point.test_error = 1 - (double)m.correct / (double)m.count;
-    if (t->point.test_error < t->test_best) t->test_best = t->point.test_error;
+    if (validates)
+        srq_trainer_take_validation(t, &m);
+    else
+        take_test(t, &m);
     const double took = srq_seconds() - since;
     leave_out(t, took);
     srq_deadline_note(&t->deadline.evaluation, took);
@@ -224,22 +251,26 @@ static void watch_ranks(srq_trainer *t, double factor)
     srq_comm_watch(t->comm, t->settings->train.stall_warn, factor * t->settings->train.stall_end, tell, t);
 }
 
-/* After a step: log, evaluate and write a checkpoint if they are due. The last step does all three. */
+/* After a step: log, evaluate and write a checkpoint if they are due. The last step does all three. It is the last one
+ * of the run, or the one whose evaluation ends training early. */
 static srq_status after_step(srq_trainer *t, bool stopping)
 {
     const srq_settings *s = t->settings;
-    const bool last = t->point.step == t->point.total_steps;
     srq_status status = SRQ_OK;
     show_progress(t);
-    if (due(t, s->train.log_every) || last || stopping) status = log_step(t);
-    const bool evaluates = last || due(t, s->train.eval_every);
-    const bool saves = last || stopping || due(t, s->train.checkpoint_every);
+    const bool logs = due(t, s->train.log_every) || srq_trainer_is_over(t) || stopping;
+    if (logs) status = log_step(t);
+    const bool evaluates = srq_trainer_is_over(t) || due(t, s->train.eval_every);
+    bool saves = srq_trainer_is_over(t) || stopping || due(t, s->train.checkpoint_every);
     if (evaluates || saves) {
         SRQ_TRY(srq_comm_agree(t->comm, status));
         SRQ_TRY(settle(t));
     }
     if (evaluates) status = evaluate(t);
+    const bool last = srq_trainer_is_over(t);
+    saves = saves || last || srq_trainer_is_best(t);
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
+    if (last && !logs) SRQ_TRY(srq_comm_agree(t->comm, log_step(t)));
     if (saves) status = checkpoint_timed(t);
     /* Only rank 0 notices a full disk, perhaps while it writes a checkpoint in the background. All ranks learn of it
      * here. At the end, the checkpoint must be complete. */
@@ -291,11 +322,12 @@ static srq_status keep_weights(srq_trainer *t)
 }
 
 /* A run without steps that are left, and without a result in its directory: it evaluates and saves the state it starts
- * from, as it is. With weights from train.init, this is quantization without training. */
+ * from, as it is. With weights from train.init, this is quantization without training. An evaluation of validation
+ * images counts only once. */
 static srq_status save_start(srq_trainer *t)
 {
     SRQ_TRY(keep_weights(t));
-    SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
+    if (!srq_trainer_validates(t) || !t->point.validated) SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
     watch_ranks(t, 10);
     srq_status status = checkpoint_timed(t);
     if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
@@ -305,8 +337,8 @@ static srq_status save_start(srq_trainer *t)
 static srq_status train_to_end(srq_trainer *t)
 {
     bool stopping = false;
-    if (t->point.step == t->point.total_steps && !srq_trainer_was_done(t)) return save_start(t);
-    while (t->point.step < t->point.total_steps && !stopping) {
+    if (srq_trainer_is_over(t)) return srq_trainer_has_end(t) ? SRQ_OK : save_start(t);
+    while (!srq_trainer_is_over(t) && !stopping) {
         SRQ_TRY(keep_weights(t));
         const double since = srq_seconds();
         srq_trace_begin_step(t->trace, t->point.step + 1);
@@ -317,9 +349,9 @@ static srq_status train_to_end(srq_trainer *t)
         stopping = srq_stepper_total(&t->stepper, SRQ_SHARD_STOP) > 0 && t->point.step < t->point.total_steps;
         SRQ_TRY(after_step(t, stopping));
         note_written(t);
-        end_traced_step(t, stopping || t->point.step == t->point.total_steps);
+        end_traced_step(t, stopping || srq_trainer_is_over(t));
     }
-    return stopping ? SRQ_STOPPED : SRQ_OK;
+    return srq_trainer_is_over(t) ? SRQ_OK : SRQ_STOPPED;
 }
 
 /* The steps of --trace-steps, or the 20 steps after the first. The first is not typical, because caches are cold. */
@@ -348,9 +380,11 @@ static srq_status start_saving(srq_trainer *t)
     return srq_comm_agree(t->comm, status);
 }
 
-bool srq_trainer_was_done(const srq_trainer *t)
+/* For the `stop` line. */
+static const char *reason_of(const srq_trainer *t, srq_status status)
 {
-    return t->restored && t->point.step == t->point.total_steps && t->point.evaluated;
+    if (status != SRQ_OK) return t->stop_reason;
+    return srq_trainer_ends_early(t) ? "early-stop" : "done";
 }
 
 srq_status srq_trainer_run(srq_trainer *t)
@@ -364,16 +398,25 @@ srq_status srq_trainer_run(srq_trainer *t)
     t->settles = srq_settles(t->graph);
     t->settled = t->point.step;
     watch_ranks(t, 1);
+    const bool was_done = srq_trainer_was_done(t);
     srq_status status = start_saving(t);
     if (status == SRQ_OK) status = train_to_end(t);
+    if (status == SRQ_OK && srq_trainer_ends_early(t))
+        srq_progress_line(t->progress,
+                          "training ended early, after step %ld of %ld: no better validation error in %ld evaluation%s "
+                          "(train.patience)",
+                          t->point.step, t->point.total_steps, t->point.best.since, srq_plural(t->point.best.since));
+    if (status == SRQ_OK && srq_trainer_validates(t) && !was_done) {
+        watch_ranks(t, 10);
+        status = srq_trainer_test(t);
+    }
     srq_comm_watch(t->comm, 0, 0, NULL, NULL);
     srq_saver_destroy(&t->saver); /* finishes the checkpoint that is being written, whatever ended training */
     if (t->run && (status == SRQ_OK || status == SRQ_STOPPED)) {
         char reason[256], bits[256];
-        srq_status logged =
-            srq_run_log(t->run, "stop", "\"step\": %ld, %s\"reason\": %s, \"status\": %d", t->point.step,
-                        bits_json(t, true, bits, sizeof bits),
-                        srq_json_quote(status == SRQ_OK ? "done" : t->stop_reason, reason, sizeof reason), (int)status);
+        srq_status logged = srq_run_log(t->run, "stop", "\"step\": %ld, %s\"reason\": %s, \"status\": %d",
+                                        t->point.step, bits_json(t, true, bits, sizeof bits),
+                                        srq_json_quote(reason_of(t, status), reason, sizeof reason), (int)status);
         if (logged != SRQ_OK) status = logged;
     }
     if (t->run && status != SRQ_OK && status != SRQ_STOPPED) {

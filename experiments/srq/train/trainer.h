@@ -43,6 +43,9 @@ typedef struct srq_trainer {
     srq_progress *progress; /* rank 0 only */
     srq_measures *measures; /* rank 0 only */
     srq_progress_point point;
+    srq_progress_point tested;   /* with data.validation: that of the best checkpoint, evaluated on the test images */
+    bool was_tested;             /* by an earlier job */
+    bool holds_best;             /* the network is that of the best checkpoint, and not of trainer->point */
     srq_bits_history history;    /* rank 0 only */
     char arithmetic_before[512]; /* rank 0: the arithmetic of the checkpoint, if it differs from this job's */
     srq_status noted;            /* status of keeping the history; returned at the next checkpoint */
@@ -80,9 +83,8 @@ void srq_trainer_destroy(srq_trainer *trainer);
  * (SRQ_RESUME_FILE), or to the start of training. */
 srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
 
-/* Whether the run was finished when it was opened: at its last step, evaluated and saved. Then srq_trainer_run only
- * ends the log. */
-bool srq_trainer_was_done(const srq_trainer *trainer);
+/* Collective: copies the state of rank 0 to all ranks: values, optimizer, point and bit-lengths, but not the masks. */
+void srq_trainer_share_state(srq_trainer *trainer);
 
 /* From now on, SIGTERM, SIGINT and SIGUSR1 stop training after the current step. */
 void srq_trainer_heed_signals(void);

@@ -41,7 +41,9 @@ void srq_trainer_steer(srq_trainer *t)
 srq_learned_bits srq_trainer_bits(const srq_trainer *t)
 {
     if (!t->learns_bits) return (srq_learned_bits){0};
-    return srq_learned_bits_of(t->settings, t->graph, srq_trainer_holds_gates(t));
+    const long step = t->holds_best ? t->tested.step : t->point.step;
+    const bool held = srq_bits_are_held(t->settings, step, t->point.total_steps, t->batches.steps_per_epoch);
+    return srq_learned_bits_of(t->settings, t->graph, held);
 }
 
 /* --- Lines for the user */

@@ -1,7 +1,7 @@
 #include "core/prune.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/train/best_so_far.h"
 #include "experiments/srq/train/fresh.h"
-#include "experiments/srq/train/trainer.h"
 #include "io/escape.h"
 #include "io/events.h"
 #include "io/run_place.h"
@@ -55,7 +55,7 @@ static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same
     return SRQ_OK;
 }
 
-static void share_state(srq_trainer *t)
+void srq_trainer_share_state(srq_trainer *t)
 {
     const size_t bytes = srq_graph_size(t->graph) * sizeof(float);
     long steps = srq_optimizer_steps(t->optimizer);
@@ -100,18 +100,21 @@ static srq_status share_masks(srq_trainer *t)
 
 static srq_status log_start(srq_trainer *t)
 {
-    char file[4200], versions[1024], sha256[600], arithmetic[600];
+    char file[4200], versions[1024], sha256[600], arithmetic[600], validation[96] = "";
     const srq_settings *s = t->settings;
-    return srq_run_log(t->run, "start",
-                       "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
-                       "\"seed\": %lld, \"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
-                       "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
-                       srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps,
-                       t->batches.steps_per_epoch, (long long)s->train.seed, srq_graph_kernels(t->graph)->name,
-                       srq_isa_name(t->isa), srq_json_quote(s->data.file, file, sizeof file),
-                       srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
-                       srq_json_quote(t->versions, versions, sizeof versions),
-                       srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
+    if (t->batches.holdout.count)
+        snprintf(validation, sizeof validation, "\"train_images\": %ld, \"validation_images\": %zu, ", t->batches.count,
+                 t->batches.holdout.count);
+    return srq_run_log(
+        t->run, "start",
+        "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
+        "\"seed\": %lld, %s\"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
+        "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
+        srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps, t->batches.steps_per_epoch,
+        (long long)s->train.seed, validation, srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa),
+        srq_json_quote(s->data.file, file, sizeof file), srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
+        srq_json_quote(t->versions, versions, sizeof versions),
+        srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
 }
 
 /* Rank 0: opens the run directory according to --resume. Files are read before the directory is made, so that a file
@@ -134,6 +137,7 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
         SRQ_TRY(srq_run_place(file, path, sizeof path));
         SRQ_TRY(is_run ? srq_run_read_newest(file, t->graph, t->optimizer, &point, &t->history, stderr)
                        : srq_checkpoint_read(file, t->graph, t->optimizer, &point, &t->history));
+        SRQ_TRY(srq_trainer_compare_validation(t, path, &point, stderr));
         SRQ_TRY(take_point(t, point, false));
         *found = true;
     }
@@ -141,9 +145,11 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
     snprintf(begun, sizeof begun, "%s/config.cfg", dir);
     if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(srq_fresh_read(t->settings, t->graph, stderr));
     SRQ_TRY(srq_run_open(dir, t->config, resume, stderr, &t->run));
+    if (resume == SRQ_RESUME_FILE) SRQ_TRY(srq_trainer_copy_best(t, file, stderr));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
         if (*found) SRQ_TRY(take_point(t, point, true));
+        if (*found) SRQ_TRY(srq_trainer_find_best(t));
     }
     if (records) SRQ_TRY(srq_run_record(t->run, *found ? t->point.step + 1 : 0));
     SRQ_TRY(log_start(t));
@@ -166,7 +172,9 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
     srq_comm_share(t->comm, &found, sizeof found);
     t->restored = found && resume == SRQ_RESUME_AUTO;
     if (found) {
-        share_state(t);
+        srq_trainer_share_state(t);
+        srq_comm_share(t->comm, &t->tested, sizeof t->tested);
+        srq_comm_share(t->comm, &t->was_tested, sizeof t->was_tested);
         SRQ_TRY(share_masks(t));
     } else {
         SRQ_TRY(srq_comm_agree(t->comm, srq_fresh_start(t->settings, t->graph, &t->batches, t->labels, NULL)));

@@ -223,6 +223,6 @@ srq_status srq_trainer_step(srq_trainer *t)
         t->recent.count += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_COUNT);
     }
     t->point.step++;
-    t->point.evaluated = false;
+    t->point.evaluated = t->point.validated = false;
     return SRQ_OK;
 }
