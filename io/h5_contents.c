@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 16, OBJECTS_MAX = 200000 };
+/* What srq may need in memory for the table: as much as plain files need, several times over. */
+enum { DEPTH_MAX = 16, OBJECTS_MAX = 200000, RESERVE = 4 << 20, TIMES = 16 };
 
 typedef struct listing {
     srq_h5_file *file;
     FILE *out;
     void *groups; /* addresses of the groups seen: a tree of tsearch(3) */
     size_t objects;
+    uint64_t left; /* bytes that srq may still need */
 } listing;
 
 static void put(const listing *l, const void *data, size_t size)
@@ -27,6 +29,14 @@ static void put_text(const listing *l, const char *text)
 static srq_status strange(const listing *l, const char *path, const char *what)
 {
     return srq_fail(SRQ_ERROR_DATA, "%s: /%s %s; use another copy", l->file->path, path, what);
+}
+
+/* A data set can have any number of names, and its attributes are listed under each. */
+static srq_status take(listing *l, const char *path, size_t bytes)
+{
+    if (bytes > l->left) return strange(l, path, "is too much: the file lists far more than one of its size holds");
+    l->left -= bytes;
+    return SRQ_OK;
 }
 
 /* --- Attributes */
@@ -76,8 +86,9 @@ static srq_status put_value(const listing *l, const char *name, hid_t attribute,
     return SRQ_OK;
 }
 
-static srq_status put_attribute(const listing *l, hid_t object, const char *name)
+static srq_status put_attribute(listing *l, const char *path, hid_t object, const char *name)
 {
+    SRQ_TRY(take(l, path, sizeof(srq_h5_value) + strlen(name)));
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
     if (attribute < 0) return srq_h5_broken(l->file->path, name);
     hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
@@ -91,7 +102,8 @@ static srq_status put_attribute(const listing *l, hid_t object, const char *name
 }
 
 typedef struct attributes {
-    const listing *l;
+    listing *l;
+    const char *path;
     uint32_t left; /* a damaged file can have more than it says */
     srq_status status;
 } attributes;
@@ -102,14 +114,14 @@ static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *
     attributes *a = data;
     if (a->left == 0) return -1;
     a->left--;
-    a->status = put_attribute(a->l, object, name);
+    a->status = put_attribute(a->l, a->path, object, name);
     return a->status == SRQ_OK ? 0 : -1;
 }
 
-static srq_status put_attributes(const listing *l, const char *path, hid_t object, hsize_t count)
+static srq_status put_attributes(listing *l, const char *path, hid_t object, hsize_t count)
 {
     const uint32_t number = (uint32_t)count;
-    attributes a = {.l = l, .left = number, .status = SRQ_OK};
+    attributes a = {.l = l, .path = path, .left = number, .status = SRQ_OK};
     if (count > l->file->bytes || count > UINT32_MAX)
         return strange(l, path, "has more attributes than its file bytes");
     put(l, &number, sizeof number);
@@ -193,8 +205,9 @@ static srq_status put_members(listing *l, const char *path, haddr_t address, int
     return status;
 }
 
-static srq_status put_head(const listing *l, const char *path, hid_t object, H5O_type_t type, hsize_t count)
+static srq_status put_head(listing *l, const char *path, hid_t object, H5O_type_t type, hsize_t count)
 {
+    SRQ_TRY(take(l, path, sizeof(srq_h5_object) + strlen(path)));
     put(l, type == H5O_TYPE_GROUP ? "g" : type == H5O_TYPE_DATASET ? "d" : "o", 1);
     put_text(l, path);
     if (type == H5O_TYPE_DATASET) {
@@ -225,7 +238,7 @@ static srq_status put_object(listing *l, const char *path, int depth)
 
 srq_status srq_h5_send_contents(srq_h5_file *file, FILE *out)
 {
-    listing l = {.file = file, .out = out};
+    listing l = {.file = file, .out = out, .left = RESERVE + TIMES * file->bytes};
     const srq_status status = put_object(&l, "", 0);
     tdestroy(l.groups, free);
     return status;

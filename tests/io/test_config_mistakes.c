@@ -381,6 +381,25 @@ START_TEST(layers_by_set)
 }
 END_TEST
 
+/* libconfig needs minutes for the first, because it compares each name with all others. */
+START_TEST(endless_texts)
+{
+    enum { SETTINGS = 60000, LEVELS = 100 };
+    srq_config *c = NULL;
+    char *text = malloc(SETTINGS * 16), *at = text;
+    ck_assert_ptr_nonnull(text);
+    for (int i = 0; i < SETTINGS; i++) at += sprintf(at, "a%d = 1;\n", i);
+    ck_assert_int_eq(srq_config_parse(text, "c.cfg", &c), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "c.cfg:4097: a group has at most 4096 settings"));
+    at = text + sprintf(text, "model = ");
+    for (int i = 0; i < LEVELS; i++) *at++ = '(';
+    *at = '\0';
+    ck_assert_int_eq(srq_config_parse(text, "c.cfg", &c), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "c.cfg:1: groups and lists are nested more than 63 deep"));
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     scratch_create();
@@ -394,5 +413,6 @@ int main(void)
     tcase_add_test(tests, overrides);
     tcase_add_test(tests, all_at_once);
     tcase_add_test(tests, layers_by_set);
+    tcase_add_test(tests, endless_texts);
     return run_tests(suite, tests);
 }

@@ -125,6 +125,31 @@ START_TEST(circles_of_groups_are_refused)
 }
 END_TEST
 
+/* Names of a data set with many attributes: each would be listed with all of them. */
+START_TEST(one_set_with_many_names_is_refused)
+{
+    enum { NAMES = 1500, ATTRIBUTES = 100 };
+    char name[16];
+    const hsize_t two = 2;
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    hid_t file = H5Fcreate(scratch("names.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    foreign_set(file, "set", H5T_STD_I8LE, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, NULL);
+    hid_t set = H5Dopen2(file, "set", H5P_DEFAULT), space = H5Screate_simple(1, &two, NULL);
+    for (int i = 0; i < ATTRIBUTES; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        H5Aclose(H5Acreate2(set, name, H5T_STD_I8LE, space, H5P_DEFAULT, H5P_DEFAULT));
+    }
+    H5Sclose(space), H5Dclose(set), H5Pclose(access);
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "name%d", i);
+        H5Lcreate_hard(file, "/set", file, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
+    H5Fclose(file);
+    expect_message(open_test("names.h5"), SRQ_ERROR_DATA, "the file lists far more than one of its size holds");
+}
+END_TEST
+
 /* 2,000 references to one string of 4 MB would be 8 GB. */
 START_TEST(one_string_many_times_is_refused)
 {
@@ -267,6 +292,7 @@ int main(void)
     tcase_add_test(tests, links_are_never_followed);
     tcase_add_test(tests, other_files_are_never_read);
     tcase_add_test(tests, circles_of_groups_are_refused);
+    tcase_add_test(tests, one_set_with_many_names_is_refused);
     tcase_add_test(tests, one_string_many_times_is_refused);
     tcase_add_test(tests, compressed_bombs_are_refused);
     tcase_add_test(tests, files_that_crash_hdf5_are_refused);

@@ -189,7 +189,9 @@ srq_status srq_tensor_read(const srq_tensors *list, const srq_tensor_info *t, do
                         srq_h5_reader_path(list->reader), t->name, t->type, t->name);
     const bool floats = t->type[0] == 'f';
     double *x = malloc((t->count + 1) * sizeof *x);
-    if (!x) return srq_fail_memory(t->count * sizeof *x, t->name);
+    if (!x)
+        return srq_fail(SRQ_ERROR_DATA, "%s: %s has %zu numbers, for which this host has no memory; is the file whole?",
+                        srq_h5_reader_path(list->reader), t->name, t->count);
     /* Integers are read to the same memory: both types have 8 bytes. */
     srq_status status =
         srq_h5_read(list->reader, t->name, floats ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, t->rank, t->shape, x);
