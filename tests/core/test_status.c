@@ -6,7 +6,7 @@
 
 START_TEST(long_paths_keep_the_reason)
 {
-    char path[5000], expected[SRQ_MESSAGE_SIZE];
+    char path[2 * SRQ_MESSAGE_SIZE], expected[SRQ_MESSAGE_SIZE];
     memset(path, 'a', sizeof path);
     path[sizeof path - 1] = '\0';
     ck_assert_int_eq(srq_fail(SRQ_ERROR_DATA, "/begin/%s: File name too long; check the path", path), SRQ_ERROR_DATA);
@@ -35,9 +35,9 @@ END_TEST
 START_TEST(characters_stay_whole)
 {
     for (int shift = 0; shift < 4; shift++) {
-        char text[6000] = "";
+        char text[2 * SRQ_MESSAGE_SIZE] = "";
         memset(text, 'x', (size_t)shift);
-        for (int i = 0; i < 1200; i++) strcat(text, "\xe2\x82\xac");
+        for (size_t n = (size_t)shift; n + 3 < sizeof text; n += 3) memcpy(text + n, "\xe2\x82\xac", 4);
         srq_fail(SRQ_ERROR_DATA, "%s", text);
         const char *gap = strstr(srq_message(), " ... ");
         ck_assert_ptr_nonnull(gap);

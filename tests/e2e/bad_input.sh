@@ -19,7 +19,7 @@ for command in ticket sweep report; do expect 2 "--out lenet.cfg: it is a file; 
 expect 2 "the name of --out is empty" "$SRQ" report . --out ""
 expect 0 "srq version: " "$SRQ" --version --help
 expect 0 "srq help: " "$SRQ" --help --help
-expect 2 "no command is called \"trian\"" "$SRQ" --help trian
+expect 2 "no command or setting is called \"trian\"" "$SRQ" --help trian
 
 # Configurations
 everywhere 2 "none.cfg: No such file" train none.cfg --out r

@@ -10,7 +10,7 @@ endless="--set train.epochs=200000 --set train.checkpoint_every=7it --set train.
 # begin DIR: a run on 3 ranks, until it has a checkpoint. Sets `job`, the processes that watch over ranks
 # (`supervisors`) and those that work (`workers`), in the order of ranks.
 begin() {
-  log="$1.log"
+  log="$1.log" run=$1
   # shellcheck disable=SC2086
   mpirun --quiet --oversubscribe -n 3 "$SRQ" train "$config" --out "$1" $endless > "$log" 2>&1 &
   job=$!
@@ -24,8 +24,9 @@ begin() {
   [ "${#workers[@]}" = 3 ] || fail "not 3 ranks: ${supervisors[*]} / ${workers[*]}"
 }
 
+# Process numbers are soon given to others: only those of this run count. One that has ended has no command line.
 alive() {
-  [ -e "/proc/$1" ] && ! grep -qs '^State:.Z' "/proc/$1/status"
+  { tr '\0' ' ' < "/proc/$1/cmdline"; } 2> /dev/null | grep -qF -- "--out $run "
 }
 
 # ends STATUS: within 40 s, and nothing of it stays.

@@ -45,7 +45,7 @@ END
 screen 2 train wrong.cfg --out r << 'END'
 srq: wrong.cfg:2: no setting is called train.batch_size; did you mean train.batch?
 srq: wrong.cfg:2: train.epochs is -1, but must be from 0 to 1000000000000
-srq: wrong.cfg:3: optimizer.method is "SGD", but must be one of adam|sgd; did you mean "sgd"?
+srq: wrong.cfg:3: optimizer.method is "SGD", but must be one of adam|adamw|sgd; did you mean "sgd"?
 srq: wrong.cfg:3: optimizer.weight_decay must be a number, but is the text "none"
 srq: wrong.cfg:4: an entry of quantizer.layers has no setting "bit"; did you mean "bits"?
 END

@@ -159,7 +159,7 @@ START_TEST(settings_without_effect)
         {"optimizer.momentum=0.5", "optimizer.method=adam",
          "it acts only if optimizer.method is \"sgd\", but that is \"adam\""},
         {"optimizer.beta2=0.5", "optimizer.method=sgd",
-         "it acts only if optimizer.method is \"adam\", but that is \"sgd\""},
+         "it acts only if optimizer.method is \"adam\" or \"adamw\", but that is \"sgd\""},
         {"optimizer.sigma_learning_rate=1", "quantizer.sigma=fixed",
          "it acts only if quantizer.sigma is \"learned\", but that is \"fixed\""},
         {"optimizer.gate_learning_rate=1", "dropbits.mode=off",
