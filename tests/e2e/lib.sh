@@ -45,14 +45,16 @@ expect() {
   grep -qF -- "$words" "$WORK/out" || fail "\"$words\" is not printed by: $* :: $(head -c 600 "$WORK/out")"
 }
 
-# everywhere STATUS WORDS ARGUMENTS...: what srq refuses, without a launcher and on 3 ranks: the exit status, and one line
-# of message, which holds the words. Starting MPI is slow under the sanitizers: there, one process stands for all (its
-# leaks change its status), but for the first case of each status, which is tried on 2 ranks as well. The last
-# one's output is in ./out; ./r and what CLEAN lists are removed ahead of each try.
+# everywhere STATUS WORDS ARGUMENTS...: what srq refuses, on every rank: the exit status, and one line of message, which
+# holds the words. The build for speed tries each case on 3 ranks, and the first of each status without a launcher as
+# well. The build with sanitizers, where starting MPI is slow, tries each case without a launcher (its leaks change its
+# status), and the first of each status on 2 ranks as well. The last one's output is in ./out; ./r and what CLEAN lists are
+# removed ahead of each try.
 declare -A SEEN=()
 everywhere() {
-  local status=$1 words=$2 ranks found tried="1 3"
+  local status=$1 words=$2 ranks found tried
   shift 2
+  tried="${SEEN[$status]-1} 3"
   [ "${SANITIZED:-OFF}" = ON ] && tried="${SEEN[$status]-2} 1"
   SEEN[$status]=""
   for ranks in $tried; do
