@@ -89,11 +89,6 @@ static herr_t take_name(hid_t group, const char *name, const H5L_info_t *info, v
     return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 srq_status srq_h5_list_members(const srq_h5_file *file, const char *name, size_t *count, char ***names)
 {
     H5G_info_t info;
@@ -111,6 +106,5 @@ srq_status srq_h5_list_members(const srq_h5_file *file, const char *name, size_t
     }
     *count = (size_t)(taken.next - list);
     *names = list;
-    qsort(list, *count, sizeof *list, by_name);
     return SRQ_OK;
 }

@@ -127,7 +127,8 @@ srq_status srq_h5_list_members(const srq_h5_file *file, const char *name, size_t
  * Each string is allocated, possibly also after a failure. Takes their bytes from what may still be read. */
 srq_status srq_h5_read_strings(srq_h5_file *file, const char *name, hid_t object, bool attribute, hid_t type,
                                hid_t space, size_t count, char **texts);
-/* Reads numbers of exactly the shape of the request, converted to its type; the caller frees. */
+/* Reads numbers of exactly the shape of the request, converted to its type. The caller frees *data, also after a
+ * failure. It is NULL before the call. */
 srq_status srq_h5_load_numbers(srq_h5_file *file, const srq_h5_request *request, char **data, size_t *bytes);
 /* Write the payload of an answer: one string or a list of strings, each with its zero; two int64 with the place of
  * bytes. */

@@ -81,7 +81,6 @@ static srq_status load_numbers(srq_h5_file *file, const srq_h5_request *request,
     *data = malloc(*bytes + 1);
     if (!*data) return srq_fail_memory(*bytes, request->name);
     const srq_status status = *bytes ? read_numbers(file, request->name, set, type, *data) : SRQ_OK;
-    if (status != SRQ_OK) free(*data);
     return status;
 }
 

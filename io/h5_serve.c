@@ -79,7 +79,7 @@ static bool answer(session *s, const srq_h5_request *request)
     const char *sent = status == SRQ_OK ? payload : srq_message();
     const srq_h5_answer head = {.status = (int32_t)status, .size = status == SRQ_OK ? size : strlen(sent)};
     const bool whole = srq_h5_send(s->socket, &head, sizeof head) && srq_h5_send(s->socket, sent, head.size);
-    if (status == SRQ_OK || request->verb != SRQ_H5_NUMBERS) free(payload);
+    free(payload);
     return whole;
 }
 

@@ -23,7 +23,7 @@ static srq_status open_run(srq_report_run *run)
     return srq_log_check(run->log);
 }
 
-/* The step from which a killed run will go on: that of its last checkpoint, or 0. */
+/* The step from which a killed run resumes: that of its last checkpoint, or 0. */
 static long saved_step(const char *path)
 {
     long *steps = NULL, last = 0;

@@ -35,7 +35,7 @@ typedef struct item {
     long long seed;
     enum { MISSING, BEGUN, FINISHED, BUSY, UNUSABLE } state; /* when the sweep looked at it */
     long step, total;                                        /* of a run that was started */
-    long saved;   /* step of its last checkpoint, from which it goes on; 0 if there is none */
+    long saved;   /* step of its last checkpoint, from which it resumes; 0 if there is none */
     double error; /* test error of a finished run, or NaN */
     bool of_best; /* of its checkpoint with the lowest validation error, not of the last one */
     outcome_of outcome;
@@ -282,7 +282,7 @@ static srq_status check_data(const plan *p, const item *it, const char *dir, con
     return status;
 }
 
-/* The step from which the run goes on. The log of a killed run may have later steps, which are done again. */
+/* The step from which the run resumes. The log of a killed run may have later steps, which are done again. */
 static srq_status read_saved(const char *dir, long *saved)
 {
     long *steps = NULL;

@@ -24,7 +24,7 @@ void srq_trainer_heed_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
-    /* A terminal that was closed stops training like SIGTERM, but nohup lets it go on. */
+    /* A terminal that was closed stops training like SIGTERM, but under nohup it continues. */
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
