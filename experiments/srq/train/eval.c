@@ -6,6 +6,7 @@
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
+#include "experiments/srq/train/threads.h"
 #include "io/checkpoint.h"
 #include "io/escape.h"
 #include "io/run_place.h"
@@ -21,6 +22,7 @@ typedef struct eval_options {
     bool of_config; /* the source is a configuration */
     const char *data;
     bool json;
+    int threads; /* 0: as many as cores */
     int set_count;
     const char **sets;
 } eval_options;
@@ -28,8 +30,8 @@ typedef struct eval_options {
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--json], or srq eval CONFIG.cfg [--set "
-                    "path=value]... [--json]",
+                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--threads N] [--json], or srq eval "
+                    "CONFIG.cfg [--set path=value]... [--threads N] [--json]",
                     what, word);
 }
 
@@ -47,12 +49,14 @@ static bool ends_with(const char *text, const char *end)
 
 static srq_status parse_word(const char *word, const char *value, eval_options *options, bool *takes_value)
 {
-    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0;
+    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--threads") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--data") == 0)
         options->data = value;
     else if (strcmp(word, "--set") == 0)
         options->sets[options->set_count++] = value;
+    else if (strcmp(word, "--threads") == 0)
+        SRQ_TRY(srq_threads_parse("eval", value, &options->threads));
     else if (strcmp(word, "--json") == 0)
         options->json = true;
     else if (word[0] == '-')
@@ -93,17 +97,19 @@ typedef struct evaluation {
     bool root;
     srq_dataset *dataset;
     srq_batches batches;
+    srq_threads threads;
     srq_graph *graph;
     srq_progress_point point; /* of a checkpoint */
     int32_t *labels;          /* of a configuration */
 } evaluation;
 
 /* If this build lacks the engine of the checkpoint, another one evaluates it. */
-static srq_status build_graph(evaluation *e, int capacity, srq_isa isa)
+static srq_status build_graph(evaluation *e, int capacity, int slices, srq_isa isa)
 {
     const char *engine = e->settings->train.engine;
     if (!e->options->of_config && !srq_kernels_find(engine)) engine = "auto";
-    const srq_graph_options graph = {.capacity = capacity, .engine = engine, .isa = &isa};
+    const srq_graph_options graph = {
+        .capacity = capacity, .slices = slices, .workers = e->threads.workers, .engine = engine, .isa = &isa};
     return srq_graph_create(&e->settings->model, &graph, &e->graph);
 }
 
@@ -112,7 +118,7 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
     enum { CAPACITY = 64 };
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(build_graph(e, CAPACITY, isa));
+    SRQ_TRY(build_graph(e, CAPACITY, 1, isa));
     SRQ_TRY(srq_checkpoint_read(o->checkpoint, e->graph, NULL, &e->point, NULL));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
@@ -121,7 +127,7 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
     SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
-    return srq_batches_start(&e->batches, 0, 0);
+    return srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph));
 }
 
 /* The same state, and the same sums, as at step 0 of `srq train`. */
@@ -131,9 +137,9 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
     SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
     const int capacity = srq_batches_capacity(&e->batches);
-    SRQ_TRY(build_graph(e, capacity, isa));
+    SRQ_TRY(build_graph(e, capacity, s->train.slices, isa));
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
-    SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
+    SRQ_TRY(srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph)));
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
     if (!e->labels) return srq_fail_memory((size_t)capacity * sizeof *e->labels, "the labels");
     if (e->root && strcmp(s->train.init, "random") == 0)
@@ -196,12 +202,14 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     /* A checkpoint is evaluated with the instruction set of its training if all CPUs here have it. */
     if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
     SRQ_TRY(status);
+    SRQ_TRY(srq_threads_create(comm, options->threads, &e.threads));
     status = srq_comm_agree(comm, build(&e, isa));
     if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, &m);
     if (status == SRQ_OK && e.root) print(&e, &m);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);
+    srq_threads_destroy(&e.threads);
     free(e.labels);
     return status;
 }
