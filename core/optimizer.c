@@ -70,6 +70,11 @@ static double base_rate(const srq_optimizer_options *options, srq_parameter_kind
     return options->learning_rate;
 }
 
+bool srq_optimizer_learns(const srq_optimizer *o, srq_parameter_kind kind)
+{
+    return kind != SRQ_PARAMETER_STATISTIC && base_rate(&o->options, kind) > 0;
+}
+
 /* SGD with Nesterov's momentum, as in PyTorch: m <- momentum m + g, w <- w - rate (g + momentum m). */
 static void step_nesterov(size_t count, float *w, float *m, const float *g, float rate, float momentum, float decay)
 {

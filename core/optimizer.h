@@ -41,6 +41,8 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
 /* From now on, the gates' logits stay unchanged, whatever their gradient and momentum. */
 void srq_optimizer_hold_gates(srq_optimizer *optimizer);
 void srq_optimizer_destroy(srq_optimizer **optimizer);
+/* Whether steps change parameters of this kind by their gradient: their learning rate is above 0. */
+bool srq_optimizer_learns(const srq_optimizer *optimizer, srq_parameter_kind kind);
 
 /* One step: updates the graph's values from `gradient`, with every learning rate multiplied by `factor`. alpha and
  * sigma are updated as logarithms, v <- v e^(-d), so they stay positive; d is clipped to [-1, 1]. Statistics move

@@ -106,6 +106,9 @@ const srq_setting srq_schema[] = {
     {"train.label_smoothing", SRQ_SET_DOUBLE, AT(train.label_smoothing), "0.0", 0, BELOW_ONE, NULL, true,
      "Share of the target that is spread evenly over all classes, in training only: the loss of an evaluation has "
      "none."},
+    {"train.clip_norm", SRQ_SET_DOUBLE, AT(train.clip_norm), "0.0", 0, 1e30, NULL, true,
+     "Largest norm of the gradient of a step, over everything that is learned. A longer gradient is multiplied by this "
+     "number divided by its norm. 0: no clipping (docs/method.md)."},
     {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
      "What happens if the loss or a gradient of a step holds an infinity or NaN. stop: training ends. skip: the step "
      "is skipped on all ranks; weights, batch-norm statistics and the optimizer stay unchanged. 100 skipped steps in a "

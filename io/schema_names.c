@@ -13,6 +13,9 @@ static const srq_synonym settings[] = {
     {"batch_size|bs|mini_batch|minibatch_size|global_batch_size|images_per_step", "train.batch"},
     {"epoch|num_epochs|n_epochs|max_epochs|nb_epochs|total_epochs", "train.epochs"},
     {"steps|iterations|iters|max_iter|max_iters|num_steps|total_steps|max_iterations|train_steps", "train.max_steps"},
+    {"clip_grad_norm|max_grad_norm|grad_clip|clip_grad|clip|gradient_clip|gradient_clipping|clip_gradient|"
+     "gradient_clip_val|clip_value|clipnorm|global_clipnorm|grad_norm|grad_clip_norm",
+     "train.clip_norm"},
     {"random_seed|manual_seed|random_state|rng_seed|seeds", "train.seed"},
     {"pretrained|pretrained_weights|init_from|load|load_from|initial_weights|finetune|fine_tune", "train.init"},
     {"mask|mask_file", "train.masks"},

@@ -24,10 +24,15 @@ for method in $methods; do
   compare "lenet-$method" "$WORK/lenet-run.cfg" --set quantizer.method=$method
   [ "$SHORT" = ON ] || all_ranks="1 2 3 4 8"
 done
-compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05 --set train.label_smoothing=0.1
+compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05 --set train.label_smoothing=0.1 --set train.clip_norm=0.5
 compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
 compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel --set optimizer.method=adamw --set optimizer.weight_decay=0.05
 compare learned "$WORK/residual-run.cfg" --set quantizer.weight_bits=6 --set dropbits.mode=learn --set dropbits.follow=true --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.3
+# The gradient was clipped in some steps and not in others.
+grep '"event": "step"' "$WORK/argmax-1/log.jsonl" | python3 -c 'import json,sys
+lines = [json.loads(line) for line in sys.stdin]
+clipped = sum(line["clipped_steps"] for line in lines)
+assert 0 < clipped < lines[-1]["step"] and all(line["gradient_norm"] > 0 for line in lines), clipped' || fail "clip_norm: $(grep '"event": "step"' "$WORK/argmax-1/log.jsonl")"
 compare shards "$WORK/lenet-run.cfg" --set train.shards=11 --set optimizer.method=sgd --set optimizer.nesterov=true --set optimizer.learning_rate=0.05
 compare wire "$WORK/residual-run.cfg" --set train.wire=bfloat16 --set train.bucket_mb=0 --set train.epochs=1
 

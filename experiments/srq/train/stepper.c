@@ -1,8 +1,10 @@
 #include "experiments/srq/train/stepper.h"
 
+#include "core/clip.h"
 #include "dist/tree.h"
 #include "io/progress.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,10 +155,15 @@ static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options
 srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *optimizer,
                               const srq_stepper_options *options, srq_stepper *s)
 {
-    *s = (srq_stepper){.comm = comm, .graph = graph, .optimizer = optimizer, .shards = options->shards};
+    *s = (srq_stepper){.comm = comm,
+                       .graph = graph,
+                       .optimizer = optimizer,
+                       .shards = options->shards,
+                       .clip_norm = options->clip_norm};
     /* The number of buckets is limited by the number of message tags. */
     const size_t least = srq_graph_size(graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
     SRQ_TRY(srq_finish_create(graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
+    if (s->clip_norm > 0) srq_finish_measure(s->finish);
     SRQ_TRY(allocate(s));
     const size_t groups = (size_t)group_count(s), ranks = (size_t)srq_comm_size(comm);
     size_t *ends = calloc(groups + 1, sizeof *ends), *slices = calloc(groups * (ranks + 1), sizeof *slices);
@@ -235,6 +242,22 @@ void srq_stepper_sum(srq_stepper *s, int *bad)
     book_event(s, SRQ_STEP_EXCHANGE, &since);
     *bad = srq_finish_collect(s->finish, s->slots, s->gradient);
     book_event(s, SRQ_STEP_FINISH, &since);
+}
+
+double srq_stepper_clip(srq_stepper *s)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    double since = srq_seconds();
+    const double weights =
+        srq_optimizer_learns(s->optimizer, SRQ_PARAMETER_WEIGHT) ? srq_finish_squares(s->finish, s->slots) : 0;
+    const double norm = sqrt(weights + srq_clip_squares_of_others(s->optimizer, s->graph, s->gradient));
+    const float factor = (float)(s->clip_norm / norm);
+    for (int g = 0; norm > s->clip_norm && g < group_count(s); g++)
+        srq_clip_weights(s->graph, s->gradient, srq_finish_slice(s->finish, g, rank, ranks),
+                         srq_finish_slice(s->finish, g, rank + 1, ranks), factor);
+    if (norm > s->clip_norm) srq_clip_others(s->graph, s->gradient, factor);
+    book_event(s, SRQ_STEP_OPTIMIZE, &since);
+    return norm;
 }
 
 void srq_stepper_update(srq_stepper *s, double factor)

@@ -40,6 +40,7 @@ typedef struct srq_stepper_options {
     size_t bucket_bytes; /* smallest size of a bucket of gradients; SIZE_MAX: one bucket */
     bool late;           /* send no bucket before the last shard ends */
     bool coarse;         /* send gradients of weights as bfloat16 */
+    double clip_norm;    /* largest norm of the gradient, for srq_stepper_clip; 0: no clipping */
 } srq_stepper_options;
 
 typedef struct srq_stepper {
@@ -57,6 +58,7 @@ typedef struct srq_stepper {
     double *small;
     size_t *small_at;
     float *gradient; /* of this step, valid after srq_stepper_sum */
+    double clip_norm;
     double seconds[SRQ_STEP_PARTS];
     srq_trace *trace; /* to be set by the caller; NULL for none */
 } srq_stepper;
@@ -75,6 +77,9 @@ void srq_stepper_run(srq_stepper *stepper, long shard, int n, const int32_t *lab
  * the weights' gradient and the whole gradient of the other parameters. *bad is -1, or the index of a parameter whose
  * gradient holds an infinity or NaN; it is the same on every rank. */
 void srq_stepper_sum(srq_stepper *stepper, int *bad);
+/* With clip_norm, between the two: the norm of the gradient over everything that is learned. If it is above clip_norm,
+ * the gradient is multiplied by clip_norm / norm. Every rank knows the sums of all ranks, so no message is needed. */
+double srq_stepper_clip(srq_stepper *stepper);
 /* Collective: the optimizer's step, with every learning rate multiplied by `factor`. */
 void srq_stepper_update(srq_stepper *stepper, double factor);
 /* The sum of one value over shards. */

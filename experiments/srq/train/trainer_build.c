@@ -60,7 +60,8 @@ static srq_status build(srq_trainer *t)
     const srq_stepper_options stepping = {.shards = s->train.shards,
                                           .bucket_bytes = (size_t)(s->train.bucket_mb * 1e6),
                                           .late = !s->train.overlap,
-                                          .coarse = strcmp(s->train.wire, "bfloat16") == 0};
+                                          .coarse = strcmp(s->train.wire, "bfloat16") == 0,
+                                          .clip_norm = s->train.clip_norm};
     SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
     long first_shard, last_shard;
     srq_stepper_range(&t->stepper, &first_shard, &last_shard);
