@@ -69,6 +69,7 @@ typedef struct srq_settings {
         srq_span log_every;        /* "50it" */
         bool tensorboard;          /* false: write event files for TensorBoard */
         double label_smoothing;    /* 0: share of the target that is spread over all classes */
+        double average;            /* 0: none; otherwise the decay of the average of the weights */
         double clip_norm;          /* 0: no clipping; otherwise the largest norm of the gradient */
         char nonfinite[16];        /* "stop" | "skip": after an infinity or NaN in a loss or gradient */
     } train;

@@ -109,6 +109,9 @@ const srq_setting srq_schema[] = {
     {"train.clip_norm", SRQ_SET_DOUBLE, AT(train.clip_norm), "0.0", 0, 1e30, NULL, true,
      "Largest norm of the gradient of a step, over everything that is learned. A longer gradient is multiplied by this "
      "number divided by its norm. 0: no clipping (docs/method.md)."},
+    {"train.average", SRQ_SET_DOUBLE, AT(train.average), "0.0", 0, BELOW_ONE, NULL, true,
+     "Decay of an exponential moving average of weights, biases and batch-norm, for example 0.999. Evaluations and "
+     "checkpoints then have the average. 0: no average (docs/method.md)."},
     {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
      "What happens if the loss or a gradient of a step holds an infinity or NaN. stop: training ends. skip: the step "
      "is skipped on all ranks; weights, batch-norm statistics and the optimizer stay unchanged. 100 skipped steps in a "

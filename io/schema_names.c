@@ -16,6 +16,9 @@ static const srq_synonym settings[] = {
     {"clip_grad_norm|max_grad_norm|grad_clip|clip_grad|clip|gradient_clip|gradient_clipping|clip_gradient|"
      "gradient_clip_val|clip_value|clipnorm|global_clipnorm|grad_norm|grad_clip_norm",
      "train.clip_norm"},
+    {"ema|use_ema|ema_decay|model_ema|model_ema_decay|weight_ema|averaging|weight_averaging|average_decay|swa|polyak|"
+     "polyak_averaging|moving_average",
+     "train.average"},
     {"random_seed|manual_seed|random_state|rng_seed|seeds", "train.seed"},
     {"pretrained|pretrained_weights|init_from|load|load_from|initial_weights|finetune|fine_tune", "train.init"},
     {"mask|mask_file", "train.masks"},

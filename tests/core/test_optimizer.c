@@ -137,8 +137,8 @@ static double squares_of(net *n, const float *gradient, bool weights, bool sigma
 START_TEST(clipping)
 {
     net n;
-    start(&n, 4, 4, 8);
-    with_window(add(&n, "c", "conv", "input"), 64, 3, 3, 1, 1, 1, 1); /* 4,608 weights: more than one unit */
+    start(&n, 4, 4, 32);
+    with_window(add(&n, "c", "conv", "input"), 64, 3, 3, 1, 1, 1, 1); /* 18,432 weights: more than one unit */
     add(&n, "b", "batch_norm", "c");
     add(&n, "f", "dense", "b")->out = 7;
     for (int i = 0; i < 3; i += 2) {
@@ -195,6 +195,65 @@ START_TEST(squares)
 }
 END_TEST
 
+/* In float64, from the definition; the weights in two slices, like two ranks. */
+START_TEST(average)
+{
+    enum { STEPS = 30 };
+    const double decay = 0.8;
+    net n;
+    start(&n, 3, 3, 2);
+    with_window(add(&n, "c", "conv", "input"), 4, 3, 3, 1, 1, 0, 0);
+    add(&n, "b", "batch_norm", "c");
+    snprintf(n.layers[0].quantizer.method, 16, "srq");
+    n.layers[0].quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {2}};
+    n.layers[0].quantizer.sigma_ratio = 0.5f;
+    build(&n);
+    const size_t size = srq_graph_size(n.graph);
+    float *gradient = calloc(size, sizeof *gradient), *values = srq_graph_values(n.graph);
+    double *expected = calloc(size, sizeof *expected);
+    srq_optimizer *o = NULL;
+    const srq_optimizer_options options = {
+        .method = SRQ_SGD, .learning_rate = 0.5, .alpha_learning_rate = 0.1, .average = decay};
+    ck_assert_int_eq(srq_optimizer_create(n.graph, &options, &o), SRQ_OK);
+    srq_optimizer_begin_average(o, n.graph);
+    for (size_t i = 0; i < size; i++) expected[i] = (double)values[i];
+    for (int s = 1; s <= STEPS; s++) {
+        for (int i = 0; i < srq_graph_parameter_count(n.graph); i++) {
+            const srq_parameter *p = srq_graph_parameter(n.graph, i);
+            srq_random_normal(3, SRQ_RANDOM_TEST, (uint64_t)(s * 100 + i), p->count, 1, gradient + p->offset);
+        }
+        srq_optimizer_step_weights(o, n.graph, gradient, 0, 5, 1);
+        srq_optimizer_step_weights(o, n.graph, gradient, 5, size, 1);
+        srq_optimizer_step_others(o, n.graph, gradient, 1);
+        const double now = fmin(decay, (1.0 + s) / (10.0 + s));
+        for (size_t i = 0; i < size; i++) expected[i] = now * expected[i] + (1 - now) * (double)values[i];
+    }
+    ck_assert_double_eq(srq_average_decay(decay, 1), 2 / 11.0);
+    ck_assert_double_eq(srq_average_decay(decay, 1000), decay);
+    float *last = malloc(size * sizeof *last);
+    memcpy(last, values, size * sizeof *last);
+    for (int shown = 1; shown >= 0; shown--) {
+        srq_optimizer_show_average(o, n.graph, shown);
+        srq_optimizer_show_average(o, n.graph, shown); /* again: nothing */
+        ck_assert(srq_optimizer_shows_average(o) == shown);
+        for (int i = 0; i < srq_graph_parameter_count(n.graph); i++) {
+            const srq_parameter *p = srq_graph_parameter(n.graph, i);
+            for (size_t k = p->offset; k < p->offset + p->count; k++) {
+                if (shown && p->kind != SRQ_PARAMETER_ALPHA && p->kind != SRQ_PARAMETER_SIGMA)
+                    ck_assert_double_eq_tol((double)values[k], expected[k], 1e-5);
+                else
+                    ck_assert_float_eq(values[k], last[k]);
+            }
+        }
+    }
+    free(last);
+    free(expected);
+    free(gradient);
+    srq_optimizer_destroy(&o);
+    finish(&n);
+}
+END_TEST
+
 START_TEST(schedules)
 {
     srq_schedule s = {.method = SRQ_CONSTANT, .total = 100};
@@ -223,6 +282,7 @@ int main(void)
     tcase_add_test(tests, variants);
     tcase_add_test(tests, clipping);
     tcase_add_test(tests, squares);
+    tcase_add_test(tests, average);
     tcase_add_test(tests, schedules);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

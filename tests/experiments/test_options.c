@@ -14,7 +14,7 @@ START_TEST(listed)
                   "--trace-steps A:B, "},
         {"diff", "--tolerance ABSOLUTE, --relative SHARE, --all, --json, "},
         {"report", "--out FOLDER, --table TABLE, --follow DIR, "},
-        {"inspect", "--json, --tensors, "},
+        {"inspect", "--json, --tensors, --trained, "},
         {"version", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -294,6 +294,16 @@ size_t srq_stepper_traffic(const srq_stepper *s)
     return srq_reduce_sum_traffic(s->reduce) + srq_reduce_join_traffic(s->reduce) + small;
 }
 
+/* Like the optimizer's state, a rank has the average of the weights only for its own slices. Every rank has all values
+ * of training. */
+void srq_stepper_show_average(srq_stepper *s, bool shown)
+{
+    float *average = srq_optimizer_average(s->optimizer);
+    if (!average || srq_optimizer_shows_average(s->optimizer) == shown) return;
+    if (shown) srq_reduce_join(s->reduce, average);
+    srq_optimizer_show_average(s->optimizer, s->graph, shown);
+}
+
 void srq_stepper_join_state(srq_stepper *s)
 {
     for (int i = 0; i < srq_optimizer_state_count(s->optimizer); i++)

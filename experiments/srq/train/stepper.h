@@ -87,6 +87,9 @@ double srq_stepper_total(const srq_stepper *stepper, int value);
 /* Bytes that this rank sends to other ranks in a step. */
 size_t srq_stepper_traffic(const srq_stepper *stepper);
 
+/* Collective: with the optimizer's average, puts it into the graph on every rank, or puts the values of training back
+ * (srq_optimizer_show_average). */
+void srq_stepper_show_average(srq_stepper *stepper, bool shown);
 /* Collective: gathers the optimizer's whole state on every rank, for a checkpoint. */
 void srq_stepper_join_state(srq_stepper *stepper);
 

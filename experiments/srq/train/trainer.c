@@ -276,6 +276,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     bool saves = srq_trainer_is_over(t) || stopping || due(t, s->train.checkpoint_every);
     if (evaluates || saves) {
         SRQ_TRY(srq_comm_agree(t->comm, status));
+        srq_stepper_show_average(&t->stepper, true);
         SRQ_TRY(settle(t));
     }
     if (evaluates) status = evaluate(t);
@@ -284,6 +285,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
     if (last && !logs) SRQ_TRY(srq_comm_agree(t->comm, log_step(t)));
     if (saves) status = checkpoint_timed(t);
+    srq_stepper_show_average(&t->stepper, false);
     /* Only rank 0 notices a full disk, perhaps while it writes a checkpoint in the background. All ranks learn of it
      * here. At the end, the checkpoint must be complete. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
@@ -324,7 +326,9 @@ static srq_status keep_weights(srq_trainer *t)
     char path[4352];
     srq_status status = SRQ_OK;
     if (t->point.step != t->keep_at) return SRQ_OK;
+    if (srq_optimizer_average(t->optimizer)) t->settled = -1; /* statistics of the average do not fit these weights */
     SRQ_TRY(settle(t));
+    if (srq_optimizer_average(t->optimizer)) t->settled = -1;
     if (t->saver) status = srq_saver_finish(t->saver); /* until then, only the saver's thread may call HDF5 */
     if (t->run && status == SRQ_OK) {
         snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
@@ -339,9 +343,11 @@ static srq_status keep_weights(srq_trainer *t)
 static srq_status save_start(srq_trainer *t)
 {
     SRQ_TRY(keep_weights(t));
+    srq_stepper_show_average(&t->stepper, true);
     if (!srq_trainer_validates(t) || !t->point.validated) SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
     watch_ranks(t, 10);
     srq_status status = checkpoint_timed(t);
+    srq_stepper_show_average(&t->stepper, false);
     if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
     return srq_comm_agree(t->comm, status);
 }

@@ -26,6 +26,7 @@ static srq_optimizer_options optimizer_options(const srq_settings *s)
         .beta2 = s->optimizer.beta2,
         .epsilon = s->optimizer.epsilon,
         .weight_decay = s->optimizer.weight_decay,
+        .average = s->train.average,
     };
 }
 
