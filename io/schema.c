@@ -20,6 +20,22 @@ const srq_setting srq_schema[] = {
      "plain only: number of black pixels added on each side of a training image before a random window is taken."},
     {"data.flip", SRQ_SET_BOOL, AT(data.flip), "false", 0, 0, NULL, true,
      "Mirrors training images left to right at random, with probability 1/2."},
+    {"data.cutout", SRQ_SET_INT, AT(data.cutout), "0", 0, 8192, NULL, true,
+     "Side in pixels of a square around a random pixel of each training image that is set to the mean colour "
+     "(docs/data.md). "
+     "0: none."},
+    {"data.brightness", SRQ_SET_DOUBLE, AT(data.brightness), "0.0", 0, 10, NULL, true,
+     "Color jitter of training images: brightness is multiplied by a random factor of 1 - this number (at least 0) to "
+     "1 + "
+     "this number (docs/data.md). 0: unchanged."},
+    {"data.contrast", SRQ_SET_DOUBLE, AT(data.contrast), "0.0", 0, 10, NULL, true,
+     "Color jitter: the same for contrast."},
+    {"data.saturation", SRQ_SET_DOUBLE, AT(data.saturation), "0.0", 0, 10, NULL, true,
+     "Color jitter: the same for saturation, of RGB images."},
+    {"data.hue", SRQ_SET_DOUBLE, AT(data.hue), "0.0", 0, 0.5, NULL, true,
+     "Color jitter: largest random shift of the hue in either direction, in turns of the colour circle, of RGB images. "
+     "0: "
+     "unchanged."},
     {"data.scale_min", SRQ_SET_DOUBLE, AT(data.scale_min), "0.08", 1e-3, 1, NULL, true,
      "resized only: smallest share of the image's area."},
     {"data.scale_max", SRQ_SET_DOUBLE, AT(data.scale_max), "1.0", 1e-3, 1, NULL, true,

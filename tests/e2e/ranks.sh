@@ -40,7 +40,7 @@ assert 0 < clipped < lines[-1]["step"] and all(line["gradient_norm"] > 0 for lin
 "$SRQ" eval "$WORK/inverted-1" --json | grep '_loss' | cmp -s - "$WORK/plain-loss" && fail "the average is that of training"
 found=$("$SRQ" inspect "$WORK/inverted-1" --json | sed -n 's/.*"test_loss": \([0-9.]*\),.*/\1/p')
 "$SRQ" eval "$WORK/inverted-1" --json | grep -q "\"test_loss\": $found," || fail "inspect says $found: $("$SRQ" eval "$WORK/inverted-1" --json)"
-compare shards "$WORK/lenet-run.cfg" --set train.shards=11 --set optimizer.method=sgd --set optimizer.nesterov=true --set optimizer.learning_rate=0.05
+compare shards "$WORK/lenet-run.cfg" --set train.shards=11 --set data.cutout=9 --set data.brightness=0.3 --set data.contrast=0.3 --set optimizer.method=sgd --set optimizer.nesterov=true --set optimizer.learning_rate=0.05
 compare wire "$WORK/residual-run.cfg" --set train.wire=bfloat16 --set train.bucket_mb=0 --set train.epochs=1
 
 # Buckets, and when they are sent, change nothing; what is rounded on the way does.

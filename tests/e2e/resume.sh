@@ -7,7 +7,7 @@ config="$WORK/residual-run.cfg"
 # Long enough that a signal meets the run in its middle on a fast machine, and not longer under the slow sanitizers.
 epochs=40
 [ "${SANITIZED:-OFF}" = ON ] && epochs=12
-long="--set train.epochs=$epochs --set train.checkpoint_every=7it --set train.average=0.95 --set train.clip_norm=1"
+long="--set train.epochs=$epochs --set train.checkpoint_every=7it --set train.average=0.95 --set train.clip_norm=1 --set data.cutout=6 --set data.brightness=0.2"
 # The runs that are killed write event files for TensorBoard as well, if this build can.
 events="--set train.tensorboard=true"
 "$SRQ" version | grep -q "^protobuf-c *not built in" && events=""
