@@ -286,6 +286,7 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
     graph->layer_count = spec->layer_count;
     graph->network = (srq_network){.capacity = options->capacity,
                                    .layer_count = spec->layer_count,
+                                   .numbers_max = options->numbers_max,
                                    .kernels = kernels,
                                    .vector = options->vector ? options->vector : srq_vector_of(isa)};
     srq_status status = build(graph);

@@ -39,6 +39,17 @@ srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **confi
     return SRQ_OK;
 }
 
+srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_config *config,
+                                     const srq_graph_options *options, srq_graph **graph)
+{
+    srq_graph_options bounded = *options;
+    bounded.numbers_max = srq_h5_most_bytes(reader) / sizeof(float);
+    const srq_status status = srq_graph_create(&srq_config_settings(config)->model, &bounded, graph);
+    if (status != SRQ_ERROR_DATA) return status;
+    return srq_fail(SRQ_ERROR_DATA, "%s: data set config: %s in a file of this size; use an earlier checkpoint",
+                    srq_h5_reader_path(reader), srq_message());
+}
+
 srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
 {
     srq_h5_reader *reader = NULL;

@@ -170,7 +170,7 @@ static const srq_topic topics[] = {
      "\n"
      "docs/report.md explains how to read a report."},
     {"data", "import and describe data sets",
-     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad]\n"
+     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad] [--quiet]\n"
      "       srq data info FILE.h5\n"
      "\n"
      "import makes one HDF5 file from a folder with one of these contents:\n"
@@ -186,6 +186,7 @@ static const srq_topic topics[] = {
      "images are listed after all images have been read, and the import fails with status 3:\n"
      "\n"
      "  --skip-bad         skips bad images, and writes their list to DEST.h5.skipped.txt\n"
+     "  --quiet            no progress and no result: only notes and errors, on standard error\n"
      "\n"
      "docs/data.md describes the file format, and augmentation in training."},
     {"check", "compare kernels with golden cases",

@@ -416,7 +416,7 @@ static srq_status inspect(const source *from, bool json)
     SRQ_TRY(srq_checkpoint_open(from->path, &reader));
     const srq_graph_options options = {.capacity = 1};
     srq_status status = srq_checkpoint_config(reader, &config);
-    if (status == SRQ_OK) status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
+    if (status == SRQ_OK) status = srq_checkpoint_make_graph(reader, config, &options, &graph);
     if (status == SRQ_OK) status = srq_checkpoint_load(reader, graph, NULL, &point, &history);
     if (status == SRQ_OK && from->trained) status = srq_checkpoint_load_trained(reader, graph);
     srq_h5_reader_close(&reader);

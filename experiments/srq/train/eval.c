@@ -94,6 +94,7 @@ static srq_status parse(int argc, char **argv, eval_options *options)
 
 /* Everything that evaluation needs; each rank has its own. */
 typedef struct evaluation {
+    const srq_config *config;
     const srq_settings *settings;
     const eval_options *options;
     bool root;
@@ -108,10 +109,12 @@ typedef struct evaluation {
 /* If this build lacks the engine of the checkpoint, another one evaluates it. */
 static srq_status build_graph(evaluation *e, int capacity, srq_isa isa)
 {
+    const bool of_config = e->options->of_config;
     const char *engine = e->settings->train.engine;
-    if (!e->options->of_config && !srq_kernels_find(engine)) engine = "auto";
+    if (!of_config && !srq_kernels_find(engine)) engine = "auto";
     const srq_graph_options graph = {.capacity = capacity, .engine = engine, .isa = &isa};
-    return srq_graph_create(&e->settings->model, &graph, &e->graph);
+    return of_config ? srq_graph_create(&e->settings->model, &graph, &e->graph)
+                     : srq_checkpoint_make_graph(e->reader, e->config, &graph, &e->graph);
 }
 
 static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
@@ -200,10 +203,11 @@ static void print(const evaluation *e, const srq_metrics *m)
                                     : "of the average of the weights (train.average)\n");
 }
 
-static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options,
-                           srq_h5_reader *reader)
+static srq_status evaluate(srq_comm *comm, const srq_config *config, const eval_options *options, srq_h5_reader *reader)
 {
-    evaluation e = {.settings = settings, .options = options, .root = srq_comm_rank(comm) == 0, .reader = reader};
+    const srq_settings *settings = srq_config_settings(config);
+    evaluation e = {
+        .config = config, .settings = settings, .options = options, .root = srq_comm_rank(comm) == 0, .reader = reader};
     srq_metrics m;
     srq_isa isa;
     srq_status status = srq_nodes_settle_isa(comm, settings->train.isa, &isa);
@@ -231,7 +235,7 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
         status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
                                    : srq_checkpoint_config(reader, &config);
     status = srq_share_config(comm, status, &config);
-    if (status == SRQ_OK) status = evaluate(comm, srq_config_settings(config), &options, reader);
+    if (status == SRQ_OK) status = evaluate(comm, config, &options, reader);
     srq_h5_reader_close(&reader);
     srq_config_destroy(&config);
     free(options.sets);
