@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONFIG "config" /* the data set */
 enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64 };
 
 srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader)
@@ -29,7 +30,7 @@ srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **confi
 {
     char *text = NULL;
     SRQ_TRY(srq_h5_read_text(reader, "config", &text));
-    const srq_status status = srq_config_parse(text, "config", config);
+    const srq_status status = srq_config_parse(text, CONFIG, config);
     free(text);
     if (status != SRQ_OK)
         return srq_fail(
@@ -45,9 +46,14 @@ srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_conf
     srq_graph_options bounded = *options;
     bounded.numbers_max = srq_h5_most_bytes(reader) / sizeof(float);
     const srq_status status = srq_graph_create(&srq_config_settings(config)->model, &bounded, graph);
-    if (status != SRQ_ERROR_DATA) return status;
-    return srq_fail(SRQ_ERROR_DATA, "%s: data set config: %s in a file of this size; use an earlier checkpoint",
-                    srq_h5_reader_path(reader), srq_message());
+    const char *path = srq_h5_reader_path(reader);
+    if (status == SRQ_ERROR_DATA)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s in a file of this size; use an earlier checkpoint", path,
+                        srq_message());
+    /* A layer that is not possible has its place in the text as its origin. */
+    if (status == SRQ_ERROR_USAGE && strncmp(srq_message(), CONFIG ":", strlen(CONFIG ":")) == 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s; use an earlier checkpoint", path, srq_message());
+    return status;
 }
 
 srq_status srq_checkpoint_read_config(const char *path, srq_config **config)

@@ -552,6 +552,9 @@ START_TEST(a_network_is_bounded_by_its_file)
                                "  layers = ( { name = \"a\"; type = \"dense\"; out = 1048576; },\n"
                                "    { name = \"b\"; type = \"dense\"; out = 8000; } ); };\n"
                                "data = { file = \"d.h5\"; };\n";
+    static const char impossible[] = "model = { name = \"m\"; input = { height = 2; width = 2; channels = 1; };\n"
+                                     "  layers = ( { name = \"a\"; type = \"conv\"; out = 3; kernel = 3; } ); };\n"
+                                     "data = { file = \"d.h5\"; };\n";
     const srq_graph_options options = {.capacity = 1, .engine = "float32"};
     srq_h5_reader *reader = NULL;
     srq_config *own = NULL, *claimed = NULL;
@@ -564,9 +567,13 @@ START_TEST(a_network_is_bounded_by_its_file)
     srq_graph_destroy(&made);
     EXPECT(SRQ_OK, srq_config_parse(vast, "vast", &claimed));
     EXPECT(SRQ_ERROR_DATA, srq_checkpoint_make_graph(reader, claimed, &options, &made));
-    expect_words(srq_message(), "00000001.h5: data set config: vast:3: layer \"b\": with it, the network has 8393");
+    expect_words(srq_message(), "00000001.h5: data set vast:3: layer \"b\": with it, the network has 8393");
     expect_words(srq_message(), " are expected in a file of this size; use an earlier checkpoint");
     ck_assert_ptr_null(made);
+    srq_config_destroy(&claimed);
+    EXPECT(SRQ_OK, srq_config_parse(impossible, "config", &claimed));
+    EXPECT(SRQ_ERROR_DATA, srq_checkpoint_make_graph(reader, claimed, &options, &made));
+    expect_words(srq_message(), "00000001.h5: data set config:2: layer \"a\": ");
     EXPECT(SRQ_ERROR_USAGE, srq_checkpoint_load_trained(reader, graph));
     srq_h5_reader_close(&reader);
     srq_config_destroy(&own);
