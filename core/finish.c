@@ -1,5 +1,7 @@
 #include "core/finish.h"
 
+#include "core/clip.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +26,12 @@ struct srq_finish {
     unit *units;   /* in the order of the vector */
     group *groups; /* from its last group to its first */
     size_t slot_count;
+    bool measures; /* slot SQUARES is filled */
 };
 
-/* Slot 0 of a unit: above 0 if its gradient holds an infinity or NaN; the others are the operator's. */
-enum { BAD = 0, OWN = 1 };
+/* The first slots of a unit: above 0 if its gradient holds an infinity or NaN; the sum of the squares of its gradient,
+ * or 0. The others are the operator's. */
+enum { BAD, SQUARES, OWN };
 
 static size_t unit_slots(const srq_layer *layer)
 {
@@ -89,6 +93,18 @@ srq_status srq_finish_create(srq_graph *graph, size_t bytes, srq_finish **out)
     }
     *out = f;
     return SRQ_OK;
+}
+
+void srq_finish_measure(srq_finish *f)
+{
+    f->measures = true;
+}
+
+double srq_finish_squares(const srq_finish *f, const double *slots)
+{
+    double sum = 0;
+    for (int i = 0; i < f->unit_count; i++) sum += slots[f->units[i].slot + SQUARES];
+    return sum;
 }
 
 void srq_finish_destroy(srq_finish **finish)
@@ -166,6 +182,7 @@ void srq_finish_run(const srq_finish *f, float *gradient, int index, int part, i
         memset(own, 0, unit_slots(u->layer) * sizeof *own);
         u->layer->op->finish_unit(u->layer, pass, u->begin, u->end, dw, own + OWN);
         own[BAD] = vector->finite(u->end - u->begin, dw) ? 0 : 1;
+        if (f->measures) own[SQUARES] = srq_clip_squares(u->end - u->begin, dw);
     }
 }
 

@@ -24,6 +24,12 @@ typedef struct srq_finish srq_finish;
 srq_status srq_finish_create(srq_graph *graph, size_t bytes, srq_finish **finish);
 void srq_finish_destroy(srq_finish **finish);
 
+/* From now on, srq_finish_run also sums the squares of the weights' gradient. */
+void srq_finish_measure(srq_finish *finish);
+/* That sum over all weights, from all slots. Units are added in their order, so it does not depend on the number of
+ * parts. */
+double srq_finish_squares(const srq_finish *finish, const double *slots);
+
 /* Group g is [begin(g), begin(g - 1)) of the vector. Group 0 is the end of the vector. */
 int srq_finish_group_count(const srq_finish *finish);
 size_t srq_finish_begin(const srq_finish *finish, int group);

@@ -36,6 +36,7 @@ typedef struct srq_graph_options {
     bool plain;               /* for tests: run every operator by itself, without chains (core/ops/chain.h) */
     const srq_isa *isa;       /* instruction set to compute with; NULL: srq_isa_here */
     const srq_vector *vector; /* NULL: that of `isa` */
+    size_t numbers_max;       /* SRQ_ERROR_DATA if the parameters have more numbers; 0: any number */
 } srq_graph_options;
 
 /* A training step. Its noise is a function of the seed and the number of the step. */

@@ -342,6 +342,7 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
     graph->network = (srq_network){.capacity = (options->capacity + graph->slices - 1) / graph->slices,
                                    .workers = graph->worker_count,
                                    .layer_count = spec->layer_count,
+                                   .numbers_max = options->numbers_max,
                                    .kernels = kernels,
                                    .vector = options->vector ? options->vector : srq_vector_of(isa)};
     srq_status status = build(graph);

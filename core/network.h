@@ -54,7 +54,8 @@ typedef struct srq_network {
     const srq_vector *vector;
     int parameter_count, parameter_room;
     srq_parameter *parameters;
-    size_t size; /* floats of `values`; each parameter starts on a 64-byte boundary, the gaps stay 0 */
+    size_t numbers, numbers_max; /* of all parameters, and how many there may be; 0: any number */
+    size_t size;                 /* floats of `values`; each parameter starts on a 64-byte boundary, the gaps stay 0 */
     float *values;
     int request_count, request_room;
     srq_request *requests;
@@ -77,7 +78,8 @@ enum { SRQ_NUMBERS_MAX = 0x7fffffff };
  * of 9 x 9 x 6 numbers"; the caller adds the layer. */
 srq_status srq_network_check_product(int count, const size_t *factors, size_t most, const char *what);
 
-/* Adds a parameter with the name LAYER/suffix, and returns its index in *index. SRQ_ERROR_USAGE if it is too large. */
+/* Adds a parameter with the name LAYER/suffix, and returns its index in *index. SRQ_ERROR_USAGE if it is too large,
+ * SRQ_ERROR_DATA above numbers_max. */
 srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec *layer, const char *suffix,
                                      srq_parameter_kind kind, int rank, const size_t *shape, int *index);
 /* Requests `bytes` of memory that all passes share, for codes, tables and the like. SRQ_ERROR_USAGE above the limit.

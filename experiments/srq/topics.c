@@ -88,7 +88,7 @@ static const srq_topic topics[] = {
      "SIGTERM, SIGINT or SIGUSR1 stops the sweep after the current step and a checkpoint (status 75).\n"
      "`srq report --table TABLE` shows the results beside the published ones."},
     {"eval", "test error and loss of a checkpoint, or of weights as they are",
-     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--threads N] [--json]\n"
+     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--trained] [--threads N] [--json]\n"
      "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--threads N] [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
@@ -101,11 +101,13 @@ static const srq_topic topics[] = {
      "  --data FILE        another data set\n"
      "  --set path=value   overrides a setting of the configuration; can be given several times\n"
      "  --threads N        threads of each rank; by default, all cores that it may use\n"
+     "  --trained          in a run with train.average: the weights of training, not their average\n"
      "  --json             prints one JSON object, with all digits"},
     {"inspect", "layers, bits, codes in use, size and operations of a checkpoint; single tensors",
      "usage: srq inspect CHECKPOINT [--json]\n"
      "       srq inspect CHECKPOINT TENSOR [--json]\n"
      "       srq inspect CHECKPOINT --tensors [--json]\n"
+     "       srq inspect CHECKPOINT --trained [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Prints one line for\n"
      "each layer with parameters or an activation quantizer, and one line for each quantizer:\n"
@@ -124,6 +126,9 @@ static const srq_topic topics[] = {
      "Below the layers: the probability that each gate of DropBits is open; total size and BOPs, also relative to\n"
      "float32 (32/32) and to the same network with each quantized tensor at 8 bits; and changes of bit-lengths during\n"
      "training. docs/method.md names the sources.\n"
+     "\n"
+     "In a run with train.average, the layers are those that evaluations have, with the average of the values;\n"
+     "--trained shows those that training goes on with.\n"
      "\n"
      "TENSOR is a data set of the file, for example conv1/weight (short for layers/conv1/weight) or\n"
      "optimizer/m/fc1/bias. Prints shape, range, mean, standard deviation, quantiles, zeros, numbers that are not\n"
@@ -170,7 +175,7 @@ static const srq_topic topics[] = {
      "\n"
      "docs/report.md explains how to read a report."},
     {"data", "import and describe data sets",
-     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad]\n"
+     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad] [--quiet]\n"
      "       srq data info FILE.h5\n"
      "\n"
      "import makes one HDF5 file from a folder with one of these contents:\n"
@@ -186,6 +191,7 @@ static const srq_topic topics[] = {
      "images are listed after all images have been read, and the import fails with status 3:\n"
      "\n"
      "  --skip-bad         skips bad images, and writes their list to DEST.h5.skipped.txt\n"
+     "  --quiet            no progress and no result: only notes and errors, on standard error\n"
      "\n"
      "docs/data.md describes the file format, and augmentation in training."},
     {"check", "compare kernels with golden cases",

@@ -1,8 +1,10 @@
 #include "experiments/srq/train/stepper.h"
 
+#include "core/clip.h"
 #include "dist/tree.h"
 #include "io/progress.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,12 +183,17 @@ static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options
 srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *optimizer,
                               const srq_stepper_options *options, srq_stepper *s)
 {
-    *s = (srq_stepper){.comm = comm, .graph = graph, .optimizer = optimizer, .shards = options->shards};
+    *s = (srq_stepper){.comm = comm,
+                       .graph = graph,
+                       .optimizer = optimizer,
+                       .shards = options->shards,
+                       .clip_norm = options->clip_norm};
     pthread_mutex_init(&s->next_lock, NULL);
     SRQ_TRY(allocate_lanes(s, options->capacity));
     /* The number of buckets is limited by the number of message tags. */
     const size_t least = srq_graph_size(graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
     SRQ_TRY(srq_finish_create(graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
+    if (s->clip_norm > 0) srq_finish_measure(s->finish);
     SRQ_TRY(allocate(s));
     const size_t groups = (size_t)group_count(s), ranks = (size_t)srq_comm_size(comm);
     size_t *ends = calloc(groups + 1, sizeof *ends), *slices = calloc(groups * (ranks + 1), sizeof *slices);
@@ -373,6 +380,22 @@ void srq_stepper_sum(srq_stepper *s, int *bad)
     book_event(s, SRQ_STEP_FINISH, &since);
 }
 
+double srq_stepper_clip(srq_stepper *s)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    double since = srq_seconds();
+    const double weights =
+        srq_optimizer_learns(s->optimizer, SRQ_PARAMETER_WEIGHT) ? srq_finish_squares(s->finish, s->slots) : 0;
+    const double norm = sqrt(weights + srq_clip_squares_of_others(s->optimizer, s->graph, s->gradient));
+    const float factor = (float)(s->clip_norm / norm);
+    for (int g = 0; norm > s->clip_norm && g < group_count(s); g++)
+        srq_clip_weights(s->graph, s->gradient, srq_finish_slice(s->finish, g, rank, ranks),
+                         srq_finish_slice(s->finish, g, rank + 1, ranks), factor);
+    if (norm > s->clip_norm) srq_clip_others(s->graph, s->gradient, factor);
+    book_event(s, SRQ_STEP_OPTIMIZE, &since);
+    return norm;
+}
+
 static void update_part(void *context, int worker)
 {
     srq_stepper *s = context;
@@ -413,6 +436,16 @@ size_t srq_stepper_traffic(const srq_stepper *s)
     const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
     const size_t small = (s->small_at[rank + 1] - s->small_at[rank]) * sizeof *s->small * (size_t)(ranks - 1);
     return srq_reduce_sum_traffic(s->reduce) + srq_reduce_join_traffic(s->reduce) + small;
+}
+
+/* Like the optimizer's state, a rank has the average of the weights only for its own slices. Every rank has all values
+ * of training. */
+void srq_stepper_show_average(srq_stepper *s, bool shown)
+{
+    float *average = srq_optimizer_average(s->optimizer);
+    if (!average || srq_optimizer_shows_average(s->optimizer) == shown) return;
+    if (shown) srq_reduce_join(s->reduce, average);
+    srq_optimizer_show_average(s->optimizer, s->graph, shown);
 }
 
 void srq_stepper_join_state(srq_stepper *s)

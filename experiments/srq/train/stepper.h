@@ -43,6 +43,7 @@ typedef struct srq_stepper_options {
     size_t bucket_bytes; /* smallest size of a bucket of gradients; SIZE_MAX: one bucket */
     bool late;           /* send no bucket before the last shard ends */
     bool coarse;         /* send gradients of weights as bfloat16 */
+    double clip_norm;    /* largest norm of the gradient, for srq_stepper_clip; 0: no clipping */
 } srq_stepper_options;
 
 /* Where the images of shards come from. */
@@ -86,6 +87,7 @@ typedef struct srq_stepper {
     const srq_stepper_source *source;
     int group; /* what workers finish or update together */
     double factor;
+    double clip_norm;
     double seconds[SRQ_STEP_PARTS];
     srq_trace *trace; /* to be set by the caller; NULL for none */
 } srq_stepper;
@@ -104,6 +106,9 @@ void srq_stepper_run(srq_stepper *stepper, const srq_stepper_source *source);
  * the weights' gradient and the whole gradient of the other parameters. *bad is -1, or the index of a parameter whose
  * gradient holds an infinity or NaN; it is the same on every rank. */
 void srq_stepper_sum(srq_stepper *stepper, int *bad);
+/* With clip_norm, between the two: the norm of the gradient over everything that is learned. If it is above clip_norm,
+ * the gradient is multiplied by clip_norm / norm. Every rank knows the sums of all ranks, so no message is needed. */
+double srq_stepper_clip(srq_stepper *stepper);
 /* Collective: the optimizer's step, with every learning rate multiplied by `factor`. */
 void srq_stepper_update(srq_stepper *stepper, double factor);
 /* The sum of one value over shards. */
@@ -111,6 +116,9 @@ double srq_stepper_total(const srq_stepper *stepper, int value);
 /* Bytes that this rank sends to other ranks in a step. */
 size_t srq_stepper_traffic(const srq_stepper *stepper);
 
+/* Collective: with the optimizer's average, puts it into the graph on every rank, or puts the values of training back
+ * (srq_optimizer_show_average). */
+void srq_stepper_show_average(srq_stepper *stepper, bool shown);
 /* Collective: gathers the optimizer's whole state on every rank, for a checkpoint. */
 void srq_stepper_join_state(srq_stepper *stepper);
 

@@ -26,6 +26,12 @@ typedef struct srq_trainer_options {
 /* File in the run directory; see keep_at below. */
 #define SRQ_TRAINER_KEPT "rewind.h5"
 
+/* With train.clip_norm: the norms of the gradients of some steps, before clipping. */
+typedef struct srq_norms {
+    double sum;
+    long count, clipped; /* steps; those of them whose gradient was clipped */
+} srq_norms;
+
 typedef struct srq_trainer {
     srq_comm *comm;
     const srq_config *config;
@@ -69,6 +75,7 @@ typedef struct srq_trainer {
     double prepared; /* seconds spent in begin_step, over all steps */
     /* Since the last `step` line of the log: */
     srq_metrics recent;
+    srq_norms recent_norms;
     double recent_since;
     double started;   /* seconds */
     long started_at;  /* step */

@@ -27,6 +27,7 @@ static srq_optimizer_options optimizer_options(const srq_settings *s)
         .beta2 = s->optimizer.beta2,
         .epsilon = s->optimizer.epsilon,
         .weight_decay = s->optimizer.weight_decay,
+        .average = s->train.average,
     };
 }
 
@@ -75,7 +76,8 @@ static srq_status build(srq_trainer *t)
                                           .capacity = capacity,
                                           .bucket_bytes = (size_t)(s->train.bucket_mb * 1e6),
                                           .late = !s->train.overlap,
-                                          .coarse = strcmp(s->train.wire, "bfloat16") == 0};
+                                          .coarse = strcmp(s->train.wire, "bfloat16") == 0,
+                                          .clip_norm = s->train.clip_norm};
     SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
     t->batches.trace = t->stepper.trace = t->trace;
     SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard, readers, srq_graph_lanes(t->graph)));

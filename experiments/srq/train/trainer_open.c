@@ -62,6 +62,7 @@ void srq_trainer_share_state(srq_trainer *t)
     srq_comm_share(t->comm, srq_graph_values(t->graph), bytes);
     for (int i = 0; i < srq_optimizer_state_count(t->optimizer); i++)
         srq_comm_share(t->comm, srq_optimizer_state(t->optimizer, i), bytes);
+    if (srq_optimizer_average(t->optimizer)) srq_comm_share(t->comm, srq_optimizer_average(t->optimizer), bytes);
     srq_comm_share(t->comm, &steps, sizeof steps);
     srq_comm_share(t->comm, &t->point, sizeof t->point);
     for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
@@ -180,6 +181,7 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
         SRQ_TRY(share_masks(t));
     } else {
         SRQ_TRY(srq_comm_agree(t->comm, srq_fresh_start(t->settings, t->graph, &t->batches, t->labels, NULL)));
+        srq_optimizer_begin_average(t->optimizer, t->graph);
     }
     return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
 }

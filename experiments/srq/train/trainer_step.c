@@ -200,6 +200,16 @@ static void penalize(srq_trainer *t, float *gradient)
     srq_graph_penalize(t->graph, weights, t->point.penalty, gradient);
 }
 
+/* train.clip_norm. After the penalty, which is part of the loss. */
+static void clip(srq_trainer *t)
+{
+    if (t->settings->train.clip_norm <= 0) return;
+    const double norm = srq_stepper_clip(&t->stepper);
+    t->recent_norms.sum += norm;
+    t->recent_norms.count++;
+    t->recent_norms.clipped += norm > t->settings->train.clip_norm;
+}
+
 static srq_status begin_timed(srq_trainer *t)
 {
     const double since = srq_seconds();
@@ -223,6 +233,7 @@ srq_status srq_trainer_step(srq_trainer *t)
     SRQ_TRY(check_finite(t, bad, &skip));
     if (!skip) {
         penalize(t, t->stepper.gradient);
+        clip(t);
         update(t);
         t->recent.loss += srq_stepper_total(&t->stepper, SRQ_SHARD_LOSS);
         t->recent.correct += (long)srq_stepper_total(&t->stepper, SRQ_SHARD_CORRECT);
