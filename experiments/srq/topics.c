@@ -84,8 +84,8 @@ static const srq_topic topics[] = {
      "SIGTERM, SIGINT or SIGUSR1 stops the sweep after the current step and a checkpoint (status 75).\n"
      "`srq report --table TABLE` shows the results beside the published ones."},
     {"eval", "test error and loss of a checkpoint, or of weights as they are",
-     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--json]\n"
-     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--json]\n"
+     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--classes] [--json]\n"
+     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--classes] [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
      "trained with, or FILE.\n"
@@ -96,7 +96,35 @@ static const srq_topic topics[] = {
      "\n"
      "  --data FILE        another data set\n"
      "  --set path=value   overrides a setting of the configuration; can be given several times\n"
-     "  --json             prints one JSON object, with all digits"},
+     "  --classes          also shows the error of each class and the confusion matrix (for more than 20 classes, the\n"
+     "                     most frequent confusions); with 10 classes or more, the top-5 error: the share of images\n"
+     "                     whose class is not among the five most probable ones\n"
+     "  --json             prints one JSON object, with all digits; with --classes, the whole confusion matrix"},
+    {"predict", "classes, probabilities and logits of images",
+     "usage: srq predict CHECKPOINT IMAGE|FOLDER... [--data FILE] [--top K] [--logits] [--csv | --json]\n"
+     "       srq predict CHECKPOINT DATA.h5 [--split test|train|validation] [the same options]\n"
+     "\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint). Prints a line for each image: its most probable\n"
+     "class, and the probability (softmax of the logits).\n"
+     "\n"
+     "IMAGE is a JPEG or PNG of any size, and FOLDER is searched for .jpg, .jpeg and .png, also in the folders below\n"
+     "it, in the order of their names. Images are prepared as in evaluation: resized to data.resize and cut in the\n"
+     "middle for a data set of encoded images; otherwise resized so that they cover the network's input, and cut.\n"
+     "For a network with one channel, colours become grey. The data set that the run was trained with, or that of\n"
+     "--data, gives the normalisation and the names of classes.\n"
+     "\n"
+     "DATA.h5 is a data set made by `srq data import`. Its images are prepared as `srq eval --data DATA.h5` does, and\n"
+     "give the same error.\n"
+     "\n"
+     "  --split NAME   test (default), train (the images that were trained on, without augmentation) or validation\n"
+     "                 (those of data.validation)\n"
+     "  --data FILE    another data set for the normalisation and the names of classes\n"
+     "  --top K        the K most probable classes; by default 1\n"
+     "  --logits       also prints the logits of all classes\n"
+     "  --csv          prints a table for other programs, with all digits\n"
+     "  --json         prints one JSON object, with all digits\n"
+     "\n"
+     "An image that cannot be read is named (\"bad image: ...\") and skipped; the status is then 3 (docs/predict.md)."},
     {"inspect", "layers, bits, codes in use, size and operations of a checkpoint; single tensors",
      "usage: srq inspect CHECKPOINT [--json]\n"
      "       srq inspect CHECKPOINT TENSOR [--json]\n"
@@ -271,6 +299,7 @@ const char *srq_topic_closest(const char *word)
     static const srq_synonym synonyms[] = {
         {"fit|run|resume|continue|restart|finetune|learn", "train"},
         {"evaluate|evaluation|test|validate|validation|val|score", "eval"},
+        {"classify|inference|infer|run_inference|predictions|prediction|forward|label", "predict"},
         {"show|describe|summary|print|dump|view|ls|stat", "inspect"},
         {"compare|cmp|difference|equal", "diff"},
         {"plot|plots|results|logs|log|watch|tail|monitor|table|follow|status", "report"},

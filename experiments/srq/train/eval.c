@@ -1,12 +1,12 @@
 /* srq eval: test error and loss of a checkpoint, or of the weights with which a configuration starts. */
-#include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "experiments/srq/options.h"
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
-#include "io/checkpoint.h"
+#include "experiments/srq/train/restore.h"
+#include "experiments/srq/train/say_classes.h"
 #include "io/escape.h"
 #include "io/run_place.h"
 
@@ -20,17 +20,18 @@ typedef struct eval_options {
     char checkpoint[4200];
     bool of_config; /* the source is a configuration */
     const char *data;
-    bool json;
+    bool json, classes;
     int set_count;
     const char **sets;
 } eval_options;
 
 static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(SRQ_ERROR_USAGE,
-                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--json], or srq eval CONFIG.cfg [--set "
-                    "path=value]... [--json]",
-                    what, word);
+    return srq_fail(
+        SRQ_ERROR_USAGE,
+        "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--classes] [--json], or srq eval CONFIG.cfg [--set "
+        "path=value]... [--classes] [--json]",
+        what, word);
 }
 
 static srq_status unknown(const char *word)
@@ -55,6 +56,8 @@ static srq_status parse_word(const char *word, const char *value, eval_options *
         options->sets[options->set_count++] = value;
     else if (strcmp(word, "--json") == 0)
         options->json = true;
+    else if (strcmp(word, "--classes") == 0)
+        options->classes = true;
     else if (word[0] == '-')
         return unknown(word);
     else if (options->source)
@@ -94,33 +97,24 @@ typedef struct evaluation {
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
-    srq_progress_point point; /* of a checkpoint */
-    int32_t *labels;          /* of a configuration */
+    srq_progress_point point;  /* of a checkpoint */
+    int32_t *labels;           /* of a configuration */
+    srq_tally tally;           /* with --classes */
+    srq_class_results results; /* likewise; rank 0 */
 } evaluation;
-
-/* If this build lacks the engine of the checkpoint, another one evaluates it. */
-static srq_status build_graph(evaluation *e, int capacity, srq_isa isa)
-{
-    const char *engine = e->settings->train.engine;
-    if (!e->options->of_config && !srq_kernels_find(engine)) engine = "auto";
-    const srq_graph_options graph = {.capacity = capacity, .engine = engine, .isa = &isa};
-    return srq_graph_create(&e->settings->model, &graph, &e->graph);
-}
 
 static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
 {
-    enum { CAPACITY = 64 };
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(build_graph(e, CAPACITY, isa));
-    SRQ_TRY(srq_checkpoint_read(o->checkpoint, e->graph, NULL, &e->point, NULL));
+    SRQ_TRY(srq_restore(e->settings, o->checkpoint, isa, &e->graph, &e->point));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
-    SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
+    SRQ_TRY(srq_batches_create(e->dataset, e->settings, SRQ_RESTORE_CAPACITY, 1, &e->batches));
     return srq_batches_start(&e->batches, 0, 0);
 }
 
@@ -131,7 +125,8 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
     SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
     const int capacity = srq_batches_capacity(&e->batches);
-    SRQ_TRY(build_graph(e, capacity, isa));
+    const srq_graph_options graph = {.capacity = capacity, .engine = s->train.engine, .isa = &isa};
+    SRQ_TRY(srq_graph_create(&s->model, &graph, &e->graph));
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
     SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
@@ -146,6 +141,7 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
 static srq_status build(evaluation *e, srq_isa isa)
 {
     SRQ_TRY(e->options->of_config ? build_from_config(e, isa) : build_from_checkpoint(e, isa));
+    if (e->options->classes) SRQ_TRY(srq_tally_create(srq_graph_classes(e->graph), &e->tally));
     return srq_graph_prepare(e->graph);
 }
 
@@ -166,14 +162,19 @@ static void print_json(const evaluation *e, const srq_metrics *m)
 {
     char path[8500], number[SRQ_JSON_NUMBER];
     const eval_options *o = e->options;
-    srq_say("{\"%s\": %s,\n", o->of_config ? "config" : "checkpoint",
+    if (o->classes) srq_say("{\"format\": \"srq-classes\",\n \"version\": 1,\n");
+    srq_say("%s\"%s\": %s,\n", o->classes ? " " : "{", o->of_config ? "config" : "checkpoint",
             srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
     srq_say(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
     srq_say(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
     srq_say(" \"test_error\": %s,\n", srq_json_number(1 - (double)m->correct / (double)m->count, number));
     srq_say(" \"test_loss\": %s,\n", srq_json_number(m->loss / (double)m->count, number));
-    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld}\n", m->count - m->correct, m->count);
+    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld%s", m->count - m->correct, m->count,
+            o->classes ? ",\n " : "}\n");
+    if (!o->classes) return;
+    srq_class_results_print_json(&e->results, stdout);
+    srq_say("}\n");
 }
 
 static void print(const evaluation *e, const srq_metrics *m)
@@ -185,11 +186,13 @@ static void print(const evaluation *e, const srq_metrics *m)
     srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m->count - m->correct) / (double)m->count,
             m->count - m->correct, m->count, m->loss / (double)m->count);
     if (!e->options->of_config) say_rule(&e->point);
+    if (e->options->classes) srq_say_classes(&e->results);
 }
 
 static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)
 {
     evaluation e = {.settings = settings, .options = options, .root = srq_comm_rank(comm) == 0};
+    srq_tally *tally = options->classes ? &e.tally : NULL;
     srq_metrics m;
     srq_isa isa;
     srq_status status = srq_nodes_settle_isa(comm, settings->train.isa, &isa);
@@ -197,8 +200,13 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
     SRQ_TRY(status);
     status = srq_comm_agree(comm, build(&e, isa));
-    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, &m);
+    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, tally, &m);
+    if (status == SRQ_OK && tally && e.root)
+        status = srq_tally_results(tally, e.dataset, options->of_config ? 0 : e.point.step, &e.results);
+    if (tally) status = srq_comm_agree(comm, status);
     if (status == SRQ_OK && e.root) print(&e, &m);
+    srq_class_results_free(&e.results);
+    srq_tally_free(&e.tally);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);

@@ -5,17 +5,18 @@
 enum { LOSS, CORRECT, BAD, WIDTH };
 
 static void run_group(srq_graph *graph, srq_batches *batches, srq_part part, long first, int n, int32_t *labels,
-                      double *sums)
+                      srq_tally *tally, double *sums)
 {
     srq_metrics metrics;
     srq_batches_fill_range(batches, part, first, n, graph, labels);
     int bad = srq_graph_evaluate(graph, n, labels, &metrics);
+    if (tally && bad < 0) srq_tally_add(tally, n, srq_graph_logits(graph), labels);
     sums[LOSS] = metrics.loss;
     sums[CORRECT] = (double)metrics.correct;
     sums[BAD] = bad + 1;
 }
 
-srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_part part,
+srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_part part, srq_tally *tally,
                         srq_metrics *metrics)
 {
     const long count = srq_batches_part(batches, part);
@@ -29,10 +30,11 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     for (long g = srq_comm_rank(comm); status == SRQ_OK && g < groups; g += ranks) {
         long first = g * capacity;
         int n = count - first < capacity ? (int)(count - first) : capacity;
-        run_group(graph, batches, part, first, n, labels, sums + g * WIDTH);
+        run_group(graph, batches, part, first, n, labels, tally, sums + g * WIDTH);
     }
     if (status == SRQ_OK) status = srq_comm_agree(comm, srq_batches_status(batches));
     if (status == SRQ_OK) srq_comm_sum(comm, sums, (int)(groups * WIDTH));
+    if (status == SRQ_OK && tally) srq_tally_join(tally, comm);
     *metrics = (srq_metrics){.count = count};
     for (long g = 0; status == SRQ_OK && g < groups; g++) {
         metrics->loss += sums[g * WIDTH + LOSS];
@@ -46,6 +48,22 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     free(sums);
     free(labels);
     return status;
+}
+
+srq_status srq_evaluate_by_class(const srq_comm *comm, srq_graph *graph, srq_batches *batches, long step,
+                                 const char *folder, srq_metrics *metrics)
+{
+    srq_tally tally;
+    srq_class_results results = {0};
+    srq_status status = srq_comm_agree(comm, srq_tally_create(srq_graph_classes(graph), &tally));
+    if (status == SRQ_OK) status = srq_evaluate(comm, graph, batches, SRQ_PART_TEST, &tally, metrics);
+    if (status == SRQ_OK && folder) {
+        status = srq_tally_results(&tally, batches->dataset, step, &results);
+        if (status == SRQ_OK) status = srq_class_results_write(folder, &results);
+    }
+    srq_class_results_free(&results);
+    srq_tally_free(&tally);
+    return srq_comm_agree(comm, status);
 }
 
 srq_status srq_check_data_fits(const srq_graph *graph, const srq_dataset *d, const char *path)
