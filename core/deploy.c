@@ -149,16 +149,3 @@ double srq_deploy_macs(const srq_deploy_op *conv)
 {
     return (double)conv->weights.count * (double)conv->output.height * (double)conv->output.width;
 }
-
-static size_t bytes_of(size_t count, int bits)
-{
-    return (count * (size_t)bits + 7) / 8;
-}
-
-size_t srq_deploy_packed(const srq_deploy_weights *w, bool *masked)
-{
-    const int bits = w->grid.bits ? w->grid.bits : 32;
-    const size_t all = bytes_of(w->count, bits), kept = srq_mask_bytes(w->count) + bytes_of(w->kept, bits);
-    *masked = w->mask && kept < all;
-    return *masked ? kept : all;
-}

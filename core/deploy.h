@@ -145,9 +145,18 @@ float srq_deploy_pixel(const srq_deploy_input *input, int channel, uint8_t pixel
 int32_t srq_deploy_fixed(const srq_deploy_input *input, float x);
 /* Multiply-accumulates of one image. */
 double srq_deploy_macs(const srq_deploy_op *conv);
-/* The size of the weights of a convolution: at their bit-length, in whole bytes; with a mask, the mask and the kept
- * weights if that is smaller, and *masked is then true. */
-size_t srq_deploy_packed(const srq_deploy_weights *weights, bool *masked);
+/* --- Packed weights: codes at their bit-length one after another, the first in the lowest bits of the first byte, in
+ * two's complement, or float32. With a mask, only the weights that it keeps are packed if the mask and they are
+ * smaller than all, or if a code 0 would not be the value 0. */
+bool srq_deploy_packs_mask(const srq_deploy_weights *weights);
+/* The size in bytes, without the mask. */
+size_t srq_deploy_packed_size(const srq_deploy_weights *weights);
+void srq_deploy_pack(const srq_deploy_weights *weights, uint8_t *packed);
+/* The inverse: fills `codes` or `floats`. Weights that are not kept become 0. */
+void srq_deploy_unpack(const uint8_t *packed, srq_deploy_weights *weights);
+/* Field `index` of `bits` bits; bytes that are written must be 0 before. */
+void srq_deploy_put_code(uint8_t *packed, size_t index, int bits, int code);
+int srq_deploy_get_code(const uint8_t *packed, size_t index, int bits);
 
 /* The interpreter, for one image at a time; several can run over one network, each in its own thread. */
 typedef struct srq_deploy_runner srq_deploy_runner;
