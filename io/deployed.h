@@ -3,23 +3,23 @@
  * File layout, version 1 (docs/export.md): attributes of the root group (format, version, model, method, step,
  * digests), /classes                 strings [classes] /input/multiply, add     float32 [channels]: factor and summand
  * for pixels of 0 to 255; attributes of /input: height, width, channels, fraction, resize, data_name, data_sha256
- *   /operations/layer, kind  strings [n]; the name of the layer, and a name of srq_deploy_kind_name
- *   /operations/inputs       int32 [n][8]: earlier operations, -1 for the images, -2 for none
- *   /operations/output       int32 [n][3]: height, width, channels
- *   /operations/window       int32 [n][6]: kernel, stride, padding; 0 for kinds without windows
- *   /operations/convolution  int32 [n][2]: groups, and 1 for a dense layer
- *   /operations/grid         int32 [n][2]: bits of the output's codes (0: float32), and 1 if they are signed
- *   /operations/scale        float32 [n][1]: of the output's codes
- *   /operations/limits       float32 [n][3]: low, high and slope
- *   /affine/I/a, b           float32 [channels]: of operation I
- *   /points/I                float32 [codes]: the points of the output's grid, if it is not uniform
- *   /weights/LAYER/codes     uint8 [bytes]: the codes of a convolution, bits b each, in the order [out][in / groups]
- *                            [kernel 0][kernel 1], the first in the lowest bits of the first byte, in two's complement;
- *                            attributes bits, count. With weight_mask, only the codes of kept weights
- *   /weights/LAYER/scale     float32 [1] or [out]
- *   /weights/LAYER/points    float32 [codes], if the grid is not uniform
- *   /weights/LAYER/values    float32 [count], in place of codes, if the weights are not quantized
- *   /weights/LAYER/weight_mask  as in checkpoints (io/masks.h), if that makes the file smaller */
+ *   /operations/layer, kind  strings [n]: the name of the layer, and a name of srq_deploy_kind_name
+ *   /operations/table        int32 [n][22]; the columns are:
+ *                            0-7    inputs: earlier operations, -1 for the images, -2 for none
+ *                            8-10   height, width, channels of the output
+ *                            11-12  bits of the output's codes, 0 for float32; 1 if the codes are signed
+ *                            13-18  kernel, stride, padding, each for height and width; 0 for kinds without windows
+ *                            19-20  convolutions: groups; 1 for a dense layer
+ *                            21     convolutions: number of scales of the weights, 0 for float32
+ *   /operations/numbers      float32 [n][4]: scale of the output's codes; low, high (Clip); slope (LeakyRelu)
+ *   /operations/a, b         float32: factors and summands of all Affine operations, one after another
+ *   /operations/scales       float32: scales of the weights of all convolutions, one after another
+ *   /weights/LAYER           uint8 [bytes]: the codes of a convolution, `bits` bits each, in the order [out]
+ *                            [in / groups][kernel 0][kernel 1], the first in the lowest bits of the first byte, in
+ *                            two's complement; attributes bits and count. Or float32 [count], bits 32
+ *   /masks/LAYER             uint8 [(count + 7) / 8], as in checkpoints (io/masks.h): then /weights/LAYER has only the
+ *                            weights that it keeps
+ *   /points/LAYER/weights, output   float32 [codes]: the points of a grid that is not uniform */
 #ifndef SRQ_IO_DEPLOYED_H
 #define SRQ_IO_DEPLOYED_H
 
@@ -29,7 +29,7 @@
 #include <stdbool.h>
 
 #define SRQ_DEPLOYED_FORMAT "srq-deployed"
-enum { SRQ_DEPLOYED_VERSION = 1, SRQ_DEPLOYED_NO_INPUT = -2 };
+enum { SRQ_DEPLOYED_VERSION = 1, SRQ_DEPLOYED_NO_INPUT = -2, SRQ_DEPLOYED_COLUMNS = 22, SRQ_DEPLOYED_NUMBERS = 4 };
 
 /* Makes the deployed network of a checkpoint. Normalization and names of classes are those of the data set `data`, or,
  * if it is NULL, of the one that the checkpoint names. Errors are those of srq_checkpoint_read, srq_dataset_load and

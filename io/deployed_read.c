@@ -1,5 +1,4 @@
 #include "core/mask.h"
-#include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/h5.h"
 
@@ -17,7 +16,7 @@ static srq_status bad(const srq_h5_reader *reader, const char *what)
 
 static srq_status read_array(const srq_h5_reader *reader, const char *name, size_t count, float **x)
 {
-    *x = malloc(count * sizeof **x);
+    *x = malloc((count + 1) * sizeof **x);
     if (!*x) return srq_fail_memory(count * sizeof **x, name);
     return srq_h5_read(reader, name, H5T_NATIVE_FLOAT, 1, &count, *x);
 }
@@ -55,63 +54,6 @@ static srq_status read_names(const srq_h5_reader *reader, srq_deploy *net)
     return status;
 }
 
-/* A column of `width` numbers of 4 bytes, which take() stores in an operation. False if one is impossible. */
-static srq_status read_column(const srq_h5_reader *reader, srq_deploy *net, const char *name, hid_t type, size_t width,
-                              bool (*take)(const void *from, srq_deploy_op *op))
-{
-    const size_t shape[2] = {(size_t)net->op_count, width};
-    char *table = malloc(shape[0] * width * 4);
-    if (!table) return srq_fail_memory(shape[0] * width * 4, name);
-    srq_status status = srq_h5_read(reader, name, type, 2, shape, table);
-    for (size_t i = 0; status == SRQ_OK && i < shape[0]; i++)
-        if (!take(table + i * width * 4, &net->ops[i]))
-            status = srq_fail(SRQ_ERROR_DATA,
-                              "%s: data set %s: row %zu holds a number that is not possible; export the "
-                              "network again",
-                              srq_h5_reader_path(reader), name, i);
-    free(table);
-    return status;
-}
-
-/* Operations come after their inputs, which srq_deploy_check compares. */
-static bool take_inputs(const void *from, srq_deploy_op *op)
-{
-    const int32_t *x = from;
-    while (op->input_count < SRQ_INPUTS_MAX && x[op->input_count] != SRQ_DEPLOYED_NO_INPUT) {
-        op->inputs[op->input_count] = x[op->input_count];
-        op->input_count++;
-    }
-    for (int k = op->input_count; k < SRQ_INPUTS_MAX; k++)
-        if (x[k] != SRQ_DEPLOYED_NO_INPUT) return false;
-    return op->input_count > 0;
-}
-
-static bool take_output(const void *from, srq_deploy_op *op)
-{
-    const int32_t *x = from;
-    op->output.height = x[0];
-    op->output.width = x[1];
-    op->output.channels = x[2];
-    return x[0] > 0 && x[1] > 0 && x[2] > 0 && x[2] <= CHANNELS_MAX;
-}
-
-static bool take_window(const void *from, srq_deploy_op *op)
-{
-    const int32_t *x = from;
-    memcpy(op->kernel, x, sizeof op->kernel);
-    memcpy(op->stride, x + 2, sizeof op->stride);
-    memcpy(op->padding, x + 4, sizeof op->padding);
-    return true;
-}
-
-static bool take_conv(const void *from, srq_deploy_op *op)
-{
-    const int32_t *x = from;
-    op->groups = x[0];
-    op->dense = x[1] == 1;
-    return x[1] == 0 || x[1] == 1;
-}
-
 static srq_deploy_grid grid_of(int bits, bool is_signed)
 {
     return (srq_deploy_grid){.bits = bits,
@@ -119,39 +61,107 @@ static srq_deploy_grid grid_of(int bits, bool is_signed)
                              .max = is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1};
 }
 
-static bool take_grid(const void *from, srq_deploy_op *op)
+/* Takes a row of /operations/table. False if a number is impossible, as far as memory depends on it; the rest is for
+ * srq_deploy_check. */
+static bool take_row(const int32_t *x, srq_deploy_op *op)
 {
-    const int32_t *x = from;
-    if (x[0] < 0 || x[0] > 8 || x[1] < 0 || x[1] > 1 || (x[0] == 0 && x[1])) return false;
-    if (x[0]) op->output.grid = grid_of(x[0], x[1]);
-    return true;
+    while (op->input_count < SRQ_INPUTS_MAX && x[op->input_count] != SRQ_DEPLOYED_NO_INPUT) {
+        op->inputs[op->input_count] = x[op->input_count];
+        op->input_count++;
+    }
+    for (int k = op->input_count; k < SRQ_INPUTS_MAX; k++)
+        if (x[k] != SRQ_DEPLOYED_NO_INPUT) return false;
+    x += SRQ_INPUTS_MAX;
+    op->output = (srq_deploy_tensor){.height = x[0], .width = x[1], .channels = x[2]};
+    const int bits = x[3];
+    if (bits < 0 || bits > 8 || x[4] < 0 || x[4] > (bits ? 1 : 0)) return false;
+    if (bits) op->output.grid = grid_of(bits, x[4]);
+    memcpy(op->kernel, x + 5, sizeof op->kernel);
+    memcpy(op->stride, x + 7, sizeof op->stride);
+    memcpy(op->padding, x + 9, sizeof op->padding);
+    op->groups = x[11];
+    op->dense = x[12] == 1;
+    op->weights.scales = x[13];
+    return op->input_count > 0 && x[0] > 0 && x[1] > 0 && x[2] > 0 && x[2] <= CHANNELS_MAX &&
+           (x[12] == 0 || x[12] == 1) && (x[13] == 0 || x[13] == 1 || x[13] == x[2]);
 }
 
-static bool take_scale(const void *from, srq_deploy_op *op)
+static srq_status read_rows(const srq_h5_reader *reader, srq_deploy *net, int32_t *table, float *numbers)
 {
-    memcpy(&op->output.scale, from, sizeof op->output.scale);
-    return true;
-}
-
-static bool take_limits(const void *from, srq_deploy_op *op)
-{
-    const float *x = from;
-    op->low = x[0];
-    op->high = x[1];
-    op->slope = x[2];
-    return true;
+    const size_t n = (size_t)net->op_count, shape[2] = {n, SRQ_DEPLOYED_COLUMNS}, wide[2] = {n, SRQ_DEPLOYED_NUMBERS};
+    SRQ_TRY(srq_h5_read(reader, "operations/table", H5T_NATIVE_INT32, 2, shape, table));
+    SRQ_TRY(srq_h5_read(reader, "operations/numbers", H5T_NATIVE_FLOAT, 2, wide, numbers));
+    for (size_t i = 0; i < n; i++) {
+        srq_deploy_op *op = &net->ops[i];
+        if (!take_row(table + i * SRQ_DEPLOYED_COLUMNS, op))
+            return srq_fail(SRQ_ERROR_DATA,
+                            "%s: data set operations/table: row %zu holds a number that is not possible; export the "
+                            "network again",
+                            srq_h5_reader_path(reader), i);
+        const float *x = numbers + i * SRQ_DEPLOYED_NUMBERS;
+        op->output.scale = x[0];
+        op->low = x[1];
+        op->high = x[2];
+        op->slope = x[3];
+    }
+    return SRQ_OK;
 }
 
 static srq_status read_table(const srq_h5_reader *reader, srq_deploy *net)
 {
     SRQ_TRY(read_names(reader, net));
-    SRQ_TRY(read_column(reader, net, "operations/inputs", H5T_NATIVE_INT32, SRQ_INPUTS_MAX, take_inputs));
-    SRQ_TRY(read_column(reader, net, "operations/output", H5T_NATIVE_INT32, 3, take_output));
-    SRQ_TRY(read_column(reader, net, "operations/window", H5T_NATIVE_INT32, 6, take_window));
-    SRQ_TRY(read_column(reader, net, "operations/convolution", H5T_NATIVE_INT32, 2, take_conv));
-    SRQ_TRY(read_column(reader, net, "operations/grid", H5T_NATIVE_INT32, 2, take_grid));
-    SRQ_TRY(read_column(reader, net, "operations/scale", H5T_NATIVE_FLOAT, 1, take_scale));
-    return read_column(reader, net, "operations/limits", H5T_NATIVE_FLOAT, 3, take_limits);
+    const size_t n = (size_t)net->op_count;
+    int32_t *table = malloc(n * SRQ_DEPLOYED_COLUMNS * sizeof *table);
+    float *numbers = malloc(n * SRQ_DEPLOYED_NUMBERS * sizeof *numbers);
+    srq_status status = table && numbers ? read_rows(reader, net, table, numbers)
+                                         : srq_fail_memory(n * sizeof *table, "the operations");
+    free(table);
+    free(numbers);
+    return status;
+}
+
+/* --- Arrays of all operations, one after another */
+
+static float **factors_of(srq_deploy_op *op, size_t *count)
+{
+    *count = op->kind == SRQ_DEPLOY_AFFINE ? (size_t)op->output.channels : 0;
+    return &op->a;
+}
+
+static float **summands_of(srq_deploy_op *op, size_t *count)
+{
+    *count = op->kind == SRQ_DEPLOY_AFFINE ? (size_t)op->output.channels : 0;
+    return &op->b;
+}
+
+static float **scales_of(srq_deploy_op *op, size_t *count)
+{
+    *count = op->kind == SRQ_DEPLOY_CONV ? (size_t)op->weights.scales : 0;
+    return &op->weights.scale;
+}
+
+static srq_status read_joined(const srq_h5_reader *reader, srq_deploy *net, const char *name,
+                              float **(*array)(srq_deploy_op *op, size_t *count))
+{
+    size_t all = 0, at = 0, count;
+    float *joined = NULL;
+    for (int i = 0; i < net->op_count; i++) {
+        (void)array(&net->ops[i], &count);
+        all += count;
+    }
+    srq_status status = read_array(reader, name, all, &joined);
+    for (int i = 0; status == SRQ_OK && i < net->op_count; i++) {
+        float **to = array(&net->ops[i], &count);
+        if (!count) continue;
+        *to = malloc(count * sizeof **to);
+        if (!*to)
+            status = srq_fail_memory(count * sizeof **to, name);
+        else
+            memcpy(*to, joined + at, count * sizeof **to);
+        at += count;
+    }
+    free(joined);
+    return status;
 }
 
 /* --- Weights */
@@ -160,7 +170,7 @@ static srq_status read_mask(const srq_h5_reader *reader, const char *layer, srq_
 {
     char name[NAME_SIZE];
     const size_t bytes = srq_mask_bytes(w->count);
-    snprintf(name, sizeof name, "weights/%s/" SRQ_CHECKPOINT_MASK, layer);
+    snprintf(name, sizeof name, "masks/%s", layer);
     w->kept = w->count;
     if (!srq_h5_exists(reader, name)) return SRQ_OK;
     w->mask = malloc(bytes);
@@ -202,20 +212,12 @@ static srq_status read_packed(const srq_h5_reader *reader, const char *name, srq
     return status;
 }
 
-static srq_status read_scales(const srq_h5_reader *reader, const srq_deploy_op *op, srq_deploy_weights *w)
+static srq_status read_points(const srq_h5_reader *reader, const char *layer, const char *of, srq_deploy_grid *grid)
 {
     char name[NAME_SIZE];
-    int rank;
-    size_t shape[8];
-    snprintf(name, sizeof name, "weights/%s/scale", op->name);
-    SRQ_TRY(srq_h5_shape(reader, name, H5T_FLOAT, &rank, shape));
-    if (rank != 1 || (shape[0] != 1 && shape[0] != (size_t)op->output.channels))
-        return bad(reader, "a convolution has neither one scale of its weights nor one for each output channel");
-    w->scales = (int)shape[0];
-    SRQ_TRY(read_array(reader, name, shape[0], &w->scale));
-    snprintf(name, sizeof name, "weights/%s/points", op->name);
-    if (!srq_h5_exists(reader, name)) return SRQ_OK;
-    return read_array(reader, name, (size_t)(w->grid.max - w->grid.min + 1), &w->grid.points);
+    snprintf(name, sizeof name, "points/%s/%s", layer, of);
+    if (!grid->bits || !srq_h5_exists(reader, name)) return SRQ_OK;
+    return read_array(reader, name, (size_t)(grid->max - grid->min + 1), &grid->points);
 }
 
 static srq_status read_weights(const srq_h5_reader *reader, srq_deploy *net, int index)
@@ -225,16 +227,13 @@ static srq_status read_weights(const srq_h5_reader *reader, srq_deploy *net, int
     srq_deploy_op *op = &net->ops[index];
     srq_deploy_weights *w = &op->weights;
     SRQ_TRY(count_weights(reader, net, index, &w->count));
-    snprintf(name, sizeof name, "weights/%s/codes", op->name);
-    if (!srq_h5_exists(reader, name)) snprintf(name, sizeof name, "weights/%s/values", op->name);
+    snprintf(name, sizeof name, "weights/%s", op->name);
     SRQ_TRY(srq_h5_read_attribute_int(reader, name, "bits", &bits));
     SRQ_TRY(srq_h5_read_attribute_int(reader, name, "count", &count));
-    if (count != (int64_t)w->count || (bits != 32 && (bits < 1 || bits > 8)))
-        return bad(reader, "the attributes count or bits of a convolution's weights do not fit its shape");
-    if (bits != 32) {
-        w->grid = grid_of((int)bits, true);
-        SRQ_TRY(read_scales(reader, op, w));
-    }
+    if (count != (int64_t)w->count || (bits != 32 && (bits < 1 || bits > 8)) || (bits == 32) != (w->scales == 0))
+        return bad(reader, "the attributes count or bits of a convolution's weights do not fit its shape and scales");
+    if (bits != 32) w->grid = grid_of((int)bits, true);
+    SRQ_TRY(read_points(reader, op->name, "weights", &w->grid));
     SRQ_TRY(read_mask(reader, op->name, w));
     if (w->mask && !srq_deploy_packs_mask(w)) return bad(reader, "a convolution has a mask that saves nothing");
     return read_packed(reader, name, w);
@@ -242,19 +241,9 @@ static srq_status read_weights(const srq_h5_reader *reader, srq_deploy *net, int
 
 static srq_status read_arrays(const srq_h5_reader *reader, srq_deploy *net, int index)
 {
-    char name[NAME_SIZE];
     srq_deploy_op *op = &net->ops[index];
-    const size_t channels = (size_t)op->output.channels;
     if (op->kind == SRQ_DEPLOY_CONV) SRQ_TRY(read_weights(reader, net, index));
-    if (op->kind == SRQ_DEPLOY_AFFINE) {
-        snprintf(name, sizeof name, "affine/%d/a", index);
-        SRQ_TRY(read_array(reader, name, channels, &op->a));
-        snprintf(name, sizeof name, "affine/%d/b", index);
-        SRQ_TRY(read_array(reader, name, channels, &op->b));
-    }
-    snprintf(name, sizeof name, "points/%d", index);
-    if (!op->output.grid.bits || !srq_h5_exists(reader, name)) return SRQ_OK;
-    return read_array(reader, name, (size_t)(op->output.grid.max - op->output.grid.min + 1), &op->output.grid.points);
+    return read_points(reader, op->name, "output", &op->output.grid);
 }
 
 /* --- The file */
@@ -294,6 +283,9 @@ static srq_status read_all(const srq_h5_reader *reader, srq_deploy *net)
     net->step = (long)step;
     SRQ_TRY(read_input(reader, &net->input));
     SRQ_TRY(read_table(reader, net));
+    SRQ_TRY(read_joined(reader, net, "operations/a", factors_of));
+    SRQ_TRY(read_joined(reader, net, "operations/b", summands_of));
+    SRQ_TRY(read_joined(reader, net, "operations/scales", scales_of));
     for (int i = 0; i < net->op_count; i++) SRQ_TRY(read_arrays(reader, net, i));
     srq_status status = srq_deploy_check(net);
     return status == SRQ_OK ? SRQ_OK : srq_fail_in(status, "%s", srq_h5_reader_path(reader));

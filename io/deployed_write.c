@@ -1,10 +1,10 @@
 #include "core/mask.h"
-#include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/export.h"
 #include "io/h5.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { NAME_SIZE = SRQ_NAME_SIZE + 64 };
 
@@ -23,86 +23,73 @@ static srq_status write_names(srq_h5_writer *writer, const srq_deploy *net)
     return status;
 }
 
-/* Column `name` of `width` integers, which `fill` writes for an operation. */
-static srq_status write_integers(srq_h5_writer *writer, const srq_deploy *net, const char *name, size_t width,
-                                 void (*fill)(const srq_deploy_op *op, int32_t *to))
+/* A row of /operations/table and one of /operations/numbers. */
+static void fill_row(const srq_deploy_op *op, int32_t *to, float *numbers)
 {
-    const size_t shape[2] = {(size_t)net->op_count, width};
-    int32_t *table = calloc(shape[0], width * sizeof *table);
-    if (!table) return srq_fail_memory(shape[0] * width * sizeof *table, "the operations");
-    for (size_t i = 0; i < shape[0]; i++) fill(&net->ops[i], table + i * width);
-    srq_status status = srq_h5_write(writer, name, H5T_NATIVE_INT32, 2, shape, table);
-    free(table);
-    return status;
-}
-
-static srq_status write_floats(srq_h5_writer *writer, const srq_deploy *net, const char *name, size_t width,
-                               void (*fill)(const srq_deploy_op *op, float *to))
-{
-    const size_t shape[2] = {(size_t)net->op_count, width};
-    float *table = calloc(shape[0], width * sizeof *table);
-    if (!table) return srq_fail_memory(shape[0] * width * sizeof *table, "the operations");
-    for (size_t i = 0; i < shape[0]; i++) fill(&net->ops[i], table + i * width);
-    srq_status status = srq_h5_write(writer, name, H5T_NATIVE_FLOAT, 2, shape, table);
-    free(table);
-    return status;
-}
-
-static void fill_inputs(const srq_deploy_op *op, int32_t *to)
-{
+    const srq_deploy_tensor *y = &op->output;
     for (int k = 0; k < SRQ_INPUTS_MAX; k++) to[k] = k < op->input_count ? op->inputs[k] : SRQ_DEPLOYED_NO_INPUT;
-}
-
-static void fill_output(const srq_deploy_op *op, int32_t *to)
-{
-    to[0] = op->output.height;
-    to[1] = op->output.width;
-    to[2] = op->output.channels;
-}
-
-static void fill_window(const srq_deploy_op *op, int32_t *to)
-{
-    for (int i = 0; i < 2; i++) {
-        to[i] = op->kernel[i];
-        to[2 + i] = op->stride[i];
-        to[4 + i] = op->padding[i];
-    }
-}
-
-static void fill_conv(const srq_deploy_op *op, int32_t *to)
-{
-    to[0] = op->groups;
-    to[1] = op->dense;
-}
-
-static void fill_grid(const srq_deploy_op *op, int32_t *to)
-{
-    to[0] = op->output.grid.bits;
-    to[1] = op->output.grid.min < 0;
-}
-
-static void fill_scale(const srq_deploy_op *op, float *to)
-{
-    to[0] = op->output.scale;
-}
-
-static void fill_limits(const srq_deploy_op *op, float *to)
-{
-    to[0] = op->low;
-    to[1] = op->high;
-    to[2] = op->slope;
+    const int rest[SRQ_DEPLOYED_COLUMNS - SRQ_INPUTS_MAX] = {
+        y->height,      y->width,      y->channels,   y->grid.bits,      y->grid.min < 0,
+        op->kernel[0],  op->kernel[1], op->stride[0], op->stride[1],     op->padding[0],
+        op->padding[1], op->groups,    op->dense,     op->weights.scales};
+    for (int i = 0; i < SRQ_DEPLOYED_COLUMNS - SRQ_INPUTS_MAX; i++) to[SRQ_INPUTS_MAX + i] = rest[i];
+    const float all[SRQ_DEPLOYED_NUMBERS] = {y->scale, op->low, op->high, op->slope};
+    memcpy(numbers, all, sizeof all);
 }
 
 static srq_status write_table(srq_h5_writer *writer, const srq_deploy *net)
 {
-    SRQ_TRY(write_names(writer, net));
-    SRQ_TRY(write_integers(writer, net, "operations/inputs", SRQ_INPUTS_MAX, fill_inputs));
-    SRQ_TRY(write_integers(writer, net, "operations/output", 3, fill_output));
-    SRQ_TRY(write_integers(writer, net, "operations/window", 6, fill_window));
-    SRQ_TRY(write_integers(writer, net, "operations/convolution", 2, fill_conv));
-    SRQ_TRY(write_integers(writer, net, "operations/grid", 2, fill_grid));
-    SRQ_TRY(write_floats(writer, net, "operations/scale", 1, fill_scale));
-    return write_floats(writer, net, "operations/limits", 3, fill_limits);
+    const size_t n = (size_t)net->op_count, shape[2] = {n, SRQ_DEPLOYED_COLUMNS}, wide[2] = {n, SRQ_DEPLOYED_NUMBERS};
+    int32_t *table = calloc(n, SRQ_DEPLOYED_COLUMNS * sizeof *table);
+    float *numbers = calloc(n, SRQ_DEPLOYED_NUMBERS * sizeof *numbers);
+    srq_status status = table && numbers ? SRQ_OK : srq_fail_memory(n * sizeof *table, "the operations");
+    for (size_t i = 0; status == SRQ_OK && i < n; i++)
+        fill_row(&net->ops[i], table + i * SRQ_DEPLOYED_COLUMNS, numbers + i * SRQ_DEPLOYED_NUMBERS);
+    if (status == SRQ_OK) status = write_names(writer, net);
+    if (status == SRQ_OK) status = srq_h5_write(writer, "operations/table", H5T_NATIVE_INT32, 2, shape, table);
+    if (status == SRQ_OK) status = srq_h5_write(writer, "operations/numbers", H5T_NATIVE_FLOAT, 2, wide, numbers);
+    free(table);
+    free(numbers);
+    return status;
+}
+
+/* The same array of all operations, one after another. */
+static srq_status write_joined(srq_h5_writer *writer, const srq_deploy *net, const char *name,
+                               const float *(*array)(const srq_deploy_op *op, size_t *count))
+{
+    size_t all = 0, count;
+    for (int i = 0; i < net->op_count; i++)
+        if (array(&net->ops[i], &count)) all += count;
+    float *joined = malloc((all + 1) * sizeof *joined);
+    if (!joined) return srq_fail_memory(all * sizeof *joined, name);
+    all = 0;
+    for (int i = 0; i < net->op_count; i++) {
+        const float *from = array(&net->ops[i], &count);
+        if (!from) continue;
+        memcpy(joined + all, from, count * sizeof *joined);
+        all += count;
+    }
+    srq_status status = srq_h5_write(writer, name, H5T_NATIVE_FLOAT, 1, &all, joined);
+    free(joined);
+    return status;
+}
+
+static const float *factors_of(const srq_deploy_op *op, size_t *count)
+{
+    *count = (size_t)op->output.channels;
+    return op->kind == SRQ_DEPLOY_AFFINE ? op->a : NULL;
+}
+
+static const float *summands_of(const srq_deploy_op *op, size_t *count)
+{
+    *count = (size_t)op->output.channels;
+    return op->kind == SRQ_DEPLOY_AFFINE ? op->b : NULL;
+}
+
+static const float *scales_of(const srq_deploy_op *op, size_t *count)
+{
+    *count = (size_t)op->weights.scales;
+    return op->kind == SRQ_DEPLOY_CONV ? op->weights.scale : NULL;
 }
 
 /* --- Arrays */
@@ -125,7 +112,7 @@ static srq_status write_packed(srq_h5_writer *writer, const srq_deploy_op *op)
     uint8_t *packed = calloc(bytes + 1, 1);
     if (!packed) return srq_fail_memory(bytes, "packed weights");
     srq_deploy_pack(w, packed);
-    snprintf(name, sizeof name, "weights/%s/%s", op->name, w->grid.bits ? "codes" : "values");
+    snprintf(name, sizeof name, "weights/%s", op->name);
     srq_status status = w->grid.bits ? srq_h5_write(writer, name, H5T_NATIVE_UINT8, 1, &bytes, packed)
                                      : write_array(writer, name, bytes / sizeof(float), (const float *)(void *)packed);
     free(packed);
@@ -141,15 +128,12 @@ static srq_status write_weights(srq_h5_writer *writer, const srq_deploy_op *op)
     const size_t mask = srq_mask_bytes(w->count);
     SRQ_TRY(write_packed(writer, op));
     if (srq_deploy_packs_mask(w)) {
-        snprintf(name, sizeof name, "weights/%s/" SRQ_CHECKPOINT_MASK, op->name);
+        snprintf(name, sizeof name, "masks/%s", op->name);
         SRQ_TRY(srq_h5_write(writer, name, H5T_NATIVE_UINT8, 1, &mask, w->mask));
         SRQ_TRY(srq_h5_write_attribute_int(writer, name, "count", (int64_t)w->count));
         SRQ_TRY(srq_h5_write_attribute_int(writer, name, "kept", (int64_t)w->kept));
     }
-    if (!w->grid.bits) return SRQ_OK;
-    snprintf(name, sizeof name, "weights/%s/scale", op->name);
-    SRQ_TRY(write_array(writer, name, (size_t)w->scales, w->scale));
-    snprintf(name, sizeof name, "weights/%s/points", op->name);
+    snprintf(name, sizeof name, "points/%s/weights", op->name);
     return w->grid.points ? write_array(writer, name, codes_of(&w->grid), w->grid.points) : SRQ_OK;
 }
 
@@ -157,17 +141,10 @@ static srq_status write_arrays(srq_h5_writer *writer, const srq_deploy *net, int
 {
     char name[NAME_SIZE];
     const srq_deploy_op *op = &net->ops[index];
-    const size_t channels = (size_t)op->output.channels;
+    const srq_deploy_grid *grid = &op->output.grid;
     if (op->kind == SRQ_DEPLOY_CONV) SRQ_TRY(write_weights(writer, op));
-    if (op->kind == SRQ_DEPLOY_AFFINE) {
-        snprintf(name, sizeof name, "affine/%d/a", index);
-        SRQ_TRY(write_array(writer, name, channels, op->a));
-        snprintf(name, sizeof name, "affine/%d/b", index);
-        SRQ_TRY(write_array(writer, name, channels, op->b));
-    }
-    snprintf(name, sizeof name, "points/%d", index);
-    return op->output.grid.points ? write_array(writer, name, codes_of(&op->output.grid), op->output.grid.points)
-                                  : SRQ_OK;
+    snprintf(name, sizeof name, "points/%s/output", op->name);
+    return grid->points ? write_array(writer, name, codes_of(grid), grid->points) : SRQ_OK;
 }
 
 /* --- The file */
@@ -198,6 +175,9 @@ static srq_status fill(srq_h5_writer *writer, const srq_deploy *net)
     SRQ_TRY(srq_h5_write_attribute_int(writer, "/", "step", net->step));
     SRQ_TRY(write_input(writer, &net->input));
     SRQ_TRY(write_table(writer, net));
+    SRQ_TRY(write_joined(writer, net, "operations/a", factors_of));
+    SRQ_TRY(write_joined(writer, net, "operations/b", summands_of));
+    SRQ_TRY(write_joined(writer, net, "operations/scales", scales_of));
     for (int i = 0; i < net->op_count; i++) SRQ_TRY(write_arrays(writer, net, i));
     return srq_h5_writer_seal(writer);
 }
