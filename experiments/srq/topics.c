@@ -125,6 +125,23 @@ static const srq_topic topics[] = {
      "  --json         prints one JSON object, with all digits\n"
      "\n"
      "An image that cannot be read is named (\"bad image: ...\") and skipped; the status is then 3 (docs/predict.md)."},
+    {"export", "write the network for other programs: C, or tensors alone",
+     "usage: srq export CHECKPOINT --to FORMAT OUT [--check FILE] [--data FILE] [--style NAME] [--name NAME]\n"
+     "\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint). Writes the deployed network, which predicts as\n"
+     "`srq eval` does, to OUT. An existing OUT is never overwritten. FORMAT is one of\n"
+     "\n"
+     "  c             OUT.c and OUT.h: C99 without libraries or allocation; convolutions are sums of integers\n"
+     "  h5            OUT.h5: codes at their bit-length, scales, and folded batch-norm; `srq inspect` and `srq eval`\n"
+     "                read it\n"
+     "\n"
+     "  --check FILE  runs the result on the test images of a data set, and compares it with evaluation; the status is 1\n"
+     "                if a prediction differs. C is compiled with $CC, or cc\n"
+     "  --data FILE   the data set for normalization, class names and examples; by default, that of the checkpoint\n"
+     "  --style NAME  for formats with several styles\n"
+     "  --name NAME   for c: the prefix of its names; by default, OUT without .c\n"
+     "\n"
+     "docs/export.md describes the formats and compares them."},
     {"inspect", "layers, bits, codes in use, size and operations of a checkpoint; single tensors",
      "usage: srq inspect CHECKPOINT [--json]\n"
      "       srq inspect CHECKPOINT TENSOR [--json]\n"

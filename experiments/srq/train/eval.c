@@ -2,11 +2,13 @@
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "experiments/srq/options.h"
+#include "experiments/srq/train/eval_deployed.h"
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
 #include "experiments/srq/train/restore.h"
 #include "experiments/srq/train/say_classes.h"
+#include "io/deployed.h"
 #include "io/escape.h"
 #include "io/run_place.h"
 
@@ -218,7 +220,15 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
 {
     eval_options options = {0};
     srq_config *config = NULL;
+    bool deployed = false;
     srq_status status = parse(argc, argv, &options);
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        deployed = !options.of_config && srq_deployed_is(options.checkpoint);
+    srq_comm_share(comm, &deployed, sizeof deployed);
+    if (deployed) {
+        free(options.sets);
+        return srq_eval_deployed(comm, options.checkpoint, options.data, options.json);
+    }
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
                                    : srq_checkpoint_read_config(options.checkpoint, &config);

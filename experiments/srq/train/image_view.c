@@ -14,10 +14,10 @@ static srq_status make_tables(srq_view *v, bool normalize)
     v->multiply = malloc(length * sizeof *v->multiply);
     v->add = malloc(length * sizeof *v->add);
     if (!v->multiply || !v->add) return srq_fail_memory(2 * length * sizeof *v->add, "normalisation");
-    for (size_t i = 0; i < length; i++) {
-        const size_t c = i % (size_t)v->channels;
-        v->multiply[i] = normalize ? 1 / (255 * v->dataset->std[c]) : 1.0f / 255;
-        v->add[i] = normalize ? -v->dataset->mean[c] / v->dataset->std[c] : 0;
+    srq_dataset_normalization(v->dataset, normalize, v->multiply, v->add);
+    for (size_t i = (size_t)v->channels; i < length; i++) { /* every pixel of the row */
+        v->multiply[i] = v->multiply[i - (size_t)v->channels];
+        v->add[i] = v->add[i - (size_t)v->channels];
     }
     return SRQ_OK;
 }
