@@ -100,7 +100,8 @@ typedef struct srq_deploy_input {
     int height, width, channels;
     float *multiply, *add; /* [channels] */
     int fraction;          /* of X, above: 0 to SRQ_DEPLOY_FRACTION_MAX */
-    int resize;            /* the length to which evaluation resizes the short side of images of other sizes */
+    int resize;            /* the length to which evaluation resizes the short side of images of other sizes; 0: so that
+                              they just cover the input, if the images of the training were of one size */
     int classes;
     char **class_names;   /* [classes] */
     char data_name[64];   /* of the data set of training, and ... */

@@ -31,7 +31,9 @@ static srq_status make(srq_graph *graph, const srq_settings *s, const srq_datase
     srq_deploy_input input = {.height = m->height,
                               .width = m->width,
                               .channels = m->channels,
-                              .resize = s->data.resize ? s->data.resize : (side * 8 + 3) / 7,
+                              .resize = !d->encoded      ? 0
+                                        : s->data.resize ? s->data.resize
+                                                         : (side * 8 + 3) / 7,
                               .classes = d->classes,
                               .class_names = d->class_names};
     memcpy(input.data_name, d->name, sizeof input.data_name);

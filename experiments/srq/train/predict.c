@@ -1,9 +1,8 @@
 /* srq predict: what a trained network says of images. */
-#include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/options.h"
-#include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/predict_inputs.h"
+#include "experiments/srq/train/predict_network.h"
 #include "experiments/srq/train/predict_print.h"
 #include "experiments/srq/train/restore.h"
 #include "io/escape.h"
@@ -119,33 +118,23 @@ static srq_status parse(int argc, char **argv, predict_options *options)
 
 typedef struct predictor {
     const predict_options *options;
-    const srq_settings *settings;
+    srq_predict_network network;
     srq_dataset *dataset; /* of the input; or of the normalisation and the names of classes */
     srq_predict_inputs inputs;
     srq_view view;
     srq_view_bench bench;
-    srq_graph *graph;
-    srq_progress_point point;
     srq_predict_printer printer;
     srq_progress *progress;
     long good, bad, wrong;
 } predictor;
 
+/* NULL if a deployed network needs none. */
 static const char *data_of(const predictor *p)
 {
     const predict_options *o = p->options;
-    return o->of_split ? o->inputs[0] : o->data ? o->data : p->settings->data.file;
-}
-
-/* The instruction set of the training, if this CPU has it. */
-static srq_status choose_isa(const srq_settings *settings, srq_isa *isa)
-{
-    srq_isa wanted;
-    SRQ_TRY(srq_isa_here(isa));
-    if (strcmp(settings->train.isa, "auto") != 0 && srq_isa_parse(settings->train.isa, &wanted) == SRQ_OK &&
-        (*isa & wanted) == wanted)
-        *isa = wanted;
-    return srq_kernels_limit(*isa);
+    if (o->of_split) return o->inputs[0];
+    if (o->data) return o->data;
+    return p->network.deployed ? NULL : p->network.settings->data.file;
 }
 
 /* Of the data set that was trained on, images need only the normalisation and the names of classes. */
@@ -154,19 +143,18 @@ static srq_status load_dataset(predictor *p)
     const predict_options *o = p->options;
     const bool test = !o->split || strcmp(o->split, "test") == 0;
     const unsigned which = !o->of_split ? 0 : test ? SRQ_LOAD_TEST : SRQ_LOAD_TRAIN;
-    const srq_status status = srq_dataset_load(data_of(p), which, &p->dataset);
-    if (status != SRQ_OK && !o->of_split && !o->data)
+    const srq_status status = srq_predict_network_data(&p->network, data_of(p), which, &p->dataset);
+    if (status != SRQ_OK && !o->of_split && !o->data && !p->dataset)
         return srq_fail(status,
                         "%s (the data set that the checkpoint names, which has the normalisation and the names of "
                         "classes; use --data FILE to name another)",
                         srq_message());
     SRQ_TRY(status);
-    SRQ_TRY(srq_check_data_fits(p->graph, p->dataset, data_of(p)));
     if (o->of_split || p->dataset->channels == 1 || p->dataset->channels == SRQ_IMAGE_CHANNELS) return SRQ_OK;
     return srq_fail(SRQ_ERROR_DATA,
                     "%s: its images have %d channels; JPEG and PNG images can be predicted with 1 (grey) or 3 (RGB); "
                     "name a data set as the input",
-                    data_of(p), p->dataset->channels);
+                    data_of(p) ? data_of(p) : o->checkpoint, p->dataset->channels);
 }
 
 static int longest_name(const predictor *p)
@@ -195,22 +183,20 @@ static void set_printer(predictor *p)
                                        .name_width = longest_name(p),
                                        .names = p->dataset->class_names,
                                        .checkpoint = o->checkpoint,
-                                       .step = p->point.step,
-                                       .data = data_of(p)};
+                                       .step = p->network.step,
+                                       .data = data_of(p) ? data_of(p) : ""};
 }
 
 static srq_status build(predictor *p)
 {
-    srq_isa isa;
     const predict_options *o = p->options;
-    SRQ_TRY(choose_isa(p->settings, &isa));
-    SRQ_TRY(srq_restore(p->settings, o->checkpoint, isa, &p->graph, &p->point));
+    const char *split = o->split ? o->split : "test";
+    SRQ_TRY(srq_predict_network_open(o->checkpoint, &p->network));
     SRQ_TRY(load_dataset(p));
-    SRQ_TRY(o->of_split ? srq_predict_list_split(p->dataset, p->settings, o->split ? o->split : "test", &p->inputs)
+    SRQ_TRY(o->of_split ? srq_predict_list_split(p->dataset, p->network.settings, split, &p->inputs)
                         : srq_predict_list(o->count, o->inputs, &p->inputs));
-    SRQ_TRY(srq_view_create(p->dataset, p->settings, &p->view));
+    SRQ_TRY(srq_predict_network_view(&p->network, p->dataset, &p->view));
     SRQ_TRY(srq_view_bench_create(&p->view, &p->bench));
-    SRQ_TRY(srq_graph_prepare(p->graph));
     set_printer(p);
     return SRQ_OK;
 }
@@ -222,7 +208,7 @@ static void destroy(predictor *p)
     srq_view_destroy(&p->view);
     srq_predict_inputs_free(&p->inputs);
     srq_dataset_destroy(&p->dataset);
-    srq_graph_destroy(&p->graph);
+    srq_predict_network_close(&p->network);
 }
 
 /* --- Prediction */
@@ -239,7 +225,7 @@ static srq_status fill(predictor *p, long first, group *g)
     const size_t features = (size_t)p->view.height * (size_t)p->view.width * (size_t)p->view.channels;
     *g = (group){.first = first};
     while (g->count < SRQ_RESTORE_CAPACITY && first + g->count < p->inputs.count) {
-        float *to = srq_graph_input(p->graph) + (size_t)g->good * features;
+        float *to = srq_predict_network_input(&p->network) + (size_t)g->good * features;
         const srq_status status = srq_predict_make(&p->inputs, &p->view, &p->bench, first + g->count, to);
         if (status != SRQ_OK && status != SRQ_ERROR_DATA) return status;
         if (status == SRQ_OK)
@@ -251,10 +237,9 @@ static srq_status fill(predictor *p, long first, group *g)
     return SRQ_OK;
 }
 
-static void print_group(predictor *p, const group *g)
+static void print_group(predictor *p, const group *g, const float *logits)
 {
     const int classes = p->printer.classes;
-    const float *logits = srq_graph_logits(p->graph);
     for (int i = 0; i < g->count; i++) {
         char text[64];
         const srq_prediction x = {.image = srq_predict_name(&p->inputs, g->first + i, text, sizeof text),
@@ -272,15 +257,10 @@ static void print_group(predictor *p, const group *g)
 
 static srq_status run_group(predictor *p, long first, group *g)
 {
-    srq_metrics metrics;
-    static const int32_t labels[SRQ_RESTORE_CAPACITY]; /* what is right is not asked here */
+    const float *logits = NULL;
     SRQ_TRY(fill(p, first, g));
-    const int bad = g->good ? srq_graph_evaluate(p->graph, g->good, labels, &metrics) : -1;
-    if (bad >= 0)
-        return srq_fail(SRQ_ERROR_RUN,
-                        "layer \"%s\" produces an infinity or NaN; train with a lower optimizer.learning_rate",
-                        srq_graph_layer(p->graph, bad)->spec->name);
-    print_group(p, g);
+    if (g->good) SRQ_TRY(srq_predict_network_run(&p->network, g->good, &logits));
+    print_group(p, g, logits);
     return SRQ_OK;
 }
 
@@ -308,9 +288,9 @@ static srq_status predict_all(predictor *p)
     return status;
 }
 
-static srq_status predict(const srq_settings *settings, const predict_options *options)
+static srq_status predict(const predict_options *options)
 {
-    predictor p = {.options = options, .settings = settings};
+    predictor p = {.options = options};
     srq_status status = build(&p);
     /* A table on a terminal shows by itself how far it has come. */
     if (status == SRQ_OK && !isatty(STDOUT_FILENO)) p.progress = srq_progress_create(stderr);
@@ -330,11 +310,8 @@ static srq_status predict(const srq_settings *settings, const predict_options *o
 srq_status srq_command_predict(int argc, char **argv)
 {
     predict_options options = {0};
-    srq_config *config = NULL;
     srq_status status = parse(argc, argv, &options);
-    if (status == SRQ_OK) status = srq_checkpoint_read_config(options.checkpoint, &config);
-    if (status == SRQ_OK) status = predict(srq_config_settings(config), &options);
-    srq_config_destroy(&config);
+    if (status == SRQ_OK) status = predict(&options);
     free(options.inputs);
     return status;
 }
