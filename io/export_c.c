@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4400, NAME_MAX_HERE = 60, SAMPLE_BYTES = 1 << 16 };
+enum { PATH_SIZE = 4400, SAMPLE_BYTES = 1 << 16 };
 
 typedef struct c_file {
     const srq_export_request *request;
     const srq_deploy *net;
     srq_c_plan plan;
-    char name[NAME_MAX_HERE + 8], upper[NAME_MAX_HERE + 8]; /* the prefix of its names */
-    char header[PATH_SIZE];                                 /* the name of OUT.h without its folder */
+    char name[SRQ_EXPORT_NAME], upper[SRQ_EXPORT_NAME]; /* the prefix of its names */
+    char header[PATH_SIZE];                             /* the name of OUT.h without its folder */
     size_t flash;
 } c_file;
 
@@ -27,35 +27,13 @@ static void header_of(const char *path, char *out, size_t size)
     snprintf(out, size, "%.*sh", (int)strlen(path) - 1, path);
 }
 
-static bool is_identifier(const char *name)
-{
-    if (!isalpha((unsigned char)name[0]) || strlen(name) > NAME_MAX_HERE) return false;
-    for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '_') return false;
-    return true;
-}
-
-/* --name, or the name of the file with other characters replaced. */
+/* The prefix of names, and the name of the header. */
 static srq_status choose_name(c_file *f, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    const char *given = f->request->name;
-    if (given && !is_identifier(given))
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "export: --name must be letters, digits and underscores, begin with a letter and have at most "
-                        "%d characters, but is \"%.100s\"",
-                        NAME_MAX_HERE, given);
-    if (given)
-        snprintf(f->name, sizeof f->name, "%s", given);
-    else
-        snprintf(f->name, sizeof f->name, "%s%.*s", isalpha((unsigned char)base[0]) ? "" : "net_",
-                 strlen(base) - 2 < NAME_MAX_HERE ? (int)strlen(base) - 2 : NAME_MAX_HERE, base);
-    for (char *c = f->name; *c; c++)
-        if (!isalnum((unsigned char)*c) || (unsigned char)*c > 127) *c = '_';
+    const char *slash = strrchr(path, '/');
+    SRQ_TRY(srq_export_name(path, f->request->name, f->name));
     for (size_t i = 0; i < sizeof f->upper; i++) f->upper[i] = (char)toupper((unsigned char)f->name[i]);
-    char header[PATH_SIZE];
-    header_of(base, header, sizeof header);
-    snprintf(f->header, sizeof f->header, "%s", header);
+    header_of(slash ? slash + 1 : path, f->header, sizeof f->header);
     return SRQ_OK;
 }
 
