@@ -170,10 +170,10 @@ static const char reals[] = "/* Weights that are not integers: float32 of kept w
                             "static float real_row[REAL_ROW];\n\n"
                             "static void unpack_real(const conv *c, const reals_of *r, int o)\n"
                             "{\n"
-                            "    static uint32_t next;\n"
+                            "@D"
                             "    const uint32_t n = (uint32_t)row_of(c);\n"
                             "@U"
-                            "    if (o == 0) next = 0;\n"
+                            "@Z"
                             "    for (uint32_t i = 0; i < n; i++) {\n"
                             "        real_row[i] = 0;\n"
                             "        if (!is_kept(c, (uint32_t)o * n + i)) continue;\n"
@@ -402,17 +402,18 @@ static void put_reals(const srq_c_plan *plan, FILE *out)
     const char *value = "r->values[(r->scales > 1 ? o * r->codes : 0) + row[i] - r->min]",
                *weight = "r->weights[next++]";
     for (const char *c = reals; *c; c++) {
-        if (c[0] == '@' && c[1] == 'U') {
-            if (coded) fputs(plain ? "    if (r->values) unpack(c, o);\n" : "    unpack(c, o);\n", out);
-            c++;
-        } else if (c[0] == '@') {
-            if (coded && plain)
-                fprintf(out, "r->values ? %s\n                                : %s", value, weight);
-            else
-                fputs(coded ? value : weight, out);
-            c++;
-        } else
+        if (*c != '@') {
             fputc(*c, out);
+            continue;
+        }
+        c++;
+        if (*c == 'D' && plain) fputs("    static uint32_t next; /* kept weights of earlier outputs */\n", out);
+        if (*c == 'Z' && plain) fputs("    if (o == 0) next = 0;\n", out);
+        if (*c == 'U' && coded) fputs(plain ? "    if (r->values) unpack(c, o);\n" : "    unpack(c, o);\n", out);
+        if (*c == 'X' && coded && plain)
+            fprintf(out, "r->values ? %s\n                                : %s", value, weight);
+        else if (*c == 'X')
+            fputs(coded ? value : weight, out);
     }
 }
 
