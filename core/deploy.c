@@ -80,7 +80,10 @@ float srq_deploy_value(const srq_deploy_tensor *t, int code)
 int srq_deploy_code(const srq_deploy_tensor *t, float x)
 {
     srq_points points;
-    srq_points_set(t->grid.min, t->grid.max, t->grid.points, &points);
+    points.min = t->grid.min;
+    points.count = t->grid.max - t->grid.min + 1;
+    points.uniform = true; /* then the rest is not read */
+    if (t->grid.points) srq_points_set(t->grid.min, t->grid.max, t->grid.points, &points);
     return srq_points_nearest(&points, x / t->scale);
 }
 

@@ -192,6 +192,7 @@ static sums sum_at(const srq_deploy_op *op, const srq_deploy_tensor *x, const so
     const size_t group = o / ((size_t)op->output.channels / (size_t)op->groups), k1 = (size_t)op->kernel[1];
     const size_t row = o * (size_t)op->kernel[0] * k1 * in;
     sums s = {0};
+    if (at->x0 >= at->x1) return s; /* the window lies in the padding */
     for (int y = at->y0; y < at->y1; y++) {
         const size_t first = (size_t)y * (size_t)x->width + (size_t)at->x0, width = (size_t)(at->x1 - at->x0);
         const size_t tap = (size_t)(y - at->top) * k1 + (size_t)(at->x0 - at->left);

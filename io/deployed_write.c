@@ -197,6 +197,7 @@ static srq_status export(const srq_export_request *request, const char *path)
     return srq_deployed_write(path, request->net);
 }
 
+extern const srq_export_format srq_export_h5;
 const srq_export_format srq_export_h5 = {
     .name = "h5",
     .summary = "the tensors alone, with codes at their bit-length, for srq and for your own programs",

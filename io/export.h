@@ -35,6 +35,11 @@ const srq_export_format *srq_export_at(int index);
 /* The format with a name. SRQ_ERROR_USAGE with a list of all. */
 srq_status srq_export_find(const char *name, const srq_export_format **format);
 
+/* The prefix of the names in a C file: `given`, or made of the name of the file if that is NULL. SRQ_ERROR_USAGE if
+ * `given` is not an identifier that C and C++ leave to programs. */
+enum { SRQ_EXPORT_NAME = 64 };
+srq_status srq_export_name(const char *path, const char *given, char name[SRQ_EXPORT_NAME]);
+
 /* What can be said before any work: SRQ_ERROR_USAGE for another suffix, a style that the format does not have, or a
  * file that exists. */
 srq_status srq_export_check(const srq_export_format *format, const char *style, const char *path);

@@ -1,6 +1,7 @@
 /* srq export: writes the deployed network of a checkpoint in the format of another program. */
 #include "io/export.h"
 #include "experiments/srq/commands.h"
+#include "experiments/srq/deploy/compare.h"
 #include "experiments/srq/options.h"
 #include "experiments/srq/train/test_images.h"
 #include "io/deployed.h"
@@ -116,6 +117,15 @@ srq_status srq_command_export(int argc, char **argv)
     srq_status status = srq_deployed_make(o.checkpoint, o.data, &config, &net);
     const char *file = o.data || status != SRQ_OK ? o.data : srq_config_settings(config)->data.file;
     if (status == SRQ_OK) status = write(&o, format, file, net);
+    if (status == SRQ_OK && o.check) {
+        const srq_export_result result = {.checkpoint = o.checkpoint,
+                                          .config = config,
+                                          .net = net,
+                                          .format = format->name,
+                                          .path = o.out,
+                                          .name = o.name};
+        status = srq_export_compare(&result, o.check);
+    }
     srq_deploy_destroy(&net);
     srq_config_destroy(&config);
     return status;
