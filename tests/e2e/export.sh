@@ -84,6 +84,29 @@ if command -v arm-none-eabi-gcc > /dev/null; then
   [ "$size" -le $((packed * 115 / 100 + 8192)) ] || fail "$size bytes on a Cortex-M4, for $packed packed ones"
 fi
 
+# ONNX and QONNX, by an evaluator that is written from the definitions of their operators: integer sums and what follows them
+# have the interpreter's bits; sums of floats are close; no prediction differs. ONNX Runtime is asked if it is here.
+tasks=""
+for name in $nets; do
+  run=run-$name integer=exact
+  [ $name = pruned ] && run=ticket/seed-1/prune-01
+  case $name in mixed | float | residual) integer=close ;; esac # floats meet weights in some layer, or Sigmoid is another
+  case $name in lenet | pruned) bits=:2 ;; residual) bits=:3 ;; inverted) bits=:4 ;; *) bits="" ;; esac
+  "$SRQ" export $run --to onnx $name.onnx > log 2>&1 && "$SRQ" export $run --to onnx $name-qdq.onnx --style qdq > log 2>&1 &&
+    "$SRQ" export $run --to qonnx $name-q.onnx > log 2>&1 || fail "$name as ONNX: $(cat log)"
+  "$SRQ" predict $name.h5 slice.h5 --logits --json > $name.json 2> log || fail "predict $name.h5: $(cat log)"
+  tasks="$tasks $name.onnx $name.json $integer $name-qdq.onnx $name.json same $name-q.onnx $name.json same$bits"
+done
+# shellcheck disable=SC2086
+python3 "$SOURCE/tests/onnx/evaluate.py" slice.h5 64 $tasks > log 2>&1 || fail "ONNX: $(tail -4 log)"
+grep -o 'checker .*' log | sort | uniq -c
+"$SRQ" export run-lenet --to onnx checked.onnx --check slice.h5 > log 2>&1 || fail "ONNX Runtime: $(cat log)"
+if grep -q 'itself was not run' log; then
+  echo "skipped: ONNX Runtime: $(cat log)"
+else
+  grep -q '256 images: logits of none have other bits' log || fail "ONNX Runtime gives other bits: $(cat log)"
+fi
+
 # Names: of the file, or as told; what is no name in C is refused.
 expect 0 "odd-name 2.c" "$SRQ" export run-lenet --to c "odd-name 2.c"
 grep -q '^void odd_name_2_run' "odd-name 2.c" || fail "no function odd_name_2_run"
@@ -119,7 +142,7 @@ refused() { # STATUS WORDS ARGUMENTS...
   shift 2
   expect "$status" "$words" "$SRQ" export "$@"
   [ "$(grep -c '^srq: ' out)" = 1 ] || fail "not one message: $(cat out)"
-  [ ! -e new.c ] && [ ! -e new.h ] && [ ! -e new.h5 ] || fail "export $* left something: $(ls new.*)"
+  [ ! -e new.onnx ] && [ ! -e new.c ] && [ ! -e new.h ] && [ ! -e new.h5 ] || fail "export $* left something: $(ls new.*)"
 }
 mkdir -p empty readonly
 refused 2 "lenet.c exists already" run-lenet --to c lenet.c
@@ -136,6 +159,12 @@ refused 3 "none.h5" none.h5 --to c new.c
 refused 3 "slice.h5" slice.h5 --to c new.c
 refused 3 "names; use --data FILE to name another" run-lenet --to h5 new.h5 --data none.h5
 refused 4 "No such file or directory" run-lenet --to c absent/new.c
+for to in onnx qonnx; do
+  refused 2 "lenet.onnx exists already" run-lenet --to $to lenet.onnx
+  refused 2 "whose name ends with .onnx" run-lenet --to $to new.h5
+  refused 4 "No such file or directory" run-lenet --to $to absent/new.onnx
+done
+refused 2 "has no style \"fused\"; use integer or qdq" run-lenet --to onnx new.onnx --style fused
 if [ "$(id -u)" != 0 ]; then
   chmod a-w readonly
   refused 4 "Permission denied" run-lenet --to c readonly/new.c
@@ -147,8 +176,8 @@ expect 4 "there is no C compiler called no-such-compiler" env CC=no-such-compile
 cmp -s lenet.h by-data.h && fail "two names in one header"
 if mkdir small && mount -t tmpfs -o size=8k tmpfs small 2> /dev/null; then
   trap 'umount "$WORK/small"; rm -rf "$WORK"' EXIT
-  for to in c h5; do
-    expect 4 "No space left on device" "$SRQ" export run-lenet --to $to small/n.$to --data moved.h5
+  for file in c:n.c h5:n.h5 onnx:n.onnx qonnx:n.onnx; do
+    expect 4 "No space left on device" "$SRQ" export run-lenet --to ${file%:*} small/${file#*:} --data moved.h5
     [ -z "$(ls -A small)" ] || fail "a full disk leaves $(ls -A small)"
   done
 fi
