@@ -100,9 +100,9 @@ START_TEST(impossible_content_is_refused)
     srq_deploy *net = make("lsq", 2);
     srq_deploy_op *conv = &net->ops[0], *last = &net->ops[net->op_count - 1];
     ck_assert_int_eq(conv->kind, SRQ_DEPLOY_CONV);
-    int *const places[] = {&conv->output.channels, &conv->groups,          &conv->kernel[0],   &conv->inputs[0],
-                           &last->inputs[0],       &last->output.channels, &net->input.height, &net->input.classes,
-                           &net->ops[4].inputs[0], &conv->output.height};
+    int *const places[] = {&conv->output.channels, &conv->groups,       &conv->kernel[0],
+                           &conv->inputs[0],       &last->inputs[0],    &last->output.channels,
+                           &net->input.height,     &net->input.classes, &conv->output.height};
     static const int values[] = {0, 3, -5, 90, 1 << 20};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
