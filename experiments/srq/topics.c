@@ -88,7 +88,7 @@ static const srq_topic topics[] = {
      "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
-     "trained with, or FILE.\n"
+     "trained with, or FILE. A deployed network (`srq export --to h5`) is evaluated on FILE.\n"
      "\n"
      "CONFIG.cfg evaluates the state in which `srq train` would start: for example, with --set train.init=FILE, the\n"
      "weights of FILE as they are. Nothing is trained, and batch-norm statistics are those of FILE. Quantizers are\n"
@@ -107,7 +107,8 @@ static const srq_topic topics[] = {
      "  h5            OUT.h5: codes at their bit-length, scales, and folded batch-norm; `srq inspect` and `srq eval`\n"
      "                read it\n"
      "\n"
-     "  --check FILE  runs the result on the test images of a data set, and compares it with evaluation; the status is 1\n"
+     "  --check FILE  runs the result on the test images of a data set, and compares it with evaluation; the status is "
+     "1\n"
      "                if a prediction differs. C is compiled with $CC, or cc\n"
      "  --data FILE   the data set for normalization, class names and examples; by default, that of the checkpoint\n"
      "  --style NAME  for formats with several styles\n"
@@ -119,8 +120,9 @@ static const srq_topic topics[] = {
      "       srq inspect CHECKPOINT TENSOR [--json]\n"
      "       srq inspect CHECKPOINT --tensors [--json]\n"
      "\n"
-     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Prints one line for\n"
-     "each layer with parameters or an activation quantizer, and one line for each quantizer:\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Of a deployed network\n"
+     "(`srq export --to h5`), prints the operations. Of others, prints one line for each layer with parameters or an\n"
+     "activation quantizer, and one line for each quantizer:\n"
      "\n"
      "  W/A           bits of the layer's weights and of its input; 32 if not quantized (images are not)\n"
      "  size          packed size: weights at their bits; step sizes, biases and batch-norm as float32\n"
@@ -288,6 +290,7 @@ const char *srq_topic_closest(const char *word)
     static const srq_synonym synonyms[] = {
         {"fit|run|resume|continue|restart|finetune|learn", "train"},
         {"evaluate|evaluation|test|validate|validation|val|score", "eval"},
+        {"deploy|deployment|codegen|generate|compile|to-c|save", "export"},
         {"show|describe|summary|print|dump|view|ls|stat", "inspect"},
         {"compare|cmp|difference|equal", "diff"},
         {"plot|plots|results|logs|log|watch|tail|monitor|table|follow|status", "report"},
