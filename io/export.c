@@ -1,6 +1,5 @@
 #include "io/export.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,33 +27,6 @@ srq_status srq_export_find(const char *name, const srq_export_format **format)
         n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", (*format)->name);
     }
     return srq_fail(SRQ_ERROR_USAGE, "export: no format is called \"%.100s\"; --to must be one of %s", name, names);
-}
-
-static bool is_identifier(const char *name)
-{
-    if (!isalpha((unsigned char)name[0]) || strlen(name) >= SRQ_EXPORT_NAME) return false;
-    for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '_') return false;
-    return true;
-}
-
-srq_status srq_export_name(const char *path, const char *given, char name[SRQ_EXPORT_NAME])
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *end = strrchr(base, '.');
-    const int length = end ? (int)(end - base) : (int)strlen(base), most = SRQ_EXPORT_NAME - 8;
-    if (given && !is_identifier(given))
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "export: --name must be letters, digits and underscores, begin with a letter and have at most "
-                        "%d characters, but is \"%.100s\"",
-                        SRQ_EXPORT_NAME - 1, given);
-    if (given)
-        snprintf(name, SRQ_EXPORT_NAME, "%s", given);
-    else
-        snprintf(name, SRQ_EXPORT_NAME, "%s%.*s", isalpha((unsigned char)base[0]) ? "" : "net_",
-                 length < most ? length : most, base);
-    for (char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) || (unsigned char)*c > 127) *c = '_';
-    return SRQ_OK;
 }
 
 static bool ends_with(const char *text, const char *end)

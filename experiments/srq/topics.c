@@ -88,7 +88,7 @@ static const srq_topic topics[] = {
      "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--classes] [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
-     "trained with, or FILE.\n"
+     "trained with, or FILE. A deployed network (`srq export --to h5`) is evaluated on FILE.\n"
      "\n"
      "CONFIG.cfg evaluates the state in which `srq train` would start: for example, with --set train.init=FILE, the\n"
      "weights of FILE as they are. Nothing is trained, and batch-norm statistics are those of FILE. Quantizers are\n"
@@ -158,8 +158,9 @@ static const srq_topic topics[] = {
      "       srq inspect CHECKPOINT TENSOR [--json]\n"
      "       srq inspect CHECKPOINT --tensors [--json]\n"
      "\n"
-     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Prints one line for\n"
-     "each layer with parameters or an activation quantizer, and one line for each quantizer:\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Of a deployed network\n"
+     "(`srq export --to h5`), prints the operations. Of others, prints one line for each layer with parameters or an\n"
+     "activation quantizer, and one line for each quantizer:\n"
      "\n"
      "  W/A           bits of the layer's weights and of its input; 32 if not quantized (images are not)\n"
      "  size          packed size: weights at their bits; step sizes, biases and batch-norm as float32\n"
@@ -328,6 +329,7 @@ const char *srq_topic_closest(const char *word)
         {"fit|run|resume|continue|restart|finetune|learn", "train"},
         {"evaluate|evaluation|test|validate|validation|val|score", "eval"},
         {"classify|inference|infer|run_inference|predictions|prediction|forward|label", "predict"},
+        {"deploy|deployment|codegen|generate|compile|to-c|save", "export"},
         {"show|describe|summary|print|dump|view|ls|stat", "inspect"},
         {"compare|cmp|difference|equal", "diff"},
         {"plot|plots|results|logs|log|watch|tail|monitor|table|follow|status", "report"},

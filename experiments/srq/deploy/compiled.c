@@ -101,10 +101,16 @@ static srq_status compile(srq_compiled *c, const char *path)
     char compiler[1024], *words[WORDS_MAX + 8], *rest = NULL;
     int n = 0;
     snprintf(compiler, sizeof compiler, "%s", given && *given ? given : "cc");
-    for (char *w = strtok_r(compiler, " ", &rest); w && n < WORDS_MAX; w = strtok_r(NULL, " ", &rest)) words[n++] = w;
+    /* Options of $CC come after ours, so that they decide. */
+    for (char *w = strtok_r(compiler, " ", &rest); w && n < WORDS_MAX; w = strtok_r(NULL, " ", &rest)) {
+        words[n++] = w;
+        if (n > 1) continue;
+        words[n++] = "-std=c99";
+        words[n++] = "-O2";
+    }
     if (n == 0) return srq_fail(SRQ_ERROR_USAGE, "export: CC names no compiler; set it to one, for example to gcc");
     snprintf(c->source, sizeof c->source, "%s%s", path[0] == '-' ? "./" : "", path);
-    char *const arguments[] = {"-std=c99", "-O2", c->source, c->main, "-o", c->program, NULL};
+    char *const arguments[] = {c->source, c->main, "-o", c->program, NULL};
     memcpy(words + n, arguments, sizeof arguments);
     pid_t child;
     SRQ_TRY(start(words, NULL, NULL, &child));
