@@ -82,7 +82,7 @@ srq_status srq_onnx_create(const char *name, int opset, srq_onnx **out)
     m->graph = (SrqOnnx__GraphProto)SRQ_ONNX__GRAPH_PROTO__INIT;
     m->model.has_ir_version = true;
     m->model.ir_version = opset >= 21 ? 10 : 7; /* of the releases 1.16 and 1.8, which have these operators */
-    m->model.producer_name = copy_text(m, "srq");
+    m->model.producer_name = copy_text(m, "srq export");
     m->model.graph = &m->graph;
     m->graph.name = copy_text(m, name);
     srq_onnx_import(m, "", opset);
