@@ -19,29 +19,35 @@ layers = ( { name = "conv1"; type = "conv"; out = 6; kernel = 3; }, { name = "re
 END
 sed 's/small/large/; s/height = 12; width = 10/height = 32; width = 32/; s/kernel = 3/kernel = 5; stride = 4/' small.cfg > large.cfg
 for kind in small large; do
-  echo "model = \"$kind.cfg\"; data = { file = \"$kind.h5\"; validation = 12.0; }; train = { batch = 40; shards = 8; max_steps = 3; };" > $kind-run.cfg
+  [ $kind = small ] && validation=12.0 || validation=0.0
+  echo "model = \"$kind.cfg\"; data = { file = \"$kind.h5\"; validation = $validation; }; train = { batch = 40; shards = 8; max_steps = 3; };" > $kind-run.cfg
   expect 0 "done: test error" "$SRQ" train $kind-run.cfg --out $kind-run
 done
 
 # classes.json of the run is what evaluation of its best checkpoint says, on 1 and 3 ranks.
-"$SRQ" eval small-run/best.h5 --classes --json > one.json || fail "eval --classes: $(cat one.json)"
+ln -s last.h5 large-run/best.h5
+for kind in small large; do
+  "$SRQ" eval $kind-run/best.h5 --classes --json > $kind-eval.json || fail "eval --classes: $(cat $kind-eval.json)"
+done
 on_ranks 3 eval small-run/best.h5 --classes --json > three.json || fail "eval --classes on 3 ranks"
-cmp -s one.json three.json || fail "other results by class on 3 ranks: $(cat three.json)"
+cmp -s small-eval.json three.json || fail "other results by class on 3 ranks: $(cat three.json)"
 expect 0 "Confusion matrix" "$SRQ" eval small-run --classes
 for kind in small large; do
   "$SRQ" predict $kind-run/best.h5 $kind.h5 --json --logits > $kind-split.json || fail "predict $kind.h5: $(cat $kind-split.json)"
   "$SRQ" predict $kind-run/best.h5 $kind/test --json --logits --top 2 > $kind-folder.json || fail "predict $kind/test"
-  "$SRQ" eval $kind-run/best.h5 --classes --json > $kind-eval.json || fail "eval $kind"
 done
 for split in train validation; do "$SRQ" predict small-run small.h5 --split $split --csv > $split.csv || fail "--split $split"; done
 cp small/test/c0/1000.jpg '=1+1.jpg' && echo text > bad.png && mkdir none && head -c 200 small/test/c0/1001.jpg > cut.jpg
 "$SRQ" predict small-run '=1+1.jpg' bad.png none missing.jpg cut.jpg small/test/c0 --csv --top 9 > some.csv 2> some.err
 [ $? = 3 ] || fail "bad images, status: $(cat some.err)"
+# A deployed network needs no data set for images, and says what the run says.
+"$SRQ" export large-run --to h5 large-net.h5 > log && "$SRQ" predict large-net.h5 large/test --json > net.json 2> log || fail "deployed: $(cat log)"
+"$SRQ" eval large-net.h5 --data large.h5 --classes --json > net-eval.json || fail "eval of a deployed network"
 if [ -x "$python" ]; then
   "$python" - << 'END' || fail "predictions are not those of evaluation"
 import csv, glob, json, math
 
-one = json.load(open("one.json"))
+one = json.load(open("small-eval.json"))
 file = json.load(open("small-run/classes.json"))
 for key in file:
     assert one[key] == file[key], (key, one[key], file[key])
@@ -66,6 +72,10 @@ for kind in "small", "large":
         assert image["logits"][best["index"]] == max(image["logits"]) and abs(best["probability"] * total - 1) < 1e-8
         assert best["class"] == folder["classes"][best["index"]]
 
+net, folder, found, run = (json.load(open(f)) for f in ("net.json", "large-folder.json", "net-eval.json", "large-eval.json"))
+assert [i["top"][0]["class"] for i in net["images"]] == [i["top"][0]["class"] for i in folder["images"]]
+assert found["confusion"] == run["confusion"] and found["classes"] == run["classes"]
+
 train, validation = (list(csv.DictReader(open(f"{split}.csv"))) for split in ("train", "validation"))
 numbers = [int(row["image"].split("/")[1]) for row in train + validation]
 assert len(validation) == 12 and sorted(numbers) == list(range(120))
@@ -80,7 +90,7 @@ fi
 grep -qF 'bad image: cut.jpg: a truncated JPEG' some.err && grep -qF 'bad image: none: this folder and those below it hold no' some.err ||
   fail "bad images are not named: $(cat some.err)"
 grep -qF 'srq: predict: 4 of 35 images could not be read (named above)' some.err || fail "no summary: $(cat some.err)"
-expect 0 "$(sed -n 's/.*"test_wrong": \([0-9]*\).*/(\1 of 90)/p' one.json)" "$SRQ" predict small-run/best.h5 small.h5
+expect 0 "$(sed -n 's/.*"test_wrong": \([0-9]*\).*/(\1 of 90)/p' small-eval.json)" "$SRQ" predict small-run/best.h5 small.h5
 expect 3 "nothing.h5" "$SRQ" predict small-run missing.jpg --data nothing.h5
 
 # What is wrong on the command line.
@@ -96,6 +106,5 @@ expect 3 "its images are 12 x 10 x 3 (height x width x channels), but the model 
 expect 3 "nowhere" "$SRQ" predict nowhere small
 mkdir empty && cp small-run/config.cfg empty/ && : > empty/log.jsonl
 expect 3 "this run has no checkpoint yet" "$SRQ" predict empty small
-expect 0 "done: test error" "$SRQ" train small-run.cfg --out plain --set data.validation=0 --set train.max_steps=1
-expect 2 "trained without validation images" "$SRQ" predict plain small.h5 --split validation
+expect 2 "trained without validation images" "$SRQ" predict large-run large.h5 --split validation
 finish

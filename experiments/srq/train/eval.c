@@ -227,7 +227,7 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
     srq_comm_share(comm, &deployed, sizeof deployed);
     if (deployed) {
         free(options.sets);
-        return srq_eval_deployed(comm, options.checkpoint, options.data, options.json);
+        return srq_eval_deployed(comm, options.checkpoint, options.data, options.classes, options.json);
     }
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)

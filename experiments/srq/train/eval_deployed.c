@@ -2,6 +2,8 @@
 
 #include "core/ops/softmax_loss.h"
 #include "experiments/srq/inspect/tensors.h"
+#include "experiments/srq/train/say_classes.h"
+#include "experiments/srq/train/tally.h"
 #include "experiments/srq/train/test_images.h"
 #include "io/deployed.h"
 #include "io/escape.h"
@@ -17,6 +19,8 @@ typedef struct evaluation {
     srq_test_images images;
     uint8_t *pixels;
     float *input, *logits;
+    srq_tally tally;           /* with --classes */
+    srq_class_results results; /* likewise */
 } evaluation;
 
 static srq_status build(const char *path, const char *data, evaluation *e)
@@ -39,6 +43,8 @@ static srq_status build(const char *path, const char *data, evaluation *e)
 
 static void destroy(evaluation *e)
 {
+    srq_class_results_free(&e->results);
+    srq_tally_free(&e->tally);
     srq_test_images_close(&e->images);
     srq_deploy_runner_destroy(&e->runner);
     srq_deploy_destroy(&e->net);
@@ -60,6 +66,7 @@ static srq_status run_group(evaluation *e, long group, double *sums)
         srq_deploy_run(e->runner, e->input, e->logits);
         srq_softmax_loss(1, e->net->input.classes, e->logits, &e->images.labels[i], 0, 0, NULL, &sums[LOSS], &correct);
         sums[CORRECT] += (double)correct;
+        if (e->tally.counts) srq_tally_add(&e->tally, 1, e->logits, &e->images.labels[i]);
     }
     return SRQ_OK;
 }
@@ -71,15 +78,20 @@ static void print(const evaluation *e, const char *path, const char *data, bool 
     if (!json) {
         srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)wrong / (double)count, wrong, count,
                 loss / (double)count);
+        if (e->tally.counts) srq_say_classes(&e->results);
         return;
     }
-    srq_say("{\"deployed\": %s,\n", srq_json_quote(path, text, sizeof text));
+    srq_say(e->tally.counts ? "{\"format\": \"srq-classes\",\n \"version\": 1,\n " : "{");
+    srq_say("\"deployed\": %s,\n", srq_json_quote(path, text, sizeof text));
     srq_say(" \"step\": %ld,\n", e->net->step);
     srq_say(" \"data\": %s,\n", srq_json_quote(data, text, sizeof text));
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->images.dataset->checksum, text, sizeof text));
     srq_say(" \"test_error\": %s,\n", srq_json_number((double)wrong / (double)count, number));
     srq_say(" \"test_loss\": %s,\n", srq_json_number(loss / (double)count, number));
-    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld}\n", wrong, count);
+    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld%s", wrong, count, e->tally.counts ? ",\n " : "}\n");
+    if (!e->tally.counts) return;
+    srq_class_results_print_json(&e->results, stdout);
+    srq_say("}\n");
 }
 
 static srq_status run(srq_comm *comm, evaluation *e, double *loss, long *wrong)
@@ -94,6 +106,10 @@ static srq_status run(srq_comm *comm, evaluation *e, double *loss, long *wrong)
         status = srq_comm_agree(comm, status);
     }
     if (status == SRQ_OK) srq_comm_sum(comm, sums, (int)(groups * WIDTH));
+    if (status == SRQ_OK && e->tally.counts) {
+        srq_tally_join(&e->tally, comm);
+        status = srq_comm_agree(comm, srq_tally_results(&e->tally, e->images.dataset, e->net->step, &e->results));
+    }
     *loss = 0;
     *wrong = e->images.count;
     for (long g = 0; status == SRQ_OK && g < groups; g++) {
@@ -104,12 +120,14 @@ static srq_status run(srq_comm *comm, evaluation *e, double *loss, long *wrong)
     return status;
 }
 
-srq_status srq_eval_deployed(srq_comm *comm, const char *path, const char *data, bool json)
+srq_status srq_eval_deployed(srq_comm *comm, const char *path, const char *data, bool classes, bool json)
 {
     evaluation e = {0};
     double loss;
     long wrong;
-    srq_status status = srq_comm_agree(comm, build(path, data, &e));
+    srq_status status = build(path, data, &e);
+    if (status == SRQ_OK && classes) status = srq_tally_create(e.net->input.classes, &e.tally);
+    status = srq_comm_agree(comm, status);
     if (status == SRQ_OK) status = run(comm, &e, &loss, &wrong);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0) print(&e, path, data, json, loss, wrong);
     destroy(&e);

@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* Collective: evaluates the file `path` (io/deployed.h) on the test images of `data`. Prints error and loss. */
-srq_status srq_eval_deployed(srq_comm *comm, const char *path, const char *data, bool json);
+/* Collective: evaluates the file `path` (io/deployed.h) on the test images of `data`. Prints error and loss, and with
+ * `classes` the results by class. */
+srq_status srq_eval_deployed(srq_comm *comm, const char *path, const char *data, bool classes, bool json);
 
 #endif
