@@ -109,7 +109,7 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
 {
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(srq_restore(e->settings, o->checkpoint, isa, &e->graph, &e->point));
+    SRQ_TRY(srq_restore(e->settings, o->checkpoint, isa, SRQ_RESTORE_CAPACITY, &e->graph, &e->point));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",

@@ -187,14 +187,21 @@ static void set_printer(predictor *p)
                                        .data = data_of(p) ? data_of(p) : ""};
 }
 
+/* The memory of a network is proportional to the images in a pass: gigabytes for 64 images of 224 x 224 pixels. */
+static int capacity_for(const predictor *p)
+{
+    if (p->options->of_split || p->inputs.count > SRQ_RESTORE_CAPACITY) return SRQ_RESTORE_CAPACITY;
+    return p->inputs.count ? (int)p->inputs.count : 1;
+}
+
 static srq_status build(predictor *p)
 {
     const predict_options *o = p->options;
     const char *split = o->split ? o->split : "test";
-    SRQ_TRY(srq_predict_network_open(o->checkpoint, &p->network));
+    if (!o->of_split) SRQ_TRY(srq_predict_list(o->count, o->inputs, &p->inputs));
+    SRQ_TRY(srq_predict_network_open(o->checkpoint, capacity_for(p), &p->network));
     SRQ_TRY(load_dataset(p));
-    SRQ_TRY(o->of_split ? srq_predict_list_split(p->dataset, p->network.settings, split, &p->inputs)
-                        : srq_predict_list(o->count, o->inputs, &p->inputs));
+    if (o->of_split) SRQ_TRY(srq_predict_list_split(p->dataset, p->network.settings, split, &p->inputs));
     SRQ_TRY(srq_predict_network_view(&p->network, p->dataset, &p->view));
     SRQ_TRY(srq_view_bench_create(&p->view, &p->bench));
     set_printer(p);
@@ -224,7 +231,7 @@ static srq_status fill(predictor *p, long first, group *g)
 {
     const size_t features = (size_t)p->view.height * (size_t)p->view.width * (size_t)p->view.channels;
     *g = (group){.first = first};
-    while (g->count < SRQ_RESTORE_CAPACITY && first + g->count < p->inputs.count) {
+    while (g->count < p->network.capacity && first + g->count < p->inputs.count) {
         float *to = srq_predict_network_input(&p->network) + (size_t)g->good * features;
         const srq_status status = srq_predict_make(&p->inputs, &p->view, &p->bench, first + g->count, to);
         if (status != SRQ_OK && status != SRQ_ERROR_DATA) return status;
@@ -277,7 +284,7 @@ static srq_status predict_all(predictor *p)
 {
     srq_status status = srq_predict_print_begin(&p->printer);
     const double since = srq_seconds();
-    for (long first = 0; status == SRQ_OK && first < p->inputs.count; first += SRQ_RESTORE_CAPACITY) {
+    for (long first = 0; status == SRQ_OK && first < p->inputs.count; first += p->network.capacity) {
         group g = {0};
         status = run_group(p, first, &g);
         for (int i = 0; i < g.count; i++) free(g.problems[i]);

@@ -29,7 +29,7 @@ static srq_status open_checkpoint(const char *path, srq_predict_network *n)
     SRQ_TRY(srq_checkpoint_read_config(path, &n->config));
     n->settings = srq_config_settings(n->config);
     SRQ_TRY(choose_isa(n->settings, &isa));
-    SRQ_TRY(srq_restore(n->settings, path, isa, &n->graph, &point));
+    SRQ_TRY(srq_restore(n->settings, path, isa, n->capacity, &n->graph, &point));
     n->step = point.step;
     n->classes = srq_graph_classes(n->graph);
     return srq_graph_prepare(n->graph);
@@ -50,16 +50,16 @@ static srq_status open_deployed(const char *path, srq_predict_network *n)
     n->settings = &n->own;
     n->step = n->net->step;
     n->classes = in->classes;
-    const size_t size = SRQ_RESTORE_CAPACITY * (features(n) + (size_t)n->classes) * sizeof(float);
-    n->input = malloc(SRQ_RESTORE_CAPACITY * features(n) * sizeof(float));
-    n->logits = malloc(SRQ_RESTORE_CAPACITY * (size_t)n->classes * sizeof(float));
+    const size_t images = (size_t)n->capacity, size = images * (features(n) + (size_t)n->classes) * sizeof(float);
+    n->input = malloc(images * features(n) * sizeof(float));
+    n->logits = malloc(images * (size_t)n->classes * sizeof(float));
     if (!n->input || !n->logits) return srq_fail_memory(size, "the images");
     return srq_deploy_runner_create(n->net, &n->runner);
 }
 
-srq_status srq_predict_network_open(const char *path, srq_predict_network *n)
+srq_status srq_predict_network_open(const char *path, int capacity, srq_predict_network *n)
 {
-    *n = (srq_predict_network){.deployed = srq_deployed_is(path)};
+    *n = (srq_predict_network){.deployed = srq_deployed_is(path), .capacity = capacity};
     return n->deployed ? open_deployed(path, n) : open_checkpoint(path, n);
 }
 

@@ -12,17 +12,19 @@ typedef struct srq_predict_network {
     long step;
     int classes;
     bool deployed;
+    int capacity; /* images of the input */
     /* Private: */
     srq_config *config;
     srq_graph *graph;
     srq_settings own; /* of a deployed network */
     srq_deploy *net;
     srq_deploy_runner *runner;
-    float *input, *logits; /* of a deployed network: [SRQ_RESTORE_CAPACITY][...] */
+    float *input, *logits; /* of a deployed network: [capacity][...] */
 } srq_predict_network;
 
-/* Reads the file. SRQ_ERROR_DATA. The caller closes *network, also after a failure; do not move it in memory before. */
-srq_status srq_predict_network_open(const char *path, srq_predict_network *network);
+/* Reads the file. `capacity` is the number of images in its input, at most SRQ_RESTORE_CAPACITY. SRQ_ERROR_DATA. The
+ * caller closes *network, also after a failure; do not move it in memory before. */
+srq_status srq_predict_network_open(const char *path, int capacity, srq_predict_network *network);
 void srq_predict_network_close(srq_predict_network *network);
 
 /* The data set whose images, normalisation and names of classes are used: `file`, with the splits `which`; or, if
@@ -33,7 +35,7 @@ srq_status srq_predict_network_data(const srq_predict_network *network, const ch
 /* The view of such a data set. A deployed network keeps its own normalisation. The caller destroys *view. */
 srq_status srq_predict_network_view(const srq_predict_network *network, const srq_dataset *dataset, srq_view *view);
 
-/* The input [SRQ_RESTORE_CAPACITY][height][width][channels]. */
+/* The input [capacity][height][width][channels]. */
 float *srq_predict_network_input(const srq_predict_network *network);
 /* Runs the first n images of the input. *logits is [n][classes]. SRQ_ERROR_RUN after an infinity or NaN. */
 srq_status srq_predict_network_run(srq_predict_network *network, int n, const float **logits);
