@@ -1,5 +1,7 @@
 #include "core/ops/batchnorm.h"
 
+#include "core/deploy_build.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +212,27 @@ static void backward(const srq_layer *layer, srq_pass *pass)
     if (dx) pass->vector->combine_rows(rows, channels, dy, x, w.by_g, w.by_x, w.constant, dx);
 }
 
+/* The function of evaluation, into which the scales and the bias of the layer before may be folded. */
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    const size_t channels = (size_t)layer->output.channels;
+    const srq_pass pass = {.values = layer->network->values};
+    const float *scales, *bias;
+    bool sums;
+    int input, index;
+    SRQ_TRY(srq_deployer_sums(deployer, layer, &sums, &scales, &bias, &input));
+    double *work = calloc(channels, 2 * sizeof(double) + 4 * sizeof(float));
+    if (!work) return srq_fail_memory(channels * 4 * sizeof(double), layer->spec->name);
+    float *floats = (float *)(work + 2 * channels), *ones = floats + 2 * channels, *zeros = ones + channels;
+    const srq_batch_norm_lines lines = {.p = work, .q = work + channels, .a = floats, .b = floats + channels};
+    for (size_t c = 0; c < channels; c++) ones[c] = 1;
+    srq_batch_norm_forward_lines(layer, &pass, 1, NULL, NULL, sums ? scales : ones, sums ? bias : zeros, &lines);
+    srq_status status = srq_deployer_add_affine(deployer, layer, input, lines.a, lines.b, &index);
+    if (status == SRQ_OK) srq_deployer_put(deployer, layer, index);
+    free(work);
+    return status;
+}
+
 extern const srq_op srq_op_batch_norm;
 const srq_op srq_op_batch_norm = {
     .type = "batch_norm",
@@ -223,6 +246,7 @@ const srq_op srq_op_batch_norm = {
     .measure_backward = measure_backward,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "batch normalization over the images of one shard",
     .stage = SRQ_CHAIN_NORM,
     .settings = {{"momentum", SRQ_OP_REAL, SRQ_PLACE(momentum), .most = 1, .initial = 0.1},

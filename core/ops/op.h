@@ -25,6 +25,8 @@ typedef enum srq_chain_stage {
     SRQ_CHAIN_QUANTIZE
 } srq_chain_stage;
 
+struct srq_deployer; /* core/deploy_build.h */
+
 typedef struct srq_op {
     const char *type;
     int min_inputs, max_inputs;
@@ -64,6 +66,9 @@ typedef struct srq_op {
     /* Writes the gradients of alpha, sigma and gates to pass->gradient, from the slots of `units` units, which are
      * `stride` apart. */
     void (*collect)(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
+    /* Adds what evaluation computes to a deployed network (core/deploy_build.h), after all layers were prepared for it.
+     * Optional: without it, networks with such a layer cannot be exported. */
+    srq_status (*deploy)(const srq_layer *layer, struct srq_deployer *deployer);
     const char *meaning;                          /* one line for `srq help layers` and docs/configuration.md */
     srq_op_setting settings[SRQ_OP_SETTINGS_MAX]; /* in the order of printing; an entry without a name ends the list */
     const char *family;                           /* the name in the output of `srq bench step`; NULL: `type` */

@@ -1,3 +1,4 @@
+#include "core/deploy_build.h"
 #include "core/ops/layer_quantizer.h"
 #include "core/ops/op.h"
 #include "core/quant/methods.h"
@@ -100,6 +101,28 @@ static void backward(const srq_layer *layer, srq_pass *pass)
                            srq_pass_gradient(pass, layer, layer->gates));
 }
 
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    int input, index;
+    srq_points points;
+    const srq_quantizer *q = &layer->quantizer;
+    SRQ_TRY(srq_deployer_floats(deployer, layer, 0, &input));
+    if (!q->method) {
+        srq_deployer_put(deployer, layer, input);
+        return SRQ_OK;
+    }
+    srq_quantizer_points(q, &points);
+    const srq_deploy_grid grid = {
+        .bits = q->bits, .min = q->grid.min, .max = q->grid.max, .points = points.uniform ? NULL : points.point};
+    const srq_deploy_op op = {.kind = SRQ_DEPLOY_QUANTIZE,
+                              .input_count = 1,
+                              .inputs = {input},
+                              .output = {.grid = grid, .scale = q->grid.alpha}};
+    SRQ_TRY(srq_deployer_add(deployer, layer, &op, &index));
+    srq_deployer_put(deployer, layer, index);
+    return SRQ_OK;
+}
+
 extern const srq_op srq_op_quantize;
 const srq_op srq_op_quantize = {
     .type = "quantize",
@@ -111,6 +134,7 @@ const srq_op srq_op_quantize = {
     .start = start,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "quantizes an activation: unsigned after `relu` and `sigmoid`, signed if values may be negative",
     .quantizes = SRQ_QUANTIZES_OUTPUT,
     .stage = SRQ_CHAIN_QUANTIZE,

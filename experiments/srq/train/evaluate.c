@@ -11,7 +11,8 @@ typedef struct groups {
     srq_batches *batches;
     srq_part part;
     long images, count, stride; /* number of images, groups; ranks */
-    pthread_mutex_t lock;       /* of `next` and the batches */
+    pthread_mutex_t lock;       /* of `next`, the batches and the tally */
+    srq_tally *tally;           /* or NULL */
     long next;
     int32_t *labels; /* [passes][capacity] */
     double *sums;    /* [count][WIDTH] */
@@ -33,6 +34,13 @@ static long next_group(groups *g, int pass, int32_t *labels, int *n)
     return group;
 }
 
+static void count_classes(groups *g, int pass, int n, const int32_t *labels)
+{
+    pthread_mutex_lock(&g->lock);
+    srq_tally_add(g->tally, n, srq_graph_logits_of(g->graph, pass), labels);
+    pthread_mutex_unlock(&g->lock);
+}
+
 static void run_groups(void *context, int worker)
 {
     groups *g = context;
@@ -43,13 +51,14 @@ static void run_groups(void *context, int worker)
         srq_metrics metrics;
         const int bad = srq_graph_evaluate_on(g->graph, worker, n, labels, &metrics);
         double *sums = g->sums + group * WIDTH;
+        if (g->tally && bad < 0) count_classes(g, worker, n, labels);
         sums[LOSS] = metrics.loss;
         sums[CORRECT] = (double)metrics.correct;
         sums[BAD] = bad + 1;
     }
 }
 
-srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_part part,
+srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *batches, srq_part part, srq_tally *tally,
                         srq_metrics *metrics)
 {
     const long count = srq_batches_part(batches, part);
@@ -61,6 +70,7 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     groups g = {.graph = graph,
                 .batches = batches,
                 .part = part,
+                .tally = tally,
                 .images = count,
                 .count = groups_of_all,
                 .stride = ranks,
@@ -78,6 +88,7 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     }
     if (status == SRQ_OK) status = srq_comm_agree(comm, srq_batches_status(batches));
     if (status == SRQ_OK) srq_comm_sum(comm, sums, (int)(groups_of_all * WIDTH));
+    if (status == SRQ_OK && tally) srq_tally_join(tally, comm);
     *metrics = (srq_metrics){.count = count};
     for (long i = 0; status == SRQ_OK && i < groups_of_all; i++) {
         metrics->loss += sums[i * WIDTH + LOSS];
@@ -91,6 +102,22 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     free(sums);
     free(labels);
     return status;
+}
+
+srq_status srq_evaluate_by_class(const srq_comm *comm, srq_graph *graph, srq_batches *batches, long step,
+                                 const char *folder, srq_metrics *metrics)
+{
+    srq_tally tally;
+    srq_class_results results = {0};
+    srq_status status = srq_comm_agree(comm, srq_tally_create(srq_graph_classes(graph), &tally));
+    if (status == SRQ_OK) status = srq_evaluate(comm, graph, batches, SRQ_PART_TEST, &tally, metrics);
+    if (status == SRQ_OK && folder) {
+        status = srq_tally_results(&tally, batches->dataset, step, &results);
+        if (status == SRQ_OK) status = srq_class_results_write(folder, &results);
+    }
+    srq_class_results_free(&results);
+    srq_tally_free(&tally);
+    return srq_comm_agree(comm, status);
 }
 
 srq_status srq_check_data_fits(const srq_graph *graph, const srq_dataset *d, const char *path)
