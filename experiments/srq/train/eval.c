@@ -215,15 +215,15 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
     bool deployed = false;
     srq_status status = parse(argc, argv, &options);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
+                                   : srq_checkpoint_read_config(options.checkpoint, &config);
+    if (status == SRQ_ERROR_DATA && srq_comm_rank(comm) == 0)
         deployed = !options.of_config && srq_deployed_is(options.checkpoint);
     srq_comm_share(comm, &deployed, sizeof deployed);
     if (deployed) {
         free(options.sets);
         return srq_eval_deployed(comm, options.checkpoint, options.data, options.json);
     }
-    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
-        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
-                                   : srq_checkpoint_read_config(options.checkpoint, &config);
     status = srq_share_config(comm, status, &config);
     if (status == SRQ_OK) status = evaluate(comm, srq_config_settings(config), &options);
     srq_config_destroy(&config);
