@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything wrong that a user may hand in: one message, the documented status on 1 and 3 ranks, nothing lost.
+# Everything wrong that a user may hand in: one message, the documented status on every rank, nothing lost.
 . "$(dirname "$0")/lib.sh"
 make_data
 make_configs

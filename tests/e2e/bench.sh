@@ -16,9 +16,9 @@ for method in float32 ste lsq rq rq_st "srq full" "srq argmax" "srq full\\+DropB
   grep -qE "^$method +[0-9.e+]+ \[.*\] +[0-9]+ +[0-9.]+ % \[.*\]$" "$WORK/out" || fail "no training step with $method: $(cat "$WORK/out")"
 done
 
-"$SRQ" "${quick[@]}" "${model[@]}" --json --bits 3,8 > "$WORK/bench.json" || fail "--json: status $?"
+"$SRQ" "${quick[@]}" --model "$WORK/residual.cfg" --json --bits 3,8 > "$WORK/bench.json" || fail "--json: status $?"
 python3 -m json.tool "$WORK/bench.json" > "$WORK/out" 2>&1 || fail "--json is not JSON: $(cat "$WORK/out")"
-python3 - "$WORK/bench.json" $network << 'EOF' || fail "--json: $(cat "$WORK/bench.json")"
+python3 - "$WORK/bench.json" residual << 'EOF' || fail "--json: $(cat "$WORK/bench.json")"
 import json, sys
 d = json.load(open(sys.argv[1]))
 q = d["quantizers"]

@@ -59,15 +59,15 @@ same_bits() {
 }
 
 # everywhere STATUS WORDS ARGUMENTS...: what srq refuses, on every rank: the exit status, and one line of message, which
-# holds the words. The build for speed tries each case on 3 ranks, and the first of each status without a launcher as
-# well. The build with sanitizers, where starting MPI is slow, tries each case without a launcher (its leaks change its
+# holds the words. The build for speed tries each case on 2 ranks, and the first of each status on 3 and without a launcher
+# as well. The build with sanitizers, where starting MPI is slow, tries each case without a launcher (its leaks change its
 # status), and the first of each status on 2 ranks as well. The last one's output is in ./out; ./r and what CLEAN lists are
 # removed ahead of each try.
 declare -A SEEN=()
 everywhere() {
   local status=$1 words=$2 ranks found tried
   shift 2
-  tried="${SEEN[$status]-1} 3"
+  tried="${SEEN[$status]-1 3} 2"
   [ "${SANITIZED:-OFF}" = ON ] && tried="${SEEN[$status]-2} 1"
   SEEN[$status]=""
   for ranks in $tried; do
