@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # docs/adding-an-operator.md by its words alone: the file and the line on the page make a program that trains with the new
 # operator, to the same bits on any ranks, and knows it wherever it shows layers.
+LIGHT_LIBRARIES= # cmake needs the real libcurl
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/extend_lib.sh"
 page=$SOURCE/docs/adding-an-operator.md

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # docs/adding-a-quantizer.md: its methods are built as the page says, from one file and one line each. The new program
 # lists, trains, inspects and times them, and what it writes has the values that the page says.
+LIGHT_LIBRARIES= # cmake needs the real libcurl
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/extend_lib.sh"
 page=$SOURCE/docs/adding-a-quantizer.md

@@ -14,9 +14,9 @@ on_ranks 1 train inverted-run.cfg --out float --set quantizer.method=float32 > o
 "$SRQ" eval float --json > eval.json || fail "eval --json"
 "$SRQ" eval inverted-run.cfg --set train.init=float --set quantizer.method=float32 --json > as-is.json 2> out || fail "eval of weights: $(cat out)"
 "$SRQ" inspect float --json > inspect.json || fail "inspect --json"
-on_ranks 2 train inverted-run.cfg --out ptq --set train.epochs=0 --set train.init=float --set quantizer.weight_bits=8 --set quantizer.activation_bits=8 > out 2>&1 || fail "ptq: $(tail -3 out)"
+on_ranks $FEW train inverted-run.cfg --out ptq --set train.epochs=0 --set train.init=float --set quantizer.weight_bits=8 --set quantizer.activation_bits=8 > out 2>&1 || fail "ptq: $(tail -3 out)"
 "$SRQ" inspect ptq --json > ptq.json
-on_ranks 2 eval inverted-run.cfg --set train.init=float --set quantizer.weight_bits=8 --set quantizer.activation_bits=8 --json > quantized.json 2> out || fail "eval of quantized weights: $(cat out)"
+on_ranks $FEW eval inverted-run.cfg --set train.init=float --set quantizer.weight_bits=8 --set quantizer.activation_bits=8 --json > quantized.json 2> out || fail "eval of quantized weights: $(cat out)"
 # Batch-norm with momentum 0: its statistics stay those of the start.
 sed 's/type = "batch_norm";/& momentum = 0;/' inverted.cfg > still.cfg
 on_ranks 1 train inverted-run.cfg --out still --set model=still.cfg --set train.max_steps=3 --set train.init=float > out 2>&1 || fail "still: $(tail -3 out)"
@@ -112,7 +112,7 @@ refused "none.h5: No such file" none.h5
 
 # Partial on request: the list says what was taken, and the rest starts as it would.
 still="--set train.max_steps=1 --set optimizer.learning_rate=0 --set quantizer.method=float32"
-on_ranks 2 train inverted-run.cfg --out some --set train.init=several.h5 --set train.init_match=partial $still > out 2>&1 || fail "partial: $(tail -3 out)"
+on_ranks $FEW train inverted-run.cfg --out some --set train.init=several.h5 --set train.init_match=partial $still > out 2>&1 || fail "partial: $(tail -3 out)"
 grep -qF "train.init: $WORK/several.h5: 35 of 37 tensors of the network read:" out || fail "no list: $(cat out)"
 [ "$(grep -c '^  taken ' out)" = 35 ] || fail "the list is not whole: $(cat out)"
 on_ranks 1 train inverted-run.cfg --out none $still > out 2>&1 || fail "none: $(tail -3 out)"

@@ -6,6 +6,10 @@ set -u
 # `tests/run.sh quick`.
 SHORT=OFF
 [ "${SANITIZED:-OFF}" = OFF ] && [ "${SRQ_QUICK:-OFF}" = OFF ] || SHORT=ON
+# Ranks, where one would do as well: the sanitizers see the code of several ranks in dist/, e2e/ranks, e2e/method, e2e/resume and
+# others, and starting MPI is slow with them.
+FEW=2
+[ "${SANITIZED:-OFF}" = ON ] && FEW=1
 # Debian's python3, which has h5py, ahead of others on the PATH.
 PATH=/usr/bin:$PATH
 # Lighter libraries in place of some of the system's (tests/no_curl.c); not in the labs, which test an installation.

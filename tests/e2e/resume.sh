@@ -45,7 +45,7 @@ for line in open(sys.argv[1]): json.loads(line)' "$WORK/killed/log.jsonl" || fai
 
 # Finished: nothing is done again.
 stamp=$(stat -c %Y.%i "$WORK/killed/"checkpoints/*.h5)
-on_ranks 2 train "$config" --out "$WORK/killed" --resume auto $long $events > "$WORK/log" 2>&1 || fail "finished: $(tail -3 "$WORK/log")"
+on_ranks $FEW train "$config" --out "$WORK/killed" --resume auto $long $events > "$WORK/log" 2>&1 || fail "finished: $(tail -3 "$WORK/log")"
 grep -q "finished before, nothing to do" "$WORK/log" || fail "does not say that it is finished: $(cat "$WORK/log")"
 [ "$stamp" = "$(stat -c %Y.%i "$WORK/killed/"checkpoints/*.h5)" ] || fail "a finished run was touched"
 [ "$(ls "$WORK/killed/checkpoints" | wc -l)" = 2 ] || fail "keep = 2, but there are: $(ls "$WORK/killed/checkpoints")"
@@ -76,7 +76,7 @@ same_bits "$WORK/whole" "$WORK/stopped"
 
 # Batch-norm statistics, which are computed again if gates are learned, do not depend on checkpoints and resumes.
 learn="--set train.epochs=3 --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.1"
-on_ranks 2 train "$config" --out "$WORK/often" $learn --set train.checkpoint_every=7it --set train.keep=100 > "$WORK/log" 2>&1 || fail "often: $(tail -3 "$WORK/log")"
+on_ranks $FEW train "$config" --out "$WORK/often" $learn --set train.checkpoint_every=7it --set train.keep=100 > "$WORK/log" 2>&1 || fail "often: $(tail -3 "$WORK/log")"
 on_ranks 1 train "$config" --out "$WORK/once" $learn > "$WORK/log" 2>&1 || fail "once: $(tail -3 "$WORK/log")"
 on_ranks 3 train "$config" --out "$WORK/second" --resume "$WORK/often/checkpoints/00000014.h5" $learn > "$WORK/log" 2>&1 || fail "second: $(tail -3 "$WORK/log")"
 same_bits "$WORK/often" "$WORK/once"
@@ -98,14 +98,14 @@ rm -r "$WORK/hurt"
 cp -r "$WORK/whole" "$WORK/hurt"
 newest=$(readlink -f "$WORK/hurt/last.h5")
 head -c 5000 "$newest" > "$WORK/part" && cp "$WORK/part" "$newest"
-on_ranks 2 train "$config" --out "$WORK/from-dir" --resume "$WORK/hurt" $long > "$WORK/log" 2>&1 || fail "from-dir: $(tail -3 "$WORK/log")"
+on_ranks $FEW train "$config" --out "$WORK/from-dir" --resume "$WORK/hurt" $long > "$WORK/log" 2>&1 || fail "from-dir: $(tail -3 "$WORK/log")"
 grep -q "skipping a checkpoint that cannot be used" "$WORK/log" || fail "the damaged checkpoint is not mentioned: $(cat "$WORK/log")"
 same_bits "$WORK/whole" "$WORK/from-dir"
 expect 0 "finished before, nothing to do" "$SRQ" train "$config" --out "$WORK/from-dir" --resume "$WORK/from-dir/" $long
 rm -r "$WORK/hurt"
 
 # --resume FILE starts a run of its own from a checkpoint, here under a longer plan.
-on_ranks 2 train "$config" --out "$WORK/longer" --set train.epochs=$((epochs + 1)) --resume "$WORK/whole/last.h5" > "$WORK/log" 2>&1 || fail "longer: $(tail -3 "$WORK/log")"
+on_ranks $FEW train "$config" --out "$WORK/longer" --set train.epochs=$((epochs + 1)) --resume "$WORK/whole/last.h5" > "$WORK/log" 2>&1 || fail "longer: $(tail -3 "$WORK/log")"
 grep -q "resuming from step $((epochs * 18)) *$" "$WORK/log" || fail "does not resume from step $((epochs * 18)): $(head -4 "$WORK/log")"
 }
 finish

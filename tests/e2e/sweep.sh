@@ -24,7 +24,7 @@ expect 2 "--only lsqq: table.cfg has no row of this name; did you mean lsq?" "$S
 expect 2 "--seeds must be a list of integers" "$SRQ" sweep table.cfg --seeds 1,x
 expect 2 "--index 8: the table has 8 runs, 0 to 7" "$SRQ" sweep table.cfg --index 8
 sed 's/name = "lsq"/nam = "lsq"/' table.cfg > bad.cfg
-expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ranks 2 sweep bad.cfg
+expect 2 "bad.cfg:6: a row has no setting called nam; did you mean name?" on_ranks $FEW sweep bad.cfg
 "$SRQ" sweep table.cfg --list > /dev/full 2> "$WORK/out"
 [ $? = 4 ] && grep -q "cannot write the output: No space left" "$WORK/out" || fail "--list into a full device: $(cat "$WORK/out")"
 expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" "$SRQ" sweep table.cfg --dry-run
@@ -33,7 +33,7 @@ expect 0 "8 runs in runs/table: 0 finished, 0 running, 0 unfinished, 8 missing" 
 # Without a table: the same runs by the same names as the rows of one, and the same command completes them.
 expect 0 "2 runs in grid: 2 done, 0 finished before, 0 failed" "$SRQ" sweep lenet-run.cfg --set train.seed=1,2 --set train.epochs=0 --out grid --quiet
 [ "$(wc -l < out)" = 1 ] || fail "--quiet: $(cat out)"
-expect 0 "2 runs in grid: 0 done, 2 finished before, 0 failed" on_ranks 2 sweep lenet-run.cfg --set train.epochs=0 --set train.seed=1,2 --out grid
+expect 0 "2 runs in grid: 0 done, 2 finished before, 0 failed" on_ranks $FEW sweep lenet-run.cfg --set train.epochs=0 --set train.seed=1,2 --out grid
 printf '%s\n' 'seeds = [1, 2]; rows = ( { name = "lenet-run"; config = "lenet-run.cfg"; sets = ["train.epochs=0"]; } );' > grid.cfg
 expect 0 "2 runs in grid: 2 finished, 0 running" "$SRQ" sweep grid.cfg --out grid --dry-run
 

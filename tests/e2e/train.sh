@@ -7,7 +7,7 @@ expect 0 "holds this data set: nothing to do" "$SRQ" data import "$SOURCE/tests/
 expect 0 "Ankle boot" "$SRQ" data info "$WORK/slice.h5"
 expect 0 "ok" "$SRQ" check golden "$SOURCE/tests/golden/quantizers.h5"
 for method in float32 lsq srq; do
-  on_ranks 2 train "$WORK/lenet-run.cfg" --out "$WORK/$method" --set quantizer.method=$method --set train.epochs=6 --set optimizer.learning_rate=3e-3 > "$WORK/out" 2>&1 || fail "$method: $(tail -3 "$WORK/out")"
+  on_ranks $FEW train "$WORK/lenet-run.cfg" --out "$WORK/$method" --set quantizer.method=$method --set train.epochs=6 --set optimizer.learning_rate=3e-3 > "$WORK/out" 2>&1 || fail "$method: $(tail -3 "$WORK/out")"
   # Guessing gives 90 %; six epochs of 1,024 images gave 24 to 32 % for each of the three: 45 % is a broken one.
   "$SRQ" eval "$WORK/$method" > "$WORK/eval" 2>&1 || fail "eval: $(cat "$WORK/eval")"
   awk '{ exit !($3 < 45) }' "$WORK/eval" || fail "$method: $(cat "$WORK/eval")"
@@ -42,7 +42,7 @@ mpirun --quiet -n 1 "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/launched" --
 on_ranks 1 train "$WORK/lenet-run.cfg" --out "$WORK/unlaunched" --set train.max_steps=2 > "$WORK/out" 2>&1 || fail "no launcher: $(tail -3 "$WORK/out")"
 same_bits "$WORK/launched" "$WORK/unlaunched"
 # No steps: what the run starts from is evaluated and saved, and the run is finished for every command.
-on_ranks 2 train "$WORK/lenet-run.cfg" --out "$WORK/zero" --set train.epochs=0 > "$WORK/out" 2>&1 || fail "0 steps: $(tail -3 "$WORK/out")"
+on_ranks $FEW train "$WORK/lenet-run.cfg" --out "$WORK/zero" --set train.epochs=0 > "$WORK/out" 2>&1 || fail "0 steps: $(tail -3 "$WORK/out")"
 grep -q '^done: test error [0-9.]* % after 0 steps' "$WORK/out" || fail "0 steps: $(tail -3 "$WORK/out")"
 [ -s "$WORK/zero/checkpoints/00000000.h5" ] || fail "0 steps: no checkpoint"
 "$SRQ" eval "$WORK/zero" > "$WORK/eval" 2>&1 || fail "0 steps: eval: $(cat "$WORK/eval")"
