@@ -12,13 +12,15 @@ seeds = [1]; sets = ["train.max_steps=21"];
 rows = (
   { name = "lenet-srq"; config = "lenet-run.cfg"; sets = ["quantizer.method=srq"]; },
   { name = "argmax"; config = "lenet-run.cfg"; sets = ["quantizer.method=srq", "quantizer.estimator=argmax",
-    "quantizer.activation_estimator=argmax", "optimizer.method=sgd", "optimizer.learning_rate=0.05", "train.label_smoothing=0.1"]; },
+    "quantizer.activation_estimator=argmax", "optimizer.method=sgd", "optimizer.learning_rate=0.05", "train.label_smoothing=0.1",
+    "train.clip_norm=0.5"]; },
   { name = "residual"; config = "residual-run.cfg"; sets = ["quantizer.weight_bits=4", "optimizer.weight_decay=1e-4"]; },
   { name = "inverted"; config = "inverted-run.cfg"; sets = ["quantizer.weight_bits=4", "quantizer.activation_bits=4",
-    "quantizer.granularity=channel", "optimizer.method=adamw", "optimizer.weight_decay=0.05"]; },
+    "quantizer.granularity=channel", "optimizer.method=adamw", "optimizer.weight_decay=0.05", "train.average=0.9"]; },
   { name = "learned"; config = "residual-run.cfg"; sets = ["quantizer.weight_bits=6", "dropbits.mode=learn", "dropbits.follow=true",
     "dropbits.penalty=0.3", "optimizer.gate_learning_rate=0.3"]; },
-  { name = "shards"; config = "lenet-run.cfg"; sets = ["train.shards=11", "optimizer.method=sgd", "optimizer.nesterov=true",
+  { name = "shards"; config = "lenet-run.cfg"; sets = ["train.shards=11", "data.cutout=9", "data.brightness=0.3", "data.contrast=0.3",
+    "optimizer.method=sgd", "optimizer.nesterov=true",
     "optimizer.learning_rate=0.05"]; },
   { name = "wire"; config = "residual-run.cfg"; sets = ["train.wire=bfloat16", "train.bucket_mb=0", "train.epochs=1"]; },
   { name = "lenet-float32"; config = "lenet-run.cfg"; sets = ["quantizer.method=float32"]; },
@@ -39,9 +41,24 @@ for ranks in $all_ranks; do
     [ $ranks = 1 ] || same_bits "$row-1" "$row-$ranks"
   done
 done
+# The gradient was clipped in some steps and not in others.
+grep '"event": "step"' argmax-1/log.jsonl | python3 -c 'import json,sys
+lines = [json.loads(line) for line in sys.stdin]
+clipped = sum(line["clipped_steps"] for line in lines)
+assert 0 < clipped < lines[-1]["step"] and all(line["gradient_norm"] > 0 for line in lines), clipped' || fail "clip_norm: $(grep '"event": "step"' argmax-1/log.jsonl)"
+# Evaluations have the average of the weights; those of training are what they would be without it.
+steps="--set train.max_steps=21"
+# shellcheck disable=SC2086
+"$SRQ" train inverted-run.cfg --out unaveraged $steps --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 \
+  --set quantizer.granularity=channel --set optimizer.method=adamw --set optimizer.weight_decay=0.05 > log 2>&1 || fail "unaveraged: $(tail -3 log)"
+"$SRQ" eval unaveraged --json | grep '_loss' > plain-loss
+"$SRQ" eval inverted-1 --trained --json | grep '_loss' | cmp -s - plain-loss || fail "--trained: $("$SRQ" eval inverted-1 --trained)"
+"$SRQ" eval inverted-1 --json > averaged
+grep '_loss' averaged | cmp -s - plain-loss && fail "the average is that of training"
+found=$("$SRQ" inspect inverted-1 --json | sed -n 's/.*"test_loss": \([0-9.]*\),.*/\1/p')
+grep -q "\"test_loss\": $found," averaged || fail "inspect says $found: $(cat averaged)"
 
 # Buckets, and when they are sent, change nothing; what is rounded on the way does.
-steps="--set train.max_steps=21"
 # shellcheck disable=SC2086
 for settings in train.bucket_mb=0 train.bucket_mb=0.01 train.bucket_mb=1000 train.overlap=false; do
   on_ranks 3 train residual-run.cfg --out "bucket-$settings" $steps --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4 \
