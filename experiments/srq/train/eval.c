@@ -7,6 +7,7 @@
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
+#include "experiments/srq/train/threads.h"
 #include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/escape.h"
@@ -22,7 +23,9 @@ typedef struct eval_options {
     char checkpoint[4200];
     bool of_config; /* the source is a configuration */
     const char *data;
+    bool trained; /* not the average of train.average, but the weights of training */
     bool json;
+    int threads; /* 0: as many as cores */
     int set_count;
     const char **sets;
 } eval_options;
@@ -30,8 +33,8 @@ typedef struct eval_options {
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--json], or srq eval CONFIG.cfg [--set "
-                    "path=value]... [--json]",
+                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--trained] [--threads N] [--json], or "
+                    "srq eval CONFIG.cfg [--set path=value]... [--threads N] [--json]",
                     what, word);
 }
 
@@ -49,14 +52,18 @@ static bool ends_with(const char *text, const char *end)
 
 static srq_status parse_word(const char *word, const char *value, eval_options *options, bool *takes_value)
 {
-    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0;
+    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--threads") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--data") == 0)
         options->data = value;
     else if (strcmp(word, "--set") == 0)
         options->sets[options->set_count++] = value;
+    else if (strcmp(word, "--threads") == 0)
+        SRQ_TRY(srq_threads_parse("eval", value, &options->threads));
     else if (strcmp(word, "--json") == 0)
         options->json = true;
+    else if (strcmp(word, "--trained") == 0)
+        options->trained = true;
     else if (word[0] == '-')
         return unknown(word);
     else if (options->source)
@@ -84,29 +91,37 @@ static srq_status parse(int argc, char **argv, eval_options *options)
         return usage("--set needs a configuration (CONFIG.cfg); a checkpoint has its own settings: ", options->source);
     if (options->data && options->of_config)
         return usage("for a configuration, use --set data.file=FILE in place of --data ", options->data);
+    if (options->trained && options->of_config)
+        return usage("--trained is for a checkpoint, but this is a configuration: ", options->source);
     if (options->of_config) return SRQ_OK;
     return srq_run_place(options->source, options->checkpoint, sizeof options->checkpoint);
 }
 
 /* Everything that evaluation needs; each rank has its own. */
 typedef struct evaluation {
+    const srq_config *config;
     const srq_settings *settings;
     const eval_options *options;
     bool root;
+    srq_h5_reader *reader; /* of a checkpoint */
     srq_dataset *dataset;
     srq_batches batches;
+    srq_threads threads;
     srq_graph *graph;
     srq_progress_point point; /* of a checkpoint */
     int32_t *labels;          /* of a configuration */
 } evaluation;
 
 /* If this build lacks the engine of the checkpoint, another one evaluates it. */
-static srq_status build_graph(evaluation *e, int capacity, srq_isa isa)
+static srq_status build_graph(evaluation *e, int capacity, int slices, srq_isa isa)
 {
+    const bool of_config = e->options->of_config;
     const char *engine = e->settings->train.engine;
-    if (!e->options->of_config && !srq_kernels_find(engine)) engine = "auto";
-    const srq_graph_options graph = {.capacity = capacity, .engine = engine, .isa = &isa};
-    return srq_graph_create(&e->settings->model, &graph, &e->graph);
+    if (!of_config && !srq_kernels_find(engine)) engine = "auto";
+    const srq_graph_options graph = {
+        .capacity = capacity, .slices = slices, .workers = e->threads.workers, .engine = engine, .isa = &isa};
+    return of_config ? srq_graph_create(&e->settings->model, &graph, &e->graph)
+                     : srq_checkpoint_make_graph(e->reader, e->config, &graph, &e->graph);
 }
 
 static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
@@ -114,8 +129,9 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
     enum { CAPACITY = 64 };
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(build_graph(e, CAPACITY, isa));
-    SRQ_TRY(srq_checkpoint_read(o->checkpoint, e->graph, NULL, &e->point, NULL));
+    SRQ_TRY(build_graph(e, CAPACITY, 1, isa));
+    SRQ_TRY(srq_checkpoint_load(e->reader, e->graph, NULL, &e->point, NULL));
+    if (o->trained) SRQ_TRY(srq_checkpoint_load_trained(e->reader, e->graph));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",
@@ -123,7 +139,7 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
     SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
-    return srq_batches_start(&e->batches, 0, 0);
+    return srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph));
 }
 
 /* The same state, and the same sums, as at step 0 of `srq train`. */
@@ -133,9 +149,9 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
     SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
     const int capacity = srq_batches_capacity(&e->batches);
-    SRQ_TRY(build_graph(e, capacity, isa));
+    SRQ_TRY(build_graph(e, capacity, s->train.slices, isa));
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
-    SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
+    SRQ_TRY(srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph)));
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
     if (!e->labels) return srq_fail_memory((size_t)capacity * sizeof *e->labels, "the labels");
     if (e->root && strcmp(s->train.init, "random") == 0)
@@ -170,6 +186,8 @@ static void print_json(const evaluation *e, const srq_metrics *m)
     const eval_options *o = e->options;
     srq_say("{\"%s\": %s,\n", o->of_config ? "config" : "checkpoint",
             srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
+    if (!o->of_config && e->settings->train.average > 0)
+        srq_say(" \"values\": \"%s\",\n", o->trained ? "trained" : "average");
     srq_say(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
     srq_say(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
@@ -187,23 +205,30 @@ static void print(const evaluation *e, const srq_metrics *m)
     srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m->count - m->correct) / (double)m->count,
             m->count - m->correct, m->count, m->loss / (double)m->count);
     if (!e->options->of_config) say_rule(&e->point);
+    if (!e->options->of_config && e->settings->train.average > 0)
+        srq_say(e->options->trained ? "of the weights of training, not of their average (train.average)\n"
+                                    : "of the average of the weights (train.average)\n");
 }
 
-static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)
+static srq_status evaluate(srq_comm *comm, const srq_config *config, const eval_options *options, srq_h5_reader *reader)
 {
-    evaluation e = {.settings = settings, .options = options, .root = srq_comm_rank(comm) == 0};
+    const srq_settings *settings = srq_config_settings(config);
+    evaluation e = {
+        .config = config, .settings = settings, .options = options, .root = srq_comm_rank(comm) == 0, .reader = reader};
     srq_metrics m;
     srq_isa isa;
     srq_status status = srq_nodes_settle_isa(comm, settings->train.isa, &isa);
     /* A checkpoint is evaluated with the instruction set of its training if all CPUs here have it. */
     if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
     SRQ_TRY(status);
+    SRQ_TRY(srq_threads_create(comm, options->threads, &e.threads));
     status = srq_comm_agree(comm, build(&e, isa));
     if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, &m);
     if (status == SRQ_OK && e.root) print(&e, &m);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);
+    srq_threads_destroy(&e.threads);
     free(e.labels);
     return status;
 }
@@ -212,20 +237,24 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
 {
     eval_options options = {0};
     srq_config *config = NULL;
+    srq_h5_reader *reader = NULL;
     bool deployed = false;
     srq_status status = parse(argc, argv, &options);
-    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
-        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
-                                   : srq_checkpoint_read_config(options.checkpoint, &config);
+    if (status == SRQ_OK && !options.of_config) status = srq_checkpoint_open(options.checkpoint, &reader);
     if (status == SRQ_ERROR_DATA && srq_comm_rank(comm) == 0)
         deployed = !options.of_config && srq_deployed_is(options.checkpoint);
     srq_comm_share(comm, &deployed, sizeof deployed);
     if (deployed) {
+        srq_h5_reader_close(&reader);
         free(options.sets);
         return srq_eval_deployed(comm, options.checkpoint, options.data, options.json);
     }
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
+                                   : srq_checkpoint_config(reader, &config);
     status = srq_share_config(comm, status, &config);
-    if (status == SRQ_OK) status = evaluate(comm, srq_config_settings(config), &options);
+    if (status == SRQ_OK) status = evaluate(comm, config, &options, reader);
+    srq_h5_reader_close(&reader);
     srq_config_destroy(&config);
     free(options.sets);
     return status;
