@@ -1,5 +1,7 @@
 #include "core/finish.h"
 
+#include "core/clip.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +26,12 @@ struct srq_finish {
     unit *units;   /* in the order of the vector */
     group *groups; /* from its last group to its first */
     size_t slot_count;
+    bool measures; /* slot SQUARES is filled */
 };
 
-/* Slot 0 of a unit: above 0 if its gradient holds an infinity or NaN; the others are the operator's. */
-enum { BAD = 0, OWN = 1 };
+/* The first slots of a unit: above 0 if its gradient holds an infinity or NaN; the sum of the squares of its gradient,
+ * or 0. The others are the operator's. */
+enum { BAD, SQUARES, OWN };
 
 static size_t unit_slots(const srq_layer *layer)
 {
@@ -91,6 +95,18 @@ srq_status srq_finish_create(srq_graph *graph, size_t bytes, srq_finish **out)
     return SRQ_OK;
 }
 
+void srq_finish_measure(srq_finish *f)
+{
+    f->measures = true;
+}
+
+double srq_finish_squares(const srq_finish *f, const double *slots)
+{
+    double sum = 0;
+    for (int i = 0; i < f->unit_count; i++) sum += slots[f->units[i].slot + SQUARES];
+    return sum;
+}
+
 void srq_finish_destroy(srq_finish **finish)
 {
     if (!*finish) return;
@@ -143,17 +159,17 @@ size_t srq_finish_slot_count(const srq_finish *f)
     return f->slot_count;
 }
 
-void srq_finish_unpack(const srq_finish *f, int index, float *gradient)
+void srq_finish_unpack(const srq_finish *f, int index, int worker, float *gradient)
 {
+    const srq_pass pass = srq_graph_pass_of(f->graph, worker);
     for (int i = f->groups[index].first; i < f->groups[index].last; i++) {
         const srq_layer *layer = srq_graph_layer(f->graph, i);
         if (layer->weight < 0) continue;
-        layer->op->unpack(layer, srq_graph_pass(f->graph),
-                          gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
+        layer->op->unpack(layer, &pass, gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
     }
 }
 
-void srq_finish_run(srq_finish *f, float *gradient, int index, int part, int parts, double *slots)
+void srq_finish_run(const srq_finish *f, float *gradient, int index, int part, int parts, double *slots)
 {
     const group *g = &f->groups[index];
     const srq_vector *vector = srq_graph_vector(f->graph);
@@ -166,6 +182,7 @@ void srq_finish_run(srq_finish *f, float *gradient, int index, int part, int par
         memset(own, 0, unit_slots(u->layer) * sizeof *own);
         u->layer->op->finish_unit(u->layer, pass, u->begin, u->end, dw, own + OWN);
         own[BAD] = vector->finite(u->end - u->begin, dw) ? 0 : 1;
+        if (f->measures) own[SQUARES] = srq_clip_squares(u->end - u->begin, dw);
     }
 }
 

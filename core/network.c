@@ -40,6 +40,10 @@ srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec 
             return srq_fail(SRQ_ERROR_USAGE, "more than 2^33 weights in one layer; make it smaller");
         p->count *= shape[i];
     }
+    network->numbers += p->count;
+    if (network->numbers_max && network->numbers > network->numbers_max)
+        return srq_fail(SRQ_ERROR_DATA, "with it, the network has %zu numbers, but at most %zu are expected",
+                        network->numbers, network->numbers_max);
     network->size += (p->count + 15) / 16 * 16;
     *index = network->parameter_count++;
     return SRQ_OK;

@@ -10,6 +10,8 @@ struct srq_optimizer {
     long steps;
     int state_count;
     float *state[2]; /* sgd: momentum; adam: m, v */
+    float *average;  /* or NULL */
+    bool shown;      /* the average is in the graph, and the values of the last step are in `average` */
 };
 
 double srq_schedule_factor(const srq_schedule *s, long step)
@@ -44,6 +46,14 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
             return srq_fail_memory(bytes, "the optimizer's state");
         }
     }
+    if (options->average > 0) {
+        o->average = srq_memory_zeros(bytes);
+        if (!o->average) {
+            srq_optimizer_destroy(&o);
+            return srq_fail_memory(bytes, "the average of the weights");
+        }
+        srq_optimizer_begin_average(o, graph);
+    }
     *out = o;
     return SRQ_OK;
 }
@@ -53,6 +63,7 @@ void srq_optimizer_destroy(srq_optimizer **optimizer)
     if (!*optimizer) return;
     free((*optimizer)->state[0]);
     free((*optimizer)->state[1]);
+    free((*optimizer)->average);
     free(*optimizer);
     *optimizer = NULL;
 }
@@ -68,6 +79,11 @@ static double base_rate(const srq_optimizer_options *options, srq_parameter_kind
     if (kind == SRQ_PARAMETER_SIGMA) return options->sigma_learning_rate;
     if (kind == SRQ_PARAMETER_GATE) return options->gate_learning_rate;
     return options->learning_rate;
+}
+
+bool srq_optimizer_learns(const srq_optimizer *o, srq_parameter_kind kind)
+{
+    return kind != SRQ_PARAMETER_STATISTIC && base_rate(&o->options, kind) > 0;
 }
 
 /* SGD with Nesterov's momentum, as in PyTorch: m <- momentum m + g, w <- w - rate (g + momentum m). */
@@ -122,12 +138,21 @@ static void update_logarithm(srq_optimizer *o, const srq_vector *vector, const s
     }
 }
 
+/* Of a parameter, or a part of one, that has just been updated. */
+static void move_average(srq_optimizer *o, size_t offset, size_t count, const float *values)
+{
+    if (o->average)
+        srq_average_move(count, o->average + offset, values, srq_average_decay(o->options.average, o->steps + 1));
+}
+
 static void update_weights(srq_optimizer *o, const srq_vector *vector, const srq_parameter *p, float *values,
                            const float *gradient, size_t begin, size_t end, double factor)
 {
     const size_t first = p->offset > begin ? p->offset : begin;
     const size_t last = p->offset + p->count < end ? p->offset + p->count : end;
-    if (first < last) update(o, vector, p, first, last - first, values + first, gradient + first, factor);
+    if (first >= last) return;
+    update(o, vector, p, first, last - first, values + first, gradient + first, factor);
+    move_average(o, first, last - first, values + first);
 }
 
 void srq_optimizer_step_weights(srq_optimizer *o, srq_graph *graph, const float *gradient, size_t begin, size_t end,
@@ -154,6 +179,7 @@ void srq_optimizer_step_others(srq_optimizer *o, srq_graph *graph, const float *
             update_logarithm(o, vector, p, value, g, factor);
         else if (p->kind != SRQ_PARAMETER_WEIGHT)
             update(o, vector, p, p->offset, p->count, value, g, factor);
+        if (p->kind != SRQ_PARAMETER_WEIGHT && srq_average_has(p->kind)) move_average(o, p->offset, p->count, value);
     }
     o->steps++;
 }
@@ -162,6 +188,29 @@ void srq_optimizer_step(srq_optimizer *o, srq_graph *graph, const float *gradien
 {
     srq_optimizer_step_weights(o, graph, gradient, 0, srq_graph_size(graph), factor);
     srq_optimizer_step_others(o, graph, gradient, factor);
+}
+
+float *srq_optimizer_average(srq_optimizer *o)
+{
+    return o->average;
+}
+
+void srq_optimizer_begin_average(srq_optimizer *o, const srq_graph *graph)
+{
+    if (o->average) srq_average_copy(graph, o->average, srq_graph_values(graph));
+    o->shown = false;
+}
+
+void srq_optimizer_show_average(srq_optimizer *o, srq_graph *graph, bool shown)
+{
+    if (!o->average || o->shown == shown) return;
+    srq_average_exchange(graph, o->average, srq_graph_values(graph));
+    o->shown = shown;
+}
+
+bool srq_optimizer_shows_average(const srq_optimizer *o)
+{
+    return o->shown;
 }
 
 long srq_optimizer_steps(const srq_optimizer *optimizer)

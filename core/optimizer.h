@@ -2,7 +2,7 @@
 #ifndef SRQ_CORE_OPTIMIZER_H
 #define SRQ_CORE_OPTIMIZER_H
 
-#include "core/graph.h"
+#include "core/average.h"
 
 typedef enum srq_optimizer_method { SRQ_SGD, SRQ_ADAM, SRQ_ADAMW } srq_optimizer_method;
 
@@ -16,6 +16,7 @@ typedef struct srq_optimizer_options {
     bool nesterov;                /* sgd: a step goes by g + momentum * m instead of m, the momentum after the step */
     double beta1, beta2, epsilon; /* adam, adamw */
     double weight_decay; /* weights only: times w added to the gradient; adamw: w <- w (1 - rate * decay) first */
+    double average;      /* decay of the average of the values (core/average.h); 0: none */
 } srq_optimizer_options;
 
 typedef enum srq_schedule_method { SRQ_CONSTANT, SRQ_STEP, SRQ_LINEAR, SRQ_COSINE } srq_schedule_method;
@@ -41,6 +42,8 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
 /* From now on, the gates' logits stay unchanged, whatever their gradient and momentum. */
 void srq_optimizer_hold_gates(srq_optimizer *optimizer);
 void srq_optimizer_destroy(srq_optimizer **optimizer);
+/* Whether steps change parameters of this kind by their gradient: their learning rate is above 0. */
+bool srq_optimizer_learns(const srq_optimizer *optimizer, srq_parameter_kind kind);
 
 /* One step: updates the graph's values from `gradient`, with every learning rate multiplied by `factor`. alpha and
  * sigma are updated as logarithms, v <- v e^(-d), so they stay positive; d is clipped to [-1, 1]. Statistics move
@@ -51,6 +54,16 @@ void srq_optimizer_step(srq_optimizer *optimizer, srq_graph *graph, const float 
 void srq_optimizer_step_weights(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, size_t begin,
                                 size_t end, double factor);
 void srq_optimizer_step_others(srq_optimizer *optimizer, srq_graph *graph, const float *gradient, double factor);
+
+/* The average of the graph's values, with their layout; NULL without one. Its weights are updated in the same parts as
+ * the values. Only the kinds of srq_average_has are used. */
+float *srq_optimizer_average(srq_optimizer *optimizer);
+/* Sets the average to the graph's values. */
+void srq_optimizer_begin_average(srq_optimizer *optimizer, const srq_graph *graph);
+/* Puts the average in the place of the graph's values, for an evaluation, or puts those back, before the next step: the
+ * two are exchanged. Call srq_graph_prepare afterwards. Does nothing without an average, or if it is already so. */
+void srq_optimizer_show_average(srq_optimizer *optimizer, srq_graph *graph, bool shown);
+bool srq_optimizer_shows_average(const srq_optimizer *optimizer);
 
 /* The state for a checkpoint: the number of steps, and the state vectors with the layout of the graph's values. */
 long srq_optimizer_steps(const srq_optimizer *optimizer);

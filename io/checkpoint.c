@@ -22,6 +22,7 @@ struct srq_snapshot {
     const char *versions;
     int state_count;
     float *values, *states[STATES_MAX]; /* with the layout of the graph's values */
+    float *trained; /* with an average, which is then in `values`: what training goes on with; otherwise NULL */
     layer_bits *layers;
     long optimizer_steps;
     srq_progress_point point;
@@ -40,7 +41,8 @@ srq_status srq_snapshot_create(const srq_config *config, const srq_graph *graph,
     s->state_count = srq_optimizer_state_count(optimizer);
     s->values = malloc(bytes + 1);
     s->layers = calloc(layers + 1, sizeof *s->layers);
-    bool whole = s->values && s->layers;
+    if (srq_optimizer_average(optimizer)) s->trained = malloc(bytes + 1);
+    bool whole = s->values && s->layers && (s->trained || !srq_optimizer_average(optimizer));
     for (int i = 0; i < s->state_count; i++) {
         s->states[i] = malloc(bytes + 1);
         whole = whole && s->states[i];
@@ -48,6 +50,7 @@ srq_status srq_snapshot_create(const srq_config *config, const srq_graph *graph,
     /* Write to the memory now, so that the first copy causes no page faults. */
     for (int i = 0; whole && i < s->state_count; i++) memset(s->states[i], 0, bytes);
     if (whole) memset(s->values, 0, bytes);
+    if (whole && s->trained) memset(s->trained, 0, bytes);
     if (!whole) {
         srq_snapshot_destroy(&s);
         return srq_fail_memory(bytes * (size_t)(1 + srq_optimizer_state_count(optimizer)), "a snapshot");
@@ -62,6 +65,7 @@ void srq_snapshot_destroy(srq_snapshot **snapshot)
     if (!s) return;
     for (int i = 0; i < STATES_MAX; i++) free(s->states[i]);
     free(s->values);
+    free(s->trained);
     free(s->layers);
     srq_bits_history_free(&s->history);
     free(s);
@@ -75,6 +79,10 @@ srq_status srq_snapshot_take(srq_snapshot *s, const srq_progress_point *point, c
     for (int i = s->history.count; i < history->count; i++)
         SRQ_TRY(srq_bits_history_add(&s->history, history->changes[i]));
     memcpy(s->values, srq_graph_values(s->graph), bytes);
+    if (s->trained) {
+        memcpy(s->trained, srq_optimizer_average(s->optimizer), bytes);
+        if (!srq_optimizer_shows_average(s->optimizer)) srq_average_exchange(s->graph, s->values, s->trained);
+    }
     for (int i = 0; i < s->state_count; i++) memcpy(s->states[i], srq_optimizer_state(s->optimizer, i), bytes);
     for (int i = 0; i < srq_graph_layer_count(s->graph); i++) {
         const srq_quantizer *q = &srq_graph_layer(s->graph, i)->quantizer;
@@ -118,12 +126,24 @@ srq_status srq_snapshot_print_bits(const srq_snapshot *s, char **text, size_t *s
 
 /* --- Writing */
 
+static bool is_any(srq_parameter_kind kind)
+{
+    (void)kind;
+    return true;
+}
+
+static bool is_learned(srq_parameter_kind kind)
+{
+    return kind != SRQ_PARAMETER_STATISTIC;
+}
+
+/* The parameters of some kinds. */
 static srq_status write_vector(srq_h5_writer *writer, const srq_graph *graph, const char *folder, const float *vector,
-                               bool learned_only)
+                               bool (*has)(srq_parameter_kind kind))
 {
     for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
         const srq_parameter *p = srq_graph_parameter(graph, i);
-        if (learned_only && p->kind == SRQ_PARAMETER_STATISTIC) continue;
+        if (!has(p->kind)) continue;
         char name[NAME_SIZE];
         snprintf(name, sizeof name, "%s/%s", folder, p->name);
         SRQ_TRY(srq_h5_write(writer, name, H5T_NATIVE_FLOAT, p->rank, p->shape, vector + p->offset));
@@ -261,7 +281,12 @@ static srq_status fill(srq_h5_writer *writer, const srq_snapshot *s)
     SRQ_TRY(srq_h5_write_text(writer, "config", srq_config_text(s->config)));
     for (int i = 0; i < srq_graph_layer_count(s->graph); i++)
         SRQ_TRY(describe_layer(writer, srq_graph_layer(s->graph, i), &s->layers[i]));
-    SRQ_TRY(write_vector(writer, s->graph, "layers", s->values, false));
+    SRQ_TRY(write_vector(writer, s->graph, "layers", s->values, is_any));
+    if (s->trained) {
+        SRQ_TRY(srq_h5_write_attribute_double(writer, "/", SRQ_CHECKPOINT_AVERAGE,
+                                              srq_config_settings(s->config)->train.average));
+        SRQ_TRY(write_vector(writer, s->graph, SRQ_CHECKPOINT_TRAINED, s->trained, srq_average_has));
+    }
     SRQ_TRY(srq_masks_write(writer, s->graph));
     SRQ_TRY(write_history(writer, s->graph, &s->history));
     SRQ_TRY(srq_h5_write_group(writer, "optimizer"));
@@ -269,7 +294,7 @@ static srq_status fill(srq_h5_writer *writer, const srq_snapshot *s)
     for (int i = 0; i < s->state_count; i++) {
         char folder[64];
         snprintf(folder, sizeof folder, "optimizer/%s", srq_optimizer_state_name(s->optimizer, i));
-        SRQ_TRY(write_vector(writer, s->graph, folder, s->states[i], true));
+        SRQ_TRY(write_vector(writer, s->graph, folder, s->states[i], is_learned));
     }
     return srq_h5_writer_seal(writer);
 }

@@ -17,6 +17,9 @@
 #define SRQ_CHECKPOINT_FORMAT "srq-checkpoint"
 /* The mask of a layer is stored beside its weights (core/mask.h; io/masks.h). */
 #define SRQ_CHECKPOINT_MASK "weight_mask"
+/* With train.average: an attribute of the root group, and the group of the values that training goes on with. */
+#define SRQ_CHECKPOINT_AVERAGE "average"
+#define SRQ_CHECKPOINT_TRAINED "trained"
 enum { SRQ_CHECKPOINT_VERSION = 2 };
 
 /* The state of training. */
@@ -66,16 +69,30 @@ srq_status srq_checkpoint_write(const char *path, const srq_snapshot *snapshot);
 typedef struct srq_h5_reader srq_h5_reader; /* io/h5.h */
 srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader);
 
-/* Reads the configuration of a checkpoint. The caller destroys *config. */
+/* Reads the configuration of an open checkpoint. The caller destroys *config. */
+srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **config);
+/* Makes the network of that configuration, to load the checkpoint into. SRQ_ERROR_DATA, before its memory is allocated,
+ * if it has more numbers than the file can hold. The configuration must outlive *graph, which the caller destroys. */
+srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_config *config,
+                                     const srq_graph_options *options, srq_graph **graph);
+/* The configuration of a file. */
 srq_status srq_checkpoint_read_config(const char *path, srq_config **config);
 
 /* Reads the state of training only, without the tensors. The content is checked against its digest. */
 srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point);
 
-/* Reads parameters and bit-lengths into the graph, states into the optimizer, and *point and *history (which is
- * replaced); these may be NULL. SRQ_ERROR_DATA if the file is not whole, or if a layer, a shape or a number does not
- * fit the graph. After a failure, do not use any of them. */
+/* Of an open checkpoint: reads parameters and bit-lengths into the graph, states into the optimizer, and *point and
+ * *history (which is replaced); these may be NULL. Without an optimizer, the parameters are those that evaluations
+ * have: with train.average, the average. With one, they are those that training goes on with, and the optimizer gets
+ * the average if it has one. SRQ_ERROR_DATA if the file is not whole, or if a layer, a shape or a number does not fit
+ * the graph. After a failure, do not use any of them. */
+srq_status srq_checkpoint_load(const srq_h5_reader *reader, srq_graph *graph, srq_optimizer *optimizer,
+                               srq_progress_point *point, srq_bits_history *history);
+/* The same of a file. */
 srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                                srq_bits_history *history);
+/* After srq_checkpoint_load without an optimizer: replaces the average by the values that training goes on with.
+ * SRQ_ERROR_USAGE if the checkpoint has no average. */
+srq_status srq_checkpoint_load_trained(const srq_h5_reader *reader, srq_graph *graph);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONFIG "config" /* the data set */
 enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64 };
 
 srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader)
@@ -25,22 +26,43 @@ srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader)
                     path);
 }
 
-srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
+srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **config)
 {
-    srq_h5_reader *reader = NULL;
-    SRQ_TRY(srq_checkpoint_open(path, &reader));
     char *text = NULL;
-    srq_status status = srq_h5_read_text(reader, "config", &text);
-    srq_h5_reader_close(&reader);
-    if (status != SRQ_OK) return status;
-    status = srq_config_parse(text, "config", config);
+    SRQ_TRY(srq_h5_read_text(reader, "config", &text));
+    const srq_status status = srq_config_parse(text, CONFIG, config);
     free(text);
     if (status != SRQ_OK)
         return srq_fail(
             SRQ_ERROR_DATA,
-            "%s: data set config: %s; the checkpoint was made by another version of srq or has been changed", path,
-            srq_message());
+            "%s: data set config: %s; the checkpoint was made by another version of srq or has been changed",
+            srq_h5_reader_path(reader), srq_message());
     return SRQ_OK;
+}
+
+srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_config *config,
+                                     const srq_graph_options *options, srq_graph **graph)
+{
+    srq_graph_options bounded = *options;
+    bounded.numbers_max = srq_h5_most_bytes(reader) / sizeof(float);
+    const srq_status status = srq_graph_create(&srq_config_settings(config)->model, &bounded, graph);
+    const char *path = srq_h5_reader_path(reader);
+    if (status == SRQ_ERROR_DATA)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s in a file of this size; use an earlier checkpoint", path,
+                        srq_message());
+    /* A layer that is not possible has its place in the text as its origin. */
+    if (status == SRQ_ERROR_USAGE && strncmp(srq_message(), CONFIG ":", strlen(CONFIG ":")) == 0)
+        return srq_fail(SRQ_ERROR_DATA, "%s: data set %s; use an earlier checkpoint", path, srq_message());
+    return status;
+}
+
+srq_status srq_checkpoint_read_config(const char *path, srq_config **config)
+{
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(srq_checkpoint_open(path, &reader));
+    const srq_status status = srq_checkpoint_config(reader, config);
+    srq_h5_reader_close(&reader);
+    return status;
 }
 
 /* What the numbers of a tensor must be, beside finite. */
@@ -306,6 +328,25 @@ static srq_status read_layers(const srq_h5_reader *reader, srq_graph *graph)
     return SRQ_OK;
 }
 
+/* With train.average, /layers has the average, and /trained has what training goes on with. */
+static srq_status read_trained(const srq_h5_reader *reader, srq_graph *graph)
+{
+    double decay;
+    float *values = srq_graph_values(graph);
+    if (!srq_h5_has_attribute(reader, "/", SRQ_CHECKPOINT_AVERAGE)) return SRQ_OK;
+    SRQ_TRY(srq_h5_read_attribute_double(reader, "/", SRQ_CHECKPOINT_AVERAGE, &decay));
+    if (!(decay > 0 && decay < 1))
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: attribute " SRQ_CHECKPOINT_AVERAGE " is %g, but a decay is above 0 and below 1; use an "
+                        "earlier checkpoint",
+                        srq_h5_reader_path(reader), decay);
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (srq_average_has(p->kind)) SRQ_TRY(read_parameter(reader, p, SRQ_CHECKPOINT_TRAINED, values, demand_of(p)));
+    }
+    return srq_masks_check(reader, SRQ_CHECKPOINT_TRAINED, graph, values);
+}
+
 static int find_layer(const srq_graph *graph, const char *name)
 {
     for (int i = 0; i < srq_graph_layer_count(graph); i++)
@@ -360,7 +401,10 @@ static srq_status read_all(const srq_h5_reader *reader, srq_graph *graph, srq_op
     SRQ_TRY(read_values(reader, graph));
     SRQ_TRY(srq_masks_read(reader, graph));
     SRQ_TRY(read_history(reader, graph, point->step, history));
-    return optimizer ? read_optimizer(reader, graph, point->step, optimizer) : SRQ_OK;
+    if (!optimizer) return SRQ_OK;
+    srq_optimizer_begin_average(optimizer, graph);
+    SRQ_TRY(read_trained(reader, graph));
+    return read_optimizer(reader, graph, point->step, optimizer);
 }
 
 srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point)
@@ -372,15 +416,12 @@ srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point
     return status;
 }
 
-srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
-                               srq_bits_history *history)
+srq_status srq_checkpoint_load(const srq_h5_reader *reader, srq_graph *graph, srq_optimizer *optimizer,
+                               srq_progress_point *point, srq_bits_history *history)
 {
-    srq_h5_reader *reader = NULL;
     srq_progress_point found;
     srq_bits_history changes = {0};
-    SRQ_TRY(srq_checkpoint_open(path, &reader));
     const srq_status status = read_all(reader, graph, optimizer, &found, &changes);
-    srq_h5_reader_close(&reader);
     if (status == SRQ_OK && point) *point = found;
     if (history) {
         srq_bits_history_free(history);
@@ -388,5 +429,25 @@ srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer
     } else {
         srq_bits_history_free(&changes);
     }
+    return status;
+}
+
+srq_status srq_checkpoint_load_trained(const srq_h5_reader *reader, srq_graph *graph)
+{
+    if (!srq_h5_has_attribute(reader, "/", SRQ_CHECKPOINT_AVERAGE))
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "%s: it has no average of weights (train.average), so its weights are those of training; leave "
+                        "--trained out",
+                        srq_h5_reader_path(reader));
+    return read_trained(reader, graph);
+}
+
+srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
+                               srq_bits_history *history)
+{
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(srq_checkpoint_open(path, &reader));
+    const srq_status status = srq_checkpoint_load(reader, graph, optimizer, point, history);
+    srq_h5_reader_close(&reader);
     return status;
 }

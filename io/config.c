@@ -77,21 +77,22 @@ static srq_status assign_all(const config_t *tree, const char *file, srq_mistake
 
 /* --- The model */
 
-static srq_status read_model_file(const char *path, const char *where, int classes, srq_model_spec *model)
+static srq_status read_model_file(const char *path, const char *where, int classes, srq_mistakes *m,
+                                  srq_model_spec *model)
 {
     config_t tree;
     if (!*path) return srq_fail(SRQ_ERROR_USAGE, "%s: the path of the model file is empty; name a file", where);
     config_init(&tree);
     srq_status status = srq_tree_read(&tree, path);
     if (status == SRQ_OK)
-        status = srq_model_read(config_root_setting(&tree), path, classes, model);
+        status = srq_model_read(config_root_setting(&tree), path, classes, m, model);
     else
         status = srq_fail_in(status, "%s", where);
     config_destroy(&tree);
     return status;
 }
 
-static srq_status read_model(const config_t *tree, const char *file, const char *folder, int classes,
+static srq_status read_model(const config_t *tree, const char *file, const char *folder, int classes, srq_mistakes *m,
                              srq_model_spec *model)
 {
     char path[2 * SRQ_PATH_MAX], where[600];
@@ -99,7 +100,7 @@ static srq_status read_model(const config_t *tree, const char *file, const char 
     if (!setting)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model is missing; add a line such as model = \"models/lenet5.cfg\";",
                         file);
-    if (config_setting_is_group(setting)) return srq_model_read(setting, file, classes, model);
+    if (config_setting_is_group(setting)) return srq_model_read(setting, file, classes, m, model);
     srq_value value = srq_value_of(setting, file);
     if (value.kind != SRQ_VALUE_TEXT)
         return srq_fail(SRQ_ERROR_USAGE, "%s: model must be the path of a model file or a group, but is %s",
@@ -110,7 +111,7 @@ static srq_status read_model(const config_t *tree, const char *file, const char 
     else
         snprintf(path, sizeof path, "%s/%s", folder, value.text);
     snprintf(where, sizeof where, "%s: model", value.where);
-    return read_model_file(path, where, classes, model);
+    return read_model_file(path, where, classes, m, model);
 }
 
 /* --- --set */
@@ -190,14 +191,14 @@ static const char *find_set(int count, const char *const *sets, const char *path
     return NULL;
 }
 
-static srq_status read_set_model(const char *set, int classes, srq_model_spec *model)
+static srq_status read_set_model(const char *set, int classes, srq_mistakes *m, srq_model_spec *model)
 {
     char path[128], room[SRQ_PATH_MAX], where[600];
     const char *text = "";
     SRQ_TRY(split_set(set, path, &text));
     const srq_value value = srq_value_of_text(text, room, sizeof room);
     snprintf(where, sizeof where, "--set %.400s", set);
-    return read_model_file(value.kind == SRQ_VALUE_TEXT ? value.text : text, where, classes, model);
+    return read_model_file(value.kind == SRQ_VALUE_TEXT ? value.text : text, where, classes, m, model);
 }
 
 /* --- Checking combinations */
@@ -272,6 +273,17 @@ static srq_status check_shards(const srq_settings *s, const config_t *tree, cons
                     s->train.shards, s->train.batch);
 }
 
+static srq_status check_slices(const srq_settings *s, const config_t *tree, const char *file, int count,
+                               const char *const *sets)
+{
+    if (s->train.shards * s->train.slices <= SRQ_SHARDS_MAX) return SRQ_OK;
+    char where[512];
+    locate(tree, file, count, sets, (const char *const[]){"train.shards", "train.slices"}, where);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s: train.shards = %d times train.slices = %d is more than %d; use fewer slices or shards", where,
+                    s->train.shards, s->train.slices, SRQ_SHARDS_MAX);
+}
+
 static srq_status print_resolved(srq_config *config)
 {
     size_t size;
@@ -317,8 +329,8 @@ static srq_status read_all(const origin *from, srq_mistakes *m, srq_settings *s)
     const char *model = find_set(from->set_count, from->sets, "model");
     const int classes = s->data.classes;
     SRQ_TRY(srq_mistakes_note(
-        m, model ? read_set_model(model, classes, &s->model)
-                 : read_model(from->tree, from->name, from->folder ? from->folder : ".", classes, &s->model)));
+        m, model ? read_set_model(model, classes, m, &s->model)
+                 : read_model(from->tree, from->name, from->folder ? from->folder : ".", classes, m, &s->model)));
     SRQ_TRY(srq_mistakes_note(m, check_file(s, from->tree, from->name, from->set_count, from->sets)));
     const config_setting_t *overrides = config_lookup(from->tree, "quantizer.layers");
     if (overrides) SRQ_TRY(srq_mistakes_note(m, srq_overrides_read(overrides, from->name, m, s)));
@@ -336,6 +348,7 @@ static srq_status fill(srq_config *config, const origin *from)
         SRQ_TRY(srq_mistakes_note(&m, check_data(s, from->name)));
         SRQ_TRY(srq_mistakes_note(&m, check_patience(s, from->tree, from->name, from->set_count, from->sets)));
         SRQ_TRY(srq_mistakes_note(&m, check_shards(s, from->tree, from->name, from->set_count, from->sets)));
+        SRQ_TRY(srq_mistakes_note(&m, check_slices(s, from->tree, from->name, from->set_count, from->sets)));
     }
     SRQ_TRY(srq_mistakes_result(&m));
     if (from->bit_count > 0) SRQ_TRY(srq_overrides_set_bits(s, from->bit_count, from->bits));

@@ -39,6 +39,8 @@ typedef struct srq_settings {
         char crop[16];   /* "plain" | "resized" */
         int pad;         /* 0 */
         bool flip;       /* false */
+        int cutout;      /* 0: none; otherwise the side of a square that is cut out */
+        double brightness, contrast, saturation, hue;      /* 0: none; widths of random changes of colour */
         double scale_min, scale_max, ratio_min, ratio_max; /* 0.08, 1, 3/4, 4/3 */
         int resize;                                        /* 0: 8/7 of the network's input */
         char normalize[16];                                /* "dataset" | "none" */
@@ -47,6 +49,7 @@ typedef struct srq_settings {
     struct {
         int batch;           /* 128: images per step, over all ranks */
         int shards;          /* 8: logical shards per batch, at most `batch` */
+        int slices;          /* 1: slices per shard; shards x slices is at most SRQ_SHARDS_MAX */
         srq_span epochs;     /* 10 */
         srq_span max_steps;  /* "0it": no limit other than epochs */
         int64_t seed;        /* 1: any integer >= 0 */
@@ -69,6 +72,8 @@ typedef struct srq_settings {
         srq_span log_every;        /* "50it" */
         bool tensorboard;          /* false: write event files for TensorBoard */
         double label_smoothing;    /* 0: share of the target that is spread over all classes */
+        double average;            /* 0: none; otherwise the decay of the average of the weights */
+        double clip_norm;          /* 0: no clipping; otherwise the largest norm of the gradient */
         char nonfinite[16];        /* "stop" | "skip": after an infinity or NaN in a loss or gradient */
     } train;
     struct {

@@ -271,18 +271,40 @@ static srq_status read_stream(FILE *stream, const char *path, size_t limit, char
 }
 
 /* O_NONBLOCK: opening a FIFO returns at once. */
+/* O_NONBLOCK: does not wait for the other end of a pipe. */
+static srq_status open_regular(const char *path, const char *what, int *file, off_t *size)
+{
+    struct stat info = {0};
+    AGAIN(*file, open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (*file < 0 && errno == ENOENT) return srq_fail(SRQ_ERROR_DATA, "%s: %s; name %s", path, strerror(errno), what);
+    if (*file < 0) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
+    if (fstat(*file, &info) == 0 && S_ISREG(info.st_mode)) {
+        *size = info.st_size;
+        return SRQ_OK;
+    }
+    close_file(*file);
+    return srq_fail(SRQ_ERROR_DATA, "%s: it is %s; name %s", path,
+                    S_ISDIR(info.st_mode) ? "a folder" : "not a regular file", what);
+}
+
+srq_status srq_file_open_whole(const char *path, const char *what, int *file, off_t *size)
+{
+    SRQ_TRY(open_regular(path, what, file, size));
+    if (*size > 0) return SRQ_OK;
+    close_file(*file);
+    return srq_fail(SRQ_ERROR_DATA, "%s: it is empty; name %s", path, what);
+}
+
 srq_status srq_file_open_regular(const char *path, FILE **stream)
 {
     int file;
-    struct stat info = {0};
+    off_t size;
     *stream = NULL;
-    AGAIN(file, open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (file < 0) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check the path and its permissions", path, strerror(errno));
-    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && (*stream = fdopen(file, "rb"))) return SRQ_OK;
+    SRQ_TRY(open_regular(path, "a file", &file, &size));
+    *stream = fdopen(file, "rb");
+    if (*stream) return SRQ_OK;
     close_file(file);
-    if (S_ISREG(info.st_mode)) return srq_fail_memory(0, path);
-    return srq_fail(SRQ_ERROR_DATA, "%s: %s; name a file", path,
-                    S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
+    return srq_fail_memory(0, path);
 }
 
 bool srq_file_is_regular(const char *path)

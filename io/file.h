@@ -51,6 +51,9 @@ srq_status srq_folder_create(const char *path);
 /* Opens a regular file for reading. A folder, a FIFO or a device is refused without waiting for it, because a FIFO
  * without a writer would block the caller for ever. SRQ_ERROR_DATA; *stream is then NULL. The caller closes *stream. */
 srq_status srq_file_open_regular(const char *path, FILE **stream);
+/* The same as a descriptor, which the caller closes, and its size. An empty file is refused as well. Messages end with
+ * `what` to name: "a checkpoint". */
+srq_status srq_file_open_whole(const char *path, const char *what, int *file, off_t *size);
 /* Whether `path` is a regular file, or a link to one. */
 bool srq_file_is_regular(const char *path);
 

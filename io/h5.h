@@ -82,6 +82,8 @@ void srq_h5_reader_close(srq_h5_reader **reader);
  * hold. */
 srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE]);
 const char *srq_h5_reader_path(const srq_h5_reader *reader);
+/* How many bytes of data the file can hold at most, however it is compressed. */
+uint64_t srq_h5_most_bytes(const srq_h5_reader *reader);
 bool srq_h5_exists(const srq_h5_reader *reader, const char *name);
 bool srq_h5_is_group(const srq_h5_reader *reader, const char *name);
 /* The type of the elements of a data set: "float32", "int64", "uint8", "text", "other". Returns `out`. */

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { DEFLATE_RATIO = 1032 }; /* no filter in use makes numbers smaller by more */
-
 static srq_status not_whole(const srq_h5_file *file, const char *name, hsize_t stored)
 {
     return srq_fail(SRQ_ERROR_DATA, "%s: data set %s was not written whole (%llu bytes are stored); use another copy",
@@ -55,21 +53,29 @@ typedef struct chunks {
     bool checksum;
 } chunks;
 
-static bool find_filters(hid_t properties, chunks *c)
+/* What the filters do to the chunks. They must be there. */
+static srq_status find_filters(const srq_h5_file *file, const char *name, hid_t properties, chunks *c)
 {
     const int filters = H5Pget_nfilters(properties);
     c->plain = true;
     for (int i = 0; i < filters; i++) {
         unsigned flags;
         size_t values = 0;
-        const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
-        if (filter < 0) return false;
+        char title[64] = "";
+        const H5Z_filter_t filter =
+            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, sizeof title, title, NULL);
+        if (filter < 0 || H5Zfilter_avail(filter) <= 0)
+            return srq_fail(
+                SRQ_ERROR_DATA,
+                "%s: data set %s is compressed by the filter \"%.60s\" (number %d), which HDF5 does not have "
+                "here; write it with gzip or without compression",
+                file->path, name, title, (int)filter);
         if (filter == H5Z_FILTER_FLETCHER32)
             c->checksum = true;
         else if (filter != H5Z_FILTER_SHUFFLE)
             c->plain = false;
     }
-    return filters >= 0;
+    return filters >= 0 ? SRQ_OK : srq_h5_broken(file->path, name);
 }
 
 /* HDF5 divides by the sides, and loops if the ranks differ. A chunk is at most as large as the data, but for what
@@ -78,7 +84,7 @@ static bool describe_chunks(hid_t properties, size_t element, const size_t *shap
 {
     hsize_t whole = element;
     c->bytes = element;
-    if (H5Pget_chunk(properties, SRQ_H5_RANK_MAX, c->side) != c->rank || !find_filters(properties, c)) return false;
+    if (H5Pget_chunk(properties, SRQ_H5_RANK_MAX, c->side) != c->rank) return false;
     for (int i = 0; i < c->rank; i++) {
         const hsize_t side = c->side[i];
         if (side == 0 || shape[i] > UINT64_MAX - side || c->bytes > UINT32_MAX / side) return false;
@@ -100,7 +106,7 @@ static bool chunk_is_stored(const chunks *c, const hsize_t *at, hsize_t *stored)
     *stored += size;
     /* A filter that made nothing smaller may have been left out; the chunk is then as it was. */
     if (skipped) return size == c->bytes || size == c->bytes + 4;
-    return c->plain ? size == expected : size > 0 && c->bytes / size <= DEFLATE_RATIO;
+    return c->plain ? size == expected : size > 0 && c->bytes / size <= SRQ_H5_RATIO;
 }
 
 /* Goes to the next chunk. False after the last one. */
@@ -140,25 +146,6 @@ static bool content_bytes(size_t element, int rank, const size_t *shape, hsize_t
     return element > 0;
 }
 
-static srq_status check_filters(const srq_h5_file *file, const char *name, hid_t properties)
-{
-    const int filters = H5Pget_nfilters(properties);
-    for (int i = 0; i < filters; i++) {
-        unsigned flags;
-        size_t values = 0;
-        char title[64] = "";
-        const H5Z_filter_t filter =
-            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, sizeof title, title, NULL);
-        if (filter < 0 || H5Zfilter_avail(filter) <= 0)
-            return srq_fail(
-                SRQ_ERROR_DATA,
-                "%s: data set %s is compressed by the filter \"%.60s\" (number %d), which HDF5 does not have "
-                "here; write it with gzip or without compression",
-                file->path, name, title, (int)filter);
-    }
-    return SRQ_OK;
-}
-
 static srq_status check_layout_of(const srq_h5_file *file, const char *name, hid_t set, hid_t properties,
                                   size_t element, int rank, const size_t *shape)
 {
@@ -167,8 +154,8 @@ static srq_status check_layout_of(const srq_h5_file *file, const char *name, hid
     if (!content_bytes(element, rank, shape, &bytes)) return not_whole(file, name, stored);
     if (bytes == 0) return SRQ_OK;
     if (H5Pget_layout(properties) == H5D_CHUNKED) {
-        SRQ_TRY(check_filters(file, name, properties));
         chunks c = {.set = set, .rank = rank};
+        SRQ_TRY(find_filters(file, name, properties, &c));
         if (!describe_chunks(properties, element, shape, &c)) return not_whole(file, name, stored);
         if (c.bytes / 4 > bytes + (1 << 18)) return not_whole(file, name, stored); /* memory for padding alone */
         return check_chunks(file, name, &c);

@@ -454,6 +454,11 @@ srq_status srq_h5_digest(const srq_h5_reader *reader, char text[SRQ_DIGEST_SIZE]
     return SRQ_OK;
 }
 
+uint64_t srq_h5_most_bytes(const srq_h5_reader *reader)
+{
+    return reader->bytes > UINT64_MAX / SRQ_H5_RATIO ? UINT64_MAX : reader->bytes * SRQ_H5_RATIO;
+}
+
 const char *srq_h5_reader_path(const srq_h5_reader *reader)
 {
     return reader->path;

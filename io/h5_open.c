@@ -1,5 +1,6 @@
 /* Opens a file for reading: checks that it is there and not in use, that its bytes are those that were written, and
  * that it is an HDF5 file of the expected kind. */
+#include "io/file.h"
 #include "io/h5_internal.h"
 
 #include <errno.h>
@@ -16,28 +17,6 @@
 enum { WAIT_SECONDS = 5, STEPS_A_SECOND = 10 };
 
 /* --- The file */
-
-/* Opens it without waiting for the other end of a pipe. */
-static srq_status open_regular(const char *path, const char *what, int *file, int64_t *size)
-{
-    struct stat info;
-    *file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (*file < 0 && errno == ENOENT) return srq_fail(SRQ_ERROR_DATA, "%s: %s; name %s", path, strerror(errno), what);
-    if (*file < 0) return srq_fail(SRQ_ERROR_DATA, "%s: %s; check its permissions", path, strerror(errno));
-    srq_status status = SRQ_OK;
-    if (fstat(*file, &info) != 0)
-        status = srq_fail(SRQ_ERROR_DATA, "%s: %s; name %s", path, strerror(errno), what);
-    else if (!S_ISREG(info.st_mode))
-        status = srq_fail(SRQ_ERROR_DATA, "%s: it is %s; name %s", path,
-                          S_ISDIR(info.st_mode) ? "a folder" : "not a regular file", what);
-    else if (info.st_size == 0)
-        status = srq_fail(SRQ_ERROR_DATA, "%s: it is empty; name %s", path, what);
-    if (status != SRQ_OK)
-        close(*file);
-    else
-        *size = info.st_size;
-    return status;
-}
 
 /* The process that holds a lock on the file, according to Linux: " (process 4711, python3)", or "". */
 static void name_holder(int file, char *out, size_t size)
@@ -105,7 +84,9 @@ static srq_status check_marks(int file, const char *path)
 /* Opens the file, and checks that it can be read now. The lock is held until `file` is closed. */
 static srq_status open_unused(const char *path, const char *what, int *file, int64_t *size)
 {
-    SRQ_TRY(open_regular(path, what, file, size));
+    off_t bytes;
+    SRQ_TRY(srq_file_open_whole(path, what, file, &bytes));
+    *size = bytes;
     srq_status status = wait_for_lock(*file, path);
     if (status == SRQ_OK) status = check_marks(*file, path);
     if (status != SRQ_OK) close(*file);

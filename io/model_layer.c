@@ -204,19 +204,27 @@ static srq_status add_layer(const srq_scope *in, const config_setting_t *group, 
     return SRQ_OK;
 }
 
+/* All but its name. Notes a mistake of each part. */
+static srq_status read_rest(const srq_scope *in, const config_setting_t *group, srq_layer_spec *layer)
+{
+    const srq_op *type;
+    srq_mistakes *m = in->all->mistakes;
+    SRQ_TRY(read_type(in, group, layer, &type));
+    SRQ_TRY(srq_mistakes_note(m, check_settings(in, group, type)));
+    SRQ_TRY(srq_mistakes_note(m, read_settings(in, group, type, layer)));
+    return srq_mistakes_note(m, read_inputs(in, group, type, layer));
+}
+
 srq_status srq_model_read_layer(srq_scope *in, const config_setting_t *group)
 {
     srq_layer_spec *layer = NULL;
-    const srq_op *type;
     SRQ_TRY(add_layer(in, group, &layer));
     srq_where(group, in->all->file, layer->origin, sizeof layer->origin);
     SRQ_TRY(srq_scope_name(in, group, layer->name));
     SRQ_TRY(srq_scope_check_name(in, group, layer->name));
-    SRQ_TRY(read_type(in, group, layer, &type));
-    SRQ_TRY(check_settings(in, group, type));
-    SRQ_TRY(read_settings(in, group, type, layer));
-    SRQ_TRY(read_inputs(in, group, type, layer));
+    const srq_status status = read_rest(in, group, layer);
+    /* Later layers can name it, whatever mistakes it has. */
     snprintf(in->last, sizeof in->last, "%s", layer->name);
     in->all->model->layer_count++;
-    return SRQ_OK;
+    return status;
 }

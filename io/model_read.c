@@ -132,26 +132,47 @@ static srq_status add_instance(const srq_scope *in, const config_setting_t *grou
     return SRQ_OK;
 }
 
+static bool is_bad(const srq_reading *all, const config_setting_t *block)
+{
+    for (int i = 0; i < all->bad_count; i++)
+        if (all->bad_blocks[i] == block) return true;
+    return false;
+}
+
+/* All but the name of an instance. */
+static srq_status read_inside(const srq_scope *in, const config_setting_t *group, srq_scope *inner)
+{
+    static const char *const members[] = {"parameters", "layers"};
+    srq_reading *all = in->all;
+    const int before = all->mistakes->count;
+    const config_setting_t *block = NULL;
+    SRQ_TRY(find_block(in, group, &block));
+    inner->block = config_setting_name(block);
+    if (!config_setting_is_group(block))
+        return srq_scope_bad(inner, block,
+                             "a block must be a group such as residual = { parameters = [...]; layers = (...); }");
+    SRQ_TRY(srq_scope_check_members(inner, block, members, 2, "a block has"));
+    SRQ_TRY(read_arguments(in, group, block, inner));
+    SRQ_TRY(read_block_input(in, group, inner));
+    if (is_bad(all, block)) return SRQ_OK;
+    SRQ_TRY(srq_mistakes_note(all->mistakes, read_layers(inner, block)));
+    if (all->mistakes->count > before && all->bad_count < SRQ_MISTAKES_SHOWN) all->bad_blocks[all->bad_count++] = block;
+    return SRQ_OK;
+}
+
 /* Reads the layers of a block, with the parameters of this instance. */
 static srq_status read_instance(srq_scope *in, const config_setting_t *group)
 {
-    static const char *const members[] = {"parameters", "layers"};
-    const config_setting_t *block = NULL;
-    SRQ_TRY(find_block(in, group, &block));
-    srq_scope inner = {.outer = in, .all = in->all, .block = config_setting_name(block), .depth = in->depth + 1};
+    srq_scope inner = {.outer = in, .all = in->all, .depth = in->depth + 1};
     srq_where(group, in->all->file, inner.where, sizeof inner.where);
     SRQ_TRY(srq_scope_name(in, group, inner.name));
     SRQ_TRY(srq_scope_check_name(in, group, inner.name));
-    if (!config_setting_is_group(block))
-        return srq_scope_bad(&inner, block,
-                             "a block must be a group such as residual = { parameters = [...]; layers = (...); }");
-    SRQ_TRY(srq_scope_check_members(&inner, block, members, 2, "a block has"));
-    SRQ_TRY(read_arguments(in, group, block, &inner));
-    SRQ_TRY(read_block_input(in, group, &inner));
-    SRQ_TRY(read_layers(&inner, block));
+    snprintf(inner.last, sizeof inner.last, "%s", in->last);
+    const srq_status status = read_inside(in, group, &inner);
+    /* Later layers can name it, whatever mistakes it has. */
     SRQ_TRY(add_instance(in, group, &inner));
     snprintf(in->last, sizeof in->last, "%s", inner.last);
-    return SRQ_OK;
+    return status;
 }
 
 static srq_status read_layers(srq_scope *in, const config_setting_t *group)
@@ -162,11 +183,17 @@ static srq_status read_layers(srq_scope *in, const config_setting_t *group)
                              "layers must be a list ( { ... }, { ... } ) of at least one layer");
     for (int i = 0; i < config_setting_length(layers); i++) {
         const config_setting_t *layer = config_setting_get_elem(layers, (unsigned)i);
-        if (!config_setting_is_group(layer))
-            return srq_scope_bad(
-                in, layer,
-                "a layer must be a group such as { name = \"conv1\"; type = \"conv\"; out = 32; kernel = 5; }");
-        SRQ_TRY(config_setting_get_member(layer, "block") ? read_instance(in, layer) : srq_model_read_layer(in, layer));
+        if (!config_setting_is_group(layer)) {
+            SRQ_TRY(srq_mistakes_note(
+                in->all->mistakes,
+                srq_scope_bad(
+                    in, layer,
+                    "a layer must be a group such as { name = \"conv1\"; type = \"conv\"; out = 32; kernel = 5; }")));
+            continue;
+        }
+        SRQ_TRY(srq_mistakes_note(in->all->mistakes, config_setting_get_member(layer, "block")
+                                                         ? read_instance(in, layer)
+                                                         : srq_model_read_layer(in, layer)));
     }
     return SRQ_OK;
 }
@@ -222,18 +249,21 @@ static srq_status read_blocks(srq_scope *in, const config_setting_t *group)
     return srq_scope_mistyped(in, in->all->blocks, "blocks", "a group such as blocks = { residual = { ... }; };");
 }
 
-srq_status srq_model_read(const config_setting_t *group, const char *file, int classes, srq_model_spec *model)
+srq_status srq_model_read(const config_setting_t *group, const char *file, int classes, srq_mistakes *mistakes,
+                          srq_model_spec *model)
 {
     static const char *const names[] = {"name", "input", "classes", "blocks", "layers"};
-    srq_reading all = {.file = file, .model = model};
+    const int before = mistakes->count;
+    srq_reading all = {.file = file, .model = model, .mistakes = mistakes};
     srq_scope in = {.all = &all, .input = "input", .last = "input"};
     srq_where(group, file, model->origin, sizeof model->origin);
-    SRQ_TRY(srq_scope_check_members(&in, group, names, 5, "a model has"));
-    SRQ_TRY(srq_scope_name(&in, group, model->name));
-    SRQ_TRY(read_image_size(&in, group, model));
-    SRQ_TRY(read_classes(&in, group, classes));
-    SRQ_TRY(read_blocks(&in, group));
-    srq_status status = read_layers(&in, group);
+    SRQ_TRY(srq_mistakes_note(mistakes, srq_scope_check_members(&in, group, names, 5, "a model has")));
+    SRQ_TRY(srq_mistakes_note(mistakes, srq_scope_name(&in, group, model->name)));
+    SRQ_TRY(srq_mistakes_note(mistakes, read_image_size(&in, group, model)));
+    SRQ_TRY(srq_mistakes_note(mistakes, read_classes(&in, group, classes)));
+    SRQ_TRY(srq_mistakes_note(mistakes, read_blocks(&in, group)));
+    srq_status status = srq_mistakes_note(mistakes, read_layers(&in, group));
     free(all.instances);
-    return status == SRQ_OK ? check_classes(model, classes) : status;
+    if (status != SRQ_OK || mistakes->count > before) return status;
+    return srq_mistakes_note(mistakes, check_classes(model, classes));
 }

@@ -4,6 +4,7 @@
 #define SRQ_IO_MODEL_SCOPE_H
 
 #include "io/expression.h"
+#include "io/mistakes.h"
 #include "io/schema.h"
 
 enum { SRQ_PARAMETERS_MAX = 16 };
@@ -22,6 +23,10 @@ typedef struct srq_reading {
     int layer_room;
     srq_instance *instances;
     int instance_count, instance_room;
+    srq_mistakes *mistakes;
+    /* Blocks whose layers have mistakes: they are not read again in other instances. */
+    const config_setting_t *bad_blocks[SRQ_MISTAKES_SHOWN];
+    int bad_count;
 } srq_reading;
 
 /* The scope in which layers are read: the model, or an instance of a block. */

@@ -20,6 +20,22 @@ const srq_setting srq_schema[] = {
      "plain only: number of black pixels added on each side of a training image before a random window is taken."},
     {"data.flip", SRQ_SET_BOOL, AT(data.flip), "false", 0, 0, NULL, true,
      "Mirrors training images left to right at random, with probability 1/2."},
+    {"data.cutout", SRQ_SET_INT, AT(data.cutout), "0", 0, 8192, NULL, true,
+     "Side in pixels of a square around a random pixel of each training image that is set to the mean colour "
+     "(docs/data.md). "
+     "0: none."},
+    {"data.brightness", SRQ_SET_DOUBLE, AT(data.brightness), "0.0", 0, 10, NULL, true,
+     "Color jitter of training images: brightness is multiplied by a random factor of 1 - this number (at least 0) to "
+     "1 + "
+     "this number (docs/data.md). 0: unchanged."},
+    {"data.contrast", SRQ_SET_DOUBLE, AT(data.contrast), "0.0", 0, 10, NULL, true,
+     "Color jitter: the same for contrast."},
+    {"data.saturation", SRQ_SET_DOUBLE, AT(data.saturation), "0.0", 0, 10, NULL, true,
+     "Color jitter: the same for saturation, of RGB images."},
+    {"data.hue", SRQ_SET_DOUBLE, AT(data.hue), "0.0", 0, 0.5, NULL, true,
+     "Color jitter: largest random shift of the hue in either direction, in turns of the colour circle, of RGB images. "
+     "0: "
+     "unchanged."},
     {"data.scale_min", SRQ_SET_DOUBLE, AT(data.scale_min), "0.08", 1e-3, 1, NULL, true,
      "resized only: smallest share of the image's area."},
     {"data.scale_max", SRQ_SET_DOUBLE, AT(data.scale_max), "1.0", 1e-3, 1, NULL, true,
@@ -43,6 +59,10 @@ const srq_setting srq_schema[] = {
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Number of logical shards into which every batch is divided. It is the largest number of ranks that can be used. "
      "Results depend on it, but not on the number of ranks."},
+    {"train.slices", SRQ_SET_INT, AT(train.slices), "1", 1, 256, NULL, true,
+     "Number of slices into which every shard is divided, for the threads of a rank. Batch-norm takes its statistics "
+     "over the whole shard. At most shards x slices threads can be used. Results depend on it, but not on the number "
+     "of threads (docs/threads.md)."},
     {"train.epochs", SRQ_SET_EPOCHS, AT(train.epochs), "10", 0, 1e12, NULL, true,
      "Length of training: epochs (160 or \"160ep\") or steps (\"500it\")."},
     {"train.max_steps", SRQ_SET_SPAN, AT(train.max_steps), "\"0it\"", 0, 1e12, NULL, true,
@@ -106,6 +126,12 @@ const srq_setting srq_schema[] = {
     {"train.label_smoothing", SRQ_SET_DOUBLE, AT(train.label_smoothing), "0.0", 0, BELOW_ONE, NULL, true,
      "Share of the target that is spread evenly over all classes, in training only: the loss of an evaluation has "
      "none."},
+    {"train.clip_norm", SRQ_SET_DOUBLE, AT(train.clip_norm), "0.0", 0, 1e30, NULL, true,
+     "Largest norm of the gradient of a step, over everything that is learned. A longer gradient is multiplied by this "
+     "number divided by its norm. 0: no clipping (docs/method.md)."},
+    {"train.average", SRQ_SET_DOUBLE, AT(train.average), "0.0", 0, BELOW_ONE, NULL, true,
+     "Decay of an exponential moving average of weights, biases and batch-norm, for example 0.999. Evaluations and "
+     "checkpoints then have the average. 0: no average (docs/method.md)."},
     {"train.nonfinite", SRQ_SET_TEXT, AT(train.nonfinite), "\"stop\"", 0, 0, "stop|skip", true,
      "What happens if the loss or a gradient of a step holds an infinity or NaN. stop: training ends. skip: the step "
      "is skipped on all ranks; weights, batch-norm statistics and the optimizer stay unchanged. 100 skipped steps in a "

@@ -117,8 +117,10 @@ void srq_print_number(double number, FILE *out);
 void srq_print_float(float number, FILE *out);
 
 /* io/model_read.c: reads a model group. `name` is its file, for messages. `classes` is the value of that name in
- * expressions; 0 means the model's own number. */
-srq_status srq_model_read(const config_setting_t *group, const char *name, int classes, srq_model_spec *model);
+ * expressions; 0 means the model's own number. Every mistake is noted, in the order of the file, but not again where it
+ * follows from another one. */
+srq_status srq_model_read(const config_setting_t *group, const char *name, int classes, srq_mistakes *mistakes,
+                          srq_model_spec *model);
 /* io/model.c: */
 void srq_model_free(srq_model_spec *model);
 /* Sets the quantizers of conv, dense and quantize layers from the settings, and checks them. `where` is the place of

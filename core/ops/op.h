@@ -43,8 +43,14 @@ typedef struct srq_op {
      * of `pass`. Optional. */
     void (*prepare)(srq_layer *layer, srq_pass *pass);
     /* Called before forward in a pass that initializes quantizers or changes bit-lengths: sets alpha and sigma of the
-     * output's quantizer from the input. No other pass runs at the same time. Optional. */
+     * output's quantizer from the input of all slices of the shard (pass->shard). Nothing else runs at the same time.
+     * Optional. */
     srq_status (*start)(srq_layer *layer, srq_pass *pass);
+    /* For operators that need sums over the whole shard. In training, called before forward and before backward, on
+     * every slice of the shard: writes the sums of this slice to the memory of the pass. Forward and backward then
+     * begin when all slices have done this. Also called for a slice without images. Optional, both or none. */
+    void (*measure)(const srq_layer *layer, srq_pass *pass);
+    void (*measure_backward)(const srq_layer *layer, srq_pass *pass);
     void (*forward)(const srq_layer *layer, srq_pass *pass);
     void (*backward)(const srq_layer *layer, srq_pass *pass);
     /* For layers with weights: called once a step by core/finish.h. Weights are divided into units of unit_size

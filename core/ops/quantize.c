@@ -3,6 +3,7 @@
 #include "core/ops/op.h"
 #include "core/quant/methods.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The activation quantizer. Its output is the codes of its input, unsigned if the input cannot be negative. With method
@@ -31,20 +32,41 @@ static void prepare(srq_layer *layer, srq_pass *pass)
     if (layer->output.dtype != SRQ_FLOAT32) layer->output.scale = layer->quantizer.grid.alpha;
 }
 
+/* Initializes alpha and sigma from the input of all slices. This is not part of a training step, so memory is allocated
+ * temporarily. */
+static srq_status start_from(srq_layer *layer, const srq_pass *pass)
+{
+    const size_t image = layer->output.features, count = (size_t)pass->shard_n * image;
+    if (pass->slices == 1) {
+        srq_layer_start_quantizer(layer, pass, count, srq_pass_input(pass, layer, 0));
+        return SRQ_OK;
+    }
+    float *whole = malloc(count * sizeof *whole), *to = whole;
+    if (!whole) return srq_fail_memory(count * sizeof *whole, "the initialization of a quantizer");
+    for (int s = 0; s < pass->slices; s++) {
+        const size_t part = (size_t)pass->shard[s].n * image;
+        memcpy(to, srq_pass_input(&pass->shard[s], layer, 0), part * sizeof *to);
+        to += part;
+    }
+    srq_layer_start_quantizer(layer, pass, count, whole);
+    free(whole);
+    return SRQ_OK;
+}
+
 static srq_status start(srq_layer *layer, srq_pass *pass)
 {
     if (!layer->quantizer.method) return SRQ_OK;
-    srq_layer_start_quantizer(layer, pass, (size_t)pass->n * layer->output.features, srq_pass_input(pass, layer, 0));
+    SRQ_TRY(start_from(layer, pass));
     layer->quantizer.grid.alpha = layer->quantizer.alpha[0];
     if (layer->output.dtype != SRQ_FLOAT32) layer->output.scale = layer->quantizer.grid.alpha;
     return SRQ_OK;
 }
 
-/* The quantizer for this pass, with the noise of the pass's shard. */
+/* The quantizer for this pass, with the noise of the pass's leaf. */
 static srq_quantizer quantizer_in(const srq_layer *layer, const srq_pass *pass)
 {
     srq_quantizer q = layer->quantizer;
-    q.stream = (uint64_t)layer->index * SRQ_SHARDS_MAX + (uint64_t)pass->shard;
+    q.stream = (uint64_t)layer->index * SRQ_SHARDS_MAX + (uint64_t)pass->leaf;
     return q;
 }
 

@@ -53,6 +53,7 @@ static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape 
     const srq_tensor *x = layer->inputs[0];
     const srq_quantizer *q = &layer->quantizer;
     srq_conv_shape whole = *shape;
+    whole.workers = layer->network->workers;
     whole.input_gradient = layer->producers[0] >= 0;
     whole.input = x->dtype;
     whole.input_most = x->most;
@@ -173,7 +174,7 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
         if (!finite && pass->bad < 0) pass->bad = layer->index;
         drop_codes(w, layer, &operand);
     }
-    w->kernels->conv_pack(w->plan, &operand, pass->training, pass->scratch);
+    w->kernels->conv_pack(w->plan, pass->worker, &operand, pass->training, pass->scratch);
     for (size_t c = 0; c < out; c++) w->weight_scales[c] = operand.scales ? operand.scales[c] : operand.scale;
     const float *bias = srq_pass_values(pass, layer, layer->bias);
     for (size_t c = 0; c < out; c++) w->bias[c] = bias ? bias[c] : 0;
@@ -186,7 +187,7 @@ void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
     const size_t out = (size_t)layer->output.channels;
     const srq_operand x = srq_pass_operand(pass, layer->inputs[0]);
     float *y = srq_pass_output(pass, layer), *scales = srq_pass_at(pass, w->output_scales);
-    w->kernels->conv_forward(w->plan, pass->n, &x, y, pass->scratch);
+    w->kernels->conv_forward(w->plan, pass->worker, pass->n, &x, y, pass->scratch);
     for (size_t c = 0; c < out; c++) scales[c] = x.scale * w->weight_scales[c];
     if (layer->deferred) return;
     pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, scales, w->bias, -INFINITY, INFINITY, y);
@@ -226,9 +227,10 @@ void srq_weighted_backward(const srq_layer *layer, srq_pass *pass)
     float *dx = srq_pass_input_gradient(pass, layer, 0);
     char *scratch = (char *)pass->scratch + w->staging;
     if (layer->bias >= 0) bias_gradient(w, layer, pass, dy);
-    if (dx) w->kernels->conv_backward_data(w->plan, pass->n, dy, dx, scratch);
+    if (dx) w->kernels->conv_backward_data(w->plan, pass->worker, pass->n, dy, dx, scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_DATA);
-    w->kernels->conv_backward_weights(w->plan, pass->n, &x, dy, srq_pass_gradient(pass, layer, layer->weight), scratch);
+    w->kernels->conv_backward_weights(w->plan, pass->worker, pass->n, &x, dy,
+                                      srq_pass_gradient(pass, layer, layer->weight), scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_WEIGHTS);
 }
 
@@ -263,7 +265,7 @@ size_t srq_weighted_unit_slots(const srq_layer *layer)
 void srq_weighted_unpack(const srq_layer *layer, const srq_pass *pass, float *gradient)
 {
     const weighted *w = layer->state;
-    w->kernels->conv_unpack(w->plan, gradient, pass->scratch);
+    w->kernels->conv_unpack(w->plan, pass->worker, gradient, pass->scratch);
 }
 
 /* dL/d(scale * code) is the sum of codes times the gradient. That gradient was multiplied by the scale of the weights

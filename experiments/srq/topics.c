@@ -7,11 +7,11 @@
 static const srq_topic topics[] = {
     {"train", "train a network",
      "usage: [mpirun -n P] srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE|DIR]\n"
-     "                               [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]\n"
+     "                               [--threads N] [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]\n"
      "\n"
      "Trains the network of a configuration. DIR becomes the run directory: config.cfg (resolved), log.jsonl,\n"
      "checkpoints/STEP.h5, and last.h5 (a link to the newest checkpoint). The result does not depend on the number\n"
-     "of ranks P, which can be 1 to train.shards.\n"
+     "of ranks P, which can be 1 to train.shards, or of threads N.\n"
      "\n"
      "  --out DIR          the run directory; created if it does not exist\n"
      "  --set path=value   overrides a setting, for example --set train.epochs=3; can be given several times\n"
@@ -20,6 +20,9 @@ static const srq_topic topics[] = {
      "                     and does nothing if the run is finished\n"
      "  --resume FILE      starts a run in a new DIR from the step, weights and optimizer state of a checkpoint; of a\n"
      "                     run directory, from its newest whole checkpoint. The directory of --out itself means auto\n"
+     "  --threads N        threads of each rank; by default, all cores that it may use, divided among the ranks of "
+     "the\n"
+     "                     node (docs/threads.md)\n"
      "  --max-time SPAN    stops after the step in which this time ends: 90s, 30m, 2h, 1d12h or 1:30:00; none means\n"
      "                     no limit, and also ignores the end of the SLURM job (SLURM_JOB_END_TIME)\n"
      "  --quiet            prints only notes, warnings and errors; log.jsonl has the rest\n"
@@ -32,7 +35,7 @@ static const srq_topic topics[] = {
      "tensors (docs/fine-tuning.md). `srq help configuration` lists all settings."},
     {"ticket", "compare learned bit-lengths and pruned weights with their controls, over seeds",
      "usage: [mpirun -n P] srq ticket CONFIG --out DIR [--seeds 1,2,...] [--stage NAME]...\n"
-     "                                  [--set path=value]... [--max-time SPAN] [--quiet]\n"
+     "                                  [--set path=value]... [--threads N] [--max-time SPAN] [--quiet]\n"
      "\n"
      "CONFIG learns bit-lengths (dropbits.mode = \"learn\"), prunes weights (prune.levels above 0), or both. Each\n"
      "stage is a run in DIR/seed-S/STAGE, with the same bits on any number of ranks P. All stages of a seed see the\n"
@@ -52,6 +55,7 @@ static const srq_topic topics[] = {
      "                    in DIR are compared\n"
      "  --stage NAME      only this stage; can be given several times. uniform, prune and reinit stand for all\n"
      "                    stages of that kind; compare trains nothing and compares the finished stages\n"
+     "  --threads N       threads of each rank, as in `srq help train`\n"
      "  --max-time SPAN   for all stages together, as in `srq help train`\n"
      "  --quiet           no progress: only notes, errors, finished stages and the comparison\n"
      "\n"
@@ -59,7 +63,7 @@ static const srq_topic topics[] = {
      "errors, their paired differences with 95 % confidence intervals, and DIR/ticket.json (docs/tickets.md)."},
     {"sweep", "train the rows of a table, or a configuration with several values, with every seed",
      "usage: [mpirun -n P] srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I]\n"
-     "                               [--quiet] [--list | --dry-run]\n"
+     "                               [--threads N] [--quiet] [--list | --dry-run]\n"
      "       [mpirun -n P] srq sweep CONFIG --set path=value,value,... [--set ...]... [the same options]\n"
      "\n"
      "Trains the missing runs of a table of experiments (experiments/tables/, docs/tables.md), one after another on\n"
@@ -77,6 +81,7 @@ static const srq_topic topics[] = {
      "  --only ROW    only this row; can be given several times\n"
      "  --seeds 1,2   these seeds instead of those of the table\n"
      "  --index I     only run number I of the selected runs, counted from 0, finished or not; for job arrays\n"
+     "  --threads N   threads of each rank, as in `srq help train`\n"
      "  --quiet       no progress: only notes, errors, failures and the number of runs\n"
      "  --list        trains nothing and prints a line for each run: CONFIG NAME OPTIONS, the arguments of srq train\n"
      "  --dry-run     trains nothing and prints the state of each run\n"
@@ -84,8 +89,8 @@ static const srq_topic topics[] = {
      "SIGTERM, SIGINT or SIGUSR1 stops the sweep after the current step and a checkpoint (status 75).\n"
      "`srq report --table TABLE` shows the results beside the published ones."},
     {"eval", "test error and loss of a checkpoint, or of weights as they are",
-     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--classes] [--json]\n"
-     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--classes] [--json]\n"
+     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--trained] [--classes] [--threads N] [--json]\n"
+     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--classes] [--threads N] [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
      "trained with, or FILE. A deployed network (`srq export --to h5`) is evaluated on FILE.\n"
@@ -96,6 +101,8 @@ static const srq_topic topics[] = {
      "\n"
      "  --data FILE        another data set\n"
      "  --set path=value   overrides a setting of the configuration; can be given several times\n"
+     "  --threads N        threads of each rank; by default, all cores that it may use\n"
+     "  --trained          in a run with train.average: the weights of training, not their average\n"
      "  --classes          also shows the error of each class and the confusion matrix (for more than 20 classes, the\n"
      "                     most frequent confusions); with 10 classes or more, the top-5 error: the share of images\n"
      "                     whose class is not among the five most probable ones\n"
@@ -157,6 +164,7 @@ static const srq_topic topics[] = {
      "usage: srq inspect CHECKPOINT [--json]\n"
      "       srq inspect CHECKPOINT TENSOR [--json]\n"
      "       srq inspect CHECKPOINT --tensors [--json]\n"
+     "       srq inspect CHECKPOINT --trained [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Of a deployed network\n"
      "(`srq export --to h5`), prints the operations. Of others, prints one line for each layer with parameters or an\n"
@@ -176,6 +184,9 @@ static const srq_topic topics[] = {
      "Below the layers: the probability that each gate of DropBits is open; total size and BOPs, also relative to\n"
      "float32 (32/32) and to the same network with each quantized tensor at 8 bits; and changes of bit-lengths during\n"
      "training. docs/method.md names the sources.\n"
+     "\n"
+     "In a run with train.average, the layers are those that evaluations have, with the average of the values;\n"
+     "--trained shows those that training goes on with.\n"
      "\n"
      "TENSOR is a data set of the file, for example conv1/weight (short for layers/conv1/weight) or\n"
      "optimizer/m/fc1/bias. Prints shape, range, mean, standard deviation, quantiles, zeros, numbers that are not\n"
@@ -222,7 +233,7 @@ static const srq_topic topics[] = {
      "\n"
      "docs/report.md explains how to read a report."},
     {"data", "import and describe data sets",
-     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad]\n"
+     "usage: [mpirun -n P] srq data import SOURCE DEST.h5 [--skip-bad] [--quiet]\n"
      "       srq data info FILE.h5\n"
      "\n"
      "import makes one HDF5 file from a folder with one of these contents:\n"
@@ -238,6 +249,7 @@ static const srq_topic topics[] = {
      "images are listed after all images have been read, and the import fails with status 3:\n"
      "\n"
      "  --skip-bad         skips bad images, and writes their list to DEST.h5.skipped.txt\n"
+     "  --quiet            no progress and no result: only notes and errors, on standard error\n"
      "\n"
      "docs/data.md describes the file format, and augmentation in training."},
     {"check", "compare kernels with golden cases",
@@ -248,8 +260,9 @@ static const srq_topic topics[] = {
      "too large."},
     {"bench", "measure the speed of quantizers, training steps and sums over ranks",
      "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
-     "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] [--method M]\n"
-     "                                  [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
+     "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--slices S] [--threads N]\n"
+     "                                  [--engine E] [--method M] [--estimator full|argmax] [--bits B] [--bucket-mb "
+     "B]\n"
      "                                  [--wire float32|bfloat16] [--no-overlap] [--seconds S] [--layers]\n"
      "       mpirun -n P srq bench allreduce [--json] [--elements N] [--shards V] [--bucket-mb B]\n"
      "                                  [--wire float32|bfloat16] [--seconds S]\n"
@@ -270,7 +283,10 @@ static const srq_topic topics[] = {
      "convolution. Prints the median of 5 rounds with [smallest..largest].\n"
      "\n"
      "  --model FILE   a model file; by default LeNet-5\n"
-     "  --batch N, --shards V   by default 128 images in 8 shards. Each rank runs its shards one after another; with\n"
+     "  --threads N    threads of each rank; by default, all cores that it may use\n"
+     "  --slices S     slices of each shard (train.slices); by default 1\n"
+     "  --batch N, --shards V   by default 128 images in 8 shards. Each thread runs its shards one after another; "
+     "with\n"
      "                 larger shards, there are fewer sums of gradients\n"
      "  --engine E     auto (default), mixed, float32 or reference: see train.engine in `srq help configuration`\n"
      "  --method M     a method of `srq help methods` (by default the first one), or float32\n"

@@ -43,7 +43,7 @@ fresh && rm -r f/test
 everywhere 3 "neither test/ nor val/" data import f d.h5
 mkdir unknown && echo x > unknown/letter.txt
 everywhere 3 "it contains no known format; it must contain one of" data import unknown d.h5
-everywhere 2 "data: usage" data import f d.h5 --skip-all
+everywhere 2 "data: no option is called --skip-all (did you mean --skip-bad?); usage: srq data import" data import f d.h5 --skip-all
 mkdir cifar
 for i in 1 2 3 4 5; do head -c 30730 /dev/zero > cifar/data_batch_$i.bin; done
 head -c 30000 /dev/zero > cifar/test_batch.bin
@@ -51,7 +51,10 @@ everywhere 3 "cifar/test_batch.bin: cut short or not of CIFAR-10: 30000 bytes" d
 [ ! -e d.h5 ] && [ ! -e d.h5.parts ] || fail "a refused import left: $(ls -d d.h5*)"
 
 # Destinations
+"$SRQ" data import good quiet.h5 --quiet > out 2>&1 || fail "import: $(cat out)"
+[ ! -s out ] || fail "--quiet: $(cat out)"
 "$SRQ" data import good d.h5 > out || fail "import: $(cat out)"
+cmp d.h5 quiet.h5 || fail "--quiet makes another file"
 fresh && "$MAKE_IMAGES" f train 2 31 20 24
 before=$(md5sum < d.h5)
 everywhere 2 "d.h5: it exists already and holds another data set" data import f d.h5

@@ -28,6 +28,13 @@ if /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null; then
     "$WORK/shown" || fail "srq: $error %; the example: $(cat "$WORK/shown")"
 fi
 
+# The configuration on training-options.md is the one of the project, and runs.
+awk '/^    # LeNet-5/ { inside = 1 } inside && !/^    / { exit } inside { print substr($0, 5) }' "$SOURCE/docs/training-options.md" |
+  cmp - "$SOURCE/experiments/regularized.cfg" || fail "training-options.md shows another configuration"
+make_data
+"$SRQ" train "$SOURCE/experiments/regularized.cfg" --out "$WORK/options" --set "data.file=$WORK/slice.h5" --set train.max_steps=2 \
+  > "$WORK/out" 2>&1 || fail "regularized.cfg: $(tail -3 "$WORK/out")"
+
 # A copy of the project in which one page is full of mistakes: each of them is found, and nothing else.
 mkdir "$WORK/copy"
 for entry in "$SOURCE"/*; do

@@ -59,8 +59,8 @@ for kind in small large; do
   { echo "model = \"$kind.cfg\";"; cat train.cfg; } > $kind-plain-run.cfg
   sed "\$a data = { file = \"$kind.h5\"; };" -i $kind-plain-run.cfg
 done
-{ grep -v '^data' small-plain-run.cfg; echo 'data = { file = "small.h5"; pad = 2; flip = true; };'; } > small-run.cfg
-{ grep -v '^data' large-plain-run.cfg; echo 'data = { file = "large.h5"; crop = "resized"; flip = true; };'; } > large-run.cfg
+{ grep -v '^data' small-plain-run.cfg; echo 'data = { file = "small.h5"; pad = 2; flip = true; contrast = 0.2; hue = 0.05; };'; } > small-run.cfg
+{ grep -v '^data' large-plain-run.cfg; echo 'data = { file = "large.h5"; crop = "resized"; flip = true; cutout = 7; brightness = 0.3; saturation = 0.4; };'; } > large-run.cfg
 { grep -v '^data' large-plain-run.cfg; echo 'data = { file = "large.h5"; pad = 4; resize = 40; normalize = "none"; };'; } > padded-run.cfg
 for run in small large padded; do
   for ranks in $all_ranks; do

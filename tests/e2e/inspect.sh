@@ -86,6 +86,9 @@ expect 2 'no tensor is called' "$SRQ" inspect a "$(printf 'x%.0s' $(seq 5000))"
 expect 2 'config is not a tensor of numbers' "$SRQ" inspect a config
 expect 2 'this is not expected: --tensor (did you mean --tensors?)' "$SRQ" inspect a --tensor
 expect 2 'no checkpoint is named' "$SRQ" inspect --json
+expect 2 'it has no average of weights (train.average)' "$SRQ" inspect a --trained
+expect 2 'it has no average of weights (train.average)' "$SRQ" eval a --trained
+expect 2 '--trained is for the tables of layers' "$SRQ" inspect a fc1/weight --trained
 echo "not HDF5" > letter.txt
 for command in "inspect slice.h5" "inspect slice.h5 fc1/weight" "inspect slice.h5 --tensors" "diff a slice.h5" "diff slice.h5 a"; do
   # shellcheck disable=SC2086

@@ -26,6 +26,18 @@ END
 screen 2 train lenet-run.cfg --out r --lr 1 << 'END'
 srq: train: no option is called --lr (did you mean --set optimizer.learning_rate=VALUE?)
 END
+screen 2 data convert f d.h5 << 'END'
+srq: data: import or info is expected, but this is convert (did you mean import?)
+END
+screen 2 data import f d.h5 --quite << 'END'
+srq: data: no option is called --quite (did you mean --quiet?)
+END
+screen 2 data import f << 'END'
+srq: data: no file to make is named; add DEST.h5 behind f
+END
+screen 2 data info a.h5 b.h5 << 'END'
+srq: data: one file is expected, but a second one is given: b.h5
+END
 # 3. A setting in another group, or by its name elsewhere
 screen 2 train lenet-run.cfg --out r --set train.lr=1 << 'END'
 srq: --set train.lr=1: no setting is called train.lr; did you mean optimizer.learning_rate?
@@ -52,6 +64,20 @@ END
 # The same on several ranks: each line once, and the same status.
 on_ranks 2 train wrong.cfg --out r > out 2>&1
 [ $? = 2 ] && [ "$(grep -c '^srq: wrong.cfg:' out)" = 5 ] || fail "2 ranks: $(cat out)"
+# The same for a model.
+cat > wrong-model.cfg << 'END'
+name = "net"; input = { height = 28; width = 28; chanels = 1; };
+layers = ( { name = "conv1"; type = "cnov"; out = 6; kernel = 5; },
+  { name = "relu1"; type = "relu"; inputs = ["conv"]; },
+  { name = "fc1"; type = "dense"; outs = 10; } );
+END
+screen 2 train lenet-run.cfg --out r --set model=wrong-model.cfg --set train.epochs=-1 << 'END'
+srq: --set train.epochs=-1: train.epochs is -1, but must be from 0 to 1000000000000
+srq: wrong-model.cfg:1: input has no setting "chanels"; did you mean "channels"?
+srq: wrong-model.cfg:2: no layer type is called "cnov"; did you mean "conv"? `srq help layers` lists all
+srq: wrong-model.cfg:3: no layer is called "conv"; did you mean "conv1"?
+srq: wrong-model.cfg:4: layers have no setting "outs"; did you mean "out"?
+END
 # 6. A folder of runs where a run is meant; a run without a checkpoint
 mkdir -p runs/a/checkpoints && touch runs/a/config.cfg runs/a/log.jsonl
 screen 3 inspect runs << 'END'

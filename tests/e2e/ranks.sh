@@ -24,11 +24,23 @@ for method in $methods; do
   compare "lenet-$method" "$WORK/lenet-run.cfg" --set quantizer.method=$method
   [ "$SHORT" = ON ] || all_ranks="1 2 3 4 8"
 done
-compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05 --set train.label_smoothing=0.1
+compare argmax "$WORK/lenet-run.cfg" --set quantizer.method=srq --set quantizer.estimator=argmax --set quantizer.activation_estimator=argmax --set optimizer.method=sgd --set optimizer.learning_rate=0.05 --set train.label_smoothing=0.1 --set train.clip_norm=0.5
 compare residual "$WORK/residual-run.cfg" --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
-compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel --set optimizer.method=adamw --set optimizer.weight_decay=0.05
+compare inverted "$WORK/inverted-run.cfg" --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel --set optimizer.method=adamw --set optimizer.weight_decay=0.05 --set train.average=0.9
 compare learned "$WORK/residual-run.cfg" --set quantizer.weight_bits=6 --set dropbits.mode=learn --set dropbits.follow=true --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.3
-compare shards "$WORK/lenet-run.cfg" --set train.shards=11 --set optimizer.method=sgd --set optimizer.nesterov=true --set optimizer.learning_rate=0.05
+# The gradient was clipped in some steps and not in others.
+grep '"event": "step"' "$WORK/argmax-1/log.jsonl" | python3 -c 'import json,sys
+lines = [json.loads(line) for line in sys.stdin]
+clipped = sum(line["clipped_steps"] for line in lines)
+assert 0 < clipped < lines[-1]["step"] and all(line["gradient_norm"] > 0 for line in lines), clipped' || fail "clip_norm: $(grep '"event": "step"' "$WORK/argmax-1/log.jsonl")"
+# Evaluations have the average of the weights; those of training are what they would be without it.
+"$SRQ" train "$WORK/inverted-run.cfg" --out "$WORK/unaveraged" $steps --set quantizer.weight_bits=4 --set quantizer.activation_bits=4 --set quantizer.granularity=channel --set optimizer.method=adamw --set optimizer.weight_decay=0.05 > /dev/null 2>&1
+"$SRQ" eval "$WORK/unaveraged" --json | grep '_loss' > "$WORK/plain-loss"
+"$SRQ" eval "$WORK/inverted-1" --trained --json | grep '_loss' | cmp -s - "$WORK/plain-loss" || fail "--trained: $("$SRQ" eval "$WORK/inverted-1" --trained)"
+"$SRQ" eval "$WORK/inverted-1" --json | grep '_loss' | cmp -s - "$WORK/plain-loss" && fail "the average is that of training"
+found=$("$SRQ" inspect "$WORK/inverted-1" --json | sed -n 's/.*"test_loss": \([0-9.]*\),.*/\1/p')
+"$SRQ" eval "$WORK/inverted-1" --json | grep -q "\"test_loss\": $found," || fail "inspect says $found: $("$SRQ" eval "$WORK/inverted-1" --json)"
+compare shards "$WORK/lenet-run.cfg" --set train.shards=11 --set data.cutout=9 --set data.brightness=0.3 --set data.contrast=0.3 --set optimizer.method=sgd --set optimizer.nesterov=true --set optimizer.learning_rate=0.05
 compare wire "$WORK/residual-run.cfg" --set train.wire=bfloat16 --set train.bucket_mb=0 --set train.epochs=1
 
 # Buckets, and when they are sent, change nothing; what is rounded on the way does.

@@ -7,7 +7,7 @@ config="$WORK/residual-run.cfg"
 # Long enough that a signal meets the run in its middle on a fast machine, and not longer under the slow sanitizers.
 epochs=40
 [ "${SANITIZED:-OFF}" = ON ] && epochs=12
-long="--set train.epochs=$epochs --set train.checkpoint_every=7it"
+long="--set train.epochs=$epochs --set train.checkpoint_every=7it --set train.average=0.95 --set train.clip_norm=1 --set data.cutout=6 --set data.brightness=0.2"
 # The runs that are killed write event files for TensorBoard as well, if this build can.
 events="--set train.tensorboard=true"
 "$SRQ" version | grep -q "^protobuf-c *not built in" && events=""
@@ -75,7 +75,7 @@ on_ranks 4 train "$config" --out "$WORK/stopped" --resume auto $long > "$WORK/lo
 expect 0 "equal: " "$SRQ" diff "$WORK/whole" "$WORK/stopped"
 
 # Batch-norm statistics, which are computed again if gates are learned, do not depend on checkpoints and resumes.
-learn="--set train.epochs=3 --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.1"
+learn="--set train.epochs=3 --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --set dropbits.penalty=0.3 --set optimizer.gate_learning_rate=0.1 --set train.average=0.9"
 on_ranks 2 train "$config" --out "$WORK/often" $learn --set train.checkpoint_every=7it --set train.keep=100 > "$WORK/log" 2>&1 || fail "often: $(tail -3 "$WORK/log")"
 on_ranks 1 train "$config" --out "$WORK/once" $learn > "$WORK/log" 2>&1 || fail "once: $(tail -3 "$WORK/log")"
 on_ranks 3 train "$config" --out "$WORK/second" --resume "$WORK/often/checkpoints/00000014.h5" $learn > "$WORK/log" 2>&1 || fail "second: $(tail -3 "$WORK/log")"

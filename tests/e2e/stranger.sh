@@ -18,10 +18,10 @@ try() { # NAME SETTINGS...
     fail "$name: $(cat "$WORK/stranger" "$WORK/eval")"
 }
 if [ "${SANITIZED:-OFF}" = ON ]; then
-  try whole --set quantizer.weight_bits=3
+  try whole --set quantizer.weight_bits=3 --set train.average=0.9
 else
   # LeNet-5 as it is, two epochs of a small part of its data.
-  try whole --set "model=$SOURCE/experiments/models/lenet5.cfg" --set optimizer.learning_rate=3e-3
+  try whole --set "model=$SOURCE/experiments/models/lenet5.cfg" --set optimizer.learning_rate=3e-3 --set train.average=0.9
   try channel --set quantizer.weight_bits=3 --set quantizer.activation_bits=4 --set quantizer.granularity=channel
   try learned --set quantizer.weight_bits=5 --set dropbits.mode=learn --set optimizer.method=sgd
 fi
@@ -122,6 +122,9 @@ CASES = {
     "entry": (history("bits", np.int64(99)), "entry 0 of bits_history"),
     "late": (history("step", np.int64(10**9)), "entry 0 of bits_history"),
     "squares": (element("optimizer/v/fc1/weight", np.float32(-1)), "data set optimizer/v/fc1/weight: element 0 is -1"),
+    "decay": (attribute("/", "average", np.float64(1)), "attribute average is 1"),
+    "halved": (lambda f: f.__delitem__("trained/fc1/bias"), "trained/fc1/bias"),
+    "wild": (element("trained/fc1/weight", np.nan), "data set trained/fc1/weight: element 0 is nan"),
     "steps": (attribute("optimizer", "steps", np.int64(2**63 - 1)), "attribute steps of optimizer is 9223372036854775807"),
 }
 for name, (change, words) in CASES.items():
@@ -133,10 +136,10 @@ for name, (change, words) in CASES.items():
     print(f"{path}\t{words}")
 EOF
 "$python" "$WORK/broken.py" "$checkpoint" "$WORK" "$SOURCE/tests/e2e" > "$WORK/broken" || fail "broken checkpoints cannot be made"
-[ "$(wc -l < "$WORK/broken")" = 24 ] || fail "$(wc -l < "$WORK/broken") broken checkpoints"
+[ "$(wc -l < "$WORK/broken")" = 27 ] || fail "$(wc -l < "$WORK/broken") broken checkpoints"
 while IFS=$'\t' read -r file words; do
   case $file in
-    *-squares.h5 | *-steps.h5) # the state of the optimizer is read to resume
+    *-squares.h5 | *-steps.h5 | *-decay.h5 | *-halved.h5 | *-wild.h5) # the state of training is read to resume
       expect 3 "$words" "$SRQ" train "$WORK/whole/config.cfg" --out "$WORK/r" --resume "$file" ;;
     *) expect 3 "$words" "$SRQ" inspect "$file" ;;
   esac

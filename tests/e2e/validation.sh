@@ -7,7 +7,7 @@ make_configs
 cd "$WORK" || exit 1
 cat > run.cfg << 'END'
 model = "lenet.cfg"; data = { file = "slice.h5"; validation = 0.2; };
-train = { batch = 60; epochs = 40; patience = 2; eval_every = "3it"; checkpoint_every = "5it"; keep = 1; seed = 3; };
+train = { batch = 60; epochs = 40; patience = 2; eval_every = "3it"; checkpoint_every = "5it"; keep = 1; seed = 3; average = 0.5; };
 optimizer = { learning_rate = 4e-2; }; quantizer = { weight_bits = 3; activation_bits = 3; };
 END
 same() { # RUN: its last and best checkpoints are those of the whole run, and so is its test

@@ -151,6 +151,150 @@ START_TEST(random_boxes)
 }
 END_TEST
 
+/* A square of zeros around a pixel of the image, at most once for each image and epoch; everywhere equally often. */
+START_TEST(cutout)
+{
+    enum { EPOCHS = 100, SIDE = 3 };
+    srq_view v;
+    srq_view_bench bench;
+    float to[BYTES];
+    int centers[HEIGHT][WIDTH] = {0};
+    srq_settings *s = make_settings("plain", 0, false);
+    s->data.cutout = SIDE;
+    ck_assert_int_eq(srq_view_create(&dataset, s, &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    for (long epoch = 0; epoch < EPOCHS; epoch++)
+        for (size_t i = 0; i < IMAGES; i++) {
+            ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, i, epoch, to), SRQ_OK);
+            int found = 0, y = 0, x = 0;
+            for (int top = -1; top < HEIGHT - 1; top++)
+                for (int left = -1; left < WIDTH - 1; left++) {
+                    bool fits = true;
+                    for (int k = 0; k < BYTES; k++) {
+                        const int at_y = k / CHANNELS / WIDTH, at_x = k / CHANNELS % WIDTH;
+                        const bool inside = at_y >= top && at_y < top + SIDE && at_x >= left && at_x < left + SIDE;
+                        const float wanted = inside ? 0 : expected(i, 0, 0, false, at_y, at_x, k % CHANNELS);
+                        fits = fits && fabsf(to[k] - wanted) < 1e-5f;
+                    }
+                    if (fits) found++, y = top + 1, x = left + 1;
+                }
+            ck_assert_int_eq(found, 1);
+            centers[y][x]++;
+        }
+    for (int k = 0; k < HEIGHT * WIDTH; k++) ck_assert_int_gt(((int *)centers)[k], 70); /* 133 on average */
+    ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TEST, 7, SRQ_VIEW_TEST, to), SRQ_OK);
+    ck_assert(is_window(to, 7, 0, 0, false));
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
+/* Worked out by hand from torchvision's formulas. */
+START_TEST(color_changes)
+{
+    static const struct {
+        srq_color_change change;
+        float amount;
+        int channels;
+        uint8_t before[6], after[6];
+    } cases[] = {
+        {SRQ_BRIGHTNESS, 1.5f, 3, {0, 100, 200, 255, 1, 33}, {0, 150, 255, 255, 1, 49}},
+        {SRQ_BRIGHTNESS, 0, 3, {9, 100, 200, 255, 1, 33}, {0, 0, 0, 0, 0, 0}},
+        /* The gray values are 28 and 149, so the mean is 88.5. */
+        {SRQ_CONTRAST, 0.5f, 3, {0, 0, 250, 0, 255, 0}, {44, 44, 169, 44, 171, 44}},
+        {SRQ_CONTRAST, 2, 1, {0, 10, 20, 30, 40, 50}, {0, 0, 15, 35, 55, 75}},
+        {SRQ_SATURATION, 0, 3, {10, 20, 30, 255, 0, 0}, {18, 18, 18, 76, 76, 76}},
+        {SRQ_SATURATION, 2, 3, {10, 20, 30, 7, 7, 7}, {2, 22, 42, 8, 8, 8}},
+        {SRQ_HUE, 1.0f / 3, 3, {255, 0, 0, 0, 200, 0}, {0, 255, 0, 0, 0, 200}},
+        {SRQ_HUE, -0.25f, 3, {255, 0, 0, 90, 90, 90}, {127, 0, 255, 90, 90, 90}},
+        {SRQ_HUE, 0.5f, 1, {1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 5, 6}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t found[6];
+        memcpy(found, cases[i].before, sizeof found);
+        srq_jitter_change(cases[i].change, cases[i].amount, 6 / cases[i].channels, cases[i].channels, found);
+        for (int k = 0; k < 6; k++)
+            ck_assert_msg(found[k] == cases[i].after[k], "case %zu, byte %d: %d, not %d", i, k, found[k],
+                          cases[i].after[k]);
+    }
+    /* A whole turn of the hue, or none, changes a colour by at most one step of rounding. */
+    for (int i = 0; i + 3 <= IMAGES * BYTES; i += 3) {
+        uint8_t color[3];
+        memcpy(color, pixels + i, 3);
+        srq_jitter_change(SRQ_HUE, i % 2 ? 0.0f : 1.0f, 1, 3, color);
+        for (int c = 0; c < 3; c++) ck_assert_int_le(abs(color[c] - pixels[i + c]), 1);
+    }
+}
+END_TEST
+
+/* Each order and the whole range of each amount; a view is that of its changes. */
+START_TEST(color_jitter)
+{
+    enum { DRAWS = 4800, ORDERS = 256 };
+    const double widths[SRQ_COLOR_CHANGES] = {0.4, 1.5, 0.2, 0.1};
+    const float least[] = {0.6f, 0, 0.8f, -0.1f}, most[] = {1.4f, 2.5f, 1.2f, 0.1f};
+    int orders[ORDERS] = {0}, different = 0;
+    float lowest[SRQ_COLOR_CHANGES] = {9, 9, 9, 9}, highest[SRQ_COLOR_CHANGES] = {-9, -9, -9, -9};
+    for (int i = 0; i < DRAWS; i++) {
+        uint32_t bits[8];
+        srq_random(5, SRQ_RANDOM_TEST, 0, (uint64_t)(2 * i), bits);
+        srq_random(5, SRQ_RANDOM_TEST, 0, (uint64_t)(2 * i + 1), bits + 4);
+        const srq_jitter j = srq_jitter_draw(widths, bits);
+        int order = 0, seen = 0;
+        for (int k = 0; k < SRQ_COLOR_CHANGES; k++) {
+            order = order * 4 + (int)j.order[k];
+            seen |= 1 << j.order[k];
+            lowest[k] = fminf(lowest[k], j.amount[k]);
+            highest[k] = fmaxf(highest[k], j.amount[k]);
+        }
+        ck_assert_int_eq(seen, 15);
+        orders[order]++;
+    }
+    for (int k = 0; k < SRQ_COLOR_CHANGES; k++) {
+        const float near = 0.01f * (most[k] - least[k]);
+        ck_assert(lowest[k] >= least[k] && lowest[k] < least[k] + near);
+        ck_assert(highest[k] <= most[k] && highest[k] > most[k] - near);
+    }
+    for (int i = 0; i < ORDERS; i++) {
+        different += orders[i] > 0;
+        ck_assert(orders[i] == 0 || (orders[i] > 120 && orders[i] < 290)); /* 200 on average */
+    }
+    ck_assert_int_eq(different, 24);
+
+    srq_view v;
+    srq_view_bench bench;
+    float to[BYTES], again[BYTES];
+    srq_settings *s = make_settings("plain", 0, false);
+    s->data.brightness = 0.5;
+    ck_assert_int_eq(srq_view_create(&dataset, s, &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    uint8_t before[IMAGES * BYTES];
+    memcpy(before, pixels, sizeof before);
+    for (size_t i = 0; i < IMAGES; i++) {
+        /* The factor, from the brightest pixel that is not clamped: everything else follows. */
+        ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, i, 2, to), SRQ_OK);
+        ck_assert_int_eq(srq_view_make(&v, &bench, SRQ_TRAIN, i, 2, again), SRQ_OK);
+        ck_assert_int_eq(memcmp(to, again, sizeof to), 0);
+        double lower = 0.5, upper = 1.5;
+        for (int k = 0; k < BYTES; k++) {
+            const double from = pixels[i * BYTES + (size_t)k];
+            const double value = round(255 * (double)(to[k] * deviation[k % CHANNELS] + mean[k % CHANNELS]));
+            if (from > 0) lower = fmax(lower, (value - 1e-3) / from);
+            if (from > 0 && value < 255) upper = fmin(upper, (value + 1) / from);
+        }
+        ck_assert_msg(lower <= upper, "image %zu: no factor gives this image: %g to %g", i, lower, upper);
+    }
+    ck_assert_int_eq(memcmp(before, pixels, sizeof before), 0); /* the data set itself stays */
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+    s->data.hue = 0.1;
+    dataset.channels = 1;
+    ck_assert_int_eq(srq_view_create(&dataset, s, &v), SRQ_ERROR_USAGE);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "data.hue is above 0"));
+    dataset.channels = CHANNELS;
+}
+END_TEST
+
 /* A line of pixels would become an image of 59 GB. The message names the table and the image. */
 START_TEST(sizes_that_would_grow)
 {
@@ -283,6 +427,9 @@ int main(void)
     tcase_add_test(tests, padded_and_mirrored);
     tcase_add_test(tests, plain);
     tcase_add_test(tests, random_boxes);
+    tcase_add_test(tests, cutout);
+    tcase_add_test(tests, color_changes);
+    tcase_add_test(tests, color_jitter);
     tcase_add_test(tests, sizes_that_would_grow);
     tcase_add_test(tests, outside_of_one_size);
     tcase_add_test(tests, outside_grey);

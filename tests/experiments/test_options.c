@@ -10,11 +10,11 @@ START_TEST(listed)
     static const struct {
         const char *command, *options;
     } cases[] = {
-        {"train", "--out DIR, --set path=value, --resume never|auto|FILE|DIR, --max-time SPAN, --quiet, --trace DIR, "
+        {"train", "--out DIR, --set path=value, --resume never|auto|FILE|DIR, --threads N, --max-time SPAN, --quiet, --trace DIR, "
                   "--trace-steps A:B, "},
         {"diff", "--tolerance ABSOLUTE, --relative SHARE, --all, --json, "},
         {"report", "--out FOLDER, --table TABLE, --follow DIR, "},
-        {"inspect", "--json, --tensors, "},
+        {"inspect", "--json, --tensors, --trained, "},
         {"version", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -314,10 +314,36 @@ START_TEST(all_at_once)
     expect_lines(10, lines);
     /* Beside a mistake in the model, too. */
     static const char both[] = "data = { file = \"d.h5\"; };\nmodel = { name = \"m\"; };\nepochs = 3;\n";
-    static const char *const two[] = {"c.cfg:3: no setting is called epochs; did you mean train.epochs?", "c.cfg:2: "};
+    static const char *const three[] = {"c.cfg:3: no setting is called epochs; did you mean train.epochs?",
+                                        "c.cfg:2: input must be a group", "c.cfg:2: layers must be a list"};
     scratch_write("c.cfg", both, sizeof both - 1);
     ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
-    expect_lines(2, two);
+    expect_lines(3, three);
+    /* All of a model: a layer with mistakes is still there for those that name it, a block is read once for all its
+     * instances. */
+    static const char wrong[] =
+        "name = \"m\"; input = { height = 0; width = 8; channels = 1; };\n"
+        "blocks = { pair = { parameters = [\"channels\"]; layers = (\n"
+        "  { name = \"a\"; type = \"cnov\"; out = \"channels\"; },\n"
+        "  { name = \"b\"; type = \"relu\"; inputs = [\"a\"]; } ); }; };\n"
+        "layers = ( { name = \"c\"; type = \"conv\"; outs = 3; kernel = \"x\"; },\n"
+        "  { name = \"p\"; block = \"pair\"; channels = 2; }, 3,\n"
+        "  { name = \"q\"; block = \"pair\"; channels = 2; inputs = [\"p\"]; },\n"
+        "  { name = \"r\"; block = \"pear\"; }, { name = \"s\"; type = \"relu\"; inputs = [\"r\"]; },\n"
+        "  { name = \"t\"; type = \"add\"; inputs = [\"s\", \"u\"]; } );\n";
+    static const char *const of_model[] = {"model.cfg:1: height is 0, but must be from 1",
+                                           "model.cfg:5: layers have no setting \"outs\"; did you mean \"out\"?",
+                                           "model.cfg:5: kernel = \"x\": no parameter is called \"x\"",
+                                           "model.cfg:3: in \"p\" (block \"pair\", ",
+                                           "model.cfg:6: a layer must be a group",
+                                           "model.cfg:8: no block is called \"pear\"; did you mean \"pair\"?",
+                                           "model.cfg:9: no layer is called \"u\""};
+    static const char short_one[] = "data = { file = \"d.h5\"; };\nmodel = \"model.cfg\";\n";
+    scratch_write("model.cfg", wrong, sizeof wrong - 1);
+    scratch_write("c.cfg", short_one, sizeof short_one - 1);
+    ck_assert_int_eq(load("c.cfg", 0, NULL), SRQ_ERROR_USAGE);
+    expect_lines(7, of_model);
+    scratch_write("model.cfg", model, strlen(model));
     /* No more than ten; the others are counted. */
     char many[600] = "model = \"model.cfg\"; data = { file = \"d.h5\"; };\n";
     const char *eleven[11];

@@ -545,6 +545,42 @@ START_TEST(a_failure_in_the_background_is_heard_of)
 }
 END_TEST
 
+/* What the configuration in a file claims is checked before its memory is taken. */
+START_TEST(a_network_is_bounded_by_its_file)
+{
+    static const char vast[] = "model = { name = \"vast\"; input = { height = 2; width = 2; channels = 1; };\n"
+                               "  layers = ( { name = \"a\"; type = \"dense\"; out = 1048576; },\n"
+                               "    { name = \"b\"; type = \"dense\"; out = 8000; } ); };\n"
+                               "data = { file = \"d.h5\"; };\n";
+    static const char impossible[] = "model = { name = \"m\"; input = { height = 2; width = 2; channels = 1; };\n"
+                                     "  layers = ( { name = \"a\"; type = \"conv\"; out = 3; kernel = 3; } ); };\n"
+                                     "data = { file = \"d.h5\"; };\n";
+    const srq_graph_options options = {.capacity = 1, .engine = "float32"};
+    srq_h5_reader *reader = NULL;
+    srq_config *own = NULL, *claimed = NULL;
+    srq_graph *made = NULL;
+    EXPECT(SRQ_OK, write_step(1, 1));
+    EXPECT(SRQ_OK, srq_checkpoint_open(scratch(step_name(1)), &reader));
+    EXPECT(SRQ_OK, srq_checkpoint_config(reader, &own));
+    EXPECT(SRQ_OK, srq_checkpoint_make_graph(reader, own, &options, &made));
+    EXPECT(SRQ_OK, srq_checkpoint_load(reader, made, NULL, NULL, NULL));
+    srq_graph_destroy(&made);
+    EXPECT(SRQ_OK, srq_config_parse(vast, "vast", &claimed));
+    EXPECT(SRQ_ERROR_DATA, srq_checkpoint_make_graph(reader, claimed, &options, &made));
+    expect_words(srq_message(), "00000001.h5: data set vast:3: layer \"b\": with it, the network has 8393");
+    expect_words(srq_message(), " are expected in a file of this size; use an earlier checkpoint");
+    ck_assert_ptr_null(made);
+    srq_config_destroy(&claimed);
+    EXPECT(SRQ_OK, srq_config_parse(impossible, "config", &claimed));
+    EXPECT(SRQ_ERROR_DATA, srq_checkpoint_make_graph(reader, claimed, &options, &made));
+    expect_words(srq_message(), "00000001.h5: data set config:2: layer \"a\": ");
+    EXPECT(SRQ_ERROR_USAGE, srq_checkpoint_load_trained(reader, graph));
+    srq_h5_reader_close(&reader);
+    srq_config_destroy(&own);
+    srq_config_destroy(&claimed);
+}
+END_TEST
+
 int main(void)
 {
     /* Hundreds of files are synced, so the test uses a memory file system if there is one. */
@@ -556,6 +592,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, an_older_one_is_always_kept);
+    tcase_add_test(tests, a_network_is_bounded_by_its_file);
     tcase_add_test(tests, damaged_ones_do_not_count);
     tcase_add_test(tests, the_last_whole_one_is_never_removed);
     tcase_add_test(tests, a_run_of_damaged_checkpoints_is_not_begun_again);

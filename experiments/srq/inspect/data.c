@@ -1,5 +1,7 @@
 /* srq data: imports and describes data sets. */
 #include "experiments/srq/commands.h"
+#include "experiments/srq/options.h"
+#include "io/closest.h"
 #include "io/dataset.h"
 #include "io/escape.h"
 #include "io/import.h"
@@ -13,7 +15,7 @@
 
 typedef struct import_options {
     const char *source, *dest;
-    bool skip_bad;
+    bool skip_bad, quiet;
 } import_options;
 
 /* What rank 0 has found, shared with all ranks. */
@@ -76,16 +78,17 @@ static void say_folder(const srq_import *import, int ranks, srq_progress *progre
         srq_progress_line(progress, "%zu entries that are not .jpg, .jpeg or .png files are ignored", f->left_out);
 }
 
-static srq_status import_parts(srq_comm *comm, const srq_import *import, bool skip_bad)
+static srq_status import_parts(srq_comm *comm, const srq_import *import, const import_options *o)
 {
     const bool root = srq_comm_rank(comm) == 0;
     watch w = {.total = (double)(import->folder->counts[0] + import->folder->counts[1]), .started = srq_seconds()};
-    if (root) w.progress = srq_progress_create(stdout);
+    if (root && !o->quiet) w.progress = srq_progress_create(stdout);
     say_folder(import, srq_comm_size(comm), w.progress);
     srq_status status = make_parts(comm, import, &w);
     if (status == SRQ_OK && w.reused > 0)
         srq_progress_line(w.progress, "%.0f of %.0f images were imported before", w.reused, w.total);
-    if (status == SRQ_OK) status = srq_comm_agree(comm, root ? srq_import_join(import, skip_bad, stdout) : SRQ_OK);
+    if (status == SRQ_OK)
+        status = srq_comm_agree(comm, root ? srq_import_join(import, o->skip_bad, o->quiet ? stderr : stdout) : SRQ_OK);
     srq_progress_destroy(&w.progress);
     return status;
 }
@@ -114,7 +117,8 @@ static srq_status look(const import_options *o, finding *found, srq_import **imp
     SRQ_TRY(srq_dest_check_name(o->dest));
     SRQ_TRY(srq_source_find(o->source, &kind));
     found->is_folder = kind == SRQ_SOURCE_FOLDER;
-    if (!found->is_folder) return srq_dataset_import(o->source, o->dest, stdout, &found->done_already);
+    if (!found->is_folder)
+        return srq_dataset_import(o->source, o->dest, o->quiet ? stderr : stdout, &found->done_already);
     SRQ_TRY(srq_import_open(o->source, o->dest, &found->done_already, import));
     found->text_size = (*import)->folder->size;
     return SRQ_OK;
@@ -149,38 +153,72 @@ static srq_status import(srq_comm *comm, const import_options *o)
         srq_comm_share(comm, &found, sizeof found);
         if (found.is_folder && !found.done_already) {
             status = share_import(comm, o, &found, &import);
-            if (status == SRQ_OK) status = import_parts(comm, import, o->skip_bad);
+            if (status == SRQ_OK) status = import_parts(comm, import, o);
         }
     }
     srq_import_destroy(&import);
-    return status == SRQ_OK && root ? describe(o, found.done_already) : status;
+    return status == SRQ_OK && root && !o->quiet ? describe(o, found.done_already) : status;
 }
 
-static srq_status usage(void)
+#define USAGE "usage: srq data import SOURCE DEST.h5 [--skip-bad] [--quiet], or srq data info FILE.h5"
+
+static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(SRQ_ERROR_USAGE,
-                    "data: usage: srq data import SOURCE DEST.h5 [--skip-bad], or srq data info FILE.h5");
+    return srq_fail(SRQ_ERROR_USAGE, "data: %s%.200s; " USAGE, what, word);
+}
+
+static srq_status unknown_action(const char *word)
+{
+    static const srq_synonym synonyms[] = {
+        {"convert|make|create|prepare|build|download|load|add|write", "import"},
+        {"show|inspect|describe|list|print|stat|view|check|summary", "info"},
+    };
+    static const char *const actions[] = {"import", "info"};
+    const char *meant = srq_synonym_find(synonyms, sizeof synonyms / sizeof *synonyms, word);
+    if (!meant) meant = srq_near(word, actions, 2);
+    if (!meant) return usage("import or info is expected, but this is ", word);
+    return srq_fail(SRQ_ERROR_USAGE, "data: import or info is expected, but this is %.200s (did you mean %s?); " USAGE,
+                    word, meant);
 }
 
 static srq_status parse_import(int argc, char **argv, import_options *o)
 {
+    char hint[SRQ_HINT_SIZE];
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--skip-bad") == 0)
             o->skip_bad = true;
-        else if (argv[i][0] == '-' || o->dest)
-            return usage();
+        else if (strcmp(argv[i], "--quiet") == 0)
+            o->quiet = true;
+        else if (argv[i][0] == '-')
+            return usage("no option is called ", srq_option_hint("data", argv[i], hint, sizeof hint));
+        else if (o->dest)
+            return usage("a source and a file are expected, but a third name is given: ", argv[i]);
         else
             *(o->source ? &o->dest : &o->source) = argv[i];
     }
-    return o->dest ? SRQ_OK : usage();
+    if (!o->source) return usage("no source is named", "");
+    return o->dest ? SRQ_OK : usage("no file to make is named; add DEST.h5 behind ", o->source);
+}
+
+static srq_status parse_info(int argc, char **argv)
+{
+    char hint[SRQ_HINT_SIZE];
+    for (int i = 2; i < argc; i++)
+        if (argv[i][0] == '-')
+            return usage("info has no options, but this is one: ", srq_option_hint("data", argv[i], hint, sizeof hint));
+    if (argc < 3) return usage("no file is named", "");
+    return argc == 3 ? SRQ_OK : usage("one file is expected, but a second one is given: ", argv[3]);
 }
 
 srq_status srq_command_data(srq_comm *comm, int argc, char **argv)
 {
     import_options options = {0};
-    if (argc == 3 && strcmp(argv[1], "info") == 0)
+    if (argc < 2) return usage("import or info is expected", "");
+    if (strcmp(argv[1], "info") == 0) {
+        SRQ_TRY(parse_info(argc, argv));
         return srq_comm_rank(comm) == 0 ? srq_dataset_info(argv[2], stdout) : SRQ_OK;
-    if (argc < 2 || strcmp(argv[1], "import") != 0) return usage();
+    }
+    if (strcmp(argv[1], "import") != 0) return unknown_action(argv[1]);
     SRQ_TRY(parse_import(argc, argv, &options));
     SRQ_TRY(srq_comm_check_launcher(comm));
     return import(comm, &options);

@@ -64,6 +64,7 @@ static const char *state_name(const srq_log *log)
 /* The checkpoint to inspect. */
 typedef struct source {
     char path[4200]; /* path of the checkpoint */
+    bool trained;    /* --trained: not the average of train.average, but the weights of training */
     run_state run;
 } source;
 
@@ -316,6 +317,10 @@ static void print_head(const source *from, const srq_config *config, const srq_p
         srq_say("test   error %.2f %%, loss %.4g nats over %ld image%s\n", 100 * point->test_error, point->test_loss,
                 point->test_count, srq_plural(point->test_count));
     print_validation(from, point);
+    if (s->train.average > 0)
+        srq_say(from->trained ? "values of training, not their average (train.average = %g), which evaluations have\n"
+                              : "values averaged over steps (train.average = %g); --trained shows those of training\n",
+                s->train.average);
     print_run(&from->run, point);
 }
 
@@ -367,6 +372,9 @@ static void print_json(const source *from, const srq_config *config, const srq_p
         srq_say(" \"best\": {\"step\": %ld, \"validation_error\": %s, \"validation_loss\": %s, \"since\": %ld},\n",
                 point->best.step, srq_json_number(point->best.error, error), srq_json_number(point->best.loss, loss),
                 point->best.since);
+    if (s->train.average > 0)
+        srq_say(" \"average\": %s, \"values\": \"%s\",\n", srq_json_number(s->train.average, loss),
+                from->trained ? "trained" : "average");
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
     if (bits->learns)
         srq_say(" \"penalty\": %s, %s\"settled\": %s,\n", srq_json_number(point->penalty, loss),
@@ -402,14 +410,18 @@ static srq_status show(const source *from, const srq_config *config, const srq_p
 
 static srq_status inspect(const source *from, bool json)
 {
+    srq_h5_reader *reader = NULL;
     srq_config *config = NULL;
     srq_graph *graph = NULL;
     srq_progress_point point;
     srq_bits_history history = {0};
-    SRQ_TRY(srq_checkpoint_read_config(from->path, &config));
+    SRQ_TRY(srq_checkpoint_open(from->path, &reader));
     const srq_graph_options options = {.capacity = 1};
-    srq_status status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
-    if (status == SRQ_OK) status = srq_checkpoint_read(from->path, graph, NULL, &point, &history);
+    srq_status status = srq_checkpoint_config(reader, &config);
+    if (status == SRQ_OK) status = srq_checkpoint_make_graph(reader, config, &options, &graph);
+    if (status == SRQ_OK) status = srq_checkpoint_load(reader, graph, NULL, &point, &history);
+    if (status == SRQ_OK && from->trained) status = srq_checkpoint_load_trained(reader, graph);
+    srq_h5_reader_close(&reader);
     if (status == SRQ_OK) status = srq_graph_prepare(graph);
     if (status == SRQ_OK) status = show(from, config, &point, graph, &history, json);
     srq_bits_history_free(&history);
@@ -422,18 +434,20 @@ static srq_status inspect(const source *from, bool json)
 
 typedef struct request {
     const char *checkpoint, *tensor;
-    bool tensors, json;
+    bool tensors, trained, json;
 } request;
 
 static srq_status parse(int argc, char **argv, request *r)
 {
-    static const char usage[] = "usage: srq inspect CHECKPOINT [TENSOR | --tensors] [--json]";
+    static const char usage[] = "usage: srq inspect CHECKPOINT [TENSOR | --tensors | --trained] [--json]";
     char hint[SRQ_HINT_SIZE];
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             r->json = true;
         else if (strcmp(argv[i], "--tensors") == 0)
             r->tensors = true;
+        else if (strcmp(argv[i], "--trained") == 0)
+            r->trained = true;
         else if (argv[i][0] == '-' || r->tensor)
             return srq_fail(SRQ_ERROR_USAGE, "inspect: this is not expected: %s; %s",
                             srq_option_hint("inspect", argv[i], hint, sizeof hint), usage);
@@ -447,6 +461,11 @@ static srq_status parse(int argc, char **argv, request *r)
     if (r->tensor && r->tensors)
         return srq_fail(SRQ_ERROR_USAGE, "inspect: --tensors lists all, so no \"%s\" is expected; %s", r->tensor,
                         usage);
+    if (r->trained && (r->tensor || r->tensors))
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "inspect: --trained is for the tables of layers; the tensors of training are called "
+                        "trained/LAYER/NAME; %s",
+                        usage);
     return SRQ_OK;
 }
 
@@ -455,6 +474,7 @@ srq_status srq_command_inspect(int argc, char **argv)
     request r = {0};
     source from;
     SRQ_TRY(parse(argc, argv, &r));
+    from.trained = r.trained;
     SRQ_TRY(srq_run_place(r.checkpoint, from.path, sizeof from.path));
     if (srq_deployed_is(from.path)) {
         if (!r.tensor && !r.tensors) return srq_inspect_deployed(from.path, r.json);

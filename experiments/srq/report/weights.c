@@ -2,6 +2,7 @@
 
 #include "core/graph.h"
 #include "io/checkpoint.h"
+#include "io/h5.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,10 +69,13 @@ srq_status srq_weight_histograms_read(const char *path, srq_weight_histograms *a
     srq_graph *graph = NULL;
     srq_progress_point point;
     *all = (srq_weight_histograms){0};
-    SRQ_TRY(srq_checkpoint_read_config(path, &config));
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(srq_checkpoint_open(path, &reader));
     const srq_graph_options options = {.capacity = 1};
-    srq_status status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
-    if (status == SRQ_OK) status = srq_checkpoint_read(path, graph, NULL, &point, NULL);
+    srq_status status = srq_checkpoint_config(reader, &config);
+    if (status == SRQ_OK) status = srq_checkpoint_make_graph(reader, config, &options, &graph);
+    if (status == SRQ_OK) status = srq_checkpoint_load(reader, graph, NULL, &point, NULL);
+    srq_h5_reader_close(&reader);
     if (status == SRQ_OK) status = srq_graph_prepare(graph);
     if (status == SRQ_OK) status = measure(graph, all);
     if (status == SRQ_OK) all->step = point.step;

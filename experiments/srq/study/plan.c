@@ -3,6 +3,7 @@
 #include "core/prune.h"
 #include "core/random.h"
 #include "experiments/srq/train/trainer.h"
+#include "io/h5.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -102,17 +103,31 @@ static bool find_best(const char *dir, const srq_settings *s, char *path, size_t
     return true;
 }
 
-srq_status srq_found_load(const char *dir, srq_found *found)
+/* Of the last checkpoint, or of the best one where the run has one. */
+static srq_status load(const char *dir, srq_h5_reader **reader, srq_found *found)
 {
     char path[4352];
     const srq_graph_options options = {.capacity = 1};
-    *found = (srq_found){0};
     snprintf(path, sizeof path, "%s/last.h5", dir);
-    SRQ_TRY(srq_checkpoint_read_config(path, &found->config));
+    SRQ_TRY(srq_checkpoint_open(path, reader));
+    SRQ_TRY(srq_checkpoint_config(*reader, &found->config));
     found->is_best = find_best(dir, srq_config_settings(found->config), path, sizeof path);
-    SRQ_TRY(srq_graph_create(&srq_config_settings(found->config)->model, &options, &found->graph));
-    SRQ_TRY(srq_checkpoint_read(path, found->graph, NULL, &found->point, NULL));
+    if (found->is_best) {
+        srq_h5_reader_close(reader);
+        SRQ_TRY(srq_checkpoint_open(path, reader));
+    }
+    SRQ_TRY(srq_checkpoint_make_graph(*reader, found->config, &options, &found->graph));
+    SRQ_TRY(srq_checkpoint_load(*reader, found->graph, NULL, &found->point, NULL));
     return srq_graph_prepare(found->graph);
+}
+
+srq_status srq_found_load(const char *dir, srq_found *found)
+{
+    srq_h5_reader *reader = NULL;
+    *found = (srq_found){0};
+    const srq_status status = load(dir, &reader, found);
+    srq_h5_reader_close(&reader);
+    return status;
 }
 
 void srq_found_free(srq_found *found)

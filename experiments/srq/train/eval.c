@@ -1,4 +1,5 @@
 /* srq eval: test error and loss of a checkpoint, or of the weights with which a configuration starts. */
+#include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "experiments/srq/options.h"
@@ -6,8 +7,9 @@
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
-#include "experiments/srq/train/restore.h"
 #include "experiments/srq/train/say_classes.h"
+#include "experiments/srq/train/threads.h"
+#include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/escape.h"
 #include "io/run_place.h"
@@ -22,7 +24,9 @@ typedef struct eval_options {
     char checkpoint[4200];
     bool of_config; /* the source is a configuration */
     const char *data;
+    bool trained; /* not the average of train.average, but the weights of training */
     bool json, classes;
+    int threads; /* 0: as many as cores */
     int set_count;
     const char **sets;
 } eval_options;
@@ -31,8 +35,8 @@ static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(
         SRQ_ERROR_USAGE,
-        "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--classes] [--json], or srq eval CONFIG.cfg [--set "
-        "path=value]... [--classes] [--json]",
+        "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--trained] [--classes] [--threads N] [--json], or "
+        "srq eval CONFIG.cfg [--set path=value]... [--classes] [--threads N] [--json]",
         what, word);
 }
 
@@ -50,16 +54,20 @@ static bool ends_with(const char *text, const char *end)
 
 static srq_status parse_word(const char *word, const char *value, eval_options *options, bool *takes_value)
 {
-    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0;
+    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--threads") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--data") == 0)
         options->data = value;
     else if (strcmp(word, "--set") == 0)
         options->sets[options->set_count++] = value;
+    else if (strcmp(word, "--threads") == 0)
+        SRQ_TRY(srq_threads_parse("eval", value, &options->threads));
     else if (strcmp(word, "--json") == 0)
         options->json = true;
     else if (strcmp(word, "--classes") == 0)
         options->classes = true;
+    else if (strcmp(word, "--trained") == 0)
+        options->trained = true;
     else if (word[0] == '-')
         return unknown(word);
     else if (options->source)
@@ -87,17 +95,22 @@ static srq_status parse(int argc, char **argv, eval_options *options)
         return usage("--set needs a configuration (CONFIG.cfg); a checkpoint has its own settings: ", options->source);
     if (options->data && options->of_config)
         return usage("for a configuration, use --set data.file=FILE in place of --data ", options->data);
+    if (options->trained && options->of_config)
+        return usage("--trained is for a checkpoint, but this is a configuration: ", options->source);
     if (options->of_config) return SRQ_OK;
     return srq_run_place(options->source, options->checkpoint, sizeof options->checkpoint);
 }
 
 /* Everything that evaluation needs; each rank has its own. */
 typedef struct evaluation {
+    const srq_config *config;
     const srq_settings *settings;
     const eval_options *options;
     bool root;
+    srq_h5_reader *reader; /* of a checkpoint */
     srq_dataset *dataset;
     srq_batches batches;
+    srq_threads threads;
     srq_graph *graph;
     srq_progress_point point;  /* of a checkpoint */
     int32_t *labels;           /* of a configuration */
@@ -105,19 +118,34 @@ typedef struct evaluation {
     srq_class_results results; /* likewise; rank 0 */
 } evaluation;
 
+/* If this build lacks the engine of the checkpoint, another one evaluates it. */
+static srq_status build_graph(evaluation *e, int capacity, int slices, srq_isa isa)
+{
+    const bool of_config = e->options->of_config;
+    const char *engine = e->settings->train.engine;
+    if (!of_config && !srq_kernels_find(engine)) engine = "auto";
+    const srq_graph_options graph = {
+        .capacity = capacity, .slices = slices, .workers = e->threads.workers, .engine = engine, .isa = &isa};
+    return of_config ? srq_graph_create(&e->settings->model, &graph, &e->graph)
+                     : srq_checkpoint_make_graph(e->reader, e->config, &graph, &e->graph);
+}
+
 static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
 {
+    enum { CAPACITY = 64 };
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(srq_restore(e->settings, o->checkpoint, isa, SRQ_RESTORE_CAPACITY, &e->graph, &e->point));
+    SRQ_TRY(build_graph(e, CAPACITY, 1, isa));
+    SRQ_TRY(srq_checkpoint_load(e->reader, e->graph, NULL, &e->point, NULL));
+    if (o->trained) SRQ_TRY(srq_checkpoint_load_trained(e->reader, e->graph));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
         return srq_fail(status, "%s (the data set that the checkpoint names; use --data FILE to name another)",
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
-    SRQ_TRY(srq_batches_create(e->dataset, e->settings, SRQ_RESTORE_CAPACITY, 1, &e->batches));
-    return srq_batches_start(&e->batches, 0, 0);
+    SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
+    return srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph));
 }
 
 /* The same state, and the same sums, as at step 0 of `srq train`. */
@@ -127,10 +155,9 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
     SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
     const int capacity = srq_batches_capacity(&e->batches);
-    const srq_graph_options graph = {.capacity = capacity, .engine = s->train.engine, .isa = &isa};
-    SRQ_TRY(srq_graph_create(&s->model, &graph, &e->graph));
+    SRQ_TRY(build_graph(e, capacity, s->train.slices, isa));
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
-    SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
+    SRQ_TRY(srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph)));
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
     if (!e->labels) return srq_fail_memory((size_t)capacity * sizeof *e->labels, "the labels");
     if (e->root && strcmp(s->train.init, "random") == 0)
@@ -167,6 +194,8 @@ static void print_json(const evaluation *e, const srq_metrics *m)
     if (o->classes) srq_say("{\"format\": \"srq-classes\",\n \"version\": 1,\n");
     srq_say("%s\"%s\": %s,\n", o->classes ? " " : "{", o->of_config ? "config" : "checkpoint",
             srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
+    if (!o->of_config && e->settings->train.average > 0)
+        srq_say(" \"values\": \"%s\",\n", o->trained ? "trained" : "average");
     srq_say(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
     srq_say(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
@@ -188,12 +217,17 @@ static void print(const evaluation *e, const srq_metrics *m)
     srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m->count - m->correct) / (double)m->count,
             m->count - m->correct, m->count, m->loss / (double)m->count);
     if (!e->options->of_config) say_rule(&e->point);
+    if (!e->options->of_config && e->settings->train.average > 0)
+        srq_say(e->options->trained ? "of the weights of training, not of their average (train.average)\n"
+                                    : "of the average of the weights (train.average)\n");
     if (e->options->classes) srq_say_classes(&e->results);
 }
 
-static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const eval_options *options)
+static srq_status evaluate(srq_comm *comm, const srq_config *config, const eval_options *options, srq_h5_reader *reader)
 {
-    evaluation e = {.settings = settings, .options = options, .root = srq_comm_rank(comm) == 0};
+    const srq_settings *settings = srq_config_settings(config);
+    evaluation e = {
+        .config = config, .settings = settings, .options = options, .root = srq_comm_rank(comm) == 0, .reader = reader};
     srq_tally *tally = options->classes ? &e.tally : NULL;
     srq_metrics m;
     srq_isa isa;
@@ -201,6 +235,7 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     /* A checkpoint is evaluated with the instruction set of its training if all CPUs here have it. */
     if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
     SRQ_TRY(status);
+    SRQ_TRY(srq_threads_create(comm, options->threads, &e.threads));
     status = srq_comm_agree(comm, build(&e, isa));
     if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, tally, &m);
     if (status == SRQ_OK && tally && e.root)
@@ -212,6 +247,7 @@ static srq_status evaluate(srq_comm *comm, const srq_settings *settings, const e
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);
+    srq_threads_destroy(&e.threads);
     free(e.labels);
     return status;
 }
@@ -220,20 +256,22 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
 {
     eval_options options = {0};
     srq_config *config = NULL;
-    bool deployed = false;
+    srq_h5_reader *reader = NULL;
     srq_status status = parse(argc, argv, &options);
-    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
-        deployed = !options.of_config && srq_deployed_is(options.checkpoint);
+    bool deployed =
+        status == SRQ_OK && srq_comm_rank(comm) == 0 && !options.of_config && srq_deployed_is(options.checkpoint);
     srq_comm_share(comm, &deployed, sizeof deployed);
     if (deployed) {
         free(options.sets);
         return srq_eval_deployed(comm, options.checkpoint, options.data, options.classes, options.json);
     }
+    if (status == SRQ_OK && !options.of_config) status = srq_checkpoint_open(options.checkpoint, &reader);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
-                                   : srq_checkpoint_read_config(options.checkpoint, &config);
+                                   : srq_checkpoint_config(reader, &config);
     status = srq_share_config(comm, status, &config);
-    if (status == SRQ_OK) status = evaluate(comm, srq_config_settings(config), &options);
+    if (status == SRQ_OK) status = evaluate(comm, config, &options, reader);
+    srq_h5_reader_close(&reader);
     srq_config_destroy(&config);
     free(options.sets);
     return status;

@@ -34,9 +34,18 @@ srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *s, sr
                     .resized = strcmp(s->data.crop, "resized") == 0,
                     .flip = s->data.flip,
                     .pad = s->data.pad,
+                    .cutout = s->data.cutout,
+                    .jitter = {s->data.brightness, s->data.contrast, s->data.saturation, s->data.hue},
                     .side = s->data.resize ? s->data.resize : (side * 8 + 3) / 7,
                     .scale = {s->data.scale_min, s->data.scale_max},
                     .ratio = {s->data.ratio_min, s->data.ratio_max}};
+    if (v->channels != 3 && (v->jitter[SRQ_SATURATION] > 0 || v->jitter[SRQ_HUE] > 0))
+        return srq_fail(
+            SRQ_ERROR_USAGE,
+            "data.%s is above 0, but the images of %s have %d channel%s, not 3 (RGB), so they have no colour to "
+            "change; set it to 0",
+            v->jitter[SRQ_SATURATION] > 0 ? "saturation" : "hue", dataset->path, v->channels,
+            v->channels == 1 ? "" : "s");
     return make_tables(v, strcmp(s->data.normalize, "dataset") == 0);
 }
 
@@ -151,6 +160,10 @@ void srq_view_bench_destroy(srq_view_bench *bench)
 
 /* --- Random choices */
 
+/* Blocks of random numbers of an image in an epoch: 0: mirror and place; 1 to 10: attempts at a random box; the others
+ * are named. */
+enum { CUTOUT_BLOCK = 11, JITTER_BLOCK, ORDER_BLOCK };
+
 static void draw(const srq_view *v, size_t index, long epoch, uint64_t block, uint32_t bits[4])
 {
     srq_random(v->seed, SRQ_RANDOM_AUGMENT, (uint64_t)epoch, (uint64_t)index | block << 48, bits);
@@ -213,6 +226,41 @@ static void mirror(const srq_view *v, uint8_t *window)
                 a[c] = b[c];
                 b[c] = kept;
             }
+}
+
+static bool jitters(const srq_view *v)
+{
+    bool any = false;
+    for (int i = 0; i < SRQ_COLOR_CHANGES; i++) any = any || v->jitter[i] > 0;
+    return any;
+}
+
+static void change_colors(const srq_view *v, size_t index, long epoch, uint8_t *window)
+{
+    uint32_t bits[8];
+    draw(v, index, epoch, JITTER_BLOCK, bits);
+    draw(v, index, epoch, ORDER_BLOCK, bits + 4);
+    const srq_jitter jitter = srq_jitter_draw(v->jitter, bits);
+    for (int i = 0; i < SRQ_COLOR_CHANGES; i++) {
+        const srq_color_change change = jitter.order[i];
+        if (v->jitter[change] > 0)
+            srq_jitter_change(change, jitter.amount[change], (long)v->height * v->width, v->channels, window);
+    }
+}
+
+/* A square of 0, the mean colour of normalized images, around a random pixel. What lies outside of the image is lost.
+ */
+static void cut_out(const srq_view *v, size_t index, long epoch, float *to)
+{
+    uint32_t bits[4];
+    draw(v, index, epoch, CUTOUT_BLOCK, bits);
+    const int top = pick(bits[0], v->height) - v->cutout / 2, left = pick(bits[1], v->width) - v->cutout / 2;
+    const int y0 = top > 0 ? top : 0, x0 = left > 0 ? left : 0;
+    const int y1 = top + v->cutout < v->height ? top + v->cutout : v->height;
+    const int x1 = left + v->cutout < v->width ? left + v->cutout : v->width;
+    const size_t channels = (size_t)v->channels, row = (size_t)v->width * channels;
+    for (int y = y0; y < y1; y++)
+        memset(to + (size_t)y * row + (size_t)x0 * channels, 0, (size_t)(x1 - x0) * channels * sizeof *to);
 }
 
 static void normalize(const srq_view *v, const uint8_t *from, float *to)
@@ -296,7 +344,7 @@ static const uint8_t *window_of_pixels(const srq_view *v, srq_view_bench *bench,
     } else if (training && v->pad) {
         place(v, d->height, d->width, index, epoch, &top, &left);
         cut(v, pixels, d->height, d->width, top, left, bench->window);
-    } else if (training && v->flip) {
+    } else if (training && (v->flip || jitters(v))) {
         memcpy(bench->window, pixels, bytes);
     } else {
         return pixels;
@@ -317,7 +365,9 @@ srq_status srq_view_make(const srq_view *v, srq_view_bench *bench, srq_split_nam
         draw(v, index, epoch, 0, bits);
         if (bits[0] >> 31) mirror(v, bench->window);
     }
+    if (epoch != SRQ_VIEW_TEST && jitters(v)) change_colors(v, index, epoch, bench->window);
     normalize(v, window, to);
+    if (epoch != SRQ_VIEW_TEST && v->cutout) cut_out(v, index, epoch, to);
     return SRQ_OK;
 }
 

@@ -6,6 +6,7 @@
 #ifndef SRQ_EXPERIMENTS_TRAIN_IMAGE_VIEW_H
 #define SRQ_EXPERIMENTS_TRAIN_IMAGE_VIEW_H
 
+#include "experiments/srq/train/color_jitter.h"
 #include "io/config.h"
 #include "io/dataset.h"
 #include "io/image.h"
@@ -16,6 +17,8 @@ typedef struct srq_view {
     int height, width, channels; /* shape of the network's input */
     bool resized, flip;
     int pad, side; /* side: the length to which the short side of encoded images is resized */
+    int cutout;    /* side of the square that is cut out; 0: none */
+    double jitter[SRQ_COLOR_CHANGES];
     double scale[2], ratio[2];
     float *multiply, *add; /* [width * channels]: factors from bytes to floats, for one row */
 } srq_view;
@@ -28,7 +31,8 @@ typedef struct srq_view_bench {
     size_t base_room, resize_room; /* bytes and floats of the last two, once an image from outside has come */
 } srq_view_bench;
 
-/* For the settings' data group, model and seed. The caller destroys it. */
+/* For the settings' data group, model and seed. SRQ_ERROR_USAGE if a change of colour cannot act on these images. The
+ * caller destroys it. */
 srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *settings, srq_view *view);
 void srq_view_destroy(srq_view *view);
 srq_status srq_view_bench_create(const srq_view *view, srq_view_bench *bench);

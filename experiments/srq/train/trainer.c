@@ -41,6 +41,16 @@ static char *bits_json(const srq_trainer *t, bool alone, char *out, size_t size)
     return out;
 }
 
+/* Members of a `step` line with train.clip_norm: the mean norm and the number of clipped steps; otherwise "". */
+static char *norms_json(const srq_norms *norms, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (norms->count)
+        snprintf(out, size, "\"gradient_norm\": %.6g, \"clipped_steps\": %ld, ", norms->sum / (double)norms->count,
+                 norms->clipped);
+    return out;
+}
+
 static void show_progress(srq_trainer *t)
 {
     if (!t->progress || t->recent.count == 0) return;
@@ -77,7 +87,7 @@ static srq_status name_slow_rank(srq_trainer *t, const srq_window *w)
 /* Writes a `step` line. Collective, but only rank 0 returns whether it could be written. */
 static srq_status log_step(srq_trainer *t)
 {
-    char bits[256];
+    char bits[256], norms[96];
     const double now = srq_seconds(), count = (double)t->recent.count;
     const srq_times times = times_of(t);
     const srq_window w = srq_shares_end_window(t->shares, &times, now - t->recent_since);
@@ -86,15 +96,17 @@ static srq_status log_step(srq_trainer *t)
         status = srq_run_log(
             t->run, "step",
             "\"step\": %ld, \"epoch\": %.4f, %s\"loss\": %.6g, \"error\": %.6g, \"learning_rate\": %.6g, "
-            "\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
+            "%s\"images_per_second\": %.1f, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f, "
             "\"slowest\": {\"rank\": %d, \"compute\": %.4f, \"exchange\": %.4f, \"data_wait\": %.4f}",
             t->point.step, (double)t->point.step / (double)t->batches.steps_per_epoch,
             bits_json(t, true, bits, sizeof bits), t->recent.loss / count, 1 - (double)t->recent.correct / count,
             t->settings->optimizer.learning_rate * srq_schedule_factor(&t->schedule, t->point.step - 1),
-            count / fmax(1e-9, now - t->recent_since), w.mean.compute, w.mean.exchange, w.mean.data, w.slowest_rank,
-            w.slowest.compute, w.slowest.exchange, w.slowest.data);
+            norms_json(&t->recent_norms, norms, sizeof norms), count / fmax(1e-9, now - t->recent_since),
+            w.mean.compute, w.mean.exchange, w.mean.data, w.slowest_rank, w.slowest.compute, w.slowest.exchange,
+            w.slowest.data);
     if (status == SRQ_OK) status = name_slow_rank(t, &w);
     t->recent = (srq_metrics){0};
+    t->recent_norms = (srq_norms){0};
     t->recent_since = now;
     return status;
 }
@@ -275,6 +287,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     bool saves = srq_trainer_is_over(t) || stopping || due(t, s->train.checkpoint_every);
     if (evaluates || saves) {
         SRQ_TRY(srq_comm_agree(t->comm, status));
+        srq_stepper_show_average(&t->stepper, true);
         SRQ_TRY(settle(t));
     }
     if (evaluates) status = evaluate(t);
@@ -283,6 +296,7 @@ static srq_status after_step(srq_trainer *t, bool stopping)
     if (saves) SRQ_TRY(srq_comm_agree(t->comm, status));
     if (last && !logs) SRQ_TRY(srq_comm_agree(t->comm, log_step(t)));
     if (saves) status = checkpoint_timed(t);
+    srq_stepper_show_average(&t->stepper, false);
     /* Only rank 0 notices a full disk, perhaps while it writes a checkpoint in the background. All ranks learn of it
      * here. At the end, the checkpoint must be complete. */
     if (last || stopping || due(t, s->train.log_every) || due(t, s->train.eval_every) ||
@@ -323,7 +337,9 @@ static srq_status keep_weights(srq_trainer *t)
     char path[4352];
     srq_status status = SRQ_OK;
     if (t->point.step != t->keep_at) return SRQ_OK;
+    if (srq_optimizer_average(t->optimizer)) t->settled = -1; /* statistics of the average do not fit these weights */
     SRQ_TRY(settle(t));
+    if (srq_optimizer_average(t->optimizer)) t->settled = -1;
     if (t->saver) status = srq_saver_finish(t->saver); /* until then, only the saver's thread may call HDF5 */
     if (t->run && status == SRQ_OK) {
         snprintf(path, sizeof path, "%s/" SRQ_TRAINER_KEPT, srq_run_folder(t->run));
@@ -338,9 +354,11 @@ static srq_status keep_weights(srq_trainer *t)
 static srq_status save_start(srq_trainer *t)
 {
     SRQ_TRY(keep_weights(t));
+    srq_stepper_show_average(&t->stepper, true);
     if (!srq_trainer_validates(t) || !t->point.validated) SRQ_TRY(srq_comm_agree(t->comm, evaluate(t)));
     watch_ranks(t, 10);
     srq_status status = checkpoint_timed(t);
+    srq_stepper_show_average(&t->stepper, false);
     if (status == SRQ_OK && t->saver) status = srq_saver_finish(t->saver);
     return srq_comm_agree(t->comm, status);
 }

@@ -112,6 +112,7 @@ static srq_status test_network(srq_trainer *t, long step, const srq_bits_history
 {
     srq_metrics m;
     srq_status status = SRQ_OK;
+    srq_stepper_show_average(&t->stepper, true);
     SRQ_TRY(srq_comm_agree(t->comm, srq_graph_prepare(t->graph)));
     const char *folder = t->run ? srq_run_folder(t->run) : NULL;
     SRQ_TRY(srq_evaluate_by_class(t->comm, t->graph, &t->batches, t->point.step, folder, &m));
