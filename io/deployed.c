@@ -3,6 +3,7 @@
 #include "core/deploy_graph.h"
 #include "io/checkpoint.h"
 #include "io/dataset.h"
+#include "io/h5.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,14 +52,14 @@ static srq_status make(srq_graph *graph, const srq_settings *s, const srq_datase
     return status;
 }
 
-static srq_status load(const char *checkpoint, const char *data, const srq_config *config, srq_graph *graph,
-                       srq_deploy **net)
+static srq_status load(const char *checkpoint, const srq_h5_reader *reader, const char *data, const srq_config *config,
+                       srq_graph *graph, srq_deploy **net)
 {
     const srq_settings *s = srq_config_settings(config);
     const char *file = data ? data : s->data.file;
     srq_progress_point point;
     srq_dataset *d = NULL;
-    SRQ_TRY(srq_checkpoint_read(checkpoint, graph, NULL, &point, NULL));
+    SRQ_TRY(srq_checkpoint_load(reader, graph, NULL, &point, NULL));
     SRQ_TRY(srq_graph_prepare(graph));
     if (!file || !*file)
         return srq_fail(SRQ_ERROR_DATA,
@@ -81,12 +82,15 @@ static srq_status load(const char *checkpoint, const char *data, const srq_confi
 
 srq_status srq_deployed_make(const char *checkpoint, const char *data, srq_config **config_out, srq_deploy **net)
 {
+    srq_h5_reader *reader = NULL;
     srq_config *config = NULL;
     srq_graph *graph = NULL;
     const srq_graph_options options = {.capacity = 1};
-    SRQ_TRY(srq_checkpoint_read_config(checkpoint, &config));
-    srq_status status = srq_graph_create(&srq_config_settings(config)->model, &options, &graph);
-    if (status == SRQ_OK) status = load(checkpoint, data, config, graph, net);
+    SRQ_TRY(srq_checkpoint_open(checkpoint, &reader));
+    srq_status status = srq_checkpoint_config(reader, &config);
+    if (status == SRQ_OK) status = srq_checkpoint_make_graph(reader, config, &options, &graph);
+    if (status == SRQ_OK) status = load(checkpoint, reader, data, config, graph, net);
+    srq_h5_reader_close(&reader);
     srq_graph_destroy(&graph);
     if (status == SRQ_OK && config_out)
         *config_out = config;

@@ -40,7 +40,8 @@ srq_status srq_deployed_make(const char *checkpoint, const char *data, srq_confi
 srq_status srq_deployed_write(const char *path, const srq_deploy *net);
 /* Reads a file and checks everything in it (srq_deploy_check). SRQ_ERROR_DATA. The caller destroys *net. */
 srq_status srq_deployed_read(const char *path, srq_deploy **net);
-/* Whether `path` says that it is such a file. False if it cannot be opened: whoever opens it next says why. */
+/* Whether `path` says that it is such a file: for what could not be read as a checkpoint. The message of that failure
+ * stays as it is. */
 bool srq_deployed_is(const char *path);
 
 #endif

@@ -309,10 +309,13 @@ srq_status srq_deployed_read(const char *path, srq_deploy **out)
 bool srq_deployed_is(const char *path)
 {
     srq_h5_reader *reader = NULL;
-    char format[64] = "";
-    if (srq_h5_reader_open(path, "a file of srq", NULL, 0, &reader) != SRQ_OK) return false;
-    const bool found = srq_h5_has_attribute(reader, "/", "format") &&
-                       srq_h5_read_attribute_text(reader, "/", "format", format, sizeof format) == SRQ_OK;
-    srq_h5_reader_close(&reader);
-    return found && strcmp(format, SRQ_DEPLOYED_FORMAT) == 0;
+    char format[64] = "", before[SRQ_MESSAGE_SIZE];
+    snprintf(before, sizeof before, "%s", srq_message());
+    if (srq_h5_reader_open(path, "a file of srq", NULL, 0, &reader) == SRQ_OK) {
+        if (srq_h5_has_attribute(reader, "/", "format"))
+            (void)srq_h5_read_attribute_text(reader, "/", "format", format, sizeof format);
+        srq_h5_reader_close(&reader);
+    }
+    (void)srq_fail(SRQ_ERROR_DATA, "%s", before);
+    return strcmp(format, SRQ_DEPLOYED_FORMAT) == 0;
 }

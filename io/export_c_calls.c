@@ -1,5 +1,7 @@
 #include "io/export_c.h"
 
+#include <math.h>
+
 /* The address of a step's output, or of the images. */
 static void write_place(const srq_c_plan *plan, const srq_c_step *from, bool fixed, FILE *out)
 {
@@ -111,7 +113,7 @@ static void write_head(const srq_c_plan *plan, int index, FILE *out)
     if (op->kind == SRQ_DEPLOY_AFFINE)
         fprintf(out, "affine(a_%d, b_%d, %d, %d, ", index, index, op->output.height * op->output.width,
                 op->output.channels);
-    if (op->kind == SRQ_DEPLOY_CLIP && op->high > 3e38f)
+    if (op->kind == SRQ_DEPLOY_CLIP && isinf(op->high))
         fprintf(out, "clip(%af, NEVER, %zu, ", (double)op->low, n);
     else if (op->kind == SRQ_DEPLOY_CLIP)
         fprintf(out, "clip(%af, %af, %zu, ", (double)op->low, (double)op->high, n);

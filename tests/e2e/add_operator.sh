@@ -59,5 +59,8 @@ grep -qE '^  global_max_pool  +[0-9.]+ ' out || fail "bench step has no line for
 diff <(grep '^fc ' new-screen | head -1) <(grep '^fc ' old-screen | head -1) > out || fail "bits of the dense layer's input: $(cat out)"
 sed 's/global_max_pool/global_maxpool/' new.cfg > typo.cfg
 sed 's/new.cfg/typo.cfg/' new-run.cfg > typo-run.cfg
+# Without a deployed form, it is not exported.
+expect 2 'layer "pool": layers of type global_max_pool cannot be exported' "$SRQ" export new-1 --to h5 new.h5
+[ ! -e new.h5 ] || fail "export left a file"
 expect 2 'no layer type is called "global_maxpool"; did you mean "global_max_pool"?' "$SRQ" train typo-run.cfg --out typo
 finish

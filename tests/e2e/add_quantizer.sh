@@ -73,6 +73,14 @@ awk 'length($0) > 80 { exit 1 }' out || fail "inspect: wider than 80 columns: $(
 grep -qE '^ +-3 +-1 +[0-9,]+ +[0-9.]+ %' out || fail "inspect: no line of code -3, point -1: $(cat out)"
 expect 0 "report" "$SRQ" report pact-1 pot-1 --out report
 
+# Exported, also on a grid that is not uniform, whose codes are not the factors of sums.
+for to in c h5; do
+  for method in pact pot; do
+    expect 0 "predictions of none differ from evaluation" "$SRQ" export $method-1 --to $to $method.$to --check slice.h5
+    grep -q "logits of none have other bits" out || fail "$method as $to has other bits: $(cat out)"
+  done
+done
+
 # Timing.
 "$SRQ" bench quantizer --seconds 0.01 --elements 2000 --bits 2,8 --model lenet.cfg > bench 2>&1 || fail "bench: $(cat bench)"
 for method in pact pot; do

@@ -257,15 +257,17 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
     eval_options options = {0};
     srq_config *config = NULL;
     srq_h5_reader *reader = NULL;
+    bool deployed = false;
     srq_status status = parse(argc, argv, &options);
-    bool deployed =
-        status == SRQ_OK && srq_comm_rank(comm) == 0 && !options.of_config && srq_deployed_is(options.checkpoint);
+    if (status == SRQ_OK && !options.of_config) status = srq_checkpoint_open(options.checkpoint, &reader);
+    if (status == SRQ_ERROR_DATA && srq_comm_rank(comm) == 0)
+        deployed = !options.of_config && srq_deployed_is(options.checkpoint);
     srq_comm_share(comm, &deployed, sizeof deployed);
     if (deployed) {
+        srq_h5_reader_close(&reader);
         free(options.sets);
         return srq_eval_deployed(comm, options.checkpoint, options.data, options.classes, options.json);
     }
-    if (status == SRQ_OK && !options.of_config) status = srq_checkpoint_open(options.checkpoint, &reader);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
                                    : srq_checkpoint_config(reader, &config);
