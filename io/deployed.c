@@ -52,7 +52,7 @@ static srq_status make(srq_graph *graph, const srq_settings *s, const srq_datase
     return status;
 }
 
-static srq_status load(const char *checkpoint, const srq_h5_reader *reader, const char *data, const srq_config *config,
+static srq_status load(const srq_h5_reader *reader, const char *checkpoint, const char *data, const srq_config *config,
                        srq_graph *graph, srq_deploy **net)
 {
     const srq_settings *s = srq_config_settings(config);
@@ -89,7 +89,7 @@ srq_status srq_deployed_make(const char *checkpoint, const char *data, srq_confi
     SRQ_TRY(srq_checkpoint_open(checkpoint, &reader));
     srq_status status = srq_checkpoint_config(reader, &config);
     if (status == SRQ_OK) status = srq_checkpoint_make_graph(reader, config, &options, &graph);
-    if (status == SRQ_OK) status = load(checkpoint, reader, data, config, graph, net);
+    if (status == SRQ_OK) status = load(reader, checkpoint, data, config, graph, net);
     srq_h5_reader_close(&reader);
     srq_graph_destroy(&graph);
     if (status == SRQ_OK && config_out)

@@ -27,7 +27,7 @@ compare() { # NAME CONFIG SETTINGS...
   shift 2
   for shape in 1x1 $shapes; do
     run "$shape" "$name-$shape" "$config" "$@"
-    [ "$shape" = 1x1 ] || expect 0 "equal: " "$SRQ" diff "$name-1x1" "$name-$shape"
+    [ "$shape" = 1x1 ] || same_bits "$name-1x1" "$name-$shape"
   done
 }
 compare residual residual-run.cfg --set train.slices=4 --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
@@ -59,7 +59,7 @@ compare empty residual-run.cfg --set train.slices=20
 ) 2> /dev/null
 [ -e killed/last.h5 ] || fail "no checkpoint before the kill: $(tail -3 log)"
 run 1x3 killed residual-run.cfg --set train.slices=4 --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4 --set train.checkpoint_every=2it --resume auto
-expect 0 "equal: " "$SRQ" diff residual-1x1 killed
+same_bits residual-1x1 killed
 
 # Evaluation by any shape.
 "$SRQ" eval residual-1x1 --threads 1 > eval-1 2>&1

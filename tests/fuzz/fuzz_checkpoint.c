@@ -1,6 +1,7 @@
 /* A checkpoint: what `srq inspect`, `srq eval` and `--resume` read of it. */
 #include "core/optimizer.h"
 #include "io/checkpoint.h"
+#include "io/h5.h"
 #include "tests/fuzz/h5_part.h"
 
 #include <string.h>
@@ -18,17 +19,22 @@ static bool is_small(const srq_model_spec *model)
     return size < 1e6;
 }
 
-static srq_status read_state(const char *path, const srq_config *config, srq_graph *graph)
+static srq_status read_state(const srq_h5_reader *reader, const srq_config *config, srq_graph *graph)
 {
-    const bool sgd = strcmp(srq_config_settings(config)->optimizer.method, "sgd") == 0;
+    const srq_settings *s = srq_config_settings(config);
     srq_optimizer *optimizer = NULL;
     srq_progress_point point = {0};
     srq_bits_history history = {0};
-    const srq_optimizer_options options = {
-        .method = sgd ? SRQ_SGD : SRQ_ADAM, .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999};
+    const srq_optimizer_options options = {.method = strcmp(s->optimizer.method, "sgd") == 0 ? SRQ_SGD : SRQ_ADAM,
+                                           .learning_rate = 1e-3,
+                                           .beta1 = 0.9,
+                                           .beta2 = 0.999,
+                                           .average = s->train.average};
     SRQ_TRY(srq_optimizer_create(graph, &options, &optimizer));
-    srq_status status = srq_checkpoint_read(path, graph, optimizer, &point, &history);
+    srq_status status = srq_checkpoint_load(reader, graph, optimizer, &point, &history);
     if (status == SRQ_OK) {
+        srq_fuzz_note_graph(graph);
+        srq_optimizer_show_average(optimizer, graph, true);
         srq_fuzz_note_graph(graph);
         srq_fuzz_note(&point.step, sizeof point.step);
         srq_fuzz_note(&point.test_error, sizeof point.test_error);
@@ -40,17 +46,17 @@ static srq_status read_state(const char *path, const srq_config *config, srq_gra
     return status;
 }
 
-static srq_status read_network(const char *path)
+static srq_status read_network(const srq_h5_reader *reader)
 {
     srq_config *config = NULL;
     srq_graph *graph = NULL;
     const srq_graph_options options = {.capacity = 1, .engine = "reference"};
-    SRQ_TRY(srq_checkpoint_read_config(path, &config));
+    SRQ_TRY(srq_checkpoint_config(reader, &config));
     const srq_model_spec *model = &srq_config_settings(config)->model;
     srq_fuzz_note(srq_config_text(config), strlen(srq_config_text(config)));
-    srq_status status = is_small(model) ? srq_graph_create(model, &options, &graph)
+    srq_status status = is_small(model) ? srq_checkpoint_make_graph(reader, config, &options, &graph)
                                         : srq_fail(SRQ_ERROR_DATA, "a network of another size");
-    if (status == SRQ_OK) status = read_state(path, config, graph);
+    if (status == SRQ_OK) status = read_state(reader, config, graph);
     srq_graph_destroy(&graph);
     srq_config_destroy(&config);
     return status;
@@ -60,7 +66,10 @@ static srq_status read_network(const char *path)
 srq_status srq_fuzz_read(const uint8_t *data, size_t size)
 {
     const char *path = srq_fuzz_file("checkpoint.h5", data, size);
-    const srq_status status = read_network(path);
+    srq_h5_reader *reader = NULL;
+    srq_status status = srq_checkpoint_open(path, &reader);
+    if (status == SRQ_OK) status = read_network(reader);
+    srq_h5_reader_close(&reader);
     if (status != SRQ_OK) srq_fuzz_read_everything(path, "a checkpoint");
     srq_fuzz_end_limits();
     return status;

@@ -18,7 +18,8 @@
     "  layers = ( { name = \"conv1\"; type = \"conv\"; out = 2; kernel = 3; },\n"                                      \
     "             { name = \"norm1\"; type = \"batch_norm\"; }, { name = \"act1\"; type = \"quantize\"; },\n"          \
     "             { name = \"fc1\"; type = \"dense\"; out = \"classes\"; } ); };\n"                                    \
-    "data = { file = \"d.h5\"; };\nquantizer = { method = \"srq\"; weight_bits = 2; activation_bits = 3; };\n"
+    "data = { file = \"d.h5\"; }; train = { average = 0.9; };\n"                                                       \
+    "quantizer = { method = \"srq\"; weight_bits = 2; activation_bits = 3; };\n"
 
 /* Checks that srq, without the process that reads, needs at most 200 MB of memory more than at the start. Call `begin`
  * in srq_fuzz_start, and `end` after each input. (libFuzzer and CTest limit the time.) */

@@ -44,9 +44,12 @@ static void write_checkpoint(const srq_config *config, srq_graph *graph, const c
     srq_optimizer *optimizer = NULL;
     srq_snapshot *snapshot = NULL;
     srq_bits_history history = {0};
-    const bool sgd = strcmp(srq_config_settings(config)->optimizer.method, "sgd") == 0;
-    const srq_optimizer_options options = {
-        .method = sgd ? SRQ_SGD : SRQ_ADAM, .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999};
+    const srq_settings *s = srq_config_settings(config);
+    const srq_optimizer_options options = {.method = strcmp(s->optimizer.method, "sgd") == 0 ? SRQ_SGD : SRQ_ADAM,
+                                           .learning_rate = 1e-3,
+                                           .beta1 = 0.9,
+                                           .beta2 = 0.999,
+                                           .average = s->train.average};
     const srq_progress_point point = {.step = 20,
                                       .total_steps = 40,
                                       .evaluated = true,

@@ -1,5 +1,4 @@
 /* srq eval: test error and loss of a checkpoint, or of the weights with which a configuration starts. */
-#include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "experiments/srq/options.h"
@@ -7,6 +6,7 @@
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
+#include "experiments/srq/train/restore.h"
 #include "experiments/srq/train/say_classes.h"
 #include "experiments/srq/train/threads.h"
 #include "io/checkpoint.h"
@@ -33,11 +33,10 @@ typedef struct eval_options {
 
 static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(
-        SRQ_ERROR_USAGE,
-        "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--trained] [--classes] [--threads N] [--json], or "
-        "srq eval CONFIG.cfg [--set path=value]... [--classes] [--threads N] [--json]",
-        what, word);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--trained] [--classes] [--threads N] "
+                    "[--json], or srq eval CONFIG.cfg [--set path=value]... [--classes] [--threads N] [--json]",
+                    what, word);
 }
 
 static srq_status unknown(const char *word)
@@ -64,10 +63,10 @@ static srq_status parse_word(const char *word, const char *value, eval_options *
         SRQ_TRY(srq_threads_parse("eval", value, &options->threads));
     else if (strcmp(word, "--json") == 0)
         options->json = true;
-    else if (strcmp(word, "--classes") == 0)
-        options->classes = true;
     else if (strcmp(word, "--trained") == 0)
         options->trained = true;
+    else if (strcmp(word, "--classes") == 0)
+        options->classes = true;
     else if (word[0] == '-')
         return unknown(word);
     else if (options->source)
@@ -118,25 +117,11 @@ typedef struct evaluation {
     srq_class_results results; /* likewise; rank 0 */
 } evaluation;
 
-/* If this build lacks the engine of the checkpoint, another one evaluates it. */
-static srq_status build_graph(evaluation *e, int capacity, int slices, srq_isa isa)
-{
-    const bool of_config = e->options->of_config;
-    const char *engine = e->settings->train.engine;
-    if (!of_config && !srq_kernels_find(engine)) engine = "auto";
-    const srq_graph_options graph = {
-        .capacity = capacity, .slices = slices, .workers = e->threads.workers, .engine = engine, .isa = &isa};
-    return of_config ? srq_graph_create(&e->settings->model, &graph, &e->graph)
-                     : srq_checkpoint_make_graph(e->reader, e->config, &graph, &e->graph);
-}
-
 static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
 {
-    enum { CAPACITY = 64 };
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(build_graph(e, CAPACITY, 1, isa));
-    SRQ_TRY(srq_checkpoint_load(e->reader, e->graph, NULL, &e->point, NULL));
+    SRQ_TRY(srq_restore(e->reader, e->config, isa, SRQ_RESTORE_CAPACITY, e->threads.workers, &e->graph, &e->point));
     if (o->trained) SRQ_TRY(srq_checkpoint_load_trained(e->reader, e->graph));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
@@ -144,7 +129,7 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
-    SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
+    SRQ_TRY(srq_batches_create(e->dataset, e->settings, SRQ_RESTORE_CAPACITY, 1, &e->batches));
     return srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph));
 }
 
@@ -155,7 +140,12 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
     SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
     const int capacity = srq_batches_capacity(&e->batches);
-    SRQ_TRY(build_graph(e, capacity, s->train.slices, isa));
+    const srq_graph_options graph = {.capacity = capacity,
+                                     .slices = s->train.slices,
+                                     .workers = e->threads.workers,
+                                     .engine = s->train.engine,
+                                     .isa = &isa};
+    SRQ_TRY(srq_graph_create(&s->model, &graph, &e->graph));
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
     SRQ_TRY(srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph)));
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
@@ -260,6 +250,9 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
     bool deployed = false;
     srq_status status = parse(argc, argv, &options);
     if (status == SRQ_OK && !options.of_config) status = srq_checkpoint_open(options.checkpoint, &reader);
+    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
+        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
+                                   : srq_checkpoint_config(reader, &config);
     if (status == SRQ_ERROR_DATA && srq_comm_rank(comm) == 0)
         deployed = !options.of_config && srq_deployed_is(options.checkpoint);
     srq_comm_share(comm, &deployed, sizeof deployed);
@@ -268,9 +261,6 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
         free(options.sets);
         return srq_eval_deployed(comm, options.checkpoint, options.data, options.classes, options.json);
     }
-    if (status == SRQ_OK && srq_comm_rank(comm) == 0)
-        status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
-                                   : srq_checkpoint_config(reader, &config);
     status = srq_share_config(comm, status, &config);
     if (status == SRQ_OK) status = evaluate(comm, config, &options, reader);
     srq_h5_reader_close(&reader);

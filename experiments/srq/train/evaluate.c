@@ -11,11 +11,11 @@ typedef struct groups {
     srq_batches *batches;
     srq_part part;
     long images, count, stride; /* number of images, groups; ranks */
-    pthread_mutex_t lock;       /* of `next` and the batches */
+    pthread_mutex_t lock;       /* of `next`, the batches and the tally */
+    srq_tally *tally;           /* or NULL */
     long next;
-    int32_t *labels;  /* [passes][capacity] */
-    double *sums;     /* [count][WIDTH] */
-    srq_tally *tally; /* or NULL */
+    int32_t *labels; /* [passes][capacity] */
+    double *sums;    /* [count][WIDTH] */
 } groups;
 
 /* Fills the input of pass `pass` with the next group of this rank, and returns its number, or -1. */
@@ -34,6 +34,13 @@ static long next_group(groups *g, int pass, int32_t *labels, int *n)
     return group;
 }
 
+static void count_classes(groups *g, int pass, int n, const int32_t *labels)
+{
+    pthread_mutex_lock(&g->lock);
+    srq_tally_add(g->tally, n, srq_graph_logits_of(g->graph, pass), labels);
+    pthread_mutex_unlock(&g->lock);
+}
+
 static void run_groups(void *context, int worker)
 {
     groups *g = context;
@@ -44,13 +51,10 @@ static void run_groups(void *context, int worker)
         srq_metrics metrics;
         const int bad = srq_graph_evaluate_on(g->graph, worker, n, labels, &metrics);
         double *sums = g->sums + group * WIDTH;
+        if (g->tally && bad < 0) count_classes(g, worker, n, labels);
         sums[LOSS] = metrics.loss;
         sums[CORRECT] = (double)metrics.correct;
         sums[BAD] = bad + 1;
-        if (!g->tally || bad >= 0) continue;
-        pthread_mutex_lock(&g->lock); /* counts are whole numbers, so their order does not matter */
-        srq_tally_add(g->tally, n, srq_graph_logits_of(g->graph, worker), labels);
-        pthread_mutex_unlock(&g->lock);
     }
 }
 
@@ -66,13 +70,13 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     groups g = {.graph = graph,
                 .batches = batches,
                 .part = part,
+                .tally = tally,
                 .images = count,
                 .count = groups_of_all,
                 .stride = ranks,
                 .next = rank,
                 .labels = labels,
-                .sums = sums,
-                .tally = tally};
+                .sums = sums};
     srq_status status =
         sums && labels ? SRQ_OK : srq_fail_memory((size_t)groups_of_all * WIDTH * sizeof *sums, "evaluation");
     status = srq_comm_agree(comm, status);

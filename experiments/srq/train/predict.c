@@ -4,6 +4,7 @@
 #include "experiments/srq/train/predict_inputs.h"
 #include "experiments/srq/train/predict_network.h"
 #include "experiments/srq/train/predict_print.h"
+#include "experiments/srq/train/restore.h"
 #include "io/escape.h"
 #include "io/progress.h"
 #include "io/run_place.h"
@@ -189,7 +190,7 @@ static void set_printer(predictor *p)
 /* The memory of a network is proportional to the images in a pass: gigabytes for 64 images of 224 x 224 pixels. */
 static int capacity_for(const predictor *p)
 {
-    if (p->options->of_split || p->inputs.count > SRQ_PREDICT_GROUP) return SRQ_PREDICT_GROUP;
+    if (p->options->of_split || p->inputs.count > SRQ_RESTORE_CAPACITY) return SRQ_RESTORE_CAPACITY;
     return p->inputs.count ? (int)p->inputs.count : 1;
 }
 
@@ -223,7 +224,7 @@ static void destroy(predictor *p)
 typedef struct group {
     int count, good;
     long first;
-    char *problems[SRQ_PREDICT_GROUP]; /* NULL for good images */
+    char *problems[SRQ_RESTORE_CAPACITY]; /* NULL for good images */
 } group;
 
 static srq_status fill(predictor *p, long first, group *g)

@@ -2,7 +2,7 @@
 
 #include "core/kernels/engine.h"
 #include "experiments/srq/train/evaluate.h"
-#include "io/checkpoint.h"
+#include "experiments/srq/train/restore.h"
 #include "io/deployed.h"
 #include "io/h5.h"
 
@@ -23,31 +23,26 @@ static srq_status choose_isa(const srq_settings *settings, srq_isa *isa)
     return srq_kernels_limit(*isa);
 }
 
-/* If this build lacks the engine of the training, another one is used. */
-static srq_status read_network(const srq_h5_reader *reader, srq_predict_network *n)
+static srq_status read_checkpoint(const srq_h5_reader *reader, srq_predict_network *n)
 {
     srq_isa isa;
     srq_progress_point point;
     SRQ_TRY(srq_checkpoint_config(reader, &n->config));
     n->settings = srq_config_settings(n->config);
     SRQ_TRY(choose_isa(n->settings, &isa));
-    const char *engine = srq_kernels_find(n->settings->train.engine) ? n->settings->train.engine : "auto";
-    const srq_graph_options options = {.capacity = n->capacity, .slices = 1, .engine = engine, .isa = &isa};
-    SRQ_TRY(srq_checkpoint_make_graph(reader, n->config, &options, &n->graph));
-    SRQ_TRY(srq_checkpoint_load(reader, n->graph, NULL, &point, NULL));
+    SRQ_TRY(srq_restore(reader, n->config, isa, n->capacity, NULL, &n->graph, &point));
     n->step = point.step;
-    return SRQ_OK;
+    n->classes = srq_graph_classes(n->graph);
+    return srq_graph_prepare(n->graph);
 }
 
 static srq_status open_checkpoint(const char *path, srq_predict_network *n)
 {
     srq_h5_reader *reader = NULL;
     SRQ_TRY(srq_checkpoint_open(path, &reader));
-    const srq_status status = read_network(reader, n);
+    const srq_status status = read_checkpoint(reader, n);
     srq_h5_reader_close(&reader);
-    SRQ_TRY(status);
-    n->classes = srq_graph_classes(n->graph);
-    return srq_graph_prepare(n->graph);
+    return status;
 }
 
 static size_t features(const srq_predict_network *n)
@@ -170,7 +165,7 @@ static srq_status run_deployed(srq_predict_network *n, int count, const float **
 srq_status srq_predict_network_run(srq_predict_network *n, int count, const float **logits)
 {
     srq_metrics metrics;
-    static const int32_t labels[SRQ_PREDICT_GROUP]; /* what is right is not asked here */
+    static const int32_t labels[SRQ_RESTORE_CAPACITY]; /* what is right is not asked here */
     if (n->deployed) return run_deployed(n, count, logits);
     const int bad = srq_graph_evaluate(n->graph, count, labels, &metrics);
     if (bad >= 0)

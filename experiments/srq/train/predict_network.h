@@ -7,9 +7,6 @@
 #include "core/graph.h"
 #include "experiments/srq/train/image_view.h"
 
-/* Images in a pass. Evaluation takes the same number, so that both give the same bits. */
-enum { SRQ_PREDICT_GROUP = 64 };
-
 typedef struct srq_predict_network {
     const srq_settings *settings; /* how images are prepared; data.file is "" if it is deployed */
     long step;
@@ -25,7 +22,7 @@ typedef struct srq_predict_network {
     float *input, *logits; /* of a deployed network: [capacity][...] */
 } srq_predict_network;
 
-/* Reads the file. `capacity` is the number of images in its input, at most SRQ_PREDICT_GROUP. SRQ_ERROR_DATA. The
+/* Reads the file. `capacity` is the number of images in its input, at most SRQ_RESTORE_CAPACITY. SRQ_ERROR_DATA. The
  * caller closes *network, also after a failure; do not move it in memory before. */
 srq_status srq_predict_network_open(const char *path, int capacity, srq_predict_network *network);
 void srq_predict_network_close(srq_predict_network *network);
