@@ -87,7 +87,8 @@ fi
 
 # ONNX and QONNX, by an evaluator that is written from the definitions of their operators: integer sums and what follows them
 # have the interpreter's bits; sums of floats are close; no prediction differs. ONNX Runtime is asked if it is here.
-tasks=""
+tasks="" nets="lenet mixed"
+[ "$SHORT" = OFF ] && nets="lenet mixed residual inverted float pruned"
 for name in $nets; do
   run=run-$name integer=exact
   [ $name = pruned ] && run=ticket/seed-1/prune-01
