@@ -14,6 +14,7 @@ install(DIRECTORY experiments/ DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/experime
         FILES_MATCHING PATTERN "*.cfg" PATTERN "*.sh" PATTERN srq EXCLUDE PATTERN results EXCLUDE)
 install(PROGRAMS slurm/train.sbatch slurm/sweep.sbatch slurm/table.sbatch slurm/ticket.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/slurm)
 install(FILES io/srq.py DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/python)
+install(FILES tests/onnx/run.js DESTINATION ${CMAKE_INSTALL_DATADIR}/srq/onnx)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -159,17 +159,17 @@ size_t srq_finish_slot_count(const srq_finish *f)
     return f->slot_count;
 }
 
-void srq_finish_unpack(const srq_finish *f, int index, float *gradient)
+void srq_finish_unpack(const srq_finish *f, int index, int worker, float *gradient)
 {
+    const srq_pass pass = srq_graph_pass_of(f->graph, worker);
     for (int i = f->groups[index].first; i < f->groups[index].last; i++) {
         const srq_layer *layer = srq_graph_layer(f->graph, i);
         if (layer->weight < 0) continue;
-        layer->op->unpack(layer, srq_graph_pass(f->graph),
-                          gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
+        layer->op->unpack(layer, &pass, gradient + srq_graph_parameter(f->graph, layer->weight)->offset);
     }
 }
 
-void srq_finish_run(srq_finish *f, float *gradient, int index, int part, int parts, double *slots)
+void srq_finish_run(const srq_finish *f, float *gradient, int index, int part, int parts, double *slots)
 {
     const group *g = &f->groups[index];
     const srq_vector *vector = srq_graph_vector(f->graph);

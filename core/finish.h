@@ -2,12 +2,13 @@
  * of weights from the kernels' order, runs the backward pass of their quantizers, and sums the gradients of alpha,
  * sigma and gates.
  *
- * Ranks can share the work. It is divided into units, which are pieces of weights. The vector of parameters is divided
- * into `parts` slices at borders of units, and each part finishes the units of its slice. A unit writes its
- * contributions to sums into slots of its own. The slots are added in the order of units, so the result does not depend
- * on the number of parts. The work can be done group by group, as soon as the gradients of a group of layers are known.
+ * Ranks and their workers can share the work. It is divided into units, which are pieces of weights. The vector of
+ * parameters is divided into `parts` slices at borders of units, and each part finishes the units of its slice. A unit
+ * writes its contributions to sums into slots of its own. The slots are added in the order of units, so the result does
+ * not depend on the number of parts. The work can be done group by group, as soon as the gradients of a group of layers
+ * are known.
  *
- *     srq_finish_unpack(finish, group, gradient)
+ *     srq_finish_unpack(finish, group, worker, gradient)
  *     srq_finish_run(finish, gradient, group, part, parts, slots)   each part
  *     ... the slots of all parts and the gradients of other parameters are gathered ...
  *     srq_finish_collect(finish, slots, gradient)                   every part */
@@ -41,12 +42,13 @@ size_t srq_finish_slots(const srq_finish *finish, int group, int part, int parts
 size_t srq_finish_slot_count(const srq_finish *finish);
 
 /* Reorders the gradients of a group's weights from the kernels' order to the order of the weights. They may be summed
- * before or after this. */
-void srq_finish_unpack(const srq_finish *finish, int group, float *gradient);
+ * before or after this. `worker` is the number of the calling worker of the graph. */
+void srq_finish_unpack(const srq_finish *finish, int group, int worker, float *gradient);
 
-/* For the weights of the slice: computes the gradient with respect to the weights from the gradient with respect to the
- * quantized weights, in place. Fills the slots of the slice. */
-void srq_finish_run(srq_finish *finish, float *gradient, int group, int part, int parts, double *slots);
+/* Workers may do this for different parts at the same time. For the weights of the slice: computes the gradient with
+ * respect to the weights from the gradient with respect to the quantized weights, in place. Fills the slots of the
+ * slice. */
+void srq_finish_run(const srq_finish *finish, float *gradient, int group, int part, int parts, double *slots);
 
 /* Computes the gradients of the weights' alpha, sigma and gates from all slots. Returns -1, or the index of the first
  * parameter whose gradient holds an infinity or NaN. For weights, the slots say so. */

@@ -1,6 +1,7 @@
 #include "core/graph_parts.h"
 
 #include "core/kernels/engine.h"
+#include "core/memory.h"
 #include "core/ops/chain.h"
 
 #include <stdio.h>
@@ -234,6 +235,57 @@ static srq_status check_used(const srq_graph *graph)
     return SRQ_OK;
 }
 
+static size_t weights_of(const srq_layer *layer)
+{
+    return layer->weight < 0 ? 0 : layer->network->parameters[layer->weight].count;
+}
+
+/* By insertion: there are few layers. */
+static srq_status order_layers(srq_graph *graph)
+{
+    graph->order = calloc((size_t)graph->layer_count, sizeof *graph->order);
+    if (!graph->order) return srq_fail_memory(sizeof *graph->order, "the layers");
+    for (int i = 0; i < graph->layer_count; i++) {
+        int at = i;
+        for (; at > 0 && weights_of(&graph->layers[graph->order[at - 1]]) < weights_of(&graph->layers[i]); at--)
+            graph->order[at] = graph->order[at - 1];
+        graph->order[at] = i;
+    }
+    return SRQ_OK;
+}
+
+/* Divides the workers among lanes, and makes their passes and scratch memory. */
+static srq_status create_passes(srq_graph *graph)
+{
+    const size_t scratch = (graph->network.scratch_size + 64 + 63) / 64 * 64;
+    const int workers = graph->worker_count, lanes = graph->lane_count;
+    graph->lanes = calloc((size_t)lanes, sizeof *graph->lanes);
+    graph->passes = calloc((size_t)lanes * (size_t)graph->slices, sizeof *graph->passes);
+    graph->scratch = calloc((size_t)workers, sizeof *graph->scratch);
+    if (!graph->lanes || !graph->passes || !graph->scratch) return srq_fail_memory(0, "activations");
+    for (int l = 0; l < lanes; l++) {
+        srq_graph_lane *lane = &graph->lanes[l];
+        const int room = workers * (l + 1) / lanes - workers * l / lanes;
+        lane->first = workers * l / lanes;
+        lane->members = room < graph->slices ? room : graph->slices;
+        srq_barrier_init(&lane->meeting, lane->members, srq_workers_spin(graph->options.workers));
+        for (int s = 0; s < graph->slices; s++) {
+            srq_pass *pass = &graph->passes[graph->pass_count];
+            SRQ_TRY(srq_pass_create(&graph->network, pass));
+            graph->pass_count++;
+            pass->slice = s;
+            pass->slices = graph->slices;
+            pass->shard = pass - s;
+        }
+    }
+    for (int w = 0; w < workers; w++) {
+        graph->scratch[w] = srq_memory(scratch);
+        if (!graph->scratch[w]) return srq_fail_memory(scratch, "activations");
+    }
+    graph->passes[0].scratch = graph->scratch[0];
+    return SRQ_OK;
+}
+
 /* Makes layers, chains and the memory plan. After a failure, the graph can be destroyed. */
 static srq_status build(srq_graph *graph)
 {
@@ -258,9 +310,8 @@ static srq_status build(srq_graph *graph)
     SRQ_TRY(srq_network_plan(&graph->network));
     connect_gradients(graph);
     SRQ_TRY(check_used(graph));
-    SRQ_TRY(srq_pass_create(&graph->network, &graph->pass));
-    graph->pass.observer = graph->options.observer;
-    return SRQ_OK;
+    SRQ_TRY(order_layers(graph));
+    return create_passes(graph);
 }
 
 srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)
@@ -284,7 +335,12 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
     graph->options = *options;
     graph->options.isa = NULL;
     graph->layer_count = spec->layer_count;
-    graph->network = (srq_network){.capacity = options->capacity,
+    graph->slices = options->slices ? options->slices : 1;
+    graph->worker_count = srq_workers_count(options->workers);
+    graph->lane_count =
+        options->lanes > 0 && options->lanes < graph->worker_count ? options->lanes : graph->worker_count;
+    graph->network = (srq_network){.capacity = (options->capacity + graph->slices - 1) / graph->slices,
+                                   .workers = graph->worker_count,
                                    .layer_count = spec->layer_count,
                                    .numbers_max = options->numbers_max,
                                    .kernels = kernels,
@@ -309,7 +365,14 @@ void srq_graph_destroy(srq_graph **graph)
     }
     free(g->layers);
     free(g->widened);
-    srq_pass_free(&g->pass);
+    for (int i = 0; i < g->pass_count; i++) srq_pass_free(&g->passes[i]);
+    for (int l = 0; g->lanes && l < g->lane_count; l++)
+        if (g->lanes[l].members) srq_barrier_destroy(&g->lanes[l].meeting);
+    for (int w = 0; g->scratch && w < g->worker_count; w++) free(g->scratch[w]);
+    free(g->passes);
+    free(g->lanes);
+    free(g->scratch);
+    free(g->order);
     srq_network_free(&g->network);
     free(g);
     *graph = NULL;

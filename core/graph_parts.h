@@ -5,6 +5,13 @@
 
 #include "core/graph.h"
 #include "core/ops/op.h"
+#include "core/workers.h"
+
+/* Workers [first, first + members) run the slices of one shard at a time. */
+typedef struct srq_graph_lane {
+    int first, members;
+    srq_barrier meeting;
+} srq_graph_lane;
 
 struct srq_graph {
     const srq_model_spec *spec;
@@ -18,8 +25,12 @@ struct srq_graph {
      * is not needed. */
     srq_tensor *widened;
     size_t logit_gradient; /* a place */
-    /* What belongs to a pass: */
-    srq_pass pass;
+    int *order;            /* [layer_count]: layers from the most weights to the fewest */
+    /* What belongs to passes, which are those of lane 0, then of lane 1, ...: */
+    int slices, lane_count, pass_count, worker_count;
+    srq_graph_lane *lanes;
+    srq_pass *passes;
+    void **scratch; /* [worker_count] */
 };
 
 /* The inputs of a layer when it runs. The last layer of a chain has the inputs of the chain; the other layers of a

@@ -2,11 +2,11 @@
  * has for itself. Layers request memory here while they are created (core/ops/op.h). core/graph.h runs them.
  *
  *     network    parameters, packed weights and codes, tables      one
- *     pass       activations, their gradients, scratch memory      one for each worker
+ *     pass       activations and their gradients                   one for each slice that is computed at the same time
+ *     worker     scratch memory                                    one for each thread
  *
- * Operators write only to the memory of their pass. However, the plan of a convolution (core/kernels/) stores the
- * addresses of the current call, and the reference back end stores its patches there. Therefore two passes over one
- * network must not run at the same time. */
+ * Operators write only to the memory of their pass and to the scratch memory of the worker that runs it. So workers can
+ * run passes over one network at the same time. */
 #ifndef SRQ_CORE_NETWORK_H
 #define SRQ_CORE_NETWORK_H
 
@@ -48,6 +48,7 @@ typedef struct srq_request {
 
 typedef struct srq_network {
     int capacity;    /* largest number of images in a pass */
+    int workers;     /* number of threads that run passes */
     int layer_count; /* L: layer i runs forward at time i of a pass, backward at time 2 L - i */
     const srq_kernels *kernels;
     const srq_vector *vector;
@@ -60,8 +61,8 @@ typedef struct srq_network {
     srq_request *requests;
     char *shared; /* the memory that all passes share */
     size_t shared_size;
-    size_t pass_size;    /* bytes of a pass without its scratch memory */
-    size_t scratch_size; /* bytes */
+    size_t pass_size;    /* bytes of a pass */
+    size_t scratch_size; /* bytes, for each worker */
 } srq_network;
 
 /* Frees what the network holds. */
@@ -89,8 +90,8 @@ srq_status srq_network_share(srq_network *network, size_t bytes, void **slot);
 srq_status srq_network_reserve(srq_network *network, int index, size_t bytes, size_t *place);
 /* The same, kept from time `birth` to time `death`. Always: from -1 to srq_network_end. */
 srq_status srq_network_reserve_for(srq_network *network, int birth, int death, size_t bytes, size_t *place);
-/* Requests scratch memory of at least `bytes` in every pass, aligned to 64 bytes. Its contents are lost when the next
- * operator runs. */
+/* Requests scratch memory of at least `bytes` for every worker, aligned to 64 bytes. Its contents are lost when the
+ * next operator runs. */
 void srq_network_need_scratch(srq_network *network, size_t bytes);
 
 static inline int srq_network_backward_time(const srq_network *network, int layer)

@@ -1,5 +1,10 @@
-/* A pass is one run of a network over n images. This header has what belongs to the pass and not to the network
- * (core/network.h). Each pass has memory of its own. Layers are constant while it runs. */
+/* A pass is one run of a network over n images: a slice of a shard in training, any images in evaluation. This header
+ * has what belongs to the pass and not to the network (core/network.h). Each pass has memory of its own. Layers are
+ * constant while it runs.
+ *
+ * The passes of all slices of a shard go from layer to layer together, each on one of several workers. Operators that
+ * need a sum over the whole shard compute that of their slice first (srq_op.measure). Then, when all slices have done
+ * so, they read the sums of the others (srq_pass_total). */
 #ifndef SRQ_CORE_PASS_H
 #define SRQ_CORE_PASS_H
 
@@ -24,30 +29,50 @@ typedef struct srq_observer {
 typedef struct srq_pass {
     const srq_vector *vector;
     char *memory;  /* [pass_size of the network] */
-    void *scratch; /* [scratch_size]: contents are lost when the next operator runs */
-    int n;
-    bool training; /* batch-norm uses the statistics of the batch and writes them to `gradient` */
-    bool starting; /* quantizers initialize alpha and sigma from their input */
-    bool changing; /* quantizers with next_bits change to that bit-length */
-    uint64_t seed; /* the noise is a function of seed, step and shard */
+    void *scratch; /* [scratch_size] of the worker that runs the pass: contents are lost when the next operator runs */
+    int worker;    /* its number */
+    int n;         /* images of this pass, may be 0 in a shard with few images */
+    int slice, slices;            /* which part of the shard it is, of how many */
+    const struct srq_pass *shard; /* the passes of all slices, [slices] */
+    int shard_n;                  /* images of the whole shard */
+    bool training;                /* batch-norm uses the statistics of the batch and writes them to `gradient` */
+    bool starting;                /* quantizers initialize alpha and sigma from their input */
+    bool changing;                /* quantizers with next_bits change to that bit-length */
+    uint64_t seed;                /* the noise is a function of seed, step and leaf */
     long step;
     float label_smoothing;
     bool gates_held; /* gates are fixed (core/graph.h, srq_step) */
-    int shard;
-    float share;     /* n / images of the global batch: the weight of this shard's statistics */
+    int leaf;        /* number of this slice in the global batch: shard x slices + slice */
+    float share;     /* shard_n / images of the global batch: the weight of this shard's statistics */
     float *values;   /* the network's vector of values */
-    float *gradient; /* the vector for the gradients of this shard */
+    float *gradient; /* the vector for the gradients of this slice */
     int bad;         /* index of the first layer with an infinity or NaN, or -1 */
     srq_observer observer;
     /* Called during the backward pass when the gradients from `offset` to the end of the vector are final. NULL: no
      * call. */
-    void (*ready)(void *context, size_t offset);
+    void (*ready)(void *context, const struct srq_pass *pass, size_t offset);
     void *ready_context;
 } srq_pass;
 
-/* Allocates a pass over `network`, which must be planned. SRQ_ERROR_RUN without memory. The caller frees it. */
+/* The largest number of slices of a shard. */
+enum { SRQ_SLICES_MAX = 256 };
+
+/* Allocates a pass over `network`, which must be planned. It is the only slice of its shard. SRQ_ERROR_RUN without
+ * memory. The caller frees it. Do not move it in memory. */
 srq_status srq_pass_create(const srq_network *network, srq_pass *pass);
 void srq_pass_free(srq_pass *pass);
+
+/* The whole sum over a shard of `count` float64 that each of its passes has at `place`, plus `offset` numbers: added
+ * along a fixed tree over slices, [i 2^l, (i + 1) 2^l), as left plus right. All of these passes must have written their
+ * part. `to` may be this pass's own part only if the shard has one slice. */
+void srq_pass_total(const srq_pass *pass, size_t place, size_t offset, size_t count, double *to);
+
+/* Whether this pass writes what belongs to the whole shard, for example statistics; the other slices write 0. It is the
+ * last slice, which has images unless the shard has none. */
+static inline bool srq_pass_writes(const srq_pass *pass)
+{
+    return pass->slice == pass->slices - 1;
+}
 
 static inline void *srq_pass_at(const srq_pass *pass, size_t place)
 {

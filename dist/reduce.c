@@ -9,28 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An addition of two nodes. */
-typedef struct joining {
-    int left;     /* nodes[left] += nodes[left + 1] */
-    bool is_root; /* the root: the whole sum, which is never rounded */
-} joining;
-
 struct srq_reduce {
     const srq_comm *comm;
     int rank, ranks;
     srq_reduce_plan plan;
     size_t *ends, *slices;
     srq_reduce_range *coarse;
-    long first, last, next; /* this rank's shards, and the next one to be pushed */
-
-    srq_tree tree;                    /* of the shards that this rank has pushed */
-    float *nodes[SRQ_TREE_NODES_MAX]; /* [size] each: the sums of tree.nodes, followed by the next leaf */
-    int node_room;
-    size_t ready; /* from here on, the leaf is final and added */
-    joining joinings[SRQ_TREE_NODES_MAX];
-    int joining_count; /* additions that the leaf completes */
-    bool leaf_is_root;
-
+    long all_leaves;     /* of all ranks */
+    long first, last;    /* this rank's shards */
+    srq_leaves *leaves;  /* the sums over this rank's leaves */
     int *counts;         /* [ranks]: how many nodes each rank has left */
     srq_tree_node *left; /* [all]: those nodes of all ranks, in the order of ranks */
     int all;
@@ -63,13 +50,12 @@ static size_t unit_size(const srq_reduce *r)
 
 /* --- Building */
 
-/* Sets `tree` to the nodes that are left of the shards [first, last). */
-static void leave_nodes(long shards, long first, long last, srq_tree *tree, int *most)
+/* Sets `tree` to the nodes that are left of the leaves [first, last). */
+static void leave_nodes(long leaves, long first, long last, srq_tree *tree)
 {
-    srq_tree_create(tree, shards);
+    srq_tree_create(tree, leaves);
     for (long leaf = first; leaf < last; leaf++) {
         srq_tree_push(tree, (srq_tree_node){.level = 0, .index = leaf});
-        if (tree->count > *most) *most = tree->count;
         while (srq_tree_join(tree)) continue;
     }
 }
@@ -78,6 +64,9 @@ static srq_status copy_plan(srq_reduce *r, const srq_reduce_plan *plan)
 {
     r->plan = *plan;
     if (plan->bucket_count == 0) r->plan.bucket_count = 1;
+    if (plan->shard_slices == 0) r->plan.shard_slices = 1;
+    if (plan->at_work == 0) r->plan.at_work = 1;
+    r->all_leaves = r->plan.shards * r->plan.shard_slices;
     const size_t buckets = (size_t)r->plan.bucket_count, borders = (size_t)r->ranks + 1;
     r->ends = calloc(buckets + 1, sizeof *r->ends);
     r->slices = calloc(buckets * borders, sizeof *r->slices);
@@ -109,17 +98,15 @@ static srq_status lay_out(srq_reduce *r)
     if (!r->counts || !r->left) return srq_fail_memory(sizeof *r->left, "sums of gradients");
     for (int i = 0; i < r->ranks; i++) {
         long first, last;
-        int most = 0;
         srq_tree tree;
         srq_tree_range(r->plan.shards, r->ranks, i, &first, &last);
-        leave_nodes(r->plan.shards, first, last, &tree, &most);
+        leave_nodes(r->all_leaves, first * r->plan.shard_slices, last * r->plan.shard_slices, &tree);
         memcpy(r->left + r->all, tree.nodes, (size_t)tree.count * sizeof *tree.nodes);
         r->counts[i] = tree.count;
         r->all += tree.count;
         if (i != r->rank) continue;
         r->first = first;
         r->last = last;
-        r->node_room = most;
     }
     return SRQ_OK;
 }
@@ -163,31 +150,21 @@ static srq_status build(srq_reduce *r, const srq_reduce_plan *plan)
     SRQ_TRY(copy_plan(r, plan));
     SRQ_TRY(lay_out(r));
     SRQ_TRY(make_room(r));
-    for (int i = 0; i < r->node_room; i++) {
-        r->nodes[i] = srq_memory_zeros(plan->size * sizeof(float));
-        if (!r->nodes[i]) return srq_fail_memory(plan->size * sizeof(float), "sums of gradients");
-    }
-    return SRQ_OK;
-}
-
-/* Lists the additions that the next leaf completes. */
-static void begin_leaf(srq_reduce *r)
-{
-    srq_tree tree = r->tree;
-    r->ready = r->plan.size;
-    r->joining_count = 0;
-    srq_tree_push(&tree, (srq_tree_node){.level = 0, .index = r->next});
-    r->leaf_is_root = 1L << tree.nodes[tree.count - 1].level >= r->plan.shards;
-    while (srq_tree_join(&tree))
-        r->joinings[r->joining_count++] =
-            (joining){.left = tree.count - 1, .is_root = 1L << tree.nodes[tree.count - 1].level >= r->plan.shards};
-}
-
-static void begin_step(srq_reduce *r)
-{
-    srq_tree_create(&r->tree, r->plan.shards);
-    r->next = r->first;
-    begin_leaf(r);
+    const srq_leaves_plan leaves = {.all = r->all_leaves,
+                                    .first = r->first * r->plan.shard_slices,
+                                    .count = (r->last - r->first) * r->plan.shard_slices,
+                                    .at_work = r->plan.at_work,
+                                    .size = plan->size,
+                                    .bucket_count = r->plan.bucket_count,
+                                    .ends = r->ends,
+                                    .segment_count = plan->segment_count,
+                                    .segments = plan->segments,
+                                    .add = plan->add,
+                                    .convert = plan->convert,
+                                    .context = plan->context,
+                                    .coarse_count = plan->coarse_count,
+                                    .coarse = r->coarse};
+    return srq_leaves_create(&leaves, &r->leaves);
 }
 
 srq_status srq_reduce_create(const srq_comm *comm, const srq_reduce_plan *plan, srq_reduce **out)
@@ -211,7 +188,6 @@ srq_status srq_reduce_create(const srq_comm *comm, const srq_reduce_plan *plan, 
         srq_reduce_destroy(&r);
         return status;
     }
-    begin_step(r);
     *out = r;
     return SRQ_OK;
 }
@@ -220,7 +196,7 @@ void srq_reduce_destroy(srq_reduce **reduce)
 {
     srq_reduce *r = *reduce;
     if (!r) return;
-    for (int i = 0; i < SRQ_TREE_NODES_MAX; i++) free(r->nodes[i]);
+    srq_leaves_destroy(&r->leaves);
     free(r->ends);
     free(r->slices);
     free(r->coarse);
@@ -250,11 +226,6 @@ int srq_reduce_bucket_count(const srq_reduce *reduce)
     return reduce->plan.bucket_count;
 }
 
-float *srq_reduce_leaf(srq_reduce *reduce)
-{
-    return reduce->nodes[reduce->tree.count];
-}
-
 /* --- Exchange */
 
 /* Receives are posted early, because MPI copies a message twice if it arrives before its receive was posted. */
@@ -281,9 +252,10 @@ static void send_bucket(srq_reduce *r, int b)
         const int dest = (r->rank + i) % r->ranks;
         const size_t begin = slice_of(r, b, dest), end = slice_of(r, b, dest + 1), units = units_of(r, begin, end);
         for (int k = 0; k < r->counts[r->rank]; k++) {
-            const void *from = r->nodes[k] + begin;
+            const float *sum = srq_leaves_node(r->leaves, k);
+            const void *from = sum + begin;
             if (room) {
-                srq_wire_encode(r->nodes[k] + begin, begin, end, r->plan.coarse_count, r->coarse, room);
+                srq_wire_encode(sum + begin, begin, end, r->plan.coarse_count, r->coarse, room);
                 from = room;
                 room += units;
             }
@@ -293,14 +265,6 @@ static void send_bucket(srq_reduce *r, int b)
     }
 }
 
-static void start_bucket(srq_reduce *r, int b)
-{
-    if (r->plan.convert)
-        for (int k = 0; k < r->counts[r->rank]; k++) r->plan.convert(r->plan.context, b, r->nodes[k]);
-    if (r->ranks == 1) return;
-    send_bucket(r, b);
-}
-
 /* MPI makes progress only inside its own functions. */
 static void move_messages(srq_reduce *r)
 {
@@ -308,85 +272,95 @@ static void move_messages(srq_reduce *r)
     if (r->send_count) MPI_Testall(r->send_count, r->sends, &done, MPI_STATUSES_IGNORE);
 }
 
-/* --- Shards */
-
-void srq_reduce_ready(srq_reduce *r, size_t offset)
+void srq_reduce_poll(srq_reduce *r)
 {
-    if (r->ranks > 1 && !r->posted) post_receives(r);
-    if (offset < r->ready) {
-        const size_t begin = offset, end = r->ready, n = end - begin;
-        if (r->plan.coarse_count && !r->leaf_is_root)
-            srq_wire_round_ranges(srq_reduce_leaf(r) + begin, begin, end, r->plan.coarse_count, r->coarse);
-        for (int i = 0; i < r->joining_count; i++) {
-            const joining *j = &r->joinings[i];
-            r->plan.add(n, r->nodes[j->left] + begin, r->nodes[j->left + 1] + begin);
-            if (r->plan.coarse_count && !j->is_root)
-                srq_wire_round_ranges(r->nodes[j->left] + begin, begin, end, r->plan.coarse_count, r->coarse);
-        }
-        r->ready = offset;
-    }
-    if (r->next != r->last - 1 || (r->plan.late && offset > 0)) return;
-    while (r->started < r->plan.bucket_count && r->ready <= r->ends[r->started + 1]) start_bucket(r, r->started++);
+    if (r->ranks == 1) return;
+    if (!r->posted) post_receives(r);
+    if (r->plan.late && !srq_reduce_complete(r)) return;
+    while (r->started < r->plan.bucket_count && srq_leaves_bucket_complete(r->leaves, r->started))
+        send_bucket(r, r->started++);
     move_messages(r);
 }
 
-void srq_reduce_push(srq_reduce *r)
+float *srq_reduce_lease(srq_reduce *r, long leaf)
 {
-    srq_reduce_ready(r, 0);
-    srq_tree_push(&r->tree, (srq_tree_node){.level = 0, .index = r->next++});
-    while (srq_tree_join(&r->tree)) continue;
-    if (r->next < r->last) begin_leaf(r);
+    return srq_leaves_lease(r->leaves, leaf);
 }
 
-/* Waits for this rank's slices of the other ranks' nodes. They are in the order of ranks. */
-static float *arrived_slices(srq_reduce *r, int b)
+void srq_reduce_ready(srq_reduce *r, int thread, long leaf, size_t offset)
 {
+    srq_leaves_ready(r->leaves, thread, leaf, offset);
+}
+
+bool srq_reduce_complete(const srq_reduce *r)
+{
+    return srq_leaves_complete(r->leaves);
+}
+
+/* --- The rest of the tree */
+
+void srq_reduce_wait(srq_reduce *r, int b)
+{
+    if (r->ranks == 1) return;
+    srq_reduce_poll(r);
     const int others = r->all - r->counts[r->rank];
     const size_t begin = slice_of(r, b, r->rank), end = slice_of(r, b, r->rank + 1), width = end - begin;
     srq_comm_wait(r->comm, others, r->receives + (size_t)b * (size_t)others, "the gradients of bucket %d", b);
-    if (!r->plan.coarse_count) return (float *)r->incoming + r->incoming_at[b];
+    if (!r->plan.coarse_count) return;
     const uint16_t *from = (const uint16_t *)r->incoming + r->incoming_at[b];
     const size_t units = units_of(r, begin, end);
     for (int i = 0; i < others; i++)
         srq_wire_decode(from + (size_t)i * units, begin, end, r->plan.coarse_count, r->coarse,
                         r->decoded + (size_t)i * width);
-    return r->decoded;
 }
 
-/* Computes this rank's slice of the sum from its own nodes and the received ones, in the order of leaves. The result
- * overwrites the first node, which has been sent. */
-static void finish_slice(srq_reduce *r, int b)
+/* This rank's slices of the other ranks' nodes, in the order of ranks. */
+static float *arrived_slices(const srq_reduce *r, int b)
 {
-    const size_t begin = slice_of(r, b, r->rank), width = slice_of(r, b, r->rank + 1) - begin;
-    float *sums[SRQ_TREE_NODES_MAX], *arrived = arrived_slices(r, b);
+    return r->plan.coarse_count ? r->decoded : (float *)r->incoming + r->incoming_at[b];
+}
+
+/* From this rank's nodes and the received ones, in the order of leaves. The result overwrites the first node, which has
+ * been sent: other ranks never receive this rank's slice. */
+float *srq_reduce_add_range(srq_reduce *r, int b, size_t begin, size_t end)
+{
+    float *result = srq_leaves_node(r->leaves, 0);
+    if (r->ranks == 1) return result;
+    const size_t slice = slice_of(r, b, r->rank), width = slice_of(r, b, r->rank + 1) - slice, n = end - begin;
+    float *sums[SRQ_TREE_NODES_MAX], *arrived = arrived_slices(r, b) + (begin - slice);
     srq_tree tree;
-    srq_tree_create(&tree, r->plan.shards);
-    for (int from = 0, node = 0; from < r->ranks; from++)
-        for (int k = 0; k < r->counts[from]; k++, node++) {
-            srq_tree_push(&tree, r->left[node]);
-            sums[tree.count - 1] = from == r->rank ? r->nodes[k] + begin : arrived;
+    srq_tree_create(&tree, r->all_leaves);
+    for (int from = 0, at = 0; from < r->ranks; from++)
+        for (int k = 0; k < r->counts[from]; k++, at++) {
+            srq_tree_push(&tree, r->left[at]);
+            sums[tree.count - 1] = from == r->rank ? srq_leaves_node(r->leaves, k) + begin : arrived;
             if (from != r->rank) arrived += width;
             while (srq_tree_join(&tree)) {
                 float *sum = sums[tree.count - 1];
-                r->plan.add(width, sum, sums[tree.count]);
-                if (r->plan.coarse_count && 1L << tree.nodes[tree.count - 1].level < r->plan.shards)
-                    srq_wire_round_ranges(sum, begin, begin + width, r->plan.coarse_count, r->coarse);
+                r->plan.add(n, sum, sums[tree.count]);
+                if (r->plan.coarse_count && 1L << tree.nodes[tree.count - 1].level < r->all_leaves)
+                    srq_wire_round_ranges(sum, begin, end, r->plan.coarse_count, r->coarse);
             }
         }
-    if (sums[0] != r->nodes[0] + begin) memcpy(r->nodes[0] + begin, sums[0], width * sizeof(float));
+    if (sums[0] != result + begin) memcpy(result + begin, sums[0], n * sizeof(float));
+    return result;
 }
 
-float *srq_reduce_finish(srq_reduce *r, int bucket)
+void srq_reduce_end(srq_reduce *r)
 {
-    if (r->ranks > 1) finish_slice(r, bucket);
-    if (bucket < r->plan.bucket_count - 1) return r->nodes[0];
-    /* After the last bucket: once all sends are complete, the next step can begin. */
     srq_comm_wait(r->comm, r->send_count, r->sends, "other ranks to receive its gradients", 0);
     r->send_count = 0;
     r->started = 0;
     r->posted = false;
-    begin_step(r);
-    return r->nodes[0];
+    srq_leaves_begin(r->leaves);
+}
+
+float *srq_reduce_finish(srq_reduce *r, int b)
+{
+    srq_reduce_wait(r, b);
+    float *sum = srq_reduce_add_range(r, b, slice_of(r, b, r->rank), slice_of(r, b, r->rank + 1));
+    if (b == r->plan.bucket_count - 1) srq_reduce_end(r);
+    return sum;
 }
 
 /* --- Joining slices */
@@ -421,7 +395,7 @@ size_t srq_reduce_memory(const srq_reduce *r)
     }
     arriving *= (size_t)(r->all - r->counts[r->rank]);
     leaving *= r->outgoing ? (size_t)r->counts[r->rank] : 0;
-    return (size_t)r->node_room * r->plan.size * sizeof(float) + (arriving + leaving) * unit_size(r);
+    return srq_leaves_memory(r->leaves) + (arriving + leaving) * unit_size(r);
 }
 
 size_t srq_reduce_sum_traffic(const srq_reduce *r)

@@ -1,46 +1,44 @@
-/* The sum of one vector per logical shard. It has the same bits on any number of ranks. It is exchanged in buckets
- * while shards still compute.
+/* The sum of one vector per slice of each logical shard. It has the same bits on any number of ranks and threads. It is
+ * exchanged in buckets while shards still compute.
  *
- * A rank writes the vector of its next shard into srq_reduce_leaf(), from its end to its beginning. It calls
- * srq_reduce_ready() to report how far it is. Sums are taken along the fixed tree (dist/tree.h) as soon as both
- * children are known, while they are in cache.
+ * The leaves of the tree (dist/tree.h) are the slices of all shards in order: leaf = shard x slices + slice. Threads
+ * write the vectors of a rank's leaves, which are summed as far as possible at once (dist/leaves.h).
  *
- * A bucket is a range of the vector. In a rank's last shard, each complete bucket is sent at once: rank r receives
- * slice r of the nodes that the other ranks hold. srq_reduce_finish() adds them along the rest of the tree for that
- * slice. srq_reduce_join() then sends the slices, or what was computed from them, to all ranks. If the number of ranks
- * P divides V, each rank sends and receives 2 (P-1)/P of the vector, which is the least possible. */
+ * A bucket is a range of the vector. As soon as it is complete in all of a rank's leaves, it is sent: rank r receives
+ * part r of the nodes that the other ranks hold. srq_reduce_finish() adds them along the rest of the tree for that
+ * part. srq_reduce_join() then sends the parts, or what was computed from them, to all ranks. If the number of ranks P
+ * divides V, each rank sends and receives 2 (P-1)/P of the vector, which is the least possible.
+ *
+ * Only the thread that created the sums calls MPI: functions without "any thread" below are its own. */
 #ifndef SRQ_DIST_REDUCE_H
 #define SRQ_DIST_REDUCE_H
 
 #include "dist/comm.h"
+#include "dist/leaves.h"
 
 #include <stddef.h>
 
 typedef struct srq_reduce srq_reduce;
 
-/* Adds x to y, n floats. The caller provides the arithmetic. */
-typedef void (*srq_reduce_add)(size_t n, float *y, const float *x);
-
-/* [begin, end) of the vector. */
-typedef struct srq_reduce_range {
-    size_t begin, end;
-} srq_reduce_range;
-
 enum { SRQ_BUCKETS_MAX = 500 };
 
 typedef struct srq_reduce_plan {
-    long shards; /* at least as many as ranks */
-    size_t size; /* length of the vector, in floats */
+    long shards;      /* at least as many as ranks */
+    int shard_slices; /* of each shard; 0: 1 */
+    int at_work;      /* the largest number of leaves that threads work on at the same time; 0: 1 */
+    size_t size;      /* length of the vector, in floats */
     /* Bucket b is [ends[b + 1], ends[b]) of the vector: ends[0] = size, ends[bucket_count] = 0. 0: one bucket. */
     int bucket_count;
     const size_t *ends;
     /* [bucket_count][ranks + 1]: where the slice of each rank begins, then the end of the bucket. NULL: equal slices.
      */
     const size_t *slices;
-    srq_reduce_add add;
-    /* Converts a bucket of a partial sum before it is sent, for example to another order of its elements. It must be
-     * linear, so that the sum of converted buckets is the converted sum. NULL: no conversion. */
-    void (*convert)(void *context, int bucket, float *vector);
+    /* [segment_count]: the offsets that threads report to srq_reduce_ready. Others are allowed, but a range is only
+     * added when it is complete between two of these or the borders of a bucket. */
+    int segment_count;
+    const size_t *segments;
+    srq_leaves_add add;
+    srq_leaves_convert convert; /* of the nodes of a bucket before it is sent; NULL: none */
     void *context;
     bool late; /* send no bucket before the last shard ends: no overlap */
     /* Ranges, in ascending order, that are rounded to bfloat16 at every node of the tree except its root, and sent as
@@ -58,15 +56,23 @@ void srq_reduce_destroy(srq_reduce **reduce);
 void srq_reduce_shards(const srq_reduce *reduce, long *first, long *last);
 int srq_reduce_bucket_count(const srq_reduce *reduce);
 
-/* The buffer [size] for the next shard's vector. It is zeroed once, when it is allocated. */
-float *srq_reduce_leaf(srq_reduce *reduce);
-/* That vector is final from `offset` on. Does not wait for other ranks. */
-void srq_reduce_ready(srq_reduce *reduce, size_t offset);
-/* The whole vector is final. The next shard follows. */
-void srq_reduce_push(srq_reduce *reduce);
+/* Any thread: the buffer of a leaf, and how far its vector is (srq_leaves_lease, srq_leaves_ready). */
+float *srq_reduce_lease(srq_reduce *reduce, long leaf);
+void srq_reduce_ready(srq_reduce *reduce, int thread, long leaf, size_t offset);
+/* Any thread. Whether all leaves of this rank are complete. */
+bool srq_reduce_complete(const srq_reduce *reduce);
+/* Sends what has become complete, and lets MPI make progress. Does not wait for other ranks. */
+void srq_reduce_poll(srq_reduce *reduce);
 
-/* To be called for each bucket in turn, after every shard was pushed. Returns the sum [size]; only this rank's slice of
- * the bucket is valid. The caller may change it until the next push. */
+/* To be called for each bucket in turn, after every leaf is complete: waits for the nodes of the other ranks. */
+void srq_reduce_wait(srq_reduce *reduce, int bucket);
+/* Any thread, after srq_reduce_wait(). Computes the sum in [begin, end), which must lie in this rank's part of the
+ * bucket, and returns the vector [size] that holds it. The caller may change it until the next step. */
+float *srq_reduce_add_range(srq_reduce *reduce, int bucket, size_t begin, size_t end);
+/* Ends the step after the last bucket: waits until the other ranks have received this rank's nodes. */
+void srq_reduce_end(srq_reduce *reduce);
+/* The three of them for a bucket: waits, and returns the sum; only this rank's part of the bucket is valid. Ends the
+ * step after the last bucket. */
 float *srq_reduce_finish(srq_reduce *reduce, int bucket);
 
 /* Send every rank's slice of a bucket of `vector` [size] to all ranks: start it for one bucket, and wait for all that

@@ -32,11 +32,8 @@ echo "$srq"
 say "3/4 Data: 70,000 images of Fashion-MNIST"
 $srq data import /usr/share/datasets/fashion-mnist data/fashion-mnist.h5
 
-say "4/4 Training on 2 ranks"
-# For containers: srq may run as root there, and ranks may not read each other's memory.
-export OMPI_MCA_btl_vader_single_copy_mechanism=none
-[ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-mpirun --quiet --oversubscribe --bind-to none -n 2 $srq train experiments/quickstart.cfg --out runs/quickstart --resume auto
+say "4/4 Training on all cores"
+$srq train experiments/quickstart.cfg --out runs/quickstart --resume auto
 
 say "The network"
 $srq inspect runs/quickstart
@@ -44,9 +41,6 @@ $srq inspect runs/quickstart
 say "The report"
 $srq report runs/quickstart
 
-root_note=""
-[ "$(id -u)" != 0 ] || root_note="  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1   # Open MPI needs this to run as root
-"
 cat << EOF
 
 The run directory is $root/runs/quickstart. It contains config.cfg, log.jsonl, checkpoints/ and last.h5.
@@ -54,7 +48,7 @@ To see the report, open $root/runs/quickstart/report/report.html in a browser.
 
 Commands to try next, in $root:
   export PATH=$root/build/release/bin:\$PATH   # the pages of the documentation write srq
-$root_note  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights
-  mpirun --oversubscribe -n 2 $srq train experiments/quickstart.cfg --set quantizer.method=float32 --out runs/f32  # not quantized
+  $srq train experiments/quickstart.cfg --set quantizer.weight_bits=4 --out runs/w4    # 4-bit weights
+  $srq train experiments/quickstart.cfg --set quantizer.method=float32 --out runs/f32  # not quantized
   h5dump -n 1 runs/quickstart/last.h5                                                              # list the content of the checkpoint
 EOF

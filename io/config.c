@@ -273,6 +273,17 @@ static srq_status check_shards(const srq_settings *s, const config_t *tree, cons
                     s->train.shards, s->train.batch);
 }
 
+static srq_status check_slices(const srq_settings *s, const config_t *tree, const char *file, int count,
+                               const char *const *sets)
+{
+    if (s->train.shards * s->train.slices <= SRQ_SHARDS_MAX) return SRQ_OK;
+    char where[512];
+    locate(tree, file, count, sets, (const char *const[]){"train.shards", "train.slices"}, where);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "%s: train.shards = %d times train.slices = %d is more than %d; use fewer slices or shards", where,
+                    s->train.shards, s->train.slices, SRQ_SHARDS_MAX);
+}
+
 static srq_status print_resolved(srq_config *config)
 {
     size_t size;
@@ -337,6 +348,7 @@ static srq_status fill(srq_config *config, const origin *from)
         SRQ_TRY(srq_mistakes_note(&m, check_data(s, from->name)));
         SRQ_TRY(srq_mistakes_note(&m, check_patience(s, from->tree, from->name, from->set_count, from->sets)));
         SRQ_TRY(srq_mistakes_note(&m, check_shards(s, from->tree, from->name, from->set_count, from->sets)));
+        SRQ_TRY(srq_mistakes_note(&m, check_slices(s, from->tree, from->name, from->set_count, from->sets)));
     }
     SRQ_TRY(srq_mistakes_result(&m));
     if (from->bit_count > 0) SRQ_TRY(srq_overrides_set_bits(s, from->bit_count, from->bits));

@@ -49,6 +49,7 @@ typedef struct srq_settings {
     struct {
         int batch;           /* 128: images per step, over all ranks */
         int shards;          /* 8: logical shards per batch, at most `batch` */
+        int slices;          /* 1: slices per shard; shards x slices is at most SRQ_SHARDS_MAX */
         srq_span epochs;     /* 10 */
         srq_span max_steps;  /* "0it": no limit other than epochs */
         int64_t seed;        /* 1: any integer >= 0 */

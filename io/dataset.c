@@ -253,6 +253,14 @@ srq_status srq_dataset_load(const char *path, unsigned which, srq_dataset **out)
     return status;
 }
 
+void srq_dataset_normalization(const srq_dataset *d, bool normalize, float *multiply, float *add)
+{
+    for (int c = 0; c < d->channels; c++) {
+        multiply[c] = normalize ? 1 / (255 * d->std[c]) : 1.0f / 255;
+        add[c] = normalize ? -d->mean[c] / d->std[c] : 0;
+    }
+}
+
 static srq_status read_bytes(const srq_dataset *d, int64_t at, uint8_t *bytes, size_t size)
 {
     while (size > 0) {

@@ -59,6 +59,11 @@ enum { SRQ_LOAD_TRAIN = 1, SRQ_LOAD_TEST = 2 };
 srq_status srq_dataset_load(const char *path, unsigned which, srq_dataset **dataset);
 void srq_dataset_destroy(srq_dataset **dataset);
 
+/* The factors from pixels of 0 to 255 to the numbers that a network reads: (float)pixel * multiply[c] + add[c], both
+ * [channels]. With `normalize`, these have mean 0 and standard deviation 1 on the training images, otherwise they are 0
+ * to 1. */
+void srq_dataset_normalization(const srq_dataset *dataset, bool normalize, float *multiply, float *add);
+
 /* Reads encoded image `index` of a loaded split into `bytes`, which has room for largest_bytes. *size is its size. Can
  * be called from any thread, because it is one pread(2). SRQ_ERROR_DATA if the checksum does not match. */
 srq_status srq_dataset_read(const srq_dataset *dataset, srq_split_name split, size_t index, uint8_t *bytes,

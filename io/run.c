@@ -1,5 +1,6 @@
 #include "io/run.h"
 
+#include "io/class_results.h"
 #include "io/escape.h"
 #include "io/events.h"
 #include "io/file.h"
@@ -167,7 +168,8 @@ static bool is_temporary(const char *name)
         return srq_file_is_temporary(name, file);
     }
     return srq_file_is_temporary(name, "config.cfg") || srq_file_is_temporary(name, "bits.cfg") ||
-           srq_file_is_temporary(name, "last.h5") || srq_file_is_temporary(name, "best.h5");
+           srq_file_is_temporary(name, "last.h5") || srq_file_is_temporary(name, "best.h5") ||
+           srq_file_is_temporary(name, SRQ_CLASS_RESULTS_FILE);
 }
 
 /* Removes temporary files of killed jobs. This job has the lock, so no other job is writing. Files that cannot be

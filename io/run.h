@@ -6,6 +6,7 @@
  *     DIR/last.h5                a link to the newest
  *     DIR/best.h5                with data.validation: a link to the one with the lowest validation error
  *     DIR/events.out.tfevents.*  with train.tensorboard: one file for each job
+ *     DIR/classes.json           the last results on the test images by class (io/class_results.h)
  *     DIR/bits.cfg               if bit-lengths are learned: what they are now, for other configurations
  *
  * A lock on log.jsonl, which the system drops when a process ends, keeps two jobs out of one directory. */

@@ -59,6 +59,10 @@ const srq_setting srq_schema[] = {
     {"train.shards", SRQ_SET_INT, AT(train.shards), "8", 1, 4096, NULL, true,
      "Number of logical shards into which every batch is divided. It is the largest number of ranks that can be used. "
      "Results depend on it, but not on the number of ranks."},
+    {"train.slices", SRQ_SET_INT, AT(train.slices), "1", 1, 256, NULL, true,
+     "Number of slices into which every shard is divided, for the threads of a rank. Batch-norm takes its statistics "
+     "over the whole shard. At most shards x slices threads can be used. Results depend on it, but not on the number "
+     "of threads (docs/threads.md)."},
     {"train.epochs", SRQ_SET_EPOCHS, AT(train.epochs), "10", 0, 1e12, NULL, true,
      "Length of training: epochs (160 or \"160ep\") or steps (\"500it\")."},
     {"train.max_steps", SRQ_SET_SPAN, AT(train.max_steps), "\"0it\"", 0, 1e12, NULL, true,

@@ -47,3 +47,10 @@ void srq_kernels_pin_threads(void)
     srq_onednn_pin_threads();
 #endif
 }
+
+void srq_kernels_enter_thread(void)
+{
+#ifdef SRQ_HAVE_ONEDNN
+    srq_onednn_pin_threads();
+#endif
+}

@@ -19,5 +19,8 @@ srq_status srq_kernels_limit(srq_isa isa);
 /* Limits BLAS and oneDNN to one thread, because results must not depend on the environment. srq_graph_create calls it.
  */
 void srq_kernels_pin_threads(void);
+/* The same for a new thread of this process, which calls it before it uses a back end: oneDNN's limit is one of the
+ * calling thread. */
+void srq_kernels_enter_thread(void);
 
 #endif

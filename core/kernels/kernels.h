@@ -27,6 +27,7 @@ typedef struct srq_operand {
 
 typedef struct srq_conv_shape {
     int capacity;                   /* largest number of images in a call */
+    int workers;                    /* number of threads that may call the functions of the plan at the same time */
     int height, width, in;          /* input  [n][height][width][in] */
     int out_height, out_width, out; /* output [n][out_height][out_width][out] */
     int kernel[2], stride[2], padding[2];
@@ -49,7 +50,9 @@ typedef struct srq_conv_info {
     size_t weights; /* bytes of the packed weights */
 } srq_conv_info;
 
-/* A call may overwrite images n to `capacity` of its inputs with zeros. */
+/* A call may overwrite images n to `capacity` of its inputs with zeros. `worker` is the number of the calling thread,
+ * from 0. Threads with different numbers may make calls at the same time, with scratch memory of their own. conv_pack
+ * is the exception: nothing else may use the plan while it runs. */
 typedef struct srq_kernels {
     const char *name;
     srq_status (*conv_create)(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **plan);
@@ -58,17 +61,17 @@ typedef struct srq_kernels {
     /* Reorders the weights [out][in / groups][kernel 0][kernel 1] to the plan's own orders, once a step. If `backward`
      * is false, the orders for the backward pass are not made. The operand's data must stay valid until the next call.
      */
-    void (*conv_pack)(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch);
+    void (*conv_pack)(srq_conv_plan *plan, int worker, const srq_operand *weights, bool backward, void *scratch);
     /* y = x * w, for n <= capacity images. y is float32. */
-    void (*conv_forward)(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch);
+    void (*conv_forward)(srq_conv_plan *plan, int worker, int n, const srq_operand *x, float *y, void *scratch);
     /* dx, float32, from dy of the type `gradient`. */
-    void (*conv_backward_data)(srq_conv_plan *plan, int n, const void *dy, float *dx, void *scratch);
+    void (*conv_backward_data)(srq_conv_plan *plan, int worker, int n, const void *dy, float *dx, void *scratch);
     /* dw, overwritten: sums of x times dy. It has as many floats as there are weights, but in the plan's own order, so
      * that shards can be summed before the result is reordered. */
-    void (*conv_backward_weights)(srq_conv_plan *plan, int n, const srq_operand *x, const void *dy, float *dw,
-                                  void *scratch);
+    void (*conv_backward_weights)(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const void *dy,
+                                  float *dw, void *scratch);
     /* Reorders that gradient, after it was summed, to [out][in / groups][kernel 0][kernel 1], in place. Once a step. */
-    void (*conv_unpack)(const srq_conv_plan *plan, float *dw, void *scratch);
+    void (*conv_unpack)(const srq_conv_plan *plan, int worker, float *dw, void *scratch);
 } srq_kernels;
 
 /* Plain C and OpenBLAS. The other back ends are tested against it. */

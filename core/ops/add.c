@@ -1,3 +1,4 @@
+#include "core/deploy_build.h"
 #include "core/ops/op.h"
 
 #include <string.h>
@@ -41,6 +42,11 @@ static void backward(const srq_layer *layer, srq_pass *pass)
     }
 }
 
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    return srq_deployer_simple(deployer, layer, &(srq_deploy_op){.kind = SRQ_DEPLOY_ADD});
+}
+
 extern const srq_op srq_op_add;
 const srq_op srq_op_add = {
     .type = "add",
@@ -49,5 +55,6 @@ const srq_op srq_op_add = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "sum of inputs with the same shape",
 };

@@ -12,19 +12,32 @@ typedef struct srq_batch_norm_lines {
     double *p, *q;
 } srq_batch_norm_lines;
 
+/* Sums of each channel, [channels] each, in the memory of a pass: of x and of x^2 in the forward pass; of g and of g x
+ * in the backward pass. `place` and `offset` are those of the first, for srq_pass_total. */
+typedef struct srq_batch_norm_sums {
+    double *first, *second;
+    size_t place, offset;
+} srq_batch_norm_sums;
+
 /* Values per channel that a pass keeps from forward to backward, [channels] each. */
 typedef struct srq_batch_norm_work {
     srq_batch_norm_lines lines;
-    double *sums, *products;
+    srq_batch_norm_sums forward, backward; /* of this slice */
+    srq_batch_norm_sums total;             /* of the whole shard */
     float *by_g, *by_x, *constant;
     float *ones, *zeros;
 } srq_batch_norm_work;
 
-/* Its size in the memory of a pass, and the struct for a place there. */
-size_t srq_batch_norm_work_size(size_t channels);
+/* Requests memory for them in every pass, for layer `index`, and returns the struct for its place. The memory is kept
+ * to the end of the pass: another slice may still read the sums when this one has completed the layer. */
+srq_status srq_batch_norm_reserve(srq_network *network, int index, size_t channels, size_t *place);
 srq_batch_norm_work srq_batch_norm_work_at(const srq_pass *pass, size_t place, size_t channels);
 
-/* Computes the functions for a pass over `rows` rows. In training, they use the statistics of the batch, from the sums
+/* The sums of the whole shard, from those that every slice has written. */
+srq_batch_norm_sums srq_batch_norm_total(const srq_pass *pass, const srq_batch_norm_work *work,
+                                         const srq_batch_norm_sums *own, size_t channels);
+
+/* Computes the functions for a shard of `rows` rows. In training, they use the statistics of the batch, from the sums
  * of x and of x^2, and the statistics are also stored in place of the gradient. Otherwise they use the running
  * statistics, and `sums` and `squares` are not read. */
 void srq_batch_norm_forward_lines(const srq_layer *layer, const srq_pass *pass, size_t rows, const double *sums,

@@ -104,7 +104,7 @@ srq_status srq_chain_create(srq_layer *const *members, int count, const srq_laye
     for (int i = 0; i < count; i++) set_member(chain, members[i]);
     set_tiles(chain, members[0]->inputs[0]);
     srq_network_need_scratch(network, 4 * whole_lines(chain->tile_units * chain->unit_in * sizeof(float)));
-    return srq_network_reserve(network, chain->last->index, srq_batch_norm_work_size(chain->channels), &chain->work);
+    return srq_batch_norm_reserve(network, chain->last->index, chain->channels, &chain->work);
 }
 
 void srq_chain_destroy(srq_chain **chain)
@@ -174,9 +174,29 @@ static const float *input_in(const srq_chain *chain, const srq_pass *pass)
     return srq_pass_floats(pass, chain->last->chain_input->place);
 }
 
-static size_t rows_of(const srq_chain *chain, const srq_pass *pass)
+static size_t rows_of(const srq_chain *chain, int n)
 {
-    return (size_t)pass->n * chain->image_units * chain->unit_in / chain->channels;
+    return (size_t)n * chain->image_units * chain->unit_in / chain->channels;
+}
+
+bool srq_chain_measures(const srq_chain *chain)
+{
+    return chain->norm;
+}
+
+/* Of a slice, set to 0. */
+static void clear_sums(const srq_chain *chain, const srq_batch_norm_sums *sums)
+{
+    memset(sums->first, 0, chain->channels * sizeof *sums->first);
+    memset(sums->second, 0, chain->channels * sizeof *sums->second);
+}
+
+void srq_chain_measure(const srq_chain *chain, srq_pass *pass)
+{
+    const srq_batch_norm_sums sums = work_in(chain, pass).forward;
+    clear_sums(chain, &sums);
+    if (pass->n)
+        pass->vector->moments(rows_of(chain, pass->n), chain->channels, input_in(chain, pass), sums.first, sums.second);
 }
 
 /* The linear function of the input elements. */
@@ -184,7 +204,6 @@ static void set_lines(const srq_chain *chain, const srq_pass *pass, const srq_ba
 {
     const float *scales = chain->producer ? srq_weighted_output_scales(chain->producer, pass) : w->ones;
     const float *bias = chain->producer ? srq_weighted_bias(chain->producer) : w->zeros;
-    const size_t rows = rows_of(chain, pass), bytes = chain->channels * sizeof(double);
     for (size_t c = 0; c < chain->channels; c++) {
         w->ones[c] = 1;
         w->zeros[c] = 0;
@@ -194,10 +213,24 @@ static void set_lines(const srq_chain *chain, const srq_pass *pass, const srq_ba
         memcpy(w->lines.b, bias, chain->channels * sizeof *bias);
         return;
     }
-    memset(w->sums, 0, bytes);
-    memset(w->products, 0, bytes);
-    if (pass->training) pass->vector->moments(rows, chain->channels, input_in(chain, pass), w->sums, w->products);
-    srq_batch_norm_forward_lines(chain->norm, pass, rows, w->sums, w->products, scales, bias, &w->lines);
+    const srq_batch_norm_sums sums =
+        pass->training ? srq_batch_norm_total(pass, w, &w->forward, chain->channels) : w->forward;
+    srq_batch_norm_forward_lines(chain->norm, pass, rows_of(chain, pass->shard_n), sums.first, sums.second, scales,
+                                 bias, &w->lines);
+}
+
+/* Computes the input of the quantizer for all images of a slice. */
+static void compute_whole(const srq_chain *chain, const srq_pass *pass, float *to)
+{
+    const srq_batch_norm_work w = work_in(chain, pass);
+    const float *x = input_in(chain, pass);
+    const size_t units = (size_t)pass->n * chain->image_units;
+    set_lines(chain, pass, &w);
+    for (size_t u = 0; u < units;) {
+        const tile t = tile_in(chain, pass, next_units(chain, u, units));
+        compute_tile(chain, pass->vector, &w, &t, x + u * chain->unit_in, to + u * chain->unit_out);
+        u += t.units;
+    }
 }
 
 /* Quantizers are initialized from a whole tensor. This is not part of a training step, so memory is allocated
@@ -205,16 +238,12 @@ static void set_lines(const srq_chain *chain, const srq_pass *pass, const srq_ba
 srq_status srq_chain_start(srq_chain *chain, srq_pass *pass)
 {
     if (!chain->quantize) return SRQ_OK;
-    const srq_batch_norm_work w = work_in(chain, pass);
-    const float *x = input_in(chain, pass);
-    const size_t units = (size_t)pass->n * chain->image_units, count = units * chain->unit_out;
-    float *whole = malloc(count * sizeof *whole);
+    const size_t image = chain->image_units * chain->unit_out, count = (size_t)pass->shard_n * image;
+    float *whole = malloc(count * sizeof *whole), *to = whole;
     if (!whole) return srq_fail_memory(count * sizeof *whole, "the initialization of a quantizer");
-    set_lines(chain, pass, &w);
-    for (size_t u = 0; u < units;) {
-        const tile t = tile_in(chain, pass, next_units(chain, u, units));
-        compute_tile(chain, pass->vector, &w, &t, x + u * chain->unit_in, whole + u * chain->unit_out);
-        u += t.units;
+    for (int s = 0; s < pass->slices; s++) {
+        compute_whole(chain, &pass->shard[s], to);
+        to += (size_t)pass->shard[s].n * image;
     }
     srq_layer_start_quantizer(chain->quantize, pass, count, whole);
     srq_quantizer *q = &chain->quantize->quantizer;
@@ -244,8 +273,9 @@ void srq_chain_forward(const srq_chain *chain, srq_pass *pass)
     if (!finite && pass->bad < 0) pass->bad = chain->quantize->index;
 }
 
-/* --- Backward. The first pass goes back to the linear function and computes the sums that batch-norm needs; its result
- * overwrites the gradient of the output. The second pass goes through the linear function. */
+/* --- Backward. The first pass over memory goes back to the linear function and computes the sums that batch-norm
+ * needs; its result overwrites the gradient of the output. The second goes through the linear function. With
+ * batch-norm, the first is srq_chain_measure_backward. */
 
 /* Computes the gradient of the chain's input at element `at`, from g before pooling and the input x. */
 static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
@@ -278,7 +308,7 @@ static void down_to_line(const srq_chain *chain, const srq_pass *pass, const srq
     if (chain->clips) vector->clip_backward(t->out, t->narrow, dy, chain->low, chain->high, dy);
     const float *g = spread_tile(chain, vector, t, dy);
     if (chain->norm)
-        vector->products(t->in / chain->channels, chain->channels, g, x, w->sums, w->products);
+        vector->products(t->in / chain->channels, chain->channels, g, x, w->backward.first, w->backward.second);
     else
         give(chain, pass, w, t, g, x, at);
 }
@@ -288,7 +318,8 @@ static void through_norm(const srq_chain *chain, const srq_pass *pass, const srq
     const float *x = input_in(chain, pass), *dy = srq_pass_output_gradient(pass, chain->last);
     const size_t units = (size_t)pass->n * chain->image_units;
     const srq_layer *producer = chain->producer;
-    srq_batch_norm_backward_lines(chain->norm, pass, rows_of(chain, pass), w->sums, w->products, &w->lines,
+    const srq_batch_norm_sums sums = srq_batch_norm_total(pass, w, &w->backward, chain->channels);
+    srq_batch_norm_backward_lines(chain->norm, pass, rows_of(chain, pass->shard_n), sums.first, sums.second, &w->lines,
                                   producer ? srq_weighted_output_scales(producer, pass) : NULL,
                                   producer ? srq_weighted_scales(producer) : NULL, w->by_g, w->by_x, w->constant);
     for (size_t u = 0; u < units;) {
@@ -301,20 +332,32 @@ static void through_norm(const srq_chain *chain, const srq_pass *pass, const srq
     }
 }
 
-void srq_chain_backward(const srq_chain *chain, srq_pass *pass)
+static void back_to_line(const srq_chain *chain, srq_pass *pass, const srq_batch_norm_work *w)
 {
-    const srq_batch_norm_work w = work_in(chain, pass);
     const float *x = input_in(chain, pass);
     float *dy = srq_pass_output_gradient(pass, chain->last);
-    const size_t units = (size_t)pass->n * chain->image_units, bytes = chain->channels * sizeof(double);
+    const size_t units = (size_t)pass->n * chain->image_units;
     srq_grid_gradient sums = {0};
-    memset(w.sums, 0, bytes);
-    memset(w.products, 0, bytes);
     for (size_t u = 0; u < units;) {
         const tile t = tile_in(chain, pass, next_units(chain, u, units));
-        down_to_line(chain, pass, &w, &t, x + u * chain->unit_in, dy + u * chain->unit_out, u * chain->unit_in, &sums);
+        down_to_line(chain, pass, w, &t, x + u * chain->unit_in, dy + u * chain->unit_out, u * chain->unit_in, &sums);
         u += t.units;
     }
     if (chain->quantize) srq_layer_put_gradient(chain->quantize, pass, &sums, NULL);
-    if (chain->norm) through_norm(chain, pass, &w);
+}
+
+void srq_chain_measure_backward(const srq_chain *chain, srq_pass *pass)
+{
+    const srq_batch_norm_work w = work_in(chain, pass);
+    clear_sums(chain, &w.backward);
+    if (pass->n) back_to_line(chain, pass, &w);
+}
+
+void srq_chain_backward(const srq_chain *chain, srq_pass *pass)
+{
+    const srq_batch_norm_work w = work_in(chain, pass);
+    if (chain->norm)
+        through_norm(chain, pass, &w);
+    else
+        back_to_line(chain, pass, &w);
 }

@@ -23,6 +23,10 @@ void srq_chain_destroy(srq_chain **chain);
 
 /* Replace the functions of the members, from the last member's chain_input to its input_gradients[0]. */
 srq_status srq_chain_start(srq_chain *chain, srq_pass *pass);
+/* Whether the chain needs sums over the whole shard, and these sums for one slice (srq_op.measure). */
+bool srq_chain_measures(const srq_chain *chain);
+void srq_chain_measure(const srq_chain *chain, srq_pass *pass);
+void srq_chain_measure_backward(const srq_chain *chain, srq_pass *pass);
 void srq_chain_forward(const srq_chain *chain, srq_pass *pass);
 void srq_chain_backward(const srq_chain *chain, srq_pass *pass);
 

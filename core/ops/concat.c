@@ -1,3 +1,4 @@
+#include "core/deploy_build.h"
 #include "core/ops/op.h"
 
 #include <string.h>
@@ -53,6 +54,11 @@ static void backward(const srq_layer *layer, srq_pass *pass)
     }
 }
 
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    return srq_deployer_simple(deployer, layer, &(srq_deploy_op){.kind = SRQ_DEPLOY_CONCAT});
+}
+
 extern const srq_op srq_op_concat;
 const srq_op srq_op_concat = {
     .type = "concat",
@@ -61,5 +67,6 @@ const srq_op srq_op_concat = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "concatenation along the channels; inputs must have the same height and width",
 };

@@ -1,3 +1,4 @@
+#include "core/deploy_build.h"
 #include "core/ops/op.h"
 
 /* y = x if x > 0, otherwise slope x; any shape. NaN is kept. */
@@ -31,6 +32,12 @@ static void backward(const srq_layer *layer, srq_pass *pass)
     for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : slope * dy[i];
 }
 
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    const srq_deploy_op op = {.kind = SRQ_DEPLOY_LEAKY, .slope = layer->spec->own[SLOPE].real};
+    return srq_deployer_simple(deployer, layer, &op);
+}
+
 extern const srq_op srq_op_leaky_relu;
 const srq_op srq_op_leaky_relu = {
     .type = "leaky_relu",
@@ -40,6 +47,7 @@ const srq_op srq_op_leaky_relu = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "x if x is above 0, otherwise `slope` times x",
     .settings = {{"slope", SRQ_OP_REAL, SRQ_PLACE(own[SLOPE].real), .most = 1, .above = true, .initial = 0.01}},
 };

@@ -25,6 +25,8 @@ typedef enum srq_chain_stage {
     SRQ_CHAIN_QUANTIZE
 } srq_chain_stage;
 
+struct srq_deployer; /* core/deploy_build.h */
+
 typedef struct srq_op {
     const char *type;
     int min_inputs, max_inputs;
@@ -41,8 +43,14 @@ typedef struct srq_op {
      * of `pass`. Optional. */
     void (*prepare)(srq_layer *layer, srq_pass *pass);
     /* Called before forward in a pass that initializes quantizers or changes bit-lengths: sets alpha and sigma of the
-     * output's quantizer from the input. No other pass runs at the same time. Optional. */
+     * output's quantizer from the input of all slices of the shard (pass->shard). Nothing else runs at the same time.
+     * Optional. */
     srq_status (*start)(srq_layer *layer, srq_pass *pass);
+    /* For operators that need sums over the whole shard. In training, called before forward and before backward, on
+     * every slice of the shard: writes the sums of this slice to the memory of the pass. Forward and backward then
+     * begin when all slices have done this. Also called for a slice without images. Optional, both or none. */
+    void (*measure)(const srq_layer *layer, srq_pass *pass);
+    void (*measure_backward)(const srq_layer *layer, srq_pass *pass);
     void (*forward)(const srq_layer *layer, srq_pass *pass);
     void (*backward)(const srq_layer *layer, srq_pass *pass);
     /* For layers with weights: called once a step by core/finish.h. Weights are divided into units of unit_size
@@ -58,6 +66,9 @@ typedef struct srq_op {
     /* Writes the gradients of alpha, sigma and gates to pass->gradient, from the slots of `units` units, which are
      * `stride` apart. */
     void (*collect)(const srq_layer *layer, const srq_pass *pass, int units, size_t stride, const double *slots);
+    /* Adds what evaluation computes to a deployed network (core/deploy_build.h), after all layers were prepared for it.
+     * Optional: without it, networks with such a layer cannot be exported. */
+    srq_status (*deploy)(const srq_layer *layer, struct srq_deployer *deployer);
     const char *meaning;                          /* one line for `srq help layers` and docs/configuration.md */
     srq_op_setting settings[SRQ_OP_SETTINGS_MAX]; /* in the order of printing; an entry without a name ends the list */
     const char *family;                           /* the name in the output of `srq bench step`; NULL: `type` */

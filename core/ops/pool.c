@@ -1,3 +1,4 @@
+#include "core/deploy_build.h"
 #include "core/ops/op.h"
 
 #include <stdlib.h>
@@ -169,6 +170,32 @@ static void avg_backward(const srq_layer *layer, srq_pass *pass)
             }
 }
 
+static srq_deploy_op deployed(const pool *p, srq_deploy_kind kind)
+{
+    return (srq_deploy_op){.kind = kind,
+                           .kernel = {p->kernel[0], p->kernel[1]},
+                           .stride = {p->stride[0], p->stride[1]},
+                           .padding = {p->padding[0], p->padding[1]}};
+}
+
+/* The largest value is that of the largest code. */
+static srq_status max_deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    int index;
+    srq_deploy_op op = deployed(layer->state, SRQ_DEPLOY_MAX_POOL);
+    op.input_count = 1;
+    SRQ_TRY(srq_deployer_operand(deployer, layer, 0, &op.inputs[0], &op.output));
+    SRQ_TRY(srq_deployer_add(deployer, layer, &op, &index));
+    srq_deployer_put(deployer, layer, index);
+    return SRQ_OK;
+}
+
+static srq_status avg_deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    const srq_deploy_op op = deployed(layer->state, SRQ_DEPLOY_AVG_POOL);
+    return srq_deployer_simple(deployer, layer, &op);
+}
+
 extern const srq_op srq_op_max_pool, srq_op_avg_pool;
 const srq_op srq_op_max_pool = {
     .type = "max_pool",
@@ -178,6 +205,7 @@ const srq_op srq_op_max_pool = {
     .destroy = destroy,
     .forward = max_forward,
     .backward = max_backward,
+    .deploy = max_deploy,
     .meaning = "maximum over windows; padding is ignored",
     .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .required = true},
                  {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel"},
@@ -193,6 +221,7 @@ const srq_op srq_op_avg_pool = {
     .destroy = destroy,
     .forward = avg_forward,
     .backward = avg_backward,
+    .deploy = avg_deploy,
     .meaning = "mean over windows; padding counts as zeros",
     .settings = {{"kernel", SRQ_OP_PAIR, SRQ_PLACE(kernel), .least = 1, .most = 4096, .absent = "the whole image"},
                  {"stride", SRQ_OP_PAIR, SRQ_PLACE(stride), .least = 1, .most = 4096, .like = "kernel",

@@ -1,4 +1,7 @@
+#include "core/deploy_build.h"
 #include "core/ops/op.h"
+
+#include <math.h>
 
 /* y = max(x, 0), or min(max(x, 0), spec->max) with a ceiling (ReLU6), any shape. */
 
@@ -32,6 +35,13 @@ static void backward(const srq_layer *layer, srq_pass *pass)
         pass->vector->relu_backward(count, y, dy, dx);
 }
 
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    const float max = layer->spec->max;
+    const srq_deploy_op op = {.kind = SRQ_DEPLOY_CLIP, .low = 0, .high = max > 0 ? max : INFINITY};
+    return srq_deployer_simple(deployer, layer, &op);
+}
+
 extern const srq_op srq_op_relu;
 const srq_op srq_op_relu = {
     .type = "relu",
@@ -41,6 +51,7 @@ const srq_op srq_op_relu = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "max(x, 0). `max = 6.0` is ReLU6; the gradient is 0 at the ceiling",
     .stage = SRQ_CHAIN_CLIP,
     .settings = {{"max", SRQ_OP_REAL, SRQ_PLACE(max), .most = 1e6, .above = true, .absent = "none"}},

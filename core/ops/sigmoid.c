@@ -1,3 +1,4 @@
+#include "core/deploy_build.h"
 #include "core/kernels/elementary.h"
 #include "core/ops/op.h"
 
@@ -37,6 +38,11 @@ static void backward(const srq_layer *layer, srq_pass *pass)
     for (size_t i = 0; i < count; i++) dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
 }
 
+static srq_status deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    return srq_deployer_simple(deployer, layer, &(srq_deploy_op){.kind = SRQ_DEPLOY_SIGMOID});
+}
+
 extern const srq_op srq_op_sigmoid;
 const srq_op srq_op_sigmoid = {
     .type = "sigmoid",
@@ -46,5 +52,6 @@ const srq_op srq_op_sigmoid = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .deploy = deploy,
     .meaning = "1 / (1 + exp(-x))",
 };

@@ -1,5 +1,6 @@
 #include "core/ops/weighted.h"
 
+#include "core/deploy_build.h"
 #include "core/kernels/gates.h"
 #include "core/mask.h"
 #include "core/ops/layer_quantizer.h"
@@ -14,6 +15,7 @@ typedef struct weighted {
     const srq_kernels *kernels;
     srq_conv_plan *plan;
     srq_conv_info info;
+    srq_conv_shape shape;
     size_t rows;                 /* number of output pixels of an image */
     size_t count;                /* weights */
     size_t staging;              /* bytes of the converted gradient, at the start of the scratch memory */
@@ -51,6 +53,7 @@ static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape 
     const srq_tensor *x = layer->inputs[0];
     const srq_quantizer *q = &layer->quantizer;
     srq_conv_shape whole = *shape;
+    whole.workers = layer->network->workers;
     whole.input_gradient = layer->producers[0] >= 0;
     whole.input = x->dtype;
     whole.input_most = x->most;
@@ -97,6 +100,7 @@ srq_status srq_weighted_create(srq_layer *layer, const srq_conv_shape *shape, in
     if (!w) return srq_fail_memory(sizeof *w, layer->spec->name);
     layer->state = w;
     w->kernels = layer->network->kernels;
+    w->shape = *shape;
     w->rows = (size_t)shape->out_height * (size_t)shape->out_width;
     SRQ_TRY(check_sizes(shape, w->rows, rank, dimensions));
     SRQ_TRY(add_parameters(layer, rank, dimensions));
@@ -170,7 +174,7 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
         if (!finite && pass->bad < 0) pass->bad = layer->index;
         drop_codes(w, layer, &operand);
     }
-    w->kernels->conv_pack(w->plan, &operand, pass->training, pass->scratch);
+    w->kernels->conv_pack(w->plan, pass->worker, &operand, pass->training, pass->scratch);
     for (size_t c = 0; c < out; c++) w->weight_scales[c] = operand.scales ? operand.scales[c] : operand.scale;
     const float *bias = srq_pass_values(pass, layer, layer->bias);
     for (size_t c = 0; c < out; c++) w->bias[c] = bias ? bias[c] : 0;
@@ -183,7 +187,7 @@ void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
     const size_t out = (size_t)layer->output.channels;
     const srq_operand x = srq_pass_operand(pass, layer->inputs[0]);
     float *y = srq_pass_output(pass, layer), *scales = srq_pass_at(pass, w->output_scales);
-    w->kernels->conv_forward(w->plan, pass->n, &x, y, pass->scratch);
+    w->kernels->conv_forward(w->plan, pass->worker, pass->n, &x, y, pass->scratch);
     for (size_t c = 0; c < out; c++) scales[c] = x.scale * w->weight_scales[c];
     if (layer->deferred) return;
     pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, scales, w->bias, -INFINITY, INFINITY, y);
@@ -223,9 +227,10 @@ void srq_weighted_backward(const srq_layer *layer, srq_pass *pass)
     float *dx = srq_pass_input_gradient(pass, layer, 0);
     char *scratch = (char *)pass->scratch + w->staging;
     if (layer->bias >= 0) bias_gradient(w, layer, pass, dy);
-    if (dx) w->kernels->conv_backward_data(w->plan, pass->n, dy, dx, scratch);
+    if (dx) w->kernels->conv_backward_data(w->plan, pass->worker, pass->n, dy, dx, scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_DATA);
-    w->kernels->conv_backward_weights(w->plan, pass->n, &x, dy, srq_pass_gradient(pass, layer, layer->weight), scratch);
+    w->kernels->conv_backward_weights(w->plan, pass->worker, pass->n, &x, dy,
+                                      srq_pass_gradient(pass, layer, layer->weight), scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_WEIGHTS);
 }
 
@@ -260,7 +265,7 @@ size_t srq_weighted_unit_slots(const srq_layer *layer)
 void srq_weighted_unpack(const srq_layer *layer, const srq_pass *pass, float *gradient)
 {
     const weighted *w = layer->state;
-    w->kernels->conv_unpack(w->plan, gradient, pass->scratch);
+    w->kernels->conv_unpack(w->plan, pass->worker, gradient, pass->scratch);
 }
 
 /* dL/d(scale * code) is the sum of codes times the gradient. That gradient was multiplied by the scale of the weights
@@ -344,4 +349,72 @@ const float *srq_weighted_bias(const srq_layer *layer)
 {
     const weighted *w = layer->state;
     return w->bias;
+}
+
+/* --- The deployed network */
+
+static void *copied(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes);
+    if (to) memcpy(to, from, bytes);
+    return to;
+}
+
+/* Codes, or floats without a quantizer, in the order of the parameter. */
+static void copy_weights(const weighted *w, const srq_layer *layer, srq_deploy_weights *to)
+{
+    const srq_quantizer *q = &layer->quantizer;
+    const float *values = srq_network_in(layer->network, layer->network->values, layer->weight);
+    srq_points points;
+    if (!q->method) {
+        to->floats = copied(values, w->count * sizeof *values);
+        return;
+    }
+    srq_quantizer_points(q, &points);
+    to->grid = (srq_deploy_grid){.bits = q->bits, .min = q->grid.min, .max = q->grid.max};
+    to->scales = q->channels;
+    to->scale = copied(q->alpha, (size_t)q->channels * sizeof *q->alpha);
+    to->codes = copied(w->codes, w->count);
+    if (points.uniform || !to->codes) return;
+    to->grid.points = copied(points.point, (size_t)points.count * sizeof *points.point);
+    for (size_t i = 0; i < w->count; i++) {
+        const float alpha = q->alpha[i / (w->count / (size_t)q->channels)];
+        to->codes[i] = (int8_t)srq_points_nearest(&points, values[i] / alpha);
+    }
+}
+
+/* The input's scale is in its codes, and that of the weights in theirs, unless the sums have their values. */
+static srq_status put_deployed(const weighted *w, const srq_layer *layer, srq_deployer *deployer, int index,
+                               float input)
+{
+    const srq_quantizer *q = &layer->quantizer;
+    const int out = layer->output.channels;
+    const bool codes = q->method && !q->method->point;
+    float *scales = malloc((size_t)out * sizeof *scales);
+    if (!scales) return srq_fail_memory((size_t)out * sizeof *scales, layer->spec->name);
+    for (int c = 0; c < out; c++) scales[c] = input * (codes ? q->alpha[q->channels > 1 ? c : 0] : 1);
+    srq_status status = srq_deployer_put_sums(deployer, layer, index, scales, w->bias);
+    free(scales);
+    return status;
+}
+
+srq_status srq_weighted_deploy(const srq_layer *layer, srq_deployer *deployer)
+{
+    const weighted *w = layer->state;
+    const srq_conv_shape *s = &w->shape;
+    srq_deploy_op op = {.kind = SRQ_DEPLOY_CONV,
+                        .input_count = 1,
+                        .kernel = {s->kernel[0], s->kernel[1]},
+                        .stride = {s->stride[0], s->stride[1]},
+                        .padding = {s->padding[0], s->padding[1]},
+                        .groups = s->groups,
+                        .dense = s->covers,
+                        .weights = {.count = w->count, .kept = layer->mask ? layer->kept : w->count}};
+    srq_deploy_tensor x;
+    int index;
+    SRQ_TRY(srq_deployer_operand(deployer, layer, 0, &op.inputs[0], &x));
+    copy_weights(w, layer, &op.weights);
+    if (layer->mask) op.weights.mask = copied(layer->mask, srq_mask_bytes(w->count));
+    SRQ_TRY(srq_deployer_add(deployer, layer, &op, &index));
+    return put_deployed(w, layer, deployer, index, x.grid.bits && !x.grid.points ? x.scale : 1);
 }

@@ -26,12 +26,14 @@ const float *srq_weighted_scales(const srq_layer *layer);
 const float *srq_weighted_output_scales(const srq_layer *layer, const srq_pass *pass);
 const float *srq_weighted_bias(const srq_layer *layer);
 
+srq_status srq_weighted_deploy(const srq_layer *layer, struct srq_deployer *deployer);
+
 /* The common part of the tables of both operators. */
 #define SRQ_WEIGHTED_OP                                                                                                \
     .min_inputs = 1, .max_inputs = 1, .reads_codes = true, .keeps_input = true, .destroy = srq_weighted_destroy,       \
     .initialize = srq_weighted_initialize, .prepare = srq_weighted_prepare, .forward = srq_weighted_forward,           \
     .backward = srq_weighted_backward, .unit_size = srq_weighted_unit_size, .unit_slots = srq_weighted_unit_slots,     \
     .unpack = srq_weighted_unpack, .finish_unit = srq_weighted_finish_unit, .collect = srq_weighted_collect,           \
-    .quantizes = SRQ_QUANTIZES_WEIGHTS
+    .quantizes = SRQ_QUANTIZES_WEIGHTS, .deploy = srq_weighted_deploy
 
 #endif

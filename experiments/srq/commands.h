@@ -21,6 +21,8 @@ srq_status srq_command_bench(srq_comm *comm, int argc, char **argv);
 srq_status srq_command_data(srq_comm *comm, int argc, char **argv);
 
 /* Commands that run in one process. */
+srq_status srq_command_predict(int argc, char **argv);
+srq_status srq_command_export(int argc, char **argv);
 srq_status srq_command_inspect(int argc, char **argv);
 srq_status srq_command_diff(int argc, char **argv);
 srq_status srq_command_report(int argc, char **argv);

@@ -27,6 +27,8 @@ static const command commands[] = {
     {.name = "ticket", .parallel = srq_command_ticket, .trains = true},
     {.name = "sweep", .parallel = srq_command_sweep, .trains = true},
     {.name = "eval", .parallel = srq_command_eval},
+    {.name = "predict", .serial = srq_command_predict},
+    {.name = "export", .serial = srq_command_export},
     {.name = "inspect", .serial = srq_command_inspect},
     {.name = "diff", .serial = srq_command_diff},
     {.name = "report", .serial = srq_command_report},

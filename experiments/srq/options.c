@@ -62,6 +62,9 @@ static const char *find_synonym(const srq_topic *topic, const char *word)
         {"print|show|commands", "--list"},
         {"simulate|preview", "--dry-run"},
         {"live|watch|tail", "--follow"},
+        {"format|type|target", "--to"},
+        {"verify|test|compare", "--check"},
+        {"prefix|identifier", "--name"},
     };
     const char *found = srq_synonym_find(synonyms, sizeof synonyms / sizeof *synonyms, word);
     return found && has_option(topic, found) ? found : NULL;

@@ -7,11 +7,11 @@
 static const srq_topic topics[] = {
     {"train", "train a network",
      "usage: [mpirun -n P] srq train CONFIG --out DIR [--set path=value]... [--resume never|auto|FILE|DIR]\n"
-     "                               [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]\n"
+     "                               [--threads N] [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]\n"
      "\n"
      "Trains the network of a configuration. DIR becomes the run directory: config.cfg (resolved), log.jsonl,\n"
      "checkpoints/STEP.h5, and last.h5 (a link to the newest checkpoint). The result does not depend on the number\n"
-     "of ranks P, which can be 1 to train.shards.\n"
+     "of ranks P, which can be 1 to train.shards, or of threads N.\n"
      "\n"
      "  --out DIR          the run directory; created if it does not exist\n"
      "  --set path=value   overrides a setting, for example --set train.epochs=3; can be given several times\n"
@@ -20,6 +20,8 @@ static const srq_topic topics[] = {
      "                     and does nothing if the run is finished\n"
      "  --resume FILE      starts a run in a new DIR from the step, weights and optimizer state of a checkpoint; of a\n"
      "                     run directory, from its newest whole checkpoint. The directory of --out itself means auto\n"
+     "  --threads N        threads of each rank; by default, all cores that it may use, divided among the ranks of the\n"
+     "                     node (docs/threads.md)\n"
      "  --max-time SPAN    stops after the step in which this time ends: 90s, 30m, 2h, 1d12h or 1:30:00; none means\n"
      "                     no limit, and also ignores the end of the SLURM job (SLURM_JOB_END_TIME)\n"
      "  --quiet            prints only notes, warnings and errors; log.jsonl has the rest\n"
@@ -32,7 +34,7 @@ static const srq_topic topics[] = {
      "tensors (docs/fine-tuning.md). `srq help configuration` lists all settings."},
     {"ticket", "compare learned bit-lengths and pruned weights with their controls, over seeds",
      "usage: [mpirun -n P] srq ticket CONFIG --out DIR [--seeds 1,2,...] [--stage NAME]...\n"
-     "                                  [--set path=value]... [--max-time SPAN] [--quiet]\n"
+     "                                  [--set path=value]... [--threads N] [--max-time SPAN] [--quiet]\n"
      "\n"
      "CONFIG learns bit-lengths (dropbits.mode = \"learn\"), prunes weights (prune.levels above 0), or both. Each\n"
      "stage is a run in DIR/seed-S/STAGE, with the same bits on any number of ranks P. All stages of a seed see the\n"
@@ -52,6 +54,7 @@ static const srq_topic topics[] = {
      "                    in DIR are compared\n"
      "  --stage NAME      only this stage; can be given several times. uniform, prune and reinit stand for all\n"
      "                    stages of that kind; compare trains nothing and compares the finished stages\n"
+     "  --threads N       threads of each rank, as in `srq help train`\n"
      "  --max-time SPAN   for all stages together, as in `srq help train`\n"
      "  --quiet           no progress: only notes, errors, finished stages and the comparison\n"
      "\n"
@@ -59,7 +62,7 @@ static const srq_topic topics[] = {
      "errors, their paired differences with 95 % confidence intervals, and DIR/ticket.json (docs/tickets.md)."},
     {"sweep", "train the rows of a table, or a configuration with several values, with every seed",
      "usage: [mpirun -n P] srq sweep TABLE [--out DIR] [--only ROW]... [--seeds 1,2] [--index I]\n"
-     "                               [--quiet] [--list | --dry-run]\n"
+     "                               [--threads N] [--quiet] [--list | --dry-run]\n"
      "       [mpirun -n P] srq sweep CONFIG --set path=value,value,... [--set ...]... [the same options]\n"
      "\n"
      "Trains the missing runs of a table of experiments (experiments/tables/, docs/tables.md), one after another on\n"
@@ -77,6 +80,7 @@ static const srq_topic topics[] = {
      "  --only ROW    only this row; can be given several times\n"
      "  --seeds 1,2   these seeds instead of those of the table\n"
      "  --index I     only run number I of the selected runs, counted from 0, finished or not; for job arrays\n"
+     "  --threads N   threads of each rank, as in `srq help train`\n"
      "  --quiet       no progress: only notes, errors, failures and the number of runs\n"
      "  --list        trains nothing and prints a line for each run: CONFIG NAME OPTIONS, the arguments of srq train\n"
      "  --dry-run     trains nothing and prints the state of each run\n"
@@ -84,11 +88,11 @@ static const srq_topic topics[] = {
      "SIGTERM, SIGINT or SIGUSR1 stops the sweep after the current step and a checkpoint (status 75).\n"
      "`srq report --table TABLE` shows the results beside the published ones."},
     {"eval", "test error and loss of a checkpoint, or of weights as they are",
-     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--trained] [--json]\n"
-     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--json]\n"
+     "usage: [mpirun -n P] srq eval CHECKPOINT [--data FILE] [--trained] [--classes] [--threads N] [--json]\n"
+     "       [mpirun -n P] srq eval CONFIG.cfg [--set path=value]... [--classes] [--threads N] [--json]\n"
      "\n"
      "CHECKPOINT is a file, or a run directory (its last checkpoint). The data set is the one that the run was\n"
-     "trained with, or FILE.\n"
+     "trained with, or FILE. A deployed network (`srq export --to h5`) is evaluated on FILE.\n"
      "\n"
      "CONFIG.cfg evaluates the state in which `srq train` would start: for example, with --set train.init=FILE, the\n"
      "weights of FILE as they are. Nothing is trained, and batch-norm statistics are those of FILE. Quantizers are\n"
@@ -96,16 +100,74 @@ static const srq_topic topics[] = {
      "\n"
      "  --data FILE        another data set\n"
      "  --set path=value   overrides a setting of the configuration; can be given several times\n"
+     "  --threads N        threads of each rank; by default, all cores that it may use\n"
      "  --trained          in a run with train.average: the weights of training, not their average\n"
-     "  --json             prints one JSON object, with all digits"},
+     "  --classes          also shows the error of each class and the confusion matrix (for more than 20 classes, the\n"
+     "                     most frequent confusions); with 10 classes or more, the top-5 error: the share of images\n"
+     "                     whose class is not among the five most probable ones\n"
+     "  --json             prints one JSON object, with all digits; with --classes, the whole confusion matrix"},
+    {"predict", "classes, probabilities and logits of images",
+     "usage: srq predict CHECKPOINT IMAGE|FOLDER... [--data FILE] [--top K] [--logits] [--csv | --json]\n"
+     "       srq predict CHECKPOINT DATA.h5 [--split test|train|validation] [the same options]\n"
+     "\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint). Prints a line for each image: its most probable\n"
+     "class, and the probability (softmax of the logits). It can also be a file of `srq export --to h5`, which needs "
+     "no\n"
+     "data set for single images.\n"
+     "\n"
+     "IMAGE is a JPEG or PNG of any size, and FOLDER is searched for .jpg, .jpeg and .png, also in the folders below\n"
+     "it, in the order of their names. Images are prepared as in evaluation: resized to data.resize and cut in the\n"
+     "middle for a data set of encoded images; otherwise resized so that they cover the network's input, and cut.\n"
+     "For a network with one channel, colours become grey. The data set that the run was trained with, or that of\n"
+     "--data, gives the normalisation and the names of classes.\n"
+     "\n"
+     "DATA.h5 is a data set made by `srq data import`. Its images are prepared as `srq eval --data DATA.h5` does, and\n"
+     "give the same error.\n"
+     "\n"
+     "  --split NAME   test (default), train (the images that were trained on, without augmentation) or validation\n"
+     "                 (those of data.validation)\n"
+     "  --data FILE    another data set for the normalisation and the names of classes\n"
+     "  --top K        the K most probable classes; by default 1\n"
+     "  --logits       also prints the logits of all classes\n"
+     "  --csv          prints a table for other programs, with all digits\n"
+     "  --json         prints one JSON object, with all digits\n"
+     "\n"
+     "An image that cannot be read is named (\"bad image: ...\") and skipped; the status is then 3 (docs/predict.md)."},
+    {"export", "write the network for other programs: ONNX, C, or tensors alone",
+     "usage: srq export CHECKPOINT --to FORMAT OUT [--check FILE] [--data FILE] [--style NAME] [--name NAME]\n"
+     "\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint). Writes the deployed network, which predicts as\n"
+     "`srq eval` does, to OUT. An existing OUT is never overwritten. FORMAT is one of\n"
+     "\n"
+     "  onnx          OUT.onnx: with --style integer (default), ConvInteger and MatMulInteger, for ONNX Runtime, with "
+     "the\n"
+     "                logits of `srq eval --data` on OUT.h5; with --style qdq, QuantizeLinear and DequantizeLinear "
+     "with\n"
+     "                weights of 4 or 8 bits, for tools that fuse them\n"
+     "  qonnx         OUT.onnx: Quant nodes with the true bit-lengths, for tool chains of FPGAs\n"
+     "  c             OUT.c and OUT.h: C99 without libraries or allocation; convolutions are sums of integers\n"
+     "  h5            OUT.h5: codes at their bit-length, scales, and folded batch-norm; `srq inspect` and `srq eval`\n"
+     "                read it\n"
+     "\n"
+     "  --check FILE  runs the result on the test images of a data set, and compares it with evaluation; the status is "
+     "1\n"
+     "                if a prediction differs. C is compiled with $CC, or cc; ONNX is run by onnxruntime-node, if it "
+     "is\n"
+     "                installed\n"
+     "  --data FILE   the data set for normalization, class names and examples; by default, that of the checkpoint\n"
+     "  --style NAME  for formats with several styles\n"
+     "  --name NAME   for c: the prefix of its names; by default, OUT without .c\n"
+     "\n"
+     "docs/export.md describes the formats and compares them."},
     {"inspect", "layers, bits, codes in use, size and operations of a checkpoint; single tensors",
      "usage: srq inspect CHECKPOINT [--json]\n"
      "       srq inspect CHECKPOINT TENSOR [--json]\n"
      "       srq inspect CHECKPOINT --tensors [--json]\n"
      "       srq inspect CHECKPOINT --trained [--json]\n"
      "\n"
-     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Prints one line for\n"
-     "each layer with parameters or an activation quantizer, and one line for each quantizer:\n"
+     "CHECKPOINT is a file, or a run directory (its last checkpoint, and the state of the run). Of a deployed network\n"
+     "(`srq export --to h5`), prints the operations. Of others, prints one line for each layer with parameters or an\n"
+     "activation quantizer, and one line for each quantizer:\n"
      "\n"
      "  W/A           bits of the layer's weights and of its input; 32 if not quantized (images are not)\n"
      "  size          packed size: weights at their bits; step sizes, biases and batch-norm as float32\n"
@@ -197,8 +259,8 @@ static const srq_topic topics[] = {
      "too large."},
     {"bench", "measure the speed of quantizers, training steps and sums over ranks",
      "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
-     "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] [--method M]\n"
-     "                                  [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
+     "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--slices S] [--threads N]\n"
+     "                                  [--engine E] [--method M] [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
      "                                  [--wire float32|bfloat16] [--no-overlap] [--seconds S] [--layers]\n"
      "       mpirun -n P srq bench allreduce [--json] [--elements N] [--shards V] [--bucket-mb B]\n"
      "                                  [--wire float32|bfloat16] [--seconds S]\n"
@@ -219,7 +281,9 @@ static const srq_topic topics[] = {
      "convolution. Prints the median of 5 rounds with [smallest..largest].\n"
      "\n"
      "  --model FILE   a model file; by default LeNet-5\n"
-     "  --batch N, --shards V   by default 128 images in 8 shards. Each rank runs its shards one after another; with\n"
+     "  --threads N    threads of each rank; by default, all cores that it may use\n"
+     "  --slices S     slices of each shard (train.slices); by default 1\n"
+     "  --batch N, --shards V   by default 128 images in 8 shards. Each thread runs its shards one after another; with\n"
      "                 larger shards, there are fewer sums of gradients\n"
      "  --engine E     auto (default), mixed, float32 or reference: see train.engine in `srq help configuration`\n"
      "  --method M     a method of `srq help methods` (by default the first one), or float32\n"
@@ -277,6 +341,8 @@ const char *srq_topic_closest(const char *word)
     static const srq_synonym synonyms[] = {
         {"fit|run|resume|continue|restart|finetune|learn", "train"},
         {"evaluate|evaluation|test|validate|validation|val|score", "eval"},
+        {"classify|inference|infer|run_inference|predictions|prediction|forward|label", "predict"},
+        {"deploy|deployment|codegen|generate|compile|to-c|save", "export"},
         {"show|describe|summary|print|dump|view|ls|stat", "inspect"},
         {"compare|cmp|difference|equal", "diff"},
         {"plot|plots|results|logs|log|watch|tail|monitor|table|follow|status", "report"},

@@ -334,7 +334,7 @@ static inline void finish_step(net *n, float *gradient)
     for (int g = 0; g < srq_finish_group_count(f); g++) {
         ck_assert_uint_eq(srq_finish_end(f, g), end);
         end = srq_finish_begin(f, g);
-        srq_finish_unpack(f, g, gradient);
+        srq_finish_unpack(f, g, 0, gradient);
         for (int i = 0; i < PARTS; i++) srq_finish_run(f, gradient, g, i, PARTS, slots);
     }
     ck_assert_uint_eq(end, 0);

@@ -74,6 +74,7 @@ static void draw_codes(size_t n, int min, int max, uint32_t purpose, void *codes
 static srq_conv_shape shape_of(const shape_row *r, const kind *k)
 {
     srq_conv_shape s = {.capacity = CAPACITY,
+                        .workers = 2,
                         .height = r->height,
                         .width = r->width,
                         .in = r->in,
@@ -138,12 +139,12 @@ static answers compute(const srq_kernels *kernels, const srq_conv_shape *s, cons
     a.y = memory(CAPACITY * out * sizeof(float));
     a.dx = memory(CAPACITY * image * sizeof(float));
     a.dw = memory(a.weights * sizeof(float));
-    kernels->conv_pack(plan, &w, true, scratch);
-    kernels->conv_forward(plan, n, &x, a.y, scratch);
+    kernels->conv_pack(plan, 1, &w, true, scratch);
+    kernels->conv_forward(plan, 1, n, &x, a.y, scratch);
     const void *gradient = a.info.gradient == SRQ_BFLOAT16 ? (void *)rounded : (void *)dy;
-    if (s->input_gradient) kernels->conv_backward_data(plan, n, gradient, a.dx, scratch);
-    kernels->conv_backward_weights(plan, n, &x, gradient, a.dw, scratch);
-    kernels->conv_unpack(plan, a.dw, scratch);
+    if (s->input_gradient) kernels->conv_backward_data(plan, 1, n, gradient, a.dx, scratch);
+    kernels->conv_backward_weights(plan, 1, n, &x, gradient, a.dw, scratch);
+    kernels->conv_unpack(plan, 1, a.dw, scratch);
     kernels->conv_destroy(&plan);
     free(scratch), free(input), free(weights), free(dy), free(rounded);
     return a;

@@ -111,7 +111,7 @@ static void find_gradient(net *n, long step)
     ck_assert_int_eq(srq_graph_begin_step(n->graph, &now), SRQ_OK);
     memset(n->gradient, 0, srq_graph_size(n->graph) * sizeof *n->gradient);
     ck_assert_int_eq(srq_graph_train(n->graph, 0, IMAGES, n->labels, IMAGES, n->gradient, &metrics), -1);
-    srq_finish_unpack(n->finish, 0, n->gradient);
+    srq_finish_unpack(n->finish, 0, 0, n->gradient);
     srq_finish_run(n->finish, n->gradient, 0, 0, 1, n->slots);
     ck_assert_int_eq(srq_finish_collect(n->finish, n->slots, n->gradient), -1);
 }

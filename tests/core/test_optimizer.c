@@ -109,7 +109,7 @@ static double find_gradient(net *n, int parts, float *gradient)
     ck_assert_int_eq(srq_finish_create(n->graph, SIZE_MAX, &f), SRQ_OK);
     srq_finish_measure(f);
     double *slots = calloc(srq_finish_slot_count(f) + 1, sizeof *slots);
-    srq_finish_unpack(f, 0, gradient);
+    srq_finish_unpack(f, 0, 0, gradient);
     for (int i = 0; i < parts; i++) srq_finish_run(f, gradient, 0, i, parts, slots);
     ck_assert_int_eq(srq_finish_collect(f, slots, gradient), -1);
     const double squares = srq_finish_squares(f, slots);

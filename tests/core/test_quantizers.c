@@ -135,7 +135,7 @@ START_TEST(srq_against_differences)
     const srq_vector *v = srq_vector_best(NULL);
     for (int bits = 1; bits <= 8; bits++)
         for (int is_signed = 0; is_signed < 2; is_signed++)
-            for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r++)
+            for (size_t r = 0; r < sizeof ratios / sizeof *ratios; r += SRQ_STRIDE)
                 for (int argmax = 0; argmax < 2; argmax++) { /* FULL, ARGMAX */
                     srq_grid grid = {.alpha = 0.037f, .sigma = 0.037f * ratios[r]};
                     grid.min = is_signed ? -(1 << (bits - 1)) : 0;
@@ -156,7 +156,7 @@ START_TEST(curves_against_differences)
     if (!v) return;
     for (int bits = 1; bits <= 8; bits++)
         for (int is_signed = 0; is_signed < 2; is_signed++)
-            for (double rho = 2.01; rho < 4.5; rho += 0.31) {
+            for (double rho = 2.01; rho < 4.5; rho += 0.31 * SRQ_STRIDE) {
                 srq_grid grid = {.alpha = 0.037f, .sigma = (float)(0.037 / rho)};
                 grid.min = is_signed ? -(1 << (bits - 1)) : 0;
                 grid.max = grid.min + (1 << bits) - 1;

@@ -215,7 +215,7 @@ START_TEST(against_formulas)
     static const int bits[] = {1, 2, 4, 8};
     for (size_t b = 0; b < sizeof bits / sizeof *bits; b++)
         for (int k = 0; k < 8; k++) /* signed or not, whole grid or not, hard or not */
-            for (size_t s = 0; s < sizeof ratios / sizeof *ratios; s++)
+            for (size_t s = 0; s < sizeof ratios / sizeof *ratios; s += SRQ_STRIDE)
                 for (size_t t = 0; t < sizeof temperatures / sizeof *temperatures; t++) {
                     srq_grid grid = make_grid(bits[b], k & 1, 0.037f, ratios[s]);
                     srq_relaxation r = {.temperature = temperatures[t], .reach = k & 2 ? 3 : 0};
@@ -369,7 +369,7 @@ START_TEST(temperature_1_is_near_its_neighbour)
     for (int i = 0; i < MOST; i++) dy[i] = 1;
     for (int bits = 1; bits <= 8; bits++)
         for (int k = 0; k < 4; k++) /* signed or not, whole grid or not */
-            for (size_t s = 0; s < sizeof ratios / sizeof *ratios; s++) {
+            for (size_t s = 0; s < sizeof ratios / sizeof *ratios; s += SRQ_STRIDE) {
                 const srq_grid grid = make_grid(bits, k & 1, 0.037f, ratios[s]);
                 const float width = grid.alpha * (float)(grid.max - grid.min + 4) + 30 * grid.sigma;
                 srq_relaxation r = {.temperature = 1, .reach = k & 2 ? 3 : 0, .seed = 8, .step = (uint32_t)bits};

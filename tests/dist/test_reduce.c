@@ -1,10 +1,12 @@
 /* Sums over shards on 1, 2, 3, 4 and 8 ranks. Every rank checks its own copy of the result. */
 #include "core/random.h"
+#include "core/workers.h"
 #include "dist/reduce.h"
 #include "dist/tree.h"
 #include "dist/wire.h"
 #include "tests/suite.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,9 +44,10 @@ static float expected_sum(const float *leaves, long count, bool coarse)
 }
 
 /* Exact, and linear; a permutation is what it is used for. */
-static void twice(void *context, int bucket, float *vector)
+static void twice(void *context, int bucket, int thread, float *vector)
 {
     const size_t *ends = context;
+    (void)thread;
     for (size_t i = ends[bucket + 1]; i < ends[bucket]; i++) vector[i] *= 2;
 }
 
@@ -54,6 +57,8 @@ typedef struct variant {
     bool late;       /* no overlap */
     bool convert;    /* times 2 */
     size_t progress; /* elements from one srq_reduce_ready to the next; 0: none */
+    int threads;     /* that work on leaves at the same time; 0: the caller alone */
+    int slices;      /* of each shard; 0: 1 */
 } variant;
 
 static bool is_coarse(const variant *v, size_t element)
@@ -61,8 +66,41 @@ static bool is_coarse(const variant *v, size_t element)
     return v->coarse && element % 300 < 100;
 }
 
+/* The leaves of a rank, which its threads take in order. */
+typedef struct leaves_at_work {
+    srq_reduce *reduce;
+    const variant *variant;
+    size_t size;
+    uint64_t step;
+    pthread_mutex_t lock;
+    long next, last;
+} leaves_at_work;
+
+static void write_leaves(void *context, int thread)
+{
+    leaves_at_work *w = context;
+    for (;;) {
+        pthread_mutex_lock(&w->lock);
+        const long leaf = w->next < w->last ? w->next++ : -1;
+        float *vector = leaf >= 0 ? srq_reduce_lease(w->reduce, leaf) : NULL;
+        pthread_mutex_unlock(&w->lock);
+        if (!vector) return;
+        srq_random_normal(w->step, SRQ_RANDOM_TEST, (uint64_t)leaf, w->size, 1, vector);
+        for (size_t left = w->size; w->variant->progress && left > 0;) {
+            left = left > w->variant->progress ? left - w->variant->progress : 0;
+            srq_reduce_ready(w->reduce, thread, leaf, left);
+            if (thread == 0) srq_reduce_poll(w->reduce);
+        }
+        srq_reduce_ready(w->reduce, thread, leaf, 0);
+    }
+}
+
 static void check_sum(long shards, size_t size, const variant *v)
 {
+    const int slices = v->slices ? v->slices : 1;
+    srq_workers *workers = NULL;
+    const srq_workers_options how = {.count = v->threads};
+    if (v->threads) ck_assert_int_eq(srq_workers_create(&how, &workers), SRQ_OK);
     size_t ends[8] = {size};
     srq_reduce_range coarse[64];
     int coarse_count = 0;
@@ -70,6 +108,8 @@ static void check_sum(long shards, size_t size, const variant *v)
     for (size_t at = 0; v->coarse && at < size; at += 300)
         coarse[coarse_count++] = (srq_reduce_range){at, at + 100 < size ? at + 100 : size};
     const srq_reduce_plan plan = {.shards = shards,
+                                  .shard_slices = v->slices,
+                                  .at_work = v->threads,
                                   .size = size,
                                   .bucket_count = v->buckets,
                                   .ends = ends,
@@ -81,27 +121,26 @@ static void check_sum(long shards, size_t size, const variant *v)
                                   .coarse = coarse};
     srq_reduce *r = NULL;
     ck_assert_int_eq(srq_reduce_create(comm, &plan, &r), SRQ_OK);
-    float *leaves = malloc((size_t)shards * sizeof *leaves), *column = malloc((size_t)shards * size * sizeof *column);
+    const long all = shards * slices;
+    float *leaves = malloc((size_t)all * sizeof *leaves), *column = malloc((size_t)all * size * sizeof *column);
     for (uint64_t step = 0; step < 3; step++) {
         long first, last;
         srq_reduce_shards(r, &first, &last);
-        for (long s = first; s < last; s++) {
-            srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, srq_reduce_leaf(r));
-            for (size_t left = size; v->progress && left > 0;) {
-                left = left > v->progress ? left - v->progress : 0;
-                srq_reduce_ready(r, left);
-            }
-            srq_reduce_push(r);
-        }
+        leaves_at_work w = {
+            .reduce = r, .variant = v, .size = size, .step = step, .next = first * slices, .last = last * slices};
+        pthread_mutex_init(&w.lock, NULL);
+        srq_workers_run(workers, write_leaves, &w);
+        pthread_mutex_destroy(&w.lock);
+        ck_assert(srq_reduce_complete(r));
         float *sum = NULL;
         for (int b = 0; b < srq_reduce_bucket_count(r); b++) sum = srq_reduce_finish(r, b);
         srq_reduce_join(r, sum);
-        for (long s = 0; s < shards; s++)
+        for (long s = 0; s < all; s++)
             srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, column + (size_t)s * size);
         for (size_t i = 0; i < size; i++) {
-            for (long s = 0; s < shards; s++) leaves[s] = column[(size_t)s * size + i];
+            for (long s = 0; s < all; s++) leaves[s] = column[(size_t)s * size + i];
             /* Times 2 after the rounding is the same as before it. */
-            const float expected = (v->convert ? 2 : 1) * expected_sum(leaves, shards, is_coarse(v, i));
+            const float expected = (v->convert ? 2 : 1) * expected_sum(leaves, all, is_coarse(v, i));
             ck_assert_msg(memcmp(&expected, &sum[i], sizeof expected) == 0,
                           "V = %ld, size %zu, %d buckets, step %d, element %zu: %.9g, not %.9g", shards, size,
                           v->buckets, (int)step, i, (double)sum[i], (double)expected);
@@ -110,6 +149,7 @@ static void check_sum(long shards, size_t size, const variant *v)
     free(column);
     free(leaves);
     srq_reduce_destroy(&r);
+    srq_workers_destroy(&workers);
 }
 
 START_TEST(sums_follow_the_tree)
@@ -121,7 +161,10 @@ START_TEST(sums_follow_the_tree)
                                        {.buckets = 5, .convert = true, .progress = 130},
                                        {.buckets = 7, .late = true, .progress = 400},
                                        {.buckets = 0, .coarse = true},
-                                       {.buckets = 3, .coarse = true, .convert = true, .progress = 90}};
+                                       {.buckets = 3, .coarse = true, .convert = true, .progress = 90},
+                                       {.buckets = 5, .convert = true, .progress = 130, .threads = 3},
+                                       {.buckets = 3, .coarse = true, .progress = 90, .threads = 2, .slices = 3},
+                                       {.buckets = 0, .late = true, .threads = 8, .slices = 2}};
     for (size_t v = 0; v < sizeof shards / sizeof *shards; v++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (size_t k = 0; k < sizeof variants / sizeof *variants; k++)

@@ -58,10 +58,14 @@ for what in "" fc1/weight conv1/weight fc1/weight_alpha optimizer/v/fc2/bias --t
   for dir in a channel; do
     # shellcheck disable=SC2086
     "$SRQ" inspect $dir $what --json > "json-$dir-${what//\//.}" || fail "inspect $dir $what --json: status $?"
-    python3 -c 'import json, sys; json.load(open(sys.argv[1]), parse_constant=lambda x: 1 / 0)' "json-$dir-${what//\//.}" ||
-      fail "not JSON: inspect $dir $what --json"
   done
 done
+python3 - json-* << 'EOF' || fail "inspect --json: not JSON"
+import json, sys
+for name in sys.argv[1:]:
+    try: json.load(open(name), parse_constant=lambda x: 1 / 0)
+    except Exception as e: sys.exit(f"{name}: {e}")
+EOF
 python3 - << 'EOF' || fail "inspect --json: wrong numbers"
 import json
 run, one, channel, listed = (json.load(open("json-" + n)) for n in ("a-", "a-fc1.weight", "channel-conv1.weight", "a---tensors"))

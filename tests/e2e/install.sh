@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installed somewhere, moved elsewhere, and used from a program of its own through pkg-config and CMake.
+LIGHT_LIBRARIES= # the real ones, as for a user; and cmake needs the real libcurl
 . "$(dirname "$0")/lib.sh"
 [ "${SANITIZED:-OFF}" = ON ] && skip "the sanitizer build is not installed"
 cmake --install "$BUILD" --prefix "$WORK/first" > "$WORK/out" 2>&1 || fail "install: $(tail -5 "$WORK/out")"

@@ -25,7 +25,7 @@ EOF
   # What is printed for people may hold text of unknown origin, so it goes through io/escape.h. Texts of srq itself, and lines
   # for scripts, are printed as they are.
   grep -nE '(^|[^a-z_])printf\(|fprintf\((stderr|stdout|notes)' --include='*.c' -r "$root/experiments/srq" "$root/io" |
-    grep -vE '/experiments/srq/(help|version|train/supervisor|study/sweep)\.c:|/io/(reference|escape|import_join)\.c:' |
+    grep -vE '/experiments/srq/(help|version|train/supervisor|study/sweep)\.c:|/io/(reference|escape|import_join|export_c)\.c:' |
     sed 's/:.*//; s/$/ prints text that is not made safe/'
   # Whoever wants to know something about an operator finds it in its table.
   operators=$(sed -n 's/^OPERATOR(\(.*\))$/\1/p' "$root/core/ops/operators.def" | paste -sd '|')

@@ -32,15 +32,15 @@ refused "$full" report run
 "$SRQ" inspect run >&- 2> out
 [ $? = 4 ] || fail "into a closed output: $(cat out)"
 "$SRQ" train lenet-run.cfg --out full > /dev/full 2> out || fail "training into a full device: $(cat out)"
-expect 0 "equal: " "$SRQ" diff run full
+same_bits run full
 # A closed stream's number does not go to the log.
 "$SRQ" train lenet-run.cfg --out closed 2>&- >&- <&- || fail "training without streams"
-expect 0 "equal: " "$SRQ" diff run closed
+same_bits run closed
 
 # A reader that has ended, and a terminal that hangs up.
 "$SRQ" train lenet-run.cfg --out piped 2> out | head -n 1 > /dev/null
 [ "${PIPESTATUS[0]}" = 0 ] || fail "train | head -1: status ${PIPESTATUS[0]}: $(cat out)"
-expect 0 "equal: " "$SRQ" diff run piped
+same_bits run piped
 hang_up() { # DIRECTORY COMMAND...: the signal comes at step 3 or later; its exit status is in $found
   local dir=$1
   shift
@@ -62,7 +62,7 @@ pid=$!
 until [ -s ignored/log.jsonl ] || ! kill -0 $pid 2> /dev/null; do sleep 0.05; done
 kill -HUP $pid
 wait $pid || fail "SIGHUP under nohup: $(cat log)"
-expect 0 "equal: " "$SRQ" diff run ignored
+same_bits run ignored
 
 # A run of 0 steps, and a last checkpoint without a test error: evaluated, not "0.00 %".
 expect 0 "done: test error" "$SRQ" train lenet-run.cfg --out zero --set train.epochs=0

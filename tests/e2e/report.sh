@@ -168,14 +168,15 @@ fi
 head -c 100 tickets/masks/ticket.json > cut && mv cut tickets/masks/ticket.json
 rm "tickets/a_b & <c>/ticket.json"
 sed -i '$d' tickets/masks/seed-2/reinit-01/log.jsonl
-expect 0 "12 runs of 6 configurations: 11 finished" "$SRQ" report tickets
+# (From here on, where a case is about texts, without gnuplot, which takes most of the time of a report.)
+expect 0 "12 runs of 6 configurations: 11 finished" env PATH="$WORK/bin" "$SRQ" report tickets
 grep -q "ticket.json:[0-9]*: not valid JSON" "$WORK/out" || fail "a broken ticket.json is not said: $(cat "$WORK/out")"
 grep -q "There is no ticket.json yet" "$WORK/out" || fail "a missing ticket.json is not said: $(cat "$WORK/out")"
 grep -q "^Ticket masks: With one seed" "$WORK/out" || fail "no comparison of what is finished: $(cat "$WORK/out")"
 check_pages tickets/report
 # One ticket alone; then no ticket, of which no table is left.
-expect 0 "3  reinit-01 (50 % of weights)" "$SRQ" report tickets/masks --out tickets/report
-expect 0 "1 run" "$SRQ" report runs/s1 --out tickets/report
+expect 0 "3  reinit-01 (50 % of weights)" env PATH="$WORK/bin" "$SRQ" report tickets/masks --out tickets/report
+expect 0 "1 run" env PATH="$WORK/bin" "$SRQ" report runs/s1 --out tickets/report
 [ ! -e tickets/report/tickets.csv ] && [ ! -e tickets/report/plots/ticket-1.svg ] || fail "tickets of an earlier report: $(ls -R tickets/report)"
 
 # A hundred runs of fifty configurations: a bounded number of pictures, in bounded time.
@@ -198,6 +199,8 @@ mkdir packed
 for logs in "$SOURCE"/experiments/results/*.tar.xz; do tar -xJf "$logs" -C packed || fail "$logs cannot be unpacked"; done
 expect 0 "40 runs of 8 configurations: 40 finished" "$SRQ" report --table "$SOURCE/experiments/tables/lenet5-mnist.cfg" packed/lenet5-mnist --out page
 check_pages page
-expect 0 "90 runs of 18 configurations: 90 finished" "$SRQ" report packed/lenet5-mnist-default-gain --out page
+path=$PATH
+[ "$SHORT" = OFF ] || path=$WORK/bin
+expect 0 "90 runs of 18 configurations: 90 finished" env PATH="$path" "$SRQ" report packed/lenet5-mnist-default-gain --out page
 check_pages page
 finish

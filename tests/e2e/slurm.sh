@@ -45,7 +45,7 @@ until_there() { # FILE, or a pattern
 batch() { # OUT OPTIONS... : the job's number
   local out=$1
   shift
-  timeout 20 sbatch --parsable --output="$WORK/$out.out" --error="$WORK/$out.out" "$@"
+  timeout 20 sbatch --parsable --cpus-per-task=1 --output="$WORK/$out.out" --error="$WORK/$out.out" "$@"
 }
 
 # shellcheck disable=SC2086
@@ -77,6 +77,15 @@ job=$(LAUNCHER=mpirun batch mpirun --nodes=2 --ntasks-per-node=2 "$SOURCE/slurm/
 until_done "$job" 60
 expect 0 "by mpirun (as LAUNCHER says)" cat mpirun.out
 expect 0 "equal: " "$SRQ" diff whole by-mpirun
+
+# --- One task of 2 threads for each node, by both launchers: the same bits.
+for launcher in srun mpirun; do
+  job=$(LAUNCHER=$launcher batch threads --nodes=2 --ntasks-per-node=1 --cpus-per-task=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg "threads-$launcher" $long)
+  until_done "$job" 60
+  expect 0 "2 thread(s) each" cat threads.out
+  expect 0 "2 ranks x 2 threads" cat threads.out
+  expect 0 "equal: " "$SRQ" diff whole "threads-$launcher"
+done
 
 # --- An array of four seeds, each in a folder of its own; one of them is stopped and resumes.
 short="train.epochs=100"

@@ -10,7 +10,7 @@ stranger() { "$python" "$SOURCE/tests/e2e/stranger.py" "$@" > "$WORK/stranger" 2
 try() { # NAME SETTINGS...
   local name=$1
   shift
-  on_ranks 2 train "$WORK/lenet-run.cfg" --out "$WORK/$name" "$@" > "$WORK/out" 2>&1 || fail "$name: $(tail -3 "$WORK/out")"
+  on_ranks $FEW train "$WORK/lenet-run.cfg" --out "$WORK/$name" "$@" > "$WORK/out" 2>&1 || fail "$name: $(tail -3 "$WORK/out")"
   stranger "$WORK/$name/last.h5" "$WORK/slice.h5" || fail "$name: $(tail -3 "$WORK/stranger")"
   "$SRQ" eval "$WORK/$name" > "$WORK/eval" || fail "$name: eval"
   # The same number of wrong answers on both sides, or nearly: see stranger.py.

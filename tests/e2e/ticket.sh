@@ -52,7 +52,7 @@ for stage in $kills; do
 done
 on_ranks 3 ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3 $quick > "$WORK/log" 2>&1 || fail "after kills: $(tail -3 "$WORK/log")"
 for stage in $there; do
-  expect 0 "equal: " "$SRQ" diff "$WORK/one/seed-3/$stage" "$WORK/killed/seed-3/$stage"
+  same_bits "$WORK/one/seed-3/$stage" "$WORK/killed/seed-3/$stage"
 done
 for file in seed-3/learn/rewind.h5 seed-3/masks-01.h5 seed-3/masks-02.h5 ticket.json; do
   cmp "$WORK/one/$file" "$WORK/killed/$file" || fail "$file differs"
@@ -64,11 +64,11 @@ resumed=$(cat "$WORK/killed/seed-3/"*/log.jsonl | grep -c '"event": "resume"')
 sed -i '$d' "$WORK/killed/seed-3/scratch/log.jsonl"
 expect 0 "scratch" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3 $quick
 tail -n 1 "$WORK/killed/seed-3/scratch/log.jsonl" | grep -q '"reason": "done"' || fail "the log of scratch has no end: $(tail -n 2 "$WORK/killed/seed-3/scratch/log.jsonl")"
-expect 0 "equal: " "$SRQ" diff "$WORK/one/seed-3/scratch" "$WORK/killed/seed-3/scratch"
+same_bits "$WORK/one/seed-3/scratch" "$WORK/killed/seed-3/scratch"
 
 # Finished stages are skipped. A second seed, stopped by the clock again and again, later each time: a busy machine may
 # need its seconds to start.
-on_ranks 2 ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3 $quick > "$WORK/log" 2>&1 || fail "again: $(tail -3 "$WORK/log")"
+on_ranks $FEW ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3 $quick > "$WORK/log" 2>&1 || fail "again: $(tail -3 "$WORK/log")"
 [ "$(grep -c "finished before" "$WORK/log")" = "$(wc -w <<< "$there")" ] || fail "not all stages are skipped: $(cat "$WORK/log")"
 for try in $(seq 30); do
   timeout 120 "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/killed" --seeds 3,4 $quick --max-time $((limit + try - 1))s > "$WORK/log" 2>&1
@@ -90,10 +90,10 @@ grep -qF "$(sed -n 's/.*"says": "\(.*\)"}/\1/p' "$WORK/killed/ticket.json")" "$W
 [ "$(grep -c '"against"' "$WORK/killed/ticket.json")" = "$(($(wc -l < "$WORK/killed/report/tickets.csv") - 1))" ] || fail "other differences: $(cat "$WORK/killed/report/tickets.csv")"
 
 # Single stages, as jobs of their own.
-on_ranks 2 ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage learn > "$WORK/log" 2>&1 || fail "--stage learn: $(tail -3 "$WORK/log")"
+on_ranks $FEW ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage learn > "$WORK/log" 2>&1 || fail "--stage learn: $(tail -3 "$WORK/log")"
 expect 3 "stage prune-02 of seed 3 needs stage prune-01, which was not started" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage prune-02
 expect 0 "rewind " "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage rewind --stage prune-01
-expect 0 "equal: " "$SRQ" diff "$WORK/one/seed-3/prune-01" "$WORK/jobs/seed-3/prune-01"
+same_bits "$WORK/one/seed-3/prune-01" "$WORK/jobs/seed-3/prune-01"
 [ ! -e "$WORK/jobs/seed-3/scratch" ] || fail "a stage was run that was not asked for"
 expect 1 "weight_mask" "$SRQ" diff --all "$WORK/one/seed-3/prune-01" "$WORK/one/seed-3/prune-02"
 expect 0 "masked" "$SRQ" inspect "$WORK/one/seed-3/prune-02"
@@ -101,7 +101,7 @@ expect 0 "masks  keep" "$SRQ" inspect "$WORK/one/seed-3/prune-02"
 "$SRQ" inspect "$WORK/one/seed-3/learn" | grep -q masked && fail "a column of masks without masks"
 
 # Pruning alone, of all layers together, under noise; and any run under the masks that are there.
-on_ranks 2 ticket "$WORK/ticket.cfg" --out "$WORK/pruned" --set dropbits.mode=off --set quantizer.method=rq --set quantizer.weight_bits=2 \
+on_ranks $FEW ticket "$WORK/ticket.cfg" --out "$WORK/pruned" --set dropbits.mode=off --set quantizer.method=rq --set quantizer.weight_bits=2 \
   --set prune.scope=global --set prune.rate=0.9 --set optimizer.method=sgd --set optimizer.weight_decay=0.01 $few > "$WORK/log" 2>&1 || fail "pruning alone: $(tail -3 "$WORK/log")"
 grep -q "rewinding pruned weights (prune-02)" "$WORK/log" || fail "no sentence on pruning: $(tail -2 "$WORK/log")"
 expect 0 "done: test error" "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/under" --set train.masks="$WORK/pruned/seed-1/masks-02.h5" $few

@@ -146,7 +146,7 @@ START_TEST(what_training_sees)
     for (long epoch = 0; epoch < 3; epoch++) {
         int seen[COUNT] = {0};
         for (long step = 2 * epoch; step < 2 * epoch + 2; step++) {
-            ck_assert_int_eq(srq_batches_fill(&b, step, 0, graph, seen_labels), EACH);
+            ck_assert_int_eq(srq_batches_fill(&b, step, 0, graph, 0, seen_labels), EACH);
             for (int i = 0; i < EACH; i++) {
                 const int image = (int)lrintf(srq_graph_input(graph)[i] * 255);
                 seen[image]++;
@@ -155,7 +155,7 @@ START_TEST(what_training_sees)
         }
         for (size_t i = 0; i < COUNT; i++) ck_assert_int_eq(seen[i], has(24, b.holdout.train, i));
     }
-    srq_batches_fill_range(&b, SRQ_PART_VALIDATION, 2, 4, graph, seen_labels);
+    srq_batches_fill_range(&b, SRQ_PART_VALIDATION, 2, 4, graph, 0, seen_labels);
     for (size_t i = 0; i < 4; i++) {
         ck_assert_int_eq((int)lrintf(srq_graph_input(graph)[i] * 255), (int)b.holdout.validation[2 + i]);
         ck_assert_int_eq(seen_labels[i], (int)b.holdout.validation[2 + i] % 2);

@@ -319,6 +319,104 @@ START_TEST(sizes_that_would_grow)
 }
 END_TEST
 
+/* --- Images from outside */
+
+/* A JPEG of height x width, and its decoded pixels; the caller frees both. */
+static uint8_t *encode(int height, int width, srq_image *decoded, size_t *size)
+{
+    uint8_t *bytes = NULL;
+    srq_image image = {0};
+    *decoded = (srq_image){0};
+    ck_assert_int_eq(srq_image_reserve(&image, height, width), SRQ_OK);
+    for (int i = 0; i < height * width * 3; i++) image.pixels[i] = (uint8_t)(i * 29 + i / 11 * 5);
+    ck_assert_int_eq(srq_image_encode(&image, 95, &bytes, size), SRQ_OK);
+    ck_assert_int_eq(srq_image_decode(bytes, *size, decoded), SRQ_OK);
+    srq_image_free(&image);
+    return bytes;
+}
+
+/* Checks the view of a JPEG against the middle of the decoded image after resizing to base_height x base_width. */
+static void check_outside(srq_view *v, srq_view_bench *bench, int height, int width, int base_height, int base_width)
+{
+    size_t size;
+    srq_image decoded;
+    uint8_t *bytes = encode(height, width, &decoded, &size), *base = malloc((size_t)(base_height * base_width * 3));
+    float *room = malloc(srq_image_resize_room(height, width, base_height, base_width) * sizeof *room);
+    float *to = calloc((size_t)(v->height * v->width * v->channels), sizeof *to);
+    if (v->channels == 1)
+        for (int i = 0; i < height * width; i++) { /* Pillow's convert("L") */
+            uint8_t *p = decoded.pixels + 3 * i;
+            p[0] = p[1] = p[2] = (uint8_t)((p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16);
+        }
+    srq_image_resize(&decoded, (srq_box){0, 0, height, width}, base_height, base_width, base, room);
+    ck_assert_msg(srq_view_make_encoded(v, bench, bytes, size, to) == SRQ_OK, "%s", srq_message());
+    const int top = (base_height - v->height) / 2, left = (base_width - v->width) / 2;
+    for (int i = 0; i < v->height * v->width * v->channels; i++) {
+        const int c = i % v->channels, x = i / v->channels % v->width, y = i / v->channels / v->width;
+        const float pixel = base[((top + y) * base_width + left + x) * 3 + c];
+        ck_assert_float_eq_tol(to[i], (pixel / 255 - mean[c]) / deviation[c], 1e-5f);
+    }
+    srq_image_free(&decoded);
+    free(bytes);
+    free(base);
+    free(room);
+    free(to);
+}
+
+/* A data set of images of one size: that size stays; others cover the input, and the middle is cut out. */
+START_TEST(outside_of_one_size)
+{
+    srq_view v;
+    srq_view_bench bench;
+    ck_assert_int_eq(srq_view_create(&dataset, make_settings("plain", 2, true), &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    check_outside(&v, &bench, HEIGHT, WIDTH, HEIGHT, WIDTH);
+    check_outside(&v, &bench, 2 * HEIGHT, 2 * WIDTH, HEIGHT, WIDTH);
+    check_outside(&v, &bench, 60, 100, HEIGHT, 10); /* the height decides */
+    check_outside(&v, &bench, 90, 50, 9, WIDTH);    /* the width decides */
+    check_outside(&v, &bench, 3, 3, HEIGHT, HEIGHT);
+    float to[BYTES];
+    const uint8_t text[] = "text";
+    ck_assert_int_eq(srq_view_make_encoded(&v, &bench, text, 4, to), SRQ_ERROR_DATA);
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
+START_TEST(outside_grey)
+{
+    srq_view v;
+    srq_view_bench bench;
+    srq_dataset grey = dataset;
+    grey.channels = 1;
+    ck_assert_int_eq(srq_view_create(&grey, make_settings("plain", 0, false), &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    check_outside(&v, &bench, HEIGHT, WIDTH, HEIGHT, WIDTH);
+    check_outside(&v, &bench, 31, 47, HEIGHT, 9);
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
+/* A data set of encoded images: the short side gets data.resize, 8/7 of the input by default. */
+START_TEST(outside_of_many_sizes)
+{
+    static srq_dataset encoded = {.path = "many.h5", .channels = CHANNELS, .encoded = true, .mean = mean, .file = -1};
+    srq_view v;
+    srq_view_bench bench;
+    srq_settings *s = make_settings("resized", 0, true);
+    encoded.std = deviation;
+    s->model.height = s->model.width = 14;
+    ck_assert_int_eq(srq_view_create(&encoded, s, &v), SRQ_OK);
+    ck_assert_int_eq(srq_view_bench_create(&v, &bench), SRQ_OK);
+    check_outside(&v, &bench, 32, 48, 16, 24);
+    check_outside(&v, &bench, 14, 14, 16, 16);
+    check_outside(&v, &bench, 300, 30, 160, 16); /* a larger one after a smaller one */
+    srq_view_bench_destroy(&bench);
+    srq_view_destroy(&v);
+}
+END_TEST
+
 int main(void)
 {
     setenv("CK_FORK", "no", 1);
@@ -333,6 +431,9 @@ int main(void)
     tcase_add_test(tests, color_changes);
     tcase_add_test(tests, color_jitter);
     tcase_add_test(tests, sizes_that_would_grow);
+    tcase_add_test(tests, outside_of_one_size);
+    tcase_add_test(tests, outside_grey);
+    tcase_add_test(tests, outside_of_many_sizes);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

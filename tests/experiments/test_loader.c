@@ -3,17 +3,18 @@
 #include "experiments/srq/train/loader.h"
 #include "tests/suite.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { SLOTS = 4, FLOATS = 8, BAD_ITEM = 1000000 };
 
-static long made; /* written by the thread; read only when it has ended */
+static atomic_long made; /* read only when the threads have ended */
 
-static srq_status fill(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+static srq_status fill(void *context, int thread, const srq_sequence *sequence, long item, srq_slot *slot)
 {
-    (void)context;
+    (void)context, (void)thread;
     made++;
     slot->n = sequence->size;
     for (int i = 0; i < FLOATS; i++) slot->images[i] = (float)(item * 10 + sequence->kind);
@@ -39,7 +40,7 @@ START_TEST(in_order)
 {
     srq_loader *l = NULL;
     const srq_sequence s = {.kind = 1, .first = 5, .stride = 3, .end = 3000, .size = 2};
-    ck_assert_int_eq(srq_loader_create(SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
+    ck_assert_int_eq(srq_loader_create(_i ? 3 : 1, SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
     srq_loader_start(l, &s);
     for (long item = 5; item < 3000; item += 3) expect_item(l, &s, item);
     srq_loader_destroy(&l);
@@ -52,7 +53,7 @@ END_TEST
 START_TEST(begun_anew)
 {
     srq_loader *l = NULL;
-    ck_assert_int_eq(srq_loader_create(SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
+    ck_assert_int_eq(srq_loader_create(_i ? 3 : 1, SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
     for (uint64_t i = 0; i < 400; i++) {
         uint32_t r[4];
         srq_random(1, SRQ_RANDOM_TEST, 0, i, r);
@@ -71,17 +72,17 @@ START_TEST(failures_and_ends)
 {
     srq_loader *l = NULL;
     const srq_sequence s = {.kind = 2, .first = BAD_ITEM - 2, .stride = 1, .end = BAD_ITEM + 2, .size = 1};
-    ck_assert_int_eq(srq_loader_create(SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
+    ck_assert_int_eq(srq_loader_create(_i ? 3 : 1, SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
     /* Ended without ever having begun. */
     srq_loader_destroy(&l);
-    ck_assert_int_eq(srq_loader_create(SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
+    ck_assert_int_eq(srq_loader_create(_i ? 3 : 1, SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
     srq_loader_start(l, &s);
     for (long item = BAD_ITEM - 2; item < BAD_ITEM + 2; item++) expect_item(l, &s, item);
     srq_loader_destroy(&l);
     /* No further ahead than there are slots. */
     const srq_sequence endless = {.first = 0, .stride = 1, .end = 1L << 40};
     made = 0;
-    ck_assert_int_eq(srq_loader_create(SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
+    ck_assert_int_eq(srq_loader_create(_i ? 3 : 1, SLOTS, FLOATS, 1, fill, NULL, &l), SRQ_OK);
     srq_loader_start(l, &endless);
     expect_item(l, &endless, 0);
     usleep(20000);
@@ -96,9 +97,9 @@ int main(void)
     Suite *suite = suite_create("loader");
     TCase *tests = tcase_create("loader");
     tcase_set_timeout(tests, 120);
-    tcase_add_test(tests, in_order);
-    tcase_add_test(tests, begun_anew);
-    tcase_add_test(tests, failures_and_ends);
+    tcase_add_loop_test(tests, in_order, 0, 2); /* on one thread, on three */
+    tcase_add_loop_test(tests, begun_anew, 0, 2); /* on one thread, on three */
+    tcase_add_loop_test(tests, failures_and_ends, 0, 2); /* on one thread, on three */
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

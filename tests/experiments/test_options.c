@@ -10,7 +10,7 @@ START_TEST(listed)
     static const struct {
         const char *command, *options;
     } cases[] = {
-        {"train", "--out DIR, --set path=value, --resume never|auto|FILE|DIR, --max-time SPAN, --quiet, --trace DIR, "
+        {"train", "--out DIR, --set path=value, --resume never|auto|FILE|DIR, --threads N, --max-time SPAN, --quiet, --trace DIR, "
                   "--trace-steps A:B, "},
         {"diff", "--tolerance ABSOLUTE, --relative SHARE, --all, --json, "},
         {"report", "--out FOLDER, --table TABLE, --follow DIR, "},

@@ -1,10 +1,12 @@
-/* make_seeds FOLDER: writes the HDF5 files from which the harnesses start: FOLDER/checkpoint/, dataset/, weights/ and
- * golden/, some kB each. They are made and not stored, so that they have today's format. */
+/* make_seeds FOLDER: writes the HDF5 files from which the harnesses start: FOLDER/checkpoint/, dataset/, weights/,
+ * golden/ and deployed/, some kB each. They are made and not stored, so that they have today's format. */
+#include "core/deploy_graph.h"
 #include "core/mask.h"
 #include "core/optimizer.h"
 #include "core/prune.h"
 #include "io/checkpoint.h"
 #include "io/dataset_write.h"
+#include "io/deployed.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "io/import_folder.h"
@@ -81,6 +83,19 @@ static void make_network(const char *text, srq_config **config, srq_graph **grap
     must(srq_graph_prepare(*graph));
 }
 
+static void write_deployed(srq_graph *graph, const char *name)
+{
+    static char *classes[] = {"no", "yes"};
+    static float factor[] = {1.0f / 255}, summand[] = {-0.5f};
+    const srq_deploy_input input = {
+        .multiply = factor, .add = summand, .channels = 1, .classes = 2, .class_names = classes, .data_name = "none"};
+    srq_deploy *net = NULL;
+    must(srq_graph_prepare(graph));
+    must(srq_deploy_create(graph, &input, &net));
+    must(srq_deployed_write(at(name), net));
+    srq_deploy_destroy(&net);
+}
+
 static void write_networks(void)
 {
     srq_config *config = NULL;
@@ -91,7 +106,9 @@ static void write_networks(void)
     srq_config_destroy(&config);
     make_network(SRQ_FUZZ_LAYERS, &config, &graph);
     must(srq_weights_write(at("weights/of-srq.h5"), graph, 20));
+    write_deployed(graph, "deployed/whole.h5");
     must(srq_graph_prune(graph, 0.3, true));
+    write_deployed(graph, "deployed/pruned.h5");
     write_checkpoint(config, graph, "checkpoint/pruned.h5");
     must(srq_masks_save(at("weights/masks.h5"), graph));
     srq_graph_destroy(&graph);
@@ -214,8 +231,8 @@ int main(int argc, char **argv)
         return 2;
     }
     folder = argv[1];
-    static const char *const kinds[] = {"checkpoint", "dataset", "weights", "golden"};
-    for (int i = 0; i < 4; i++) must(srq_folder_create(at(kinds[i])));
+    static const char *const kinds[] = {"checkpoint", "dataset", "weights", "golden", "deployed"};
+    for (int i = 0; i < 5; i++) must(srq_folder_create(at(kinds[i])));
     write_networks();
     write_other("weights/of-another-program.h5", H5F_LIBVER_EARLIEST);
     write_other("weights/of-another-program-new.h5", H5F_LIBVER_LATEST);

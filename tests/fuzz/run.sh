@@ -10,7 +10,7 @@ build=${1:?the folder of the build} seconds=${2:?seconds for each harness}
 shift 2
 source=$(cd "$(dirname "$0")" && pwd)
 names=("$@")
-[ $# -gt 0 ] || names=(config model expression sweep idx cifar image log ticket checkpoint dataset weights golden)
+[ $# -gt 0 ] || names=(config model expression sweep idx cifar image log ticket classes checkpoint dataset weights golden deployed)
 mkdir -p "$build/findings" "$build/seeds" || exit 1
 "$build/tests/fuzz/make_seeds" "$build/seeds" || exit 1
 # A process that reads an HDF5 file may die: then it prints nothing.

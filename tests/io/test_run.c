@@ -365,12 +365,20 @@ static void expect_reason(srq_status status, fault_kind kind)
     ck_assert(strncmp(srq_message(), "cannot ", 7) == 0);
 }
 
+/* All kinds of errors take one of two ways: a call fails, or does a half and then fails. Sanitizers follow one kind on
+ * each. */
+static bool is_left_out(int kind)
+{
+    return SRQ_SANITIZED && kind != FAULT_ENOSPC && kind != FAULT_SHORT_ENOSPC;
+}
+
 START_TEST(every_call_of_a_checkpoint_may_fail)
 {
     long step = 2;
     EXPECT(SRQ_OK, write_step(1, 1));
     EXPECT(SRQ_OK, write_step(2, 1));
     for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        if (is_left_out(kind)) continue;
         int failed = 0;
         for (int i = 0; i < 25; i++) {
             srq_saved saved;
@@ -402,6 +410,7 @@ END_TEST
 START_TEST(every_call_of_opening_may_fail)
 {
     for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        if (is_left_out(kind)) continue;
         int failed = 0;
         for (int i = 0; i < 40; i++) {
             /* Every other time a new run, else one that was killed. */

@@ -22,19 +22,20 @@
 
 enum { ARGS_MAX = 4, LINE = 64 };
 
-/* A primitive and its arguments, whose addresses are set for every run. */
+/* A primitive and its arguments, whose addresses are set for every run. Each worker has arguments of its own, so that
+ * several can run the primitive at the same time. */
 typedef struct call {
     dnnl_primitive_t primitive;
-    int count;
-    dnnl_exec_arg_t args[ARGS_MAX];
-    size_t scratch; /* bytes of its scratchpad; if above 0, it is the last argument */
+    int count, workers;
+    dnnl_exec_arg_t (*args)[ARGS_MAX]; /* [workers] */
+    size_t scratch;                    /* bytes of its scratchpad; if above 0, it is the last argument */
 } call;
 
 struct srq_conv_plan {
     srq_conv_shape shape;
     const srq_vector *vector;
     dnnl_engine_t engine;
-    dnnl_stream_t stream;
+    dnnl_stream_t *streams; /* [workers] */
     bool integer, bfloat16;
     call forward, by_data, by_weights;
     call pack, pack_backward, unpack;
@@ -88,46 +89,54 @@ static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, b
 
 /* --- Primitives */
 
+static srq_status add_argument(const srq_conv_plan *plan, call *c, int name, const dnnl_memory_desc_t *md)
+{
+    for (int w = 0; w < c->workers; w++) {
+        c->args[w][c->count].arg = name;
+        TRY_DNNL(dnnl_memory_create(&c->args[w][c->count].memory, md, plan->engine, DNNL_MEMORY_NONE), "a tensor");
+    }
+    c->count++;
+    return SRQ_OK;
+}
+
 static srq_status make_call(const srq_conv_plan *plan, const_dnnl_primitive_desc_t pd, int count, const int *names,
                             const dnnl_query_t *queries, call *c)
 {
-    for (int i = 0; i < count; i++) {
-        c->args[i].arg = names[i];
-        TRY_DNNL(dnnl_memory_create(&c->args[i].memory, dnnl_primitive_desc_query_md(pd, queries[i], 0), plan->engine,
-                                    DNNL_MEMORY_NONE),
-                 "a tensor");
-        c->count = i + 1;
-    }
+    c->args = calloc((size_t)plan->shape.workers, sizeof *c->args);
+    if (!c->args) return srq_fail_memory((size_t)plan->shape.workers * sizeof *c->args, "a convolution");
+    c->workers = plan->shape.workers;
+    for (int i = 0; i < count; i++)
+        SRQ_TRY(add_argument(plan, c, names[i], dnnl_primitive_desc_query_md(pd, queries[i], 0)));
     const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     c->scratch = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
-    if (c->scratch) {
-        c->args[count].arg = DNNL_ARG_SCRATCHPAD;
-        TRY_DNNL(dnnl_memory_create(&c->args[count].memory, scratchpad, plan->engine, DNNL_MEMORY_NONE),
-                 "a scratchpad");
-        c->count++;
-    }
+    if (c->scratch) SRQ_TRY(add_argument(plan, c, DNNL_ARG_SCRATCHPAD, scratchpad));
     TRY_DNNL(dnnl_primitive_create(&c->primitive, pd), "a kernel");
     return SRQ_OK;
 }
 
 static void destroy_call(call *c)
 {
-    for (int i = 0; i < c->count; i++) dnnl_memory_destroy(c->args[i].memory);
+    for (int w = 0; w < c->workers; w++)
+        for (int i = 0; i < ARGS_MAX; i++)
+            if (c->args[w][i].memory) dnnl_memory_destroy(c->args[w][i].memory);
+    free(c->args);
     if (c->primitive) dnnl_primitive_destroy(c->primitive);
     *c = (call){0};
 }
 
 /* The operands are in the order of make_call's names, the result last. Everything was allocated when the primitive was
  * made, so a failure here means a broken library. The result is then set to NaN, which every step checks for. */
-static void run_call(const srq_conv_plan *plan, const call *c, const void *const *data, float *result, char *scratch)
+static void run_call(const srq_conv_plan *plan, const call *c, int worker, const void *const *data, float *result,
+                     char *scratch)
 {
     const int count = c->count - (c->scratch > 0);
+    const dnnl_exec_arg_t *args = c->args[worker];
     bool good = true;
     for (int i = 0; i < count; i++)
-        good = dnnl_memory_set_data_handle(c->args[i].memory, (void *)data[i]) == dnnl_success && good;
-    if (c->scratch) good = dnnl_memory_set_data_handle(c->args[count].memory, scratch) == dnnl_success && good;
-    good = good && dnnl_primitive_execute(c->primitive, plan->stream, c->count, c->args) == dnnl_success;
-    good = good && dnnl_stream_wait(plan->stream) == dnnl_success;
+        good = dnnl_memory_set_data_handle(args[i].memory, (void *)data[i]) == dnnl_success && good;
+    if (c->scratch) good = dnnl_memory_set_data_handle(args[count].memory, scratch) == dnnl_success && good;
+    good = good && dnnl_primitive_execute(c->primitive, plan->streams[worker], c->count, args) == dnnl_success;
+    good = good && dnnl_stream_wait(plan->streams[worker]) == dnnl_success;
     if (!good && result) *result = NAN;
 }
 
@@ -307,7 +316,10 @@ static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t
 static srq_status build(srq_conv_plan *plan)
 {
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "to start");
-    TRY_DNNL(dnnl_stream_create(&plan->stream, plan->engine, dnnl_stream_default_flags), "to start");
+    plan->streams = calloc((size_t)plan->shape.workers, sizeof(dnnl_stream_t));
+    if (!plan->streams) return srq_fail_memory(0, "a convolution");
+    for (int w = 0; w < plan->shape.workers; w++)
+        TRY_DNNL(dnnl_stream_create(&plan->streams[w], plan->engine, dnnl_stream_default_flags), "to start");
     dnnl_primitive_attr_t attr;
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
     srq_status status = check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
@@ -323,7 +335,9 @@ static void destroy(srq_conv_plan **plan)
     if (!p) return;
     call *calls[] = {&p->forward, &p->by_data, &p->by_weights, &p->pack, &p->pack_backward, &p->unpack};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) destroy_call(calls[i]);
-    if (p->stream) dnnl_stream_destroy(p->stream);
+    for (int w = 0; p->streams && w < p->shape.workers; w++)
+        if (p->streams[w]) dnnl_stream_destroy(p->streams[w]);
+    free(p->streams);
     if (p->engine) dnnl_engine_destroy(p->engine);
     free(p->packed);
     free(p->packed_backward);
@@ -463,7 +477,7 @@ static size_t pixels_of(const srq_conv_plan *plan)
     return (size_t)plan->shape.height * (size_t)plan->shape.width;
 }
 
-static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
+static void pack(srq_conv_plan *plan, int worker, const srq_operand *weights, bool backward, void *scratch)
 {
     const srq_dtype forward_type = plan->integer ? SRQ_INT8 : SRQ_FLOAT32;
     const srq_dtype backward_type = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32;
@@ -476,11 +490,11 @@ static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward,
     }
     char *own = (char *)scratch + converted_size(plan);
     const void *data[2] = {as_type(vector, forward_type, weights, plan->count, scratch), plan->packed};
-    run_call(plan, &plan->pack, data, NULL, own);
+    run_call(plan, &plan->pack, worker, data, NULL, own);
     if (!backward || !plan->packed_backward) return;
     if (backward_type != forward_type) data[0] = as_type(vector, backward_type, weights, plan->count, scratch);
     data[1] = plan->packed_backward;
-    run_call(plan, &plan->pack_backward, data, NULL, own);
+    run_call(plan, &plan->pack_backward, worker, data, NULL, own);
 }
 
 /* Missing images count as zeros. */
@@ -510,7 +524,7 @@ static srq_operand permuted_input(const srq_conv_plan *plan, const srq_operand *
     return y;
 }
 
-static void forward(srq_conv_plan *plan, int n, const srq_operand *input, float *y, void *scratch)
+static void forward(srq_conv_plan *plan, int worker, int n, const srq_operand *input, float *y, void *scratch)
 {
     clear_rest(plan, n, input->data, input_count(plan), srq_dtype_size(input->dtype));
     char *own = scratch;
@@ -521,22 +535,22 @@ static void forward(srq_conv_plan *plan, int n, const srq_operand *input, float 
         own += whole_lines(input_count(plan) * sizeof(float));
     }
     const void *const data[3] = {from, plan->shape.covers ? plan->dense : plan->packed, y};
-    run_call(plan, &plan->forward, data, y, own);
+    run_call(plan, &plan->forward, worker, data, y, own);
 }
 
-static void backward_data(srq_conv_plan *plan, int n, const void *dy, float *dx, void *scratch)
+static void backward_data(srq_conv_plan *plan, int worker, int n, const void *dy, float *dx, void *scratch)
 {
     clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
     char *own = (char *)scratch + permuted_size(plan, sizeof(float));
     float *to = permutes(plan) ? scratch : dx;
     const void *const data[3] = {dy, plan->shape.covers ? plan->dense_backward : plan->packed_backward, to};
-    run_call(plan, &plan->by_data, data, to, own);
+    run_call(plan, &plan->by_data, worker, data, to, own);
     if (to != dx)
         transpose_rows((size_t)plan->shape.capacity, (size_t)plan->shape.in, pixels_of(plan), sizeof *dx, to, dx);
 }
 
-static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *input, const void *dy, float *dw,
-                             void *scratch)
+static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *input, const void *dy,
+                             float *dw, void *scratch)
 {
     clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
     clear_rest(plan, n, input->data, input_count(plan), srq_dtype_size(input->dtype));
@@ -547,17 +561,17 @@ static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *inpu
     float *to = gradient_fits(plan) ? dw : (float *)own;
     if (!gradient_fits(plan)) own += whole_lines(plan->gradient_size);
     const void *const data[3] = {from, dy, to};
-    run_call(plan, &plan->by_weights, data, to, own);
+    run_call(plan, &plan->by_weights, worker, data, to, own);
     const void *const reorder[2] = {to, dw};
-    if (to != dw) run_call(plan, &plan->unpack, reorder, dw, own);
+    if (to != dw) run_call(plan, &plan->unpack, worker, reorder, dw, own);
 }
 
-static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
+static void unpack(const srq_conv_plan *plan, int worker, float *dw, void *scratch)
 {
     if (!gradient_fits(plan) || plan->shape.covers) return; /* plain already */
     const void *const data[2] = {scratch, dw};
     memcpy(scratch, dw, plan->gradient_size);
-    run_call(plan, &plan->unpack, data, dw, (char *)scratch + whole_lines(plan->gradient_size));
+    run_call(plan, &plan->unpack, worker, data, dw, (char *)scratch + whole_lines(plan->gradient_size));
 }
 
 #define ONEDNN_TABLE(label, make)                                                                                      \

@@ -14,7 +14,7 @@ bool srq_onednn_cpu_has(dnnl_cpu_isa_t isa);
 bool srq_onednn_has_mixed(void);
 /* The implementation of srq_kernels_limit. */
 srq_status srq_onednn_limit(srq_isa isa);
-/* Limits OpenMP, which oneDNN uses, to one thread. */
+/* Limits OpenMP, which oneDNN uses, to one thread for each thread that calls this. */
 void srq_onednn_pin_threads(void);
 
 #endif

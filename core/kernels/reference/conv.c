@@ -18,8 +18,7 @@ struct srq_conv_plan {
     int rows, depth;      /* patches of an image; elements of a patch */
     bool direct;          /* the input can be used as patches directly */
     float *weights;       /* [out][kernel 0][kernel 1][in] */
-    float *filter;        /* one filter while it is reordered */
-    float *patches;       /* [group * rows][depth] */
+    size_t patches;       /* floats of the patches of a group, [group * rows][depth], which are scratch memory */
 };
 
 static void destroy(srq_conv_plan **plan)
@@ -27,8 +26,6 @@ static void destroy(srq_conv_plan **plan)
     if (!*plan) return;
     srq_grouped_destroy(&(*plan)->grouped);
     free((*plan)->weights);
-    free((*plan)->filter);
-    free((*plan)->patches);
     free(*plan);
     *plan = NULL;
 }
@@ -39,7 +36,7 @@ static float *floats(size_t n)
     return aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
 }
 
-/* Allocates the buffers of a convolution in one block. */
+/* A convolution that is not in groups. */
 static srq_status create_whole(srq_conv_plan *plan)
 {
     enum { PATCH_BYTES = 1 << 19 };
@@ -51,13 +48,9 @@ static srq_status create_whole(srq_conv_plan *plan)
     plan->group = image >= PATCH_BYTES ? 1 : (int)(PATCH_BYTES / image);
     if (plan->group > shape->capacity) plan->group = shape->capacity;
     size_t weights = (size_t)shape->out * (size_t)plan->depth;
-    size_t patches = (size_t)plan->group * (size_t)plan->rows * (size_t)plan->depth;
+    plan->patches = (size_t)plan->group * (size_t)plan->rows * (size_t)plan->depth;
     plan->weights = floats(weights);
-    plan->filter = floats((size_t)plan->depth);
-    plan->patches = floats(patches);
-    if (!plan->weights || !plan->filter || !plan->patches)
-        return srq_fail_memory((weights + patches) * sizeof(float), "a convolution");
-    return SRQ_OK;
+    return plan->weights ? SRQ_OK : srq_fail_memory(weights * sizeof(float), "a convolution");
 }
 
 static srq_status create(const srq_conv_shape *shape, const srq_vector *vector, srq_conv_plan **out)
@@ -87,13 +80,13 @@ static void widen(const srq_vector *vector, srq_dtype dtype, size_t n, const voi
 }
 
 /* [out][in][area] <-> [out][area][in] */
-static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward, void *scratch)
+static void pack(srq_conv_plan *plan, int worker, const srq_operand *weights, bool backward, void *scratch)
 {
     if (plan->grouped) {
         srq_grouped_pack(plan->grouped, weights);
         return;
     }
-    (void)backward, (void)scratch;
+    (void)worker, (void)backward;
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
     if (area == 1 || in == 1) {
@@ -102,27 +95,27 @@ static void pack(srq_conv_plan *plan, const srq_operand *weights, bool backward,
     }
     for (size_t o = 0; o < (size_t)s->out; o++) {
         const char *from = (const char *)weights->data + o * depth * srq_dtype_size(weights->dtype);
-        float *row = plan->filter, *to = plan->weights + o * depth;
+        float *row = scratch, *to = plan->weights + o * depth;
         widen(plan->vector, weights->dtype, depth, from, row);
         for (size_t a = 0; a < area; a++)
             for (size_t c = 0; c < in; c++) to[a * in + c] = row[c * area + a];
     }
 }
 
-static void unpack(const srq_conv_plan *plan, float *dw, void *scratch)
+static void unpack(const srq_conv_plan *plan, int worker, float *dw, void *scratch)
 {
-    (void)scratch;
+    (void)worker;
     if (plan->grouped) {
-        srq_grouped_unpack(plan->grouped, dw);
+        srq_grouped_unpack(plan->grouped, dw, scratch);
         return;
     }
     const srq_conv_shape *s = &plan->shape;
     const size_t in = (size_t)s->in, area = (size_t)(s->kernel[0] * s->kernel[1]), depth = (size_t)plan->depth;
     for (size_t o = 0; o < (size_t)s->out && area > 1 && in > 1; o++) {
-        float *filter = dw + o * depth;
-        memcpy(plan->filter, filter, depth * sizeof *filter);
+        float *filter = dw + o * depth, *before = scratch;
+        memcpy(before, filter, depth * sizeof *filter);
         for (size_t c = 0; c < in; c++)
-            for (size_t a = 0; a < area; a++) filter[c * area + a] = plan->filter[a * in + c];
+            for (size_t a = 0; a < area; a++) filter[c * area + a] = before[a * in + c];
     }
 }
 
@@ -170,18 +163,19 @@ static void add_patches(const srq_conv_plan *plan, const float *from, float *ima
             }
 }
 
-/* The patches of images [first, first + count) as float32, or the input itself if it can be used directly. */
-static const float *patches_of(srq_conv_plan *plan, const srq_operand *x, int first, int count)
+/* The patches of images [first, first + count) as float32, in `patches` or the input itself if it can be used directly.
+ */
+static const float *patches_of(const srq_conv_plan *plan, const srq_operand *x, int first, int count, float *patches)
 {
     const size_t image = (size_t)plan->rows * (size_t)plan->depth;
     if (plan->direct) {
         size_t offset = (size_t)first * image;
         if (x->dtype == SRQ_FLOAT32) return (const float *)x->data + offset;
-        widen(plan->vector, x->dtype, (size_t)count * image, (const char *)x->data + offset, plan->patches);
-        return plan->patches;
+        widen(plan->vector, x->dtype, (size_t)count * image, (const char *)x->data + offset, patches);
+        return patches;
     }
-    for (int i = 0; i < count; i++) copy_patches(plan, x, (size_t)(first + i), plan->patches + (size_t)i * image);
-    return plan->patches;
+    for (int i = 0; i < count; i++) copy_patches(plan, x, (size_t)(first + i), patches + (size_t)i * image);
+    return patches;
 }
 
 static int group_at(const srq_conv_plan *plan, int first, int n)
@@ -189,25 +183,25 @@ static int group_at(const srq_conv_plan *plan, int first, int n)
     return n - first < plan->group ? n - first : plan->group;
 }
 
-static void forward(srq_conv_plan *plan, int n, const srq_operand *x, float *y, void *scratch)
+static void forward(srq_conv_plan *plan, int worker, int n, const srq_operand *x, float *y, void *scratch)
 {
-    (void)scratch;
+    (void)worker;
     if (plan->grouped) {
-        srq_grouped_forward(plan->grouped, n, x, y);
+        srq_grouped_forward(plan->grouped, n, x, y, scratch);
         return;
     }
     const int out = plan->shape.out, depth = plan->depth;
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count * plan->rows, out, depth, 1,
-                    patches_of(plan, x, i, count), depth, plan->weights, depth, 0,
+                    patches_of(plan, x, i, count, scratch), depth, plan->weights, depth, 0,
                     y + (size_t)i * (size_t)plan->rows * (size_t)out, out);
     }
 }
 
-static void backward_data(srq_conv_plan *plan, int n, const void *gradient, float *dx, void *scratch)
+static void backward_data(srq_conv_plan *plan, int worker, int n, const void *gradient, float *dx, void *scratch)
 {
-    (void)scratch;
+    (void)worker;
     if (plan->grouped) {
         srq_grouped_backward_data(plan->grouped, n, gradient, dx);
         return;
@@ -218,7 +212,7 @@ static void backward_data(srq_conv_plan *plan, int n, const void *gradient, floa
     const size_t image = (size_t)(s->height * s->width * s->in);
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
-        float *to = plan->direct ? dx + (size_t)i * image : plan->patches;
+        float *to = plan->direct ? dx + (size_t)i * image : scratch;
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count * plan->rows, depth, out, 1,
                     dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, plan->weights, depth, 0, to, depth);
         if (plan->direct) continue;
@@ -228,12 +222,12 @@ static void backward_data(srq_conv_plan *plan, int n, const void *gradient, floa
     }
 }
 
-static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, const void *gradient, float *dw,
-                             void *scratch)
+static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const void *gradient,
+                             float *dw, void *scratch)
 {
-    (void)scratch;
+    (void)worker;
     if (plan->grouped) {
-        srq_grouped_backward_weights(plan->grouped, n, x, gradient, dw);
+        srq_grouped_backward_weights(plan->grouped, n, x, gradient, dw, scratch);
         return;
     }
     const float *dy = gradient;
@@ -241,15 +235,21 @@ static void backward_weights(srq_conv_plan *plan, int n, const srq_operand *x, c
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, depth, count * plan->rows, 1,
-                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, patches_of(plan, x, i, count), depth,
-                    i == 0 ? 0.0f : 1.0f, dw, depth);
+                    dy + (size_t)i * (size_t)plan->rows * (size_t)out, out, patches_of(plan, x, i, count, scratch),
+                    depth, i == 0 ? 0.0f : 1.0f, dw, depth);
     }
 }
 
 static srq_conv_info info(const srq_conv_plan *plan)
 {
     const size_t weights = (size_t)plan->shape.out * (size_t)plan->depth * sizeof(float);
-    return (srq_conv_info){.forward = "f32", .backward = "f32", .gradient = SRQ_FLOAT32, .weights = weights};
+    const size_t scratch =
+        plan->grouped ? srq_grouped_scratch(plan->grouped) : (plan->patches + (size_t)plan->depth) * sizeof(float);
+    return (srq_conv_info){.forward = "f32",
+                           .backward = "f32",
+                           .gradient = SRQ_FLOAT32,
+                           .scratch = (scratch + 63) / 64 * 64,
+                           .weights = weights};
 }
 
 const srq_kernels srq_kernels_reference = {

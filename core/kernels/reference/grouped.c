@@ -11,20 +11,38 @@
 struct srq_grouped {
     srq_conv_shape shape;
     const srq_vector *vector;
-    size_t in, out;   /* channels of one group */
-    size_t area;      /* pixels under the kernel */
-    size_t count;     /* weights */
-    float *weights;   /* [area][in][shape.out] */
-    float *image;     /* [height][width][shape.in], one image of codes as floats */
-    double *gradient; /* [count] */
+    size_t in, out; /* channels of one group */
+    size_t area;    /* pixels under the kernel */
+    size_t count;   /* weights */
+    float *weights; /* [area][in][shape.out] */
 };
+
+/* The scratch memory of a call: the sums of a gradient, [count], then an image of codes as floats,
+ * [height][width][shape.in]. */
+static size_t image_floats(const srq_grouped *plan)
+{
+    return (size_t)plan->shape.height * (size_t)plan->shape.width * (size_t)plan->shape.in;
+}
+
+static double *sums_in(void *scratch)
+{
+    return scratch;
+}
+
+static float *image_in(const srq_grouped *plan, void *scratch)
+{
+    return (float *)(sums_in(scratch) + plan->count);
+}
+
+size_t srq_grouped_scratch(const srq_grouped *plan)
+{
+    return plan->count * sizeof(double) + image_floats(plan) * sizeof(float);
+}
 
 void srq_grouped_destroy(srq_grouped **plan)
 {
     if (!*plan) return;
     free((*plan)->weights);
-    free((*plan)->image);
-    free((*plan)->gradient);
     free(*plan);
     *plan = NULL;
 }
@@ -39,13 +57,11 @@ srq_status srq_grouped_create(const srq_conv_shape *shape, const srq_vector *vec
     plan->out = (size_t)(shape->out / shape->groups);
     plan->area = (size_t)shape->kernel[0] * (size_t)shape->kernel[1];
     plan->count = plan->area * plan->in * (size_t)shape->out;
-    const size_t image = (size_t)shape->height * (size_t)shape->width * (size_t)shape->in;
     plan->weights = malloc(plan->count * sizeof *plan->weights);
-    plan->image = malloc(image * sizeof *plan->image);
-    plan->gradient = malloc(plan->count * sizeof *plan->gradient);
-    if (!plan->weights || !plan->image || !plan->gradient) {
+    if (!plan->weights) {
+        const size_t bytes = plan->count * sizeof *plan->weights;
         srq_grouped_destroy(&plan);
-        return srq_fail_memory((plan->count * 3 + image) * sizeof(float), "a convolution");
+        return srq_fail_memory(bytes, "a convolution");
     }
     *out = plan;
     return SRQ_OK;
@@ -68,9 +84,9 @@ void srq_grouped_pack(srq_grouped *plan, const srq_operand *weights)
                 plan->weights[(a * plan->in + c) * outputs + o] = element(weights, o * depth + c * plan->area + a);
 }
 
-void srq_grouped_unpack(const srq_grouped *plan, float *dw)
+void srq_grouped_unpack(const srq_grouped *plan, float *dw, void *scratch)
 {
-    float *packed = (float *)plan->gradient; /* which was summed before */
+    float *packed = scratch;
     memcpy(packed, dw, plan->count * sizeof *dw);
     const size_t outputs = (size_t)plan->shape.out, depth = plan->in * plan->area;
     for (size_t o = 0; o < outputs; o++)
@@ -152,24 +168,24 @@ static size_t weight_offset(const srq_grouped *plan, int ky, int kx)
 }
 
 /* Image i of x as floats. */
-static const float *image_of(srq_grouped *plan, const srq_operand *x, size_t i)
+static const float *image_of(const srq_grouped *plan, const srq_operand *x, size_t i, void *scratch)
 {
-    const srq_conv_shape *s = &plan->shape;
-    const size_t count = (size_t)s->height * (size_t)s->width * (size_t)s->in;
+    const size_t count = image_floats(plan);
+    float *image = image_in(plan, scratch);
     if (x->dtype == SRQ_FLOAT32) return (const float *)x->data + i * count;
     if (x->dtype == SRQ_UINT8)
-        plan->vector->widen_u8(count, (const uint8_t *)x->data + i * count, plan->image);
+        plan->vector->widen_u8(count, (const uint8_t *)x->data + i * count, image);
     else
-        plan->vector->widen_s8(count, (const int8_t *)x->data + i * count, plan->image);
-    return plan->image;
+        plan->vector->widen_s8(count, (const int8_t *)x->data + i * count, image);
+    return image;
 }
 
-void srq_grouped_forward(srq_grouped *plan, int n, const srq_operand *x, float *y)
+void srq_grouped_forward(const srq_grouped *plan, int n, const srq_operand *x, float *y, void *scratch)
 {
     const srq_conv_shape *s = &plan->shape;
     const size_t outputs = (size_t)s->out;
     for (int i = 0; i < n; i++) {
-        const float *image = image_of(plan, x, (size_t)i);
+        const float *image = image_of(plan, x, (size_t)i, scratch);
         for (int oy = 0; oy < s->out_height; oy++)
             for (int ox = 0; ox < s->out_width; ox++, y += outputs) {
                 const window w = window_at(s, oy, ox);
@@ -182,7 +198,7 @@ void srq_grouped_forward(srq_grouped *plan, int n, const srq_operand *x, float *
     }
 }
 
-void srq_grouped_backward_data(srq_grouped *plan, int n, const float *dy, float *dx)
+void srq_grouped_backward_data(const srq_grouped *plan, int n, const float *dy, float *dx)
 {
     const srq_conv_shape *s = &plan->shape;
     const size_t image = (size_t)s->height * (size_t)s->width * (size_t)s->in;
@@ -198,20 +214,22 @@ void srq_grouped_backward_data(srq_grouped *plan, int n, const float *dy, float 
             }
 }
 
-void srq_grouped_backward_weights(srq_grouped *plan, int n, const srq_operand *x, const float *dy, float *dw)
+void srq_grouped_backward_weights(const srq_grouped *plan, int n, const srq_operand *x, const float *dy, float *dw,
+                                  void *scratch)
 {
     const srq_conv_shape *s = &plan->shape;
-    memset(plan->gradient, 0, plan->count * sizeof *plan->gradient);
+    double *sums = sums_in(scratch);
+    memset(sums, 0, plan->count * sizeof *sums);
     for (int i = 0; i < n; i++) {
-        const float *image = image_of(plan, x, (size_t)i);
+        const float *image = image_of(plan, x, (size_t)i, scratch);
         for (int oy = 0; oy < s->out_height; oy++)
             for (int ox = 0; ox < s->out_width; ox++, dy += s->out) {
                 const window w = window_at(s, oy, ox);
                 for (int ky = w.first[0]; ky < w.last[0]; ky++)
                     for (int kx = w.first[1]; kx < w.last[1]; kx++)
                         add_outer_products(plan, image + image_offset(s, &w, ky, kx), dy,
-                                           plan->gradient + weight_offset(plan, ky, kx));
+                                           sums + weight_offset(plan, ky, kx));
             }
     }
-    for (size_t k = 0; k < plan->count; k++) dw[k] = (float)plan->gradient[k];
+    for (size_t k = 0; k < plan->count; k++) dw[k] = (float)sums[k];
 }

@@ -66,7 +66,11 @@ static void exchange(bench *b)
 {
     long first, last;
     srq_reduce_shards(b->reduce, &first, &last);
-    for (long s = first; s < last; s++) srq_reduce_push(b->reduce);
+    for (long s = first; s < last; s++) {
+        srq_reduce_lease(b->reduce, s);
+        srq_reduce_ready(b->reduce, 0, s, 0);
+    }
+    srq_reduce_poll(b->reduce);
     for (int i = 0; i < srq_reduce_bucket_count(b->reduce); i++) {
         srq_reduce_finish(b->reduce, i);
         srq_reduce_join_start(b->reduce, i, b->vector);

@@ -4,10 +4,12 @@
 #include "core/ops/weighted.h"
 #include "core/quant/methods.h"
 #include "core/random.h"
+#include "dist/tree.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
 #include "experiments/srq/options.h"
 #include "experiments/srq/train/stepper.h"
+#include "experiments/srq/train/threads.h"
 #include "io/escape.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -23,7 +25,7 @@ enum { ROUNDS = 5 };
 typedef struct step_options {
     bool json, layers, late, coarse;
     const char *model, *engine, *method, *estimator;
-    int batch, shards, bits;
+    int batch, shards, slices, bits, threads;
     double seconds, bucket_mb;
 } step_options;
 
@@ -31,6 +33,7 @@ typedef struct bench {
     srq_comm *comm;
     const step_options *options;
     srq_config *config;
+    srq_threads threads;
     srq_graph *graph;
     srq_optimizer *optimizer;
     srq_stepper stepper;
@@ -56,6 +59,11 @@ static srq_status read_config(const step_options *o, srq_config **config)
              o->model ? srq_json_quote(o->model, quoted, sizeof quoted) : srq_lenet5, o->batch, o->shards, o->engine,
              o->method, o->estimator, o->bits, o->bits);
     return srq_config_parse(text, o->model ? "bench step" : "the built-in model", config);
+}
+
+static int shard_capacity(const step_options *o)
+{
+    return (o->batch + o->shards - 1) / o->shards;
 }
 
 static int shard_start(const step_options *o, long shard)
@@ -94,7 +102,12 @@ static srq_status build(bench *b)
     const step_options *o = b->options;
     SRQ_TRY(read_config(o, &b->config));
     const srq_settings *s = srq_config_settings(b->config);
-    const srq_graph_options options = {.capacity = (o->batch + o->shards - 1) / o->shards,
+    long first, last;
+    srq_tree_range(o->shards, srq_comm_size(b->comm), srq_comm_rank(b->comm), &first, &last);
+    const srq_graph_options options = {.capacity = shard_capacity(o),
+                                       .slices = o->slices,
+                                       .workers = b->threads.workers,
+                                       .lanes = (int)(last - first),
                                        .engine = o->engine,
                                        .observer = {.done = layer_done, .context = b}};
     const srq_optimizer_options rates = {.method = SRQ_SGD,
@@ -117,7 +130,7 @@ static srq_status start(bench *b)
     const size_t features = (size_t)m->height * (size_t)m->width * (size_t)m->channels;
     long first, last;
     srq_stepper_range(&b->stepper, &first, &last);
-    const int begin = shard_start(o, first), end = shard_start(o, last), capacity = srq_graph_capacity(b->graph);
+    const int begin = shard_start(o, first), end = shard_start(o, last), capacity = shard_capacity(o);
     const size_t count = (size_t)(end - begin > capacity ? end - begin : capacity);
     b->images = calloc(count * features, sizeof *b->images);
     b->labels = calloc(count, sizeof *b->labels);
@@ -126,7 +139,7 @@ static srq_status start(bench *b)
     /* Step sizes are initialized from the same images on every rank. */
     const int n = shard_start(o, 1);
     draw(b, 0, n, features);
-    memcpy(srq_graph_input(b->graph), b->images, (size_t)n * features * sizeof *b->images);
+    srq_graph_set_images(b->graph, 0, n, b->images);
     SRQ_TRY(srq_graph_start(b->graph, n));
     draw(b, begin, end, features);
     return SRQ_OK;
@@ -137,6 +150,7 @@ static void destroy(bench *b)
     srq_stepper_destroy(&b->stepper);
     srq_optimizer_destroy(&b->optimizer);
     srq_graph_destroy(&b->graph);
+    srq_threads_destroy(&b->threads);
     srq_config_destroy(&b->config);
     free(b->images);
     free(b->labels);
@@ -145,24 +159,31 @@ static void destroy(bench *b)
 
 /* --- Running */
 
+static int fill(void *context, long shard, int lane, int32_t *labels, bool *stop)
+{
+    bench *b = context;
+    const step_options *o = b->options;
+    const srq_model_spec *m = srq_graph_spec(b->graph);
+    const size_t features = (size_t)m->height * (size_t)m->width * (size_t)m->channels;
+    long first, last;
+    srq_stepper_range(&b->stepper, &first, &last);
+    const int at = shard_start(o, shard) - shard_start(o, first), n = shard_start(o, shard + 1) - shard_start(o, shard);
+    srq_graph_set_images(b->graph, lane, n, b->images + (size_t)at * features);
+    memcpy(labels, b->labels + at, (size_t)n * sizeof *labels);
+    if (lane == 0) b->since = srq_seconds();
+    *stop = false;
+    return n;
+}
+
 static srq_status one_step(bench *b)
 {
     const step_options *o = b->options;
     const srq_step step = {.seed = 1, .number = b->steps++};
-    const srq_model_spec *m = srq_graph_spec(b->graph);
-    const size_t features = (size_t)m->height * (size_t)m->width * (size_t)m->channels;
-    long first, last;
+    const srq_stepper_source source = {.fill = fill, .context = b, .batch = o->batch};
     int bad;
     b->since = srq_seconds();
     SRQ_TRY(srq_graph_begin_step(b->graph, &step));
-    srq_stepper_range(&b->stepper, &first, &last);
-    for (long shard = first; shard < last; shard++) {
-        const int at = shard_start(o, shard) - shard_start(o, first),
-                  n = shard_start(o, shard + 1) - shard_start(o, shard);
-        memcpy(srq_graph_input(b->graph), b->images + (size_t)at * features, (size_t)n * features * sizeof *b->images);
-        b->since = srq_seconds();
-        srq_stepper_run(&b->stepper, shard, n, b->labels + at, o->batch, false);
-    }
+    srq_stepper_run(&b->stepper, &source);
     srq_stepper_sum(&b->stepper, &bad);
     if (bad >= 0)
         return srq_fail(SRQ_ERROR_RUN,
@@ -212,9 +233,9 @@ static double time_call(const srq_kernels *k, srq_conv_plan *plan, int n, const 
     for (int i = 0; i < 6; i++) {
         const double since = srq_seconds();
         if (backward)
-            k->conv_backward_data(plan, n, dy, out, scratch);
+            k->conv_backward_data(plan, 0, n, dy, out, scratch);
         else
-            k->conv_forward(plan, n, x, out, scratch);
+            k->conv_forward(plan, 0, n, x, out, scratch);
         best = fmin(best, srq_seconds() - since);
     }
     return best;
@@ -224,6 +245,7 @@ static srq_status measure_peak(const srq_graph *graph, bool codes, peak *p)
 {
     enum { N = 8, SIDE = 16, CHANNELS = 256, FLOATS = N * SIDE * SIDE * CHANNELS, WEIGHTS = CHANNELS * CHANNELS * 9 };
     const srq_conv_shape shape = {.capacity = N,
+                                  .workers = 1,
                                   .height = SIDE,
                                   .width = SIDE,
                                   .in = CHANNELS,
@@ -253,7 +275,7 @@ static srq_status measure_peak(const srq_graph *graph, bool codes, peak *p)
     void *scratch = weights + WEIGHTS;
     const srq_operand input = {.data = x, .dtype = shape.input, .scale = 1};
     const srq_operand w = {.data = weights, .dtype = codes ? SRQ_INT8 : SRQ_FLOAT32, .scale = 1};
-    k->conv_pack(plan, &w, true, scratch);
+    k->conv_pack(plan, 0, &w, true, scratch);
     const double operations = 2.0 * WEIGHTS * N * SIDE * SIDE;
     p->forward = operations / time_call(k, plan, N, &input, dy, out, scratch, false);
     p->backward = operations / time_call(k, plan, N, &input, dy, out, scratch, true);
@@ -469,11 +491,14 @@ static srq_status print(const bench *b)
         return SRQ_OK;
     }
     const double step = rounds[ROUNDS / 2];
+    char slices[48] = "";
+    if (o->slices > 1) snprintf(slices, sizeof slices, " of %d slices", o->slices);
     const bool estimates = srq_quantizer_reads(o->method, "quantizer.estimator");
-    srq_say("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards, %d rank%s x 1 thread, %s (%s)\n\n",
+    srq_say("A training step of %s, %s%s%s %d/%d, batch of %d in %d shards%s, %d rank%s x %d thread%s, %s (%s)\n\n",
             srq_graph_spec(b->graph)->name, o->method, estimates ? " " : "", estimates ? o->estimator : "", o->bits,
-            o->bits, o->batch, o->shards, srq_comm_size(b->comm), srq_comm_size(b->comm) == 1 ? "" : "s",
-            srq_graph_kernels(b->graph)->name, srq_graph_vector(b->graph)->isa);
+            o->bits, o->batch, o->shards, slices, srq_comm_size(b->comm), srq_plural(srq_comm_size(b->comm)),
+            b->threads.count, srq_plural(b->threads.count), srq_graph_kernels(b->graph)->name,
+            srq_graph_vector(b->graph)->isa);
     srq_say("%.1f images/s, %.4g ms per step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
             1e3 * rounds[ROUNDS - 1]);
     print_times(b, step);
@@ -487,7 +512,8 @@ static srq_status print(const bench *b)
 static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
-                    "bench: %s%s; usage: srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--engine E] "
+                    "bench: %s%s; usage: srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--slices S] "
+                    "[--threads N] [--engine E] "
                     "[--method M] [--estimator full|argmax] [--bits B] [--bucket-mb B] [--wire float32|bfloat16] "
                     "[--no-overlap] [--seconds S] [--layers]",
                     what, word);
@@ -517,6 +543,12 @@ static srq_status parse_value(const char *word, const char *value, step_options 
         if (!srq_parse_whole(value, 1, SRQ_SHARDS_MAX, &number))
             return usage("--shards must be 1 to 4096, but is ", value);
         o->shards = (int)number;
+    } else if (strcmp(word, "--slices") == 0) {
+        if (!srq_parse_whole(value, 1, SRQ_SLICES_MAX, &number))
+            return usage("--slices must be 1 to 256, but is ", value);
+        o->slices = (int)number;
+    } else if (strcmp(word, "--threads") == 0) {
+        SRQ_TRY(srq_threads_parse("bench", value, &o->threads));
     } else if (strcmp(word, "--bits") == 0) {
         if (!srq_parse_whole(value, 1, 8, &number)) return usage("--bits must be 1 to 8, but is ", value);
         o->bits = (int)number;
@@ -564,14 +596,20 @@ srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
                       .estimator = "full",
                       .batch = 128,
                       .shards = 8,
+                      .slices = 1,
                       .bits = 4,
                       .seconds = 5,
                       .bucket_mb = 4};
     SRQ_TRY(parse(argc, argv, &o));
+    if (o.shards * o.slices > SRQ_SHARDS_MAX) return usage("--shards times --slices must be at most 4096", "");
     bench b = {.comm = comm, .options = &o};
-    srq_status status = srq_comm_agree(comm, build(&b));
-    const srq_stepper_options stepping = {
-        .shards = o.shards, .bucket_bytes = (size_t)(o.bucket_mb * 1e6), .late = o.late, .coarse = o.coarse};
+    srq_status status = srq_threads_create(comm, o.threads, &b.threads);
+    if (status == SRQ_OK) status = srq_comm_agree(comm, build(&b));
+    const srq_stepper_options stepping = {.shards = o.shards,
+                                          .capacity = shard_capacity(&o),
+                                          .bucket_bytes = (size_t)(o.bucket_mb * 1e6),
+                                          .late = o.late,
+                                          .coarse = o.coarse};
     if (status == SRQ_OK)
         status = srq_comm_agree(comm, srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper));
     if (status == SRQ_OK) status = srq_comm_agree(comm, start(&b));

@@ -254,7 +254,7 @@ srq_status srq_step_timer_run(srq_step_timer *t, srq_step_times *times)
                             srq_graph_layer(t->graph, bad)->spec->name);
         if (shard > 0) t->vector.add(srq_graph_size(t->graph), t->gradient, t->shard);
     }
-    srq_finish_unpack(t->finish, 0, t->gradient);
+    srq_finish_unpack(t->finish, 0, 0, t->gradient);
     srq_finish_run(t->finish, t->gradient, 0, 0, 1, t->slots);
     srq_finish_collect(t->finish, t->slots, t->gradient);
     srq_optimizer_step(t->optimizer, t->graph, t->gradient, 1);

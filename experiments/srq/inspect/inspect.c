@@ -1,11 +1,13 @@
 /* srq inspect: shows the content of a checkpoint. */
 #include "experiments/srq/commands.h"
+#include "experiments/srq/inspect/inspect_deployed.h"
 #include "experiments/srq/inspect/inspect_tensor.h"
 #include "experiments/srq/inspect/learned_bits.h"
 #include "experiments/srq/inspect/measure.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "experiments/srq/options.h"
 #include "io/checkpoint.h"
+#include "io/deployed.h"
 #include "io/escape.h"
 #include "io/log.h"
 #include "io/progress.h"
@@ -467,6 +469,16 @@ static srq_status parse(int argc, char **argv, request *r)
     return SRQ_OK;
 }
 
+static srq_status show_checkpoint(const request *r, source *from)
+{
+    if (r->tensor) return srq_inspect_tensor(from->path, r->tensor, r->json);
+    if (r->tensors) return srq_inspect_tensors(from->path, r->json);
+    read_run(r->checkpoint, &from->run);
+    const srq_status status = inspect(from, r->json);
+    free_run(&from->run);
+    return status;
+}
+
 srq_status srq_command_inspect(int argc, char **argv)
 {
     request r = {0};
@@ -474,10 +486,11 @@ srq_status srq_command_inspect(int argc, char **argv)
     SRQ_TRY(parse(argc, argv, &r));
     from.trained = r.trained;
     SRQ_TRY(srq_run_place(r.checkpoint, from.path, sizeof from.path));
-    if (r.tensor) return srq_inspect_tensor(from.path, r.tensor, r.json);
-    if (r.tensors) return srq_inspect_tensors(from.path, r.json);
-    read_run(r.checkpoint, &from.run);
-    const srq_status status = inspect(&from, r.json);
-    free_run(&from.run);
-    return status;
+    const srq_status status = show_checkpoint(&r, &from);
+    if (status != SRQ_ERROR_DATA || !srq_deployed_is(from.path)) return status;
+    if (!r.tensor && !r.tensors) return srq_inspect_deployed(from.path, r.json);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "inspect: %s is a deployed network, whose tensors are not shown; list them with `h5ls -r`, or name "
+                    "its checkpoint",
+                    from.path);
 }

@@ -10,6 +10,7 @@ srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_curves(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures);
+srq_status srq_draw_classes(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_weights(const srq_report *report, srq_pictures *pictures);
 
 #endif

@@ -22,6 +22,7 @@ enum { PATH_SIZE = 4400 };
 typedef struct sweep_options {
     const char *table, *out, *seeds;
     bool list, dry_run, quiet;
+    int threads;
     long index; /* -1: all */
     int only_count, set_count;
     const char **only, **sets;
@@ -47,6 +48,7 @@ typedef struct plan {
     srq_sweep *sweep;
     char folder[PATH_SIZE - 200];
     bool quiet;
+    int threads; /* --threads, or 0 */
     int count;
     item *items;
 } plan;
@@ -58,7 +60,7 @@ static srq_status usage(const char *what, const char *word)
     return srq_fail(SRQ_ERROR_USAGE,
                     "sweep: %s%s; usage: srq sweep TABLE|CONFIG [--set path=value,...]... [--out DIR] [--only ROW]... "
                     "[--seeds 1,2] [--index I] "
-                    "[--quiet] [--list | --dry-run]",
+                    "[--threads N] [--quiet] [--list | --dry-run]",
                     what, word);
 }
 
@@ -80,9 +82,10 @@ static srq_status parse_index(const char *word, long *index)
 static srq_status parse_word(const char *word, const char *value, sweep_options *options, bool *takes_value)
 {
     *takes_value = strcmp(word, "--out") == 0 || strcmp(word, "--only") == 0 || strcmp(word, "--seeds") == 0 ||
-                   strcmp(word, "--index") == 0 || strcmp(word, "--set") == 0;
+                   strcmp(word, "--index") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--threads") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--index") == 0) return parse_index(value, &options->index);
+    if (strcmp(word, "--threads") == 0) return srq_threads_parse("sweep", value, &options->threads);
     if (strcmp(word, "--out") == 0)
         options->out = value;
     else if (strcmp(word, "--only") == 0)
@@ -187,6 +190,7 @@ static srq_status pick_index(const sweep_options *options, plan *p)
 static srq_status make_plan(const sweep_options *options, plan *p)
 {
     p->quiet = options->quiet;
+    p->threads = options->threads;
     SRQ_TRY(options->set_count ? srq_sweep_grid(options->table, options->set_count, options->sets, &p->sweep)
                                : srq_sweep_load(options->table, &p->sweep));
     const int length = options->out ? snprintf(p->folder, sizeof p->folder, "%s", options->out)
@@ -471,11 +475,12 @@ static bool prepare(const plan *p, item *it, srq_config **config)
  * ranks than 0. */
 static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
 {
-    const srq_trainer_options how = {.quiet = p->quiet};
+    srq_trainer_options how = {.quiet = p->quiet, .threads = p->threads};
     srq_config *config = NULL;
     char dir[PATH_SIZE] = "";
     bool runs = it && prepare(p, it, &config);
     srq_comm_share(comm, &runs, sizeof runs);
+    srq_comm_share(comm, &how.threads, sizeof how.threads);
     if (it && !runs && it->outcome != WAS_FINISHED)
         srq_say("[%d of %d] %s: %s: %s\n", number, p->count, name_of(p, it), it->outcome == LEFT ? "skipped" : "failed",
                 it->message ? it->message : "");

@@ -20,7 +20,7 @@ typedef struct ticket {
     srq_comm *comm;
     /* From the command line: */
     const char *config_path, *dir, *seed_list;
-    srq_trainer_options options; /* --max-time, for all stages together */
+    srq_trainer_options options; /* --threads; --max-time, for all stages together */
     int set_count, word_count;
     const char **sets, **words; /* --set, --stage */
     /* Derived from it: */
@@ -38,7 +38,7 @@ static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
                     "ticket: %s%s; usage: srq ticket CONFIG --out DIR [--seeds 1,2,...] [--stage NAME]... [--set "
-                    "path=value]... [--max-time SPAN] [--quiet]",
+                    "path=value]... [--threads N] [--max-time SPAN] [--quiet]",
                     what, word);
 }
 
@@ -61,6 +61,8 @@ static srq_status take_word(ticket *t, const char *word, const char *value, bool
         t->seed_list = value;
     else if (strcmp(word, "--max-time") == 0)
         t->options.max_time = value;
+    else if (strcmp(word, "--threads") == 0)
+        SRQ_TRY(value ? srq_threads_parse("ticket", value, &t->options.threads) : SRQ_OK);
     else
         *took_value = false;
     if (strcmp(word, "--quiet") == 0) {

@@ -11,8 +11,13 @@
  * part, item k is its k-th group. */
 enum { NOTHING, TRAINING, VALIDATION_GROUPS, TEST_GROUPS };
 
-/* Micro-batches that are ready or being made. */
-enum { SLOTS = 4 };
+/* Micro-batches that are ready or being made, in addition to one for each lane. */
+enum { SLOTS = 3 };
+
+static size_t features(const srq_batches *b)
+{
+    return (size_t)b->view.height * (size_t)b->view.width * (size_t)b->view.channels;
+}
 
 srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *settings, int batch, int shards,
                               srq_batches *b)
@@ -23,6 +28,9 @@ srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *se
     b->count = (long)b->holdout.train_count;
     b->steps_per_epoch = (b->count + batch - 1) / batch;
     SRQ_TRY(srq_view_create(dataset, settings, &b->view));
+    const size_t numbers = (size_t)srq_batches_capacity(b) * features(b);
+    b->spare = calloc(numbers, sizeof *b->spare);
+    if (!b->spare) return srq_fail_memory(numbers * sizeof *b->spare, "the images of a shard");
     return srq_view_bench_create(&b->view, &b->bench);
 }
 
@@ -30,7 +38,9 @@ void srq_batches_destroy(srq_batches *b)
 {
     srq_loader_destroy(&b->loader);
     srq_view_bench_destroy(&b->bench);
-    srq_view_bench_destroy(&b->ahead_bench);
+    for (int i = 0; b->ahead_benches && i < b->readers; i++) srq_view_bench_destroy(&b->ahead_benches[i]);
+    free(b->ahead_benches);
+    free(b->spare);
     srq_view_destroy(&b->view);
     srq_holdout_free(&b->holdout);
 }
@@ -59,11 +69,6 @@ static void fail(srq_batches *b, srq_status status, const char *message)
 }
 
 /* --- Making micro-batches: functions of their arguments and of constant data only */
-
-static size_t features(const srq_batches *b)
-{
-    return (size_t)b->view.height * (size_t)b->view.width * (size_t)b->view.channels;
-}
 
 static srq_status make_shard(const srq_batches *b, srq_view_bench *bench, long step, long shard, float *images,
                              int32_t *labels, int *n)
@@ -105,42 +110,44 @@ static int group_size(const srq_batches *b, srq_part part, long first, int size)
     return left < size ? (int)left : size;
 }
 
-static srq_status make_any(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+static srq_status make_any(srq_batches *b, srq_view_bench *bench, const srq_sequence *sequence, long item,
+                           srq_slot *slot)
 {
-    srq_batches *b = context;
     slot->n = 0;
     if (sequence->kind == TRAINING) {
         const long own = b->last_shard - b->first_shard;
-        return make_shard(b, &b->ahead_bench, item / own, b->first_shard + item % own, slot->images, slot->labels,
-                          &slot->n);
+        return make_shard(b, bench, item / own, b->first_shard + item % own, slot->images, slot->labels, &slot->n);
     }
     const srq_part part = sequence->kind == TEST_GROUPS ? SRQ_PART_TEST : SRQ_PART_VALIDATION;
     const long first = item * sequence->size;
     const int n = group_size(b, part, first, sequence->size);
-    SRQ_TRY(make_range(b, &b->ahead_bench, part, first, n, slot->images, slot->labels));
+    SRQ_TRY(make_range(b, bench, part, first, n, slot->images, slot->labels));
     slot->n = n;
     return SRQ_OK;
 }
 
-/* Runs in the thread. */
-static srq_status make_item(void *context, const srq_sequence *sequence, long item, srq_slot *slot)
+/* Runs in a thread that reads ahead. The trace shows the first of them. */
+static srq_status make_item(void *context, int thread, const srq_sequence *sequence, long item, srq_slot *slot)
 {
     srq_batches *b = context;
-    const int64_t begin = srq_trace_now(b->trace);
-    const srq_status status = make_any(context, sequence, item, slot);
-    srq_trace_add(b->trace, SRQ_LANE_LOADER, SRQ_EVENT_LOAD, item, begin);
+    srq_trace *trace = thread == 0 ? b->trace : NULL;
+    const int64_t begin = srq_trace_now(trace);
+    const srq_status status = make_any(b, &b->ahead_benches[thread], sequence, item, slot);
+    srq_trace_add(trace, SRQ_LANE_LOADER, SRQ_EVENT_LOAD, item, begin);
     return status;
 }
 
 /* --- Reading ahead */
 
-srq_status srq_batches_start(srq_batches *b, long first_shard, long last_shard)
+srq_status srq_batches_start(srq_batches *b, long first_shard, long last_shard, int readers, int lanes)
 {
     const size_t capacity = (size_t)srq_batches_capacity(b);
     b->first_shard = first_shard;
     b->last_shard = last_shard;
-    SRQ_TRY(srq_view_bench_create(&b->view, &b->ahead_bench));
-    return srq_loader_create(SLOTS, capacity * features(b), capacity, make_item, b, &b->loader);
+    b->ahead_benches = calloc((size_t)readers, sizeof *b->ahead_benches);
+    if (!b->ahead_benches) return srq_fail_memory((size_t)readers * sizeof *b->ahead_benches, "reading ahead");
+    for (; b->readers < readers; b->readers++) SRQ_TRY(srq_view_bench_create(&b->view, &b->ahead_benches[b->readers]));
+    return srq_loader_create(readers, SLOTS + lanes, capacity * features(b), capacity, make_item, b, &b->loader);
 }
 
 static void begin(srq_batches *b, srq_sequence sequence)
@@ -163,46 +170,59 @@ void srq_batches_expect(srq_batches *b, srq_part part, int size, long first, lon
     begin(b, (srq_sequence){.kind = kind_of(part), .first = first, .stride = stride, .end = groups, .size = size});
 }
 
-/* Takes the next item, `item`, from the loader. */
-static int take(srq_batches *b, srq_graph *graph, int32_t *labels)
+/* Takes the next item from the loader. Its images are valid until `give_back`. */
+static const srq_slot *take(srq_batches *b, bool counts, int32_t *labels, int *n)
 {
-    const srq_slot *slot = srq_loader_take(b->loader, &b->waited);
-    const int n = slot->status == SRQ_OK ? slot->n : 0;
+    double elsewhere = 0;
+    const srq_slot *slot = srq_loader_take(b->loader, counts ? &b->waited : &elsewhere);
+    *n = slot->status == SRQ_OK ? slot->n : 0;
     fail(b, slot->status, slot->message);
-    memcpy(srq_graph_input(graph), slot->images, (size_t)n * features(b) * sizeof(float));
-    memcpy(labels, slot->labels, (size_t)n * sizeof *labels);
-    srq_loader_release(b->loader);
-    b->next += b->sequence.stride;
-    return n;
+    memcpy(labels, slot->labels, (size_t)*n * sizeof *labels);
+    return slot;
 }
 
-int srq_batches_fill(srq_batches *b, long step, long shard, srq_graph *graph, int32_t *labels)
+static void give_back(srq_batches *b)
+{
+    srq_loader_release(b->loader);
+    b->next += b->sequence.stride;
+}
+
+int srq_batches_fill(srq_batches *b, long step, long shard, srq_graph *graph, int lane, int32_t *labels)
 {
     const long own = b->last_shard - b->first_shard, item = step * own + shard - b->first_shard;
     int n = 0;
     if (b->loader && shard >= b->first_shard && shard < b->last_shard) {
         if (b->sequence.kind != TRAINING || b->next != item)
             begin(b, (srq_sequence){.kind = TRAINING, .first = item, .stride = 1, .end = LONG_MAX});
-        return take(b, graph, labels);
+        const srq_slot *slot = take(b, lane == 0, labels, &n);
+        srq_graph_set_images(graph, lane, n, slot->images);
+        give_back(b);
+        return n;
     }
     /* A shard of another rank, such as shard 0, from which all ranks initialize step sizes. */
     const double since = srq_seconds();
-    srq_status status = make_shard(b, &b->bench, step, shard, srq_graph_input(graph), labels, &n);
+    srq_status status = make_shard(b, &b->bench, step, shard, b->spare, labels, &n);
     if (status != SRQ_OK) fail(b, status, srq_message());
-    b->waited += srq_seconds() - since;
-    return status == SRQ_OK ? n : 0;
+    if (status != SRQ_OK) n = 0;
+    srq_graph_set_images(graph, lane, n, b->spare);
+    if (lane == 0) b->waited += srq_seconds() - since;
+    return n;
 }
 
-void srq_batches_fill_range(srq_batches *b, srq_part part, long first, int n, srq_graph *graph, int32_t *labels)
+void srq_batches_fill_range(srq_batches *b, srq_part part, long first, int n, srq_graph *graph, int pass,
+                            int32_t *labels)
 {
     const srq_sequence *s = &b->sequence;
+    float *input = srq_graph_input_of(graph, pass);
     if (b->loader && s->kind == kind_of(part) && b->next < s->end && first == b->next * s->size &&
         n == group_size(b, part, first, s->size)) {
-        take(b, graph, labels);
+        const srq_slot *slot = take(b, pass == 0, labels, &n);
+        memcpy(input, slot->images, (size_t)n * features(b) * sizeof *input);
+        give_back(b);
         return;
     }
     const double since = srq_seconds();
-    srq_status status = make_range(b, &b->bench, part, first, n, srq_graph_input(graph), labels);
+    srq_status status = make_range(b, &b->bench, part, first, n, input, labels);
     if (status != SRQ_OK) fail(b, status, srq_message());
-    b->waited += srq_seconds() - since;
+    if (pass == 0) b->waited += srq_seconds() - since;
 }

@@ -17,7 +17,7 @@ srq_status srq_settle(srq_graph *graph, srq_batches *batches, long step, int32_t
     int before = 0;
     SRQ_TRY(srq_graph_prepare(graph));
     for (long batch = step; batch < step + BATCHES; batch++) {
-        const int n = srq_batches_fill(batches, batch, 0, graph, labels);
+        const int n = srq_batches_fill(batches, batch, 0, graph, 0, labels);
         SRQ_TRY(srq_batches_status(batches));
         if (n < srq_batches_capacity(batches))
             continue; /* the end of an epoch: a variance of few values is inaccurate */

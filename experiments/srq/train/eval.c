@@ -1,12 +1,16 @@
 /* srq eval: test error and loss of a checkpoint, or of the weights with which a configuration starts. */
-#include "core/kernels/engine.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/inspect/tensors.h"
 #include "experiments/srq/options.h"
+#include "experiments/srq/train/eval_deployed.h"
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/fresh.h"
 #include "experiments/srq/train/node_checks.h"
+#include "experiments/srq/train/restore.h"
+#include "experiments/srq/train/say_classes.h"
+#include "experiments/srq/train/threads.h"
 #include "io/checkpoint.h"
+#include "io/deployed.h"
 #include "io/escape.h"
 #include "io/run_place.h"
 
@@ -21,18 +25,18 @@ typedef struct eval_options {
     bool of_config; /* the source is a configuration */
     const char *data;
     bool trained; /* not the average of train.average, but the weights of training */
-    bool json;
+    bool json, classes;
+    int threads; /* 0: as many as cores */
     int set_count;
     const char **sets;
 } eval_options;
 
 static srq_status usage(const char *what, const char *word)
 {
-    return srq_fail(
-        SRQ_ERROR_USAGE,
-        "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--trained] [--json], or srq eval CONFIG.cfg [--set "
-        "path=value]... [--json]",
-        what, word);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "eval: %s%s; usage: srq eval CHECKPOINT [--data FILE] [--trained] [--classes] [--threads N] "
+                    "[--json], or srq eval CONFIG.cfg [--set path=value]... [--classes] [--threads N] [--json]",
+                    what, word);
 }
 
 static srq_status unknown(const char *word)
@@ -49,16 +53,20 @@ static bool ends_with(const char *text, const char *end)
 
 static srq_status parse_word(const char *word, const char *value, eval_options *options, bool *takes_value)
 {
-    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0;
+    *takes_value = strcmp(word, "--data") == 0 || strcmp(word, "--set") == 0 || strcmp(word, "--threads") == 0;
     if (*takes_value && !value) return usage("a value is missing after ", word);
     if (strcmp(word, "--data") == 0)
         options->data = value;
     else if (strcmp(word, "--set") == 0)
         options->sets[options->set_count++] = value;
+    else if (strcmp(word, "--threads") == 0)
+        SRQ_TRY(srq_threads_parse("eval", value, &options->threads));
     else if (strcmp(word, "--json") == 0)
         options->json = true;
     else if (strcmp(word, "--trained") == 0)
         options->trained = true;
+    else if (strcmp(word, "--classes") == 0)
+        options->classes = true;
     else if (word[0] == '-')
         return unknown(word);
     else if (options->source)
@@ -101,29 +109,19 @@ typedef struct evaluation {
     srq_h5_reader *reader; /* of a checkpoint */
     srq_dataset *dataset;
     srq_batches batches;
+    srq_threads threads;
     srq_graph *graph;
-    srq_progress_point point; /* of a checkpoint */
-    int32_t *labels;          /* of a configuration */
+    srq_progress_point point;  /* of a checkpoint */
+    int32_t *labels;           /* of a configuration */
+    srq_tally tally;           /* with --classes */
+    srq_class_results results; /* likewise; rank 0 */
 } evaluation;
-
-/* If this build lacks the engine of the checkpoint, another one evaluates it. */
-static srq_status build_graph(evaluation *e, int capacity, srq_isa isa)
-{
-    const bool of_config = e->options->of_config;
-    const char *engine = e->settings->train.engine;
-    if (!of_config && !srq_kernels_find(engine)) engine = "auto";
-    const srq_graph_options graph = {.capacity = capacity, .engine = engine, .isa = &isa};
-    return of_config ? srq_graph_create(&e->settings->model, &graph, &e->graph)
-                     : srq_checkpoint_make_graph(e->reader, e->config, &graph, &e->graph);
-}
 
 static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
 {
-    enum { CAPACITY = 64 };
     const eval_options *o = e->options;
     const char *file = o->data ? o->data : e->settings->data.file;
-    SRQ_TRY(build_graph(e, CAPACITY, isa));
-    SRQ_TRY(srq_checkpoint_load(e->reader, e->graph, NULL, &e->point, NULL));
+    SRQ_TRY(srq_restore(e->reader, e->config, isa, SRQ_RESTORE_CAPACITY, e->threads.workers, &e->graph, &e->point));
     if (o->trained) SRQ_TRY(srq_checkpoint_load_trained(e->reader, e->graph));
     srq_status status = srq_dataset_load(file, SRQ_LOAD_TEST, &e->dataset);
     if (status != SRQ_OK && !o->data)
@@ -131,8 +129,8 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
                         srq_message());
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
-    SRQ_TRY(srq_batches_create(e->dataset, e->settings, CAPACITY, 1, &e->batches));
-    return srq_batches_start(&e->batches, 0, 0);
+    SRQ_TRY(srq_batches_create(e->dataset, e->settings, SRQ_RESTORE_CAPACITY, 1, &e->batches));
+    return srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph));
 }
 
 /* The same state, and the same sums, as at step 0 of `srq train`. */
@@ -142,9 +140,14 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &e->dataset));
     SRQ_TRY(srq_batches_create(e->dataset, s, s->train.batch, s->train.shards, &e->batches));
     const int capacity = srq_batches_capacity(&e->batches);
-    SRQ_TRY(build_graph(e, capacity, isa));
+    const srq_graph_options graph = {.capacity = capacity,
+                                     .slices = s->train.slices,
+                                     .workers = e->threads.workers,
+                                     .engine = s->train.engine,
+                                     .isa = &isa};
+    SRQ_TRY(srq_graph_create(&s->model, &graph, &e->graph));
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, s->data.file));
-    SRQ_TRY(srq_batches_start(&e->batches, 0, 0));
+    SRQ_TRY(srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph)));
     e->labels = calloc((size_t)capacity, sizeof *e->labels);
     if (!e->labels) return srq_fail_memory((size_t)capacity * sizeof *e->labels, "the labels");
     if (e->root && strcmp(s->train.init, "random") == 0)
@@ -157,6 +160,7 @@ static srq_status build_from_config(evaluation *e, srq_isa isa)
 static srq_status build(evaluation *e, srq_isa isa)
 {
     SRQ_TRY(e->options->of_config ? build_from_config(e, isa) : build_from_checkpoint(e, isa));
+    if (e->options->classes) SRQ_TRY(srq_tally_create(srq_graph_classes(e->graph), &e->tally));
     return srq_graph_prepare(e->graph);
 }
 
@@ -177,7 +181,8 @@ static void print_json(const evaluation *e, const srq_metrics *m)
 {
     char path[8500], number[SRQ_JSON_NUMBER];
     const eval_options *o = e->options;
-    srq_say("{\"%s\": %s,\n", o->of_config ? "config" : "checkpoint",
+    if (o->classes) srq_say("{\"format\": \"srq-classes\",\n \"version\": 1,\n");
+    srq_say("%s\"%s\": %s,\n", o->classes ? " " : "{", o->of_config ? "config" : "checkpoint",
             srq_json_quote(o->of_config ? o->source : o->checkpoint, path, sizeof path));
     if (!o->of_config && e->settings->train.average > 0)
         srq_say(" \"values\": \"%s\",\n", o->trained ? "trained" : "average");
@@ -186,7 +191,11 @@ static void print_json(const evaluation *e, const srq_metrics *m)
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
     srq_say(" \"test_error\": %s,\n", srq_json_number(1 - (double)m->correct / (double)m->count, number));
     srq_say(" \"test_loss\": %s,\n", srq_json_number(m->loss / (double)m->count, number));
-    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld}\n", m->count - m->correct, m->count);
+    srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld%s", m->count - m->correct, m->count,
+            o->classes ? ",\n " : "}\n");
+    if (!o->classes) return;
+    srq_class_results_print_json(&e->results, stdout);
+    srq_say("}\n");
 }
 
 static void print(const evaluation *e, const srq_metrics *m)
@@ -201,6 +210,7 @@ static void print(const evaluation *e, const srq_metrics *m)
     if (!e->options->of_config && e->settings->train.average > 0)
         srq_say(e->options->trained ? "of the weights of training, not of their average (train.average)\n"
                                     : "of the average of the weights (train.average)\n");
+    if (e->options->classes) srq_say_classes(&e->results);
 }
 
 static srq_status evaluate(srq_comm *comm, const srq_config *config, const eval_options *options, srq_h5_reader *reader)
@@ -208,18 +218,26 @@ static srq_status evaluate(srq_comm *comm, const srq_config *config, const eval_
     const srq_settings *settings = srq_config_settings(config);
     evaluation e = {
         .config = config, .settings = settings, .options = options, .root = srq_comm_rank(comm) == 0, .reader = reader};
+    srq_tally *tally = options->classes ? &e.tally : NULL;
     srq_metrics m;
     srq_isa isa;
     srq_status status = srq_nodes_settle_isa(comm, settings->train.isa, &isa);
     /* A checkpoint is evaluated with the instruction set of its training if all CPUs here have it. */
     if (status != SRQ_OK && !options->of_config) status = srq_nodes_settle_isa(comm, "auto", &isa);
     SRQ_TRY(status);
+    SRQ_TRY(srq_threads_create(comm, options->threads, &e.threads));
     status = srq_comm_agree(comm, build(&e, isa));
-    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, &m);
+    if (status == SRQ_OK) status = srq_evaluate(comm, e.graph, &e.batches, SRQ_PART_TEST, tally, &m);
+    if (status == SRQ_OK && tally && e.root)
+        status = srq_tally_results(tally, e.dataset, options->of_config ? 0 : e.point.step, &e.results);
+    if (tally) status = srq_comm_agree(comm, status);
     if (status == SRQ_OK && e.root) print(&e, &m);
+    srq_class_results_free(&e.results);
+    srq_tally_free(&e.tally);
     srq_batches_destroy(&e.batches);
     srq_dataset_destroy(&e.dataset);
     srq_graph_destroy(&e.graph);
+    srq_threads_destroy(&e.threads);
     free(e.labels);
     return status;
 }
@@ -229,11 +247,20 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
     eval_options options = {0};
     srq_config *config = NULL;
     srq_h5_reader *reader = NULL;
+    bool deployed = false;
     srq_status status = parse(argc, argv, &options);
     if (status == SRQ_OK && !options.of_config) status = srq_checkpoint_open(options.checkpoint, &reader);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0)
         status = options.of_config ? srq_config_load(options.source, options.set_count, options.sets, &config)
                                    : srq_checkpoint_config(reader, &config);
+    if (status == SRQ_ERROR_DATA && srq_comm_rank(comm) == 0)
+        deployed = !options.of_config && srq_deployed_is(options.checkpoint);
+    srq_comm_share(comm, &deployed, sizeof deployed);
+    if (deployed) {
+        srq_h5_reader_close(&reader);
+        free(options.sets);
+        return srq_eval_deployed(comm, options.checkpoint, options.data, options.classes, options.json);
+    }
     status = srq_share_config(comm, status, &config);
     if (status == SRQ_OK) status = evaluate(comm, config, &options, reader);
     srq_h5_reader_close(&reader);

@@ -30,7 +30,7 @@ srq_status srq_fresh_start(const srq_settings *s, srq_graph *graph, srq_batches 
     const uint64_t draw = (uint64_t)s->train.init_draw;
     srq_graph_initialize(graph, (uint64_t)s->train.seed + draw * 0x9E3779B97F4A7C15u, s->train.init_gain);
     SRQ_TRY(srq_fresh_read(s, graph, notes));
-    int n = srq_batches_fill(batches, 0, 0, graph, labels);
+    int n = srq_batches_fill(batches, 0, 0, graph, 0, labels);
     SRQ_TRY(srq_batches_status(batches));
     const size_t images = batches->dataset->splits[SRQ_TRAIN].count;
     if (n == 0)

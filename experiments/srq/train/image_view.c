@@ -14,10 +14,10 @@ static srq_status make_tables(srq_view *v, bool normalize)
     v->multiply = malloc(length * sizeof *v->multiply);
     v->add = malloc(length * sizeof *v->add);
     if (!v->multiply || !v->add) return srq_fail_memory(2 * length * sizeof *v->add, "normalisation");
-    for (size_t i = 0; i < length; i++) {
-        const size_t c = i % (size_t)v->channels;
-        v->multiply[i] = normalize ? 1 / (255 * v->dataset->std[c]) : 1.0f / 255;
-        v->add[i] = normalize ? -v->dataset->mean[c] / v->dataset->std[c] : 0;
+    srq_dataset_normalization(v->dataset, normalize, v->multiply, v->add);
+    for (size_t i = (size_t)v->channels; i < length; i++) { /* every pixel of the row */
+        v->multiply[i] = v->multiply[i - (size_t)v->channels];
+        v->add[i] = v->add[i - (size_t)v->channels];
     }
     return SRQ_OK;
 }
@@ -57,10 +57,10 @@ void srq_view_destroy(srq_view *view)
 }
 
 /* The sides after resizing for plain crops. The short side gets the configured length, and no side becomes shorter than
- * the network's input. */
+ * the network's input. In a data set of images of one size, evaluation sees whole images: there it is the input. */
 static void base_sides(const srq_view *v, int height, int width, double sides[2])
 {
-    double factor = (double)v->side / (height < width ? height : width);
+    double factor = v->dataset->encoded ? (double)v->side / (height < width ? height : width) : 0;
     factor = fmax(factor, fmax((double)v->height / height, (double)v->width / width));
     sides[0] = fmax(round(height * factor), v->height);
     sides[1] = fmax(round(width * factor), v->width);
@@ -74,20 +74,25 @@ static void base_size(const srq_view *v, int height, int width, int *base_height
     *base_width = (int)sides[1];
 }
 
-/* What one image needs: bytes of the resized image, and floats to resize it. A long line of pixels takes a few bytes in
- * the file, and would take gigabytes here. */
-static srq_status room_of_image(const srq_view *v, srq_split_name split, size_t index, size_t *base, size_t *resize)
+/* What an image of height x width pixels needs: bytes of the resized image, and floats to resize it. A long line of
+ * pixels takes a few bytes in the file, and would take gigabytes here: false, with its sides after resizing. */
+static bool room_of_image(const srq_view *v, int height, int width, double sides[2], size_t *base, size_t *resize)
 {
     enum { FLOATS_MAX = 1 << 28 };
-    const int32_t *size = v->dataset->splits[split].sizes[index];
-    double sides[2];
-    base_sides(v, size[0], size[1], sides);
+    base_sides(v, height, width, sides);
     const bool fits = sides[0] * sides[1] <= SRQ_IMAGE_PIXELS_MAX;
-    const size_t whole = fits ? srq_image_resize_room(size[0], size[1], (int)sides[0], (int)sides[1]) : 0;
-    const size_t part = srq_image_resize_room(size[0], size[1], v->height, v->width);
+    const size_t whole = fits ? srq_image_resize_room(height, width, (int)sides[0], (int)sides[1]) : 0;
+    const size_t part = srq_image_resize_room(height, width, v->height, v->width);
     *base = fits ? (size_t)sides[0] * (size_t)sides[1] * SRQ_IMAGE_CHANNELS : 0;
     *resize = whole > part ? whole : part;
-    if (fits && *resize <= FLOATS_MAX) return SRQ_OK;
+    return fits && *resize <= FLOATS_MAX;
+}
+
+static srq_status room_in_split(const srq_view *v, srq_split_name split, size_t index, size_t *base, size_t *resize)
+{
+    const int32_t *size = v->dataset->splits[split].sizes[index];
+    double sides[2];
+    if (room_of_image(v, size[0], size[1], sides, base, resize)) return SRQ_OK;
     return srq_fail(
         SRQ_ERROR_DATA,
         "%s: %s/sizes says that image %zu has %d x %d pixels (height x width), which become %.0f x %.0f for "
@@ -105,7 +110,7 @@ static srq_status find_room(const srq_view *v, size_t *base, size_t *resize)
     for (srq_split_name s = SRQ_TRAIN; s <= SRQ_TEST; s++)
         for (size_t i = 0; d->splits[s].sizes && i < d->splits[s].count; i++) {
             size_t bytes, floats;
-            SRQ_TRY(room_of_image(v, s, i, &bytes, &floats));
+            SRQ_TRY(room_in_split(v, s, i, &bytes, &floats));
             if (bytes > *base) *base = bytes;
             if (floats > *resize) *resize = floats;
         }
@@ -298,23 +303,27 @@ static srq_status decode(const srq_view *v, srq_view_bench *bench, srq_split_nam
     return srq_fail_in(status, "%s: %s image %zu", v->dataset->path, name, index);
 }
 
+/* The middle of the decoded image. Returns its pixels before they are cut, which have the size `height` x `width`. */
+static const uint8_t *resize_whole(const srq_view *v, srq_view_bench *bench, int *height, int *width)
+{
+    const srq_image *image = &bench->decoded;
+    base_size(v, image->height, image->width, height, width);
+    if (*height == image->height && *width == image->width) return image->pixels;
+    const srq_box whole = {0, 0, image->height, image->width};
+    srq_image_resize(image, whole, *height, *width, bench->base, bench->resize);
+    return bench->base;
+}
+
 static srq_status window_of_encoded(const srq_view *v, srq_view_bench *bench, srq_split_name split, size_t index,
                                     long epoch)
 {
     int height, width, top, left;
-    const srq_image *image = &bench->decoded;
     SRQ_TRY(decode(v, bench, split, index));
-    const uint8_t *base = image->pixels;
     if (v->resized && epoch != SRQ_VIEW_TEST) {
-        resize(v, bench, image, index, epoch);
+        resize(v, bench, &bench->decoded, index, epoch);
         return SRQ_OK;
     }
-    base_size(v, image->height, image->width, &height, &width);
-    if (height != image->height || width != image->width) {
-        const srq_box whole = {0, 0, image->height, image->width};
-        srq_image_resize(image, whole, height, width, bench->base, bench->resize);
-        base = bench->base;
-    }
+    const uint8_t *base = resize_whole(v, bench, &height, &width);
     place(v, height, width, index, epoch, &top, &left);
     cut(v, base, height, width, top, left, bench->window);
     return SRQ_OK;
@@ -359,5 +368,60 @@ srq_status srq_view_make(const srq_view *v, srq_view_bench *bench, srq_split_nam
     if (epoch != SRQ_VIEW_TEST && jitters(v)) change_colors(v, index, epoch, bench->window);
     normalize(v, window, to);
     if (epoch != SRQ_VIEW_TEST && v->cutout) cut_out(v, index, epoch, to);
+    return SRQ_OK;
+}
+
+/* --- Images from outside */
+
+static srq_status grow(const srq_view *v, srq_view_bench *bench)
+{
+    double sides[2];
+    size_t base, resize;
+    const srq_image *image = &bench->decoded;
+    if (!room_of_image(v, image->height, image->width, sides, &base, &resize))
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%d x %d pixels (height x width), which become %.0f x %.0f for the network; at most %d pixels "
+                        "are possible: cut the image",
+                        image->height, image->width, sides[0], sides[1], SRQ_IMAGE_PIXELS_MAX);
+    if (base > bench->base_room) {
+        free(bench->base);
+        bench->base_room = base;
+        bench->base = malloc(base);
+    }
+    if (resize > bench->resize_room) {
+        free(bench->resize);
+        bench->resize_room = resize;
+        bench->resize = malloc(resize * sizeof(float));
+    }
+    if (bench->base && bench->resize) return SRQ_OK;
+    bench->base_room = bench->resize_room = 0;
+    return srq_fail_memory(base + resize * sizeof(float), "an image");
+}
+
+/* All three channels become grey. What is grey already keeps its value. */
+static void make_grey(srq_image *image)
+{
+    enum { RED = 19595, GREEN = 38470, BLUE = 7471, BITS = 16 }; /* of 2^16 */
+    const size_t count = (size_t)image->height * (size_t)image->width;
+    uint8_t *p = image->pixels;
+    for (size_t i = 0; i < count; i++, p += SRQ_IMAGE_CHANNELS)
+        memset(p, (p[0] * RED + p[1] * GREEN + p[2] * BLUE + (1 << (BITS - 1))) >> BITS, SRQ_IMAGE_CHANNELS);
+}
+
+srq_status srq_view_make_encoded(const srq_view *v, srq_view_bench *bench, const uint8_t *bytes, size_t size, float *to)
+{
+    int height, width;
+    SRQ_TRY(srq_image_decode(bytes, size, &bench->decoded));
+    SRQ_TRY(grow(v, bench));
+    if (v->channels == 1) make_grey(&bench->decoded);
+    const uint8_t *base = resize_whole(v, bench, &height, &width);
+    const int top = (height - v->height) / 2, left = (width - v->width) / 2;
+    uint8_t *window = bench->window;
+    for (int y = 0; y < v->height; y++) {
+        const uint8_t *row = base + ((size_t)(top + y) * (size_t)width + (size_t)left) * SRQ_IMAGE_CHANNELS;
+        for (int x = 0; x < v->width; x++, row += SRQ_IMAGE_CHANNELS, window += v->channels)
+            memcpy(window, row, (size_t)v->channels);
+    }
+    normalize(v, bench->window, to);
     return SRQ_OK;
 }

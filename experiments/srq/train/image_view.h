@@ -28,6 +28,7 @@ typedef struct srq_view_bench {
     srq_image decoded;
     uint8_t *file, *base, *window; /* the encoded bytes; the resized image; the view as bytes */
     float *resize;
+    size_t base_room, resize_room; /* bytes and floats of the last two, once an image from outside has come */
 } srq_view_bench;
 
 /* For the settings' data group, model and seed. SRQ_ERROR_USAGE if a change of colour cannot act on these images. The
@@ -43,6 +44,14 @@ enum { SRQ_VIEW_TEST = -1 };
  * evaluation sees it (SRQ_VIEW_TEST). SRQ_ERROR_DATA names the image if its bytes are damaged. */
 srq_status srq_view_make(const srq_view *view, srq_view_bench *bench, srq_split_name split, size_t index, long epoch,
                          float *to);
+
+/* Writes the view of an image that is in no data set: a JPEG or PNG of any size, as evaluation would see it in the data
+ * set. The short side is resized to data.resize (a data set of encoded images) or to the network's input (a data set of
+ * images of one size), and the middle is cut out; an image of that size stays as it is. For a network with one channel,
+ * colours become grey before that: 0.299 R + 0.587 G + 0.114 B, as Pillow's convert("L"). The bench grows with the
+ * image. SRQ_ERROR_DATA if it cannot be decoded, or is too large after resizing; the caller adds its name. */
+srq_status srq_view_make_encoded(const srq_view *view, srq_view_bench *bench, const uint8_t *bytes, size_t size,
+                                 float *to);
 
 /* The part of a height x width image that a random resized crop selects in an epoch, as in torchvision's
  * RandomResizedCrop. */

@@ -9,54 +9,67 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct thread {
+    struct srq_loader *loader;
+    int number;
+    bool running; /* it was started */
+    pthread_t handle;
+} thread;
+
 struct srq_loader {
-    pthread_t thread;
-    bool running; /* the thread was started */
+    thread *threads;
+    int thread_count;
     pthread_mutex_t lock;
-    pthread_cond_t made_one, taken_one;
+    pthread_cond_t made_one, taken_one, idle;
     srq_slot_fill fill;
     void *context;
     srq_slot *slots; /* a ring of `count` slots */
     long count;
     /* Protected by the lock: */
+    bool *made; /* [count]: whether the item of a slot is complete */
     bool end;
     srq_sequence sequence;
-    long generation;  /* number of the sequence */
-    long made, taken; /* items of this sequence in the ring */
+    long begun, taken; /* items of this sequence that a thread has begun, and that the caller has taken */
+    int busy;          /* threads that make an item */
 };
 
-/* --- The thread */
+/* --- The threads */
 
 /* Waits for a free slot for the next item. Returns false if the thread has to end. */
-static bool next_item(srq_loader *l, srq_sequence *sequence, long *item, long *generation, srq_slot **slot)
+static bool next_item(srq_loader *l, srq_sequence *sequence, long *item, long *slot)
 {
     pthread_mutex_lock(&l->lock);
     for (;;) {
-        *item = l->sequence.first + l->made * l->sequence.stride;
-        if (l->end || (l->made - l->taken < l->count && *item < l->sequence.end)) break;
+        *item = l->sequence.first + l->begun * l->sequence.stride;
+        if (l->end || (l->begun - l->taken < l->count && *item < l->sequence.end)) break;
         pthread_cond_wait(&l->taken_one, &l->lock);
     }
     *sequence = l->sequence;
-    *generation = l->generation;
-    *slot = &l->slots[l->made % l->count];
-    const bool go_on = !l->end;
+    *slot = l->begun % l->count;
+    const bool continues = !l->end;
+    if (continues) {
+        l->made[*slot] = false;
+        l->begun++;
+        l->busy++;
+    }
     pthread_mutex_unlock(&l->lock);
-    return go_on;
+    return continues;
 }
 
-static void *work(void *loader)
+static void *work(void *context)
 {
-    srq_loader *l = loader;
+    const thread *t = context;
+    srq_loader *l = t->loader;
     srq_sequence sequence;
-    long item, generation;
-    srq_slot *slot;
-    while (next_item(l, &sequence, &item, &generation, &slot)) {
-        slot->status = l->fill(l->context, &sequence, item, slot);
+    long item, at;
+    while (next_item(l, &sequence, &item, &at)) {
+        srq_slot *slot = &l->slots[at];
+        slot->status = l->fill(l->context, t->number, &sequence, item, slot);
         if (slot->status != SRQ_OK) snprintf(slot->message, sizeof slot->message, "%s", srq_message());
         pthread_mutex_lock(&l->lock);
-        /* If another sequence has begun in the meantime, the item is dropped. */
-        if (generation == l->generation) l->made++;
-        pthread_cond_signal(&l->made_one);
+        l->made[at] = true;
+        if (--l->busy == 0) pthread_cond_signal(&l->idle);
+        pthread_cond_broadcast(&l->made_one);
         pthread_mutex_unlock(&l->lock);
     }
     return NULL;
@@ -64,23 +77,32 @@ static void *work(void *loader)
 
 /* --- The caller */
 
-static srq_status start_thread(srq_loader *l)
+static srq_status start_thread(thread *t)
 {
     sigset_t all, before;
     /* Only the main thread handles signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int code = pthread_create(&l->thread, NULL, work, l);
+    const int code = pthread_create(&t->handle, NULL, work, t);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    l->running = code == 0;
-    return l->running
+    t->running = code == 0;
+    return t->running
                ? SRQ_OK
                : srq_fail(SRQ_ERROR_RUN,
                           "cannot start the thread that reads data: %s; raise the limit of processes (ulimit -u)",
                           strerror(code));
 }
 
-srq_status srq_loader_create(int slots, size_t floats, size_t labels, srq_slot_fill fill, void *context,
+static srq_status start_threads(srq_loader *l)
+{
+    for (int i = 0; i < l->thread_count; i++) {
+        l->threads[i] = (thread){.loader = l, .number = i};
+        SRQ_TRY(start_thread(&l->threads[i]));
+    }
+    return SRQ_OK;
+}
+
+srq_status srq_loader_create(int threads, int slots, size_t floats, size_t labels, srq_slot_fill fill, void *context,
                              srq_loader **loader)
 {
     srq_loader *l = calloc(1, sizeof *l);
@@ -88,18 +110,22 @@ srq_status srq_loader_create(int slots, size_t floats, size_t labels, srq_slot_f
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->made_one, NULL);
     pthread_cond_init(&l->taken_one, NULL);
+    pthread_cond_init(&l->idle, NULL);
     l->fill = fill;
     l->context = context;
     l->count = slots;
+    l->thread_count = threads;
+    l->threads = calloc((size_t)threads, sizeof *l->threads);
     l->slots = calloc((size_t)slots, sizeof *l->slots);
-    bool whole = l->slots != NULL;
+    l->made = calloc((size_t)slots, sizeof *l->made);
+    bool whole = l->slots && l->threads && l->made;
     for (int i = 0; whole && i < slots; i++) {
         l->slots[i].images = calloc(floats, sizeof(float));
         l->slots[i].labels = calloc(labels, sizeof(int32_t));
         whole = l->slots[i].images && l->slots[i].labels;
     }
     srq_status status =
-        whole ? start_thread(l) : srq_fail_memory((size_t)slots * floats * sizeof(float), "images read ahead");
+        whole ? start_threads(l) : srq_fail_memory((size_t)slots * floats * sizeof(float), "images read ahead");
     if (status != SRQ_OK)
         srq_loader_destroy(&l);
     else
@@ -113,14 +139,18 @@ void srq_loader_destroy(srq_loader **loader)
     if (!l) return;
     pthread_mutex_lock(&l->lock);
     l->end = true;
-    pthread_cond_signal(&l->taken_one);
+    pthread_cond_broadcast(&l->taken_one);
     pthread_mutex_unlock(&l->lock);
-    if (l->running) pthread_join(l->thread, NULL);
+    for (int i = 0; l->threads && i < l->thread_count; i++)
+        if (l->threads[i].running) pthread_join(l->threads[i].handle, NULL);
     for (long i = 0; l->slots && i < l->count; i++) {
         free(l->slots[i].images);
         free(l->slots[i].labels);
     }
     free(l->slots);
+    free(l->made);
+    free(l->threads);
+    pthread_cond_destroy(&l->idle);
     pthread_cond_destroy(&l->taken_one);
     pthread_cond_destroy(&l->made_one);
     pthread_mutex_destroy(&l->lock);
@@ -131,19 +161,26 @@ void srq_loader_destroy(srq_loader **loader)
 void srq_loader_start(srq_loader *l, const srq_sequence *sequence)
 {
     pthread_mutex_lock(&l->lock);
+    l->sequence.end = l->sequence.first; /* begin no more items */
+    while (l->busy) pthread_cond_wait(&l->idle, &l->lock);
     l->sequence = *sequence;
-    l->generation++;
-    l->made = l->taken = 0;
-    pthread_cond_signal(&l->taken_one);
+    l->begun = l->taken = 0;
+    pthread_cond_broadcast(&l->taken_one);
     pthread_mutex_unlock(&l->lock);
+}
+
+/* Whether the next item to be taken is there. */
+static bool has_next(const srq_loader *l)
+{
+    return l->begun > l->taken && l->made[l->taken % l->count];
 }
 
 const srq_slot *srq_loader_take(srq_loader *l, double *waited)
 {
     pthread_mutex_lock(&l->lock);
-    if (l->made == l->taken) {
+    if (!has_next(l)) {
         const double since = srq_seconds();
-        while (l->made == l->taken) pthread_cond_wait(&l->made_one, &l->lock);
+        while (!has_next(l)) pthread_cond_wait(&l->made_one, &l->lock);
         *waited += srq_seconds() - since;
     }
     const srq_slot *slot = &l->slots[l->taken % l->count];

@@ -68,6 +68,22 @@ static size_t move_small(const srq_stepper *s, direction d, int rank)
 
 /* --- Building */
 
+static srq_status allocate_lanes(srq_stepper *s, int capacity)
+{
+    const size_t lanes = (size_t)srq_graph_lanes(s->graph), slices = (size_t)srq_graph_slices(s->graph);
+    s->lanes = calloc(lanes, sizeof *s->lanes);
+    bool whole = s->lanes != NULL;
+    for (size_t l = 0; whole && l < lanes; l++) {
+        srq_stepper_lane *lane = &s->lanes[l];
+        lane->labels = calloc((size_t)capacity, sizeof *lane->labels);
+        lane->gradients = calloc(slices, sizeof *lane->gradients);
+        lane->metrics = calloc(slices, sizeof *lane->metrics);
+        lane->bad = calloc(slices, sizeof *lane->bad);
+        whole = lane->labels && lane->gradients && lane->metrics && lane->bad;
+    }
+    return whole ? SRQ_OK : srq_fail_memory(lanes * (size_t)capacity * sizeof(int32_t), "a step");
+}
+
 static srq_status allocate(srq_stepper *s)
 {
     const int ranks = srq_comm_size(s->comm);
@@ -102,30 +118,36 @@ static void book_event(srq_stepper *s, srq_step_part part, double *since)
     srq_trace_add_span(s->trace, communicates ? SRQ_LANE_COMMUNICATION : SRQ_LANE_COMPUTE, events[part], begin, *since);
 }
 
-static void unpack(void *context, int group, float *vector)
+/* Called on any worker when a bucket is complete. */
+static void unpack(void *context, int group, int worker, float *vector)
 {
     srq_stepper *s = context;
     double since = srq_seconds();
-    srq_finish_unpack(s->finish, group, vector);
-    book_event(s, SRQ_STEP_UNPACK, &since);
+    srq_finish_unpack(s->finish, group, worker, vector);
+    if (worker == 0) book_event(s, SRQ_STEP_UNPACK, &since);
 }
 
-/* Called during the backward pass. */
-static void ready(void *context, size_t offset)
+/* Called during the backward pass, on the worker that runs it. */
+static void ready(void *context, const srq_pass *pass, size_t offset)
 {
     srq_stepper *s = context;
-    const double unpacking = s->seconds[SRQ_STEP_UNPACK];
-    double since = srq_seconds();
-    const double begin = since;
-    srq_reduce_ready(s->reduce, offset);
+    if (pass->worker > 0) {
+        srq_reduce_ready(s->reduce, pass->worker, pass->leaf, offset);
+        return;
+    }
+    const double unpacking = s->seconds[SRQ_STEP_UNPACK], begin = srq_seconds();
+    double since = begin;
+    srq_reduce_ready(s->reduce, 0, pass->leaf, offset);
+    srq_reduce_poll(s->reduce);
     since += s->seconds[SRQ_STEP_UNPACK] - unpacking;
     book(s, SRQ_STEP_SUM, &since);
     srq_trace_add_span(s->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_ADD, begin, since);
     srq_trace_mark(s->trace);
 }
 
+/* `segments` receives the offsets of layers, from which the gradient is ready one after another. */
 static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options, size_t *ends, size_t *slices,
-                              srq_reduce_range *coarse)
+                              size_t *segments, srq_reduce_range *coarse)
 {
     const int ranks = srq_comm_size(s->comm), groups = group_count(s);
     int coarse_count = 0;
@@ -138,7 +160,13 @@ static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options
         const srq_parameter *p = srq_graph_parameter(s->graph, i);
         if (is_weight(p)) coarse[coarse_count++] = (srq_reduce_range){p->offset, p->offset + p->count};
     }
+    const int layers = srq_graph_layer_count(s->graph);
+    for (int i = 0; i < layers; i++) segments[i] = srq_graph_layer(s->graph, layers - 1 - i)->offset;
     const srq_reduce_plan plan = {.shards = s->shards,
+                                  .shard_slices = srq_graph_slices(s->graph),
+                                  .at_work = srq_graph_lanes(s->graph) * srq_graph_slices(s->graph),
+                                  .segment_count = layers,
+                                  .segments = segments,
                                   .size = srq_graph_size(s->graph),
                                   .bucket_count = groups,
                                   .ends = ends,
@@ -160,6 +188,8 @@ srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *o
                        .optimizer = optimizer,
                        .shards = options->shards,
                        .clip_norm = options->clip_norm};
+    pthread_mutex_init(&s->next_lock, NULL);
+    SRQ_TRY(allocate_lanes(s, options->capacity));
     /* The number of buckets is limited by the number of message tags. */
     const size_t least = srq_graph_size(graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
     SRQ_TRY(srq_finish_create(graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
@@ -167,9 +197,12 @@ srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *o
     SRQ_TRY(allocate(s));
     const size_t groups = (size_t)group_count(s), ranks = (size_t)srq_comm_size(comm);
     size_t *ends = calloc(groups + 1, sizeof *ends), *slices = calloc(groups * (ranks + 1), sizeof *slices);
+    size_t *segments = calloc((size_t)srq_graph_layer_count(graph), sizeof *segments);
     srq_reduce_range *coarse = calloc((size_t)srq_graph_parameter_count(graph) + 1, sizeof *coarse);
-    srq_status status = ends && slices && coarse ? make_reduce(s, options, ends, slices, coarse)
-                                                 : srq_fail_memory(groups * (ranks + 1) * sizeof *slices, "a step");
+    srq_status status = ends && slices && segments && coarse
+                            ? make_reduce(s, options, ends, slices, segments, coarse)
+                            : srq_fail_memory(groups * (ranks + 1) * sizeof *slices, "a step");
+    free(segments);
     free(ends);
     free(slices);
     free(coarse);
@@ -179,6 +212,15 @@ srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *o
 
 void srq_stepper_destroy(srq_stepper *s)
 {
+    if (!s->graph) return;
+    for (int l = 0; s->lanes && l < srq_graph_lanes(s->graph); l++) {
+        free(s->lanes[l].labels);
+        free(s->lanes[l].gradients);
+        free(s->lanes[l].metrics);
+        free(s->lanes[l].bad);
+    }
+    free(s->lanes);
+    pthread_mutex_destroy(&s->next_lock);
     srq_reduce_destroy(&s->reduce);
     srq_finish_destroy(&s->finish);
     free(s->gathered);
@@ -200,22 +242,97 @@ static double inside(const srq_stepper *s)
     return s->seconds[SRQ_STEP_SUM] + s->seconds[SRQ_STEP_UNPACK];
 }
 
-void srq_stepper_run(srq_stepper *s, long shard, int n, const int32_t *labels, int batch, bool stop)
+/* Gives a lane its next shard: images, labels and vectors for its gradients. */
+static void next_shard(srq_stepper *s, int index)
 {
-    srq_metrics metrics;
+    srq_stepper_lane *lane = &s->lanes[index];
+    const int slices = srq_graph_slices(s->graph);
+    long first, last;
+    srq_stepper_range(s, &first, &last);
+    pthread_mutex_lock(&s->next_lock);
+    const long shard = s->next_shard < last ? s->next_shard++ : -1;
+    lane->shard = (srq_shard){.number = (int)shard,
+                              .batch = s->source->batch,
+                              .labels = lane->labels,
+                              .gradients = lane->gradients,
+                              .metrics = lane->metrics,
+                              .bad = lane->bad};
+    if (shard >= 0) {
+        lane->shard.n = s->source->fill(s->source->context, shard, index, lane->labels, &lane->stop);
+        for (int i = 0; i < slices; i++) lane->gradients[i] = srq_reduce_lease(s->reduce, shard * slices + i);
+    }
+    pthread_mutex_unlock(&s->next_lock);
+}
+
+/* Sums the values of a shard over its slices, in their order. */
+static void note_shard(srq_stepper *s, const srq_stepper_lane *lane)
+{
+    double *row = s->gathered + (long)lane->shard.number * SRQ_SHARD_VALUES;
+    memset(row, 0, SRQ_SHARD_VALUES * sizeof *row);
+    for (int i = 0; i < srq_graph_slices(s->graph); i++) {
+        const int bad = lane->bad[i] + 1;
+        row[SRQ_SHARD_LOSS] += lane->metrics[i].loss;
+        row[SRQ_SHARD_CORRECT] += (double)lane->metrics[i].correct;
+        if (bad > 0 && (row[SRQ_SHARD_BAD_LAYER] == 0 || bad < row[SRQ_SHARD_BAD_LAYER]))
+            row[SRQ_SHARD_BAD_LAYER] = bad;
+    }
+    row[SRQ_SHARD_COUNT] = lane->shard.n;
+    row[SRQ_SHARD_STOP] = lane->stop;
+}
+
+/* Books the time of a shard on worker 0, without what is booked elsewhere. */
+static void train_part(srq_stepper *s, int worker, const srq_stepper_lane *lane)
+{
+    if (worker > 0) {
+        srq_graph_train_part(s->graph, worker, &lane->shard);
+        return;
+    }
     const double before = inside(s);
+    const int64_t begin = srq_trace_now(s->trace);
     double since = srq_seconds();
-    const int bad = srq_graph_train(s->graph, (int)shard, n, labels, batch, srq_reduce_leaf(s->reduce), &metrics);
+    srq_graph_train_part(s->graph, worker, &lane->shard);
     since += inside(s) - before;
     book(s, SRQ_STEP_COMPUTE, &since);
-    ready(s, 0);
-    srq_reduce_push(s->reduce);
-    double *row = s->gathered + shard * SRQ_SHARD_VALUES;
-    row[SRQ_SHARD_LOSS] = metrics.loss;
-    row[SRQ_SHARD_CORRECT] = (double)metrics.correct;
-    row[SRQ_SHARD_COUNT] = n;
-    row[SRQ_SHARD_BAD_LAYER] = bad + 1;
-    row[SRQ_SHARD_STOP] = stop;
+    srq_trace_add(s->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SHARD, lane->shard.number, begin);
+}
+
+/* Only worker 0 may send. When it has no more shards, it sends what the others complete. */
+static void wait_for_others(srq_stepper *s)
+{
+    int turn = 0;
+    double since = srq_seconds();
+    while (!srq_reduce_complete(s->reduce)) {
+        srq_reduce_poll(s->reduce);
+        srq_workers_pause(srq_graph_workers(s->graph), &turn);
+    }
+    srq_reduce_poll(s->reduce);
+    book(s, SRQ_STEP_COMPUTE, &since);
+}
+
+static void run_shards(void *context, int worker)
+{
+    srq_stepper *s = context;
+    bool leads;
+    const int index = srq_graph_lane_of(s->graph, worker, &leads);
+    if (index < 0) return;
+    srq_stepper_lane *lane = &s->lanes[index];
+    for (;;) {
+        if (leads) next_shard(s, index);
+        srq_graph_meet(s->graph, index);
+        if (lane->shard.number < 0) break;
+        train_part(s, worker, lane);
+        srq_graph_meet(s->graph, index);
+        if (leads) note_shard(s, lane);
+    }
+    if (worker == 0) wait_for_others(s);
+}
+
+void srq_stepper_run(srq_stepper *s, const srq_stepper_source *source)
+{
+    long last;
+    s->source = source;
+    srq_stepper_range(s, &s->next_shard, &last);
+    srq_workers_run(srq_graph_workers(s->graph), run_shards, s);
 }
 
 static void exchange_small(srq_stepper *s)
@@ -228,16 +345,35 @@ static void exchange_small(srq_stepper *s)
         if (r != rank) move_small(s, UNPACK, r);
 }
 
+/* The part of a worker in this rank's slice of a group: parts are finer slices, with the same borders. */
+static int part_of(const srq_stepper *s, int worker, int *parts)
+{
+    const int workers = srq_workers_count(srq_graph_workers(s->graph));
+    *parts = srq_comm_size(s->comm) * workers;
+    return srq_comm_rank(s->comm) * workers + worker;
+}
+
+static void finish_part(void *context, int worker)
+{
+    srq_stepper *s = context;
+    int parts;
+    const int part = part_of(s, worker, &parts);
+    float *gradient = srq_reduce_add_range(s->reduce, s->group, srq_finish_slice(s->finish, s->group, part, parts),
+                                           srq_finish_slice(s->finish, s->group, part + 1, parts));
+    srq_finish_run(s->finish, gradient, s->group, part, parts, s->slots);
+    if (worker == 0) s->gradient = gradient;
+}
+
 void srq_stepper_sum(srq_stepper *s, int *bad)
 {
-    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
     double since = srq_seconds();
-    for (int g = 0; g < group_count(s); g++) {
-        s->gradient = srq_reduce_finish(s->reduce, g);
+    for (s->group = 0; s->group < group_count(s); s->group++) {
+        srq_reduce_wait(s->reduce, s->group);
         book_event(s, SRQ_STEP_EXCHANGE, &since);
-        srq_finish_run(s->finish, s->gradient, g, rank, ranks, s->slots);
+        srq_workers_run(srq_graph_workers(s->graph), finish_part, s);
         book_event(s, SRQ_STEP_FINISH, &since);
     }
+    srq_reduce_end(s->reduce);
     exchange_small(s);
     book_event(s, SRQ_STEP_EXCHANGE, &since);
     *bad = srq_finish_collect(s->finish, s->slots, s->gradient);
@@ -260,16 +396,24 @@ double srq_stepper_clip(srq_stepper *s)
     return norm;
 }
 
+static void update_part(void *context, int worker)
+{
+    srq_stepper *s = context;
+    int parts;
+    const int part = part_of(s, worker, &parts);
+    srq_optimizer_step_weights(s->optimizer, s->graph, s->gradient, srq_finish_slice(s->finish, s->group, part, parts),
+                               srq_finish_slice(s->finish, s->group, part + 1, parts), s->factor);
+}
+
 void srq_stepper_update(srq_stepper *s, double factor)
 {
-    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
     float *values = srq_graph_values(s->graph);
     double since = srq_seconds();
-    for (int g = 0; g < group_count(s); g++) {
-        srq_optimizer_step_weights(s->optimizer, s->graph, s->gradient, srq_finish_slice(s->finish, g, rank, ranks),
-                                   srq_finish_slice(s->finish, g, rank + 1, ranks), factor);
+    s->factor = factor;
+    for (s->group = 0; s->group < group_count(s); s->group++) {
+        srq_workers_run(srq_graph_workers(s->graph), update_part, s);
         book_event(s, SRQ_STEP_OPTIMIZE, &since);
-        srq_reduce_join_start(s->reduce, g, values);
+        srq_reduce_join_start(s->reduce, s->group, values);
         book_event(s, SRQ_STEP_JOIN, &since);
     }
     /* Parameters that are not weights are sent with the slices around them. The update below overwrites them with the

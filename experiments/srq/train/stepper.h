@@ -1,10 +1,10 @@
 /* One training step over all ranks: what `srq train` repeats and `srq bench step` times.
  *
- * Each rank runs its shards. During the backward pass of its last shard, complete buckets of gradients are reordered to
- * the order of the weights and exchanged in slices. Each rank then finishes its own slices (backward pass of the
- * quantizers, optimizer), and all ranks gather the new weights. Parameters that are not weights are few, so every rank
- * updates all of them. A rank has the optimizer's state of the weights only for its own slices, until
- * srq_stepper_join_state. */
+ * Each rank runs its shards on all workers of the graph. During the backward passes of its last shards, complete
+ * buckets of gradients are reordered to the order of the weights and exchanged in slices. Each rank then finishes its
+ * own slices (backward pass of the quantizers, optimizer), and all ranks gather the new weights. Parameters that are
+ * not weights are few, so every rank updates all of them. A rank has the optimizer's state of the weights only for its
+ * own slices, until srq_stepper_join_state. */
 #ifndef SRQ_EXPERIMENTS_TRAIN_STEPPER_H
 #define SRQ_EXPERIMENTS_TRAIN_STEPPER_H
 
@@ -12,6 +12,8 @@
 #include "core/optimizer.h"
 #include "dist/reduce.h"
 #include "experiments/srq/train/trace.h"
+
+#include <pthread.h>
 
 /* The values of a shard besides its gradient. */
 enum {
@@ -23,9 +25,9 @@ enum {
     SRQ_SHARD_VALUES
 };
 
-/* Parts of a step. Their seconds are added up since the stepper was made. */
+/* Parts of a step. Their seconds on worker 0 are added up since the stepper was made. */
 typedef enum srq_step_part {
-    SRQ_STEP_COMPUTE,  /* forward and backward of this rank's shards */
+    SRQ_STEP_COMPUTE,  /* forward and backward of this rank's shards, and waiting for other workers */
     SRQ_STEP_SUM,      /* sums over this rank's shards, and starting to send them */
     SRQ_STEP_UNPACK,   /* reordering of gradients from the kernels' order to the weights' */
     SRQ_STEP_EXCHANGE, /* sums over ranks and waiting for other ranks, if not hidden by computation */
@@ -37,11 +39,32 @@ typedef enum srq_step_part {
 
 typedef struct srq_stepper_options {
     long shards;
+    int capacity;        /* largest number of images in a shard */
     size_t bucket_bytes; /* smallest size of a bucket of gradients; SIZE_MAX: one bucket */
     bool late;           /* send no bucket before the last shard ends */
     bool coarse;         /* send gradients of weights as bfloat16 */
     double clip_norm;    /* largest norm of the gradient, for srq_stepper_clip; 0: no clipping */
 } srq_stepper_options;
+
+/* Where the images of shards come from. */
+typedef struct srq_stepper_source {
+    /* Puts the images of `shard` into the inputs of a lane of the graph (srq_graph_set_images) and their labels into
+     * labels [capacity of a shard]; returns how many there are. *stop: whether this rank was asked to stop. Called for
+     * one shard at a time, in order, but on any worker; on worker 0 for lane 0. */
+    int (*fill)(void *context, long shard, int lane, int32_t *labels, bool *stop);
+    void *context;
+    int batch; /* images of the global batch */
+} srq_stepper_source;
+
+/* What a lane of the graph runs. */
+typedef struct srq_stepper_lane {
+    srq_shard shard; /* number -1: no more */
+    int32_t *labels;
+    float **gradients;
+    srq_metrics *metrics;
+    int *bad;
+    bool stop;
+} srq_stepper_lane;
 
 typedef struct srq_stepper {
     srq_comm *comm;
@@ -58,6 +81,12 @@ typedef struct srq_stepper {
     double *small;
     size_t *small_at;
     float *gradient; /* of this step, valid after srq_stepper_sum */
+    srq_stepper_lane *lanes;
+    pthread_mutex_t next_lock; /* of next_shard and the source */
+    long next_shard;
+    const srq_stepper_source *source;
+    int group; /* what workers finish or update together */
+    double factor;
     double clip_norm;
     double seconds[SRQ_STEP_PARTS];
     srq_trace *trace; /* to be set by the caller; NULL for none */
@@ -69,10 +98,10 @@ srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *o
                               const srq_stepper_options *options, srq_stepper *stepper);
 void srq_stepper_destroy(srq_stepper *stepper);
 
-/* This rank's shards: [*first, *last). Run them in this order after srq_graph_begin_step. */
+/* This rank's shards: [*first, *last). */
 void srq_stepper_range(const srq_stepper *stepper, long *first, long *last);
-/* Runs the forward and backward pass of the n images in the graph's input. */
-void srq_stepper_run(srq_stepper *stepper, long shard, int n, const int32_t *labels, int batch, bool stop);
+/* Runs the forward and backward passes of this rank's shards on all workers, after srq_graph_begin_step. */
+void srq_stepper_run(srq_stepper *stepper, const srq_stepper_source *source);
 /* Collective, after all shards: `gathered` receives the values of all shards. `gradient` receives this rank's slices of
  * the weights' gradient and the whole gradient of the other parameters. *bad is -1, or the index of a parameter whose
  * gradient holds an infinity or NaN; it is the same on every rank. */

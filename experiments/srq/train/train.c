@@ -25,7 +25,7 @@ static srq_status usage(const char *what, const char *word)
 {
     return srq_fail(SRQ_ERROR_USAGE,
                     "train: %s%s; usage: srq train CONFIG --out DIR [--set path=value]... [--resume "
-                    "never|auto|FILE|DIR] [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]",
+                    "never|auto|FILE|DIR] [--threads N] [--max-time SPAN] [--quiet] [--trace DIR [--trace-steps A:B]]",
                     what, word);
 }
 
@@ -64,7 +64,8 @@ static srq_status set_trace_steps(srq_trainer_options *options, const char *word
 
 static bool takes_value(const char *word)
 {
-    static const char *const options[] = {"--out", "--set", "--resume", "--max-time", "--trace", "--trace-steps"};
+    static const char *const options[] = {"--out",      "--set",   "--resume",     "--threads",
+                                          "--max-time", "--trace", "--trace-steps"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (strcmp(word, options[i]) == 0) return true;
     return false;
@@ -85,6 +86,8 @@ static srq_status parse(int argc, char **argv, train_options *options)
             options->resume_file = value;
         else if (strcmp(word, "--quiet") == 0)
             options->trainer.quiet = true;
+        else if (strcmp(word, "--threads") == 0)
+            SRQ_TRY(srq_threads_parse("train", value, &options->trainer.threads));
         else if (strcmp(word, "--max-time") == 0)
             options->trainer.max_time = value;
         else if (strcmp(word, "--trace") == 0)
@@ -137,6 +140,28 @@ static void warn(const srq_trainer *t, const char *text)
     if (t->run && t->options->quiet) srq_say_to(stderr, "srq: note: %s\n", text);
 }
 
+/* Threads that wait for cores, or for something to do. */
+static void say_threads(srq_trainer *t)
+{
+    char text[400];
+    const srq_settings *s = t->settings;
+    const int useful = (s->train.shards + srq_comm_size(t->comm) - 1) / srq_comm_size(t->comm) * s->train.slices;
+    if (t->threads.crowded) {
+        snprintf(text, sizeof text,
+                 "%d thread%s (%s) are more than the cores that this rank may use, so they take turns; results are the "
+                 "same",
+                 t->threads.count, srq_plural(t->threads.count), t->threads.source);
+        warn(t, text);
+    }
+    if (t->threads.count > useful) {
+        snprintf(text, sizeof text,
+                 "a rank has at most %d slice%s of shards, so that %d of its %d threads only evaluate; more shards "
+                 "(train.shards) or slices (train.slices) give them work, and change the results",
+                 useful, srq_plural(useful), t->threads.count - useful, t->threads.count);
+        warn(t, text);
+    }
+}
+
 static void say_start(srq_trainer *t, const char *dir)
 {
     const srq_settings *s = t->settings;
@@ -146,7 +171,8 @@ static void say_start(srq_trainer *t, const char *dir)
         const srq_parameter *p = srq_graph_parameter(t->graph, i);
         if (p->kind == SRQ_PARAMETER_WEIGHT || p->kind == SRQ_PARAMETER_BIAS) count += (long)p->count;
     }
-    char bits[400], unquantized[600];
+    char bits[400], unquantized[600], slices[48] = "";
+    if (s->train.slices > 1) snprintf(slices, sizeof slices, " of %d slices", s->train.slices);
     srq_announce_quantizers(t->graph, s, bits, sizeof bits);
     srq_progress_line(t->progress, "%s (%s parameters; %s) on %s (%s image%s)", s->model.name,
                       srq_grouped(count, parameters, sizeof parameters), bits, t->dataset->name,
@@ -158,11 +184,12 @@ static void say_start(srq_trainer *t, const char *dir)
             "the end, with the best checkpoint",
             srq_grouped((long)t->batches.holdout.count, images, sizeof images),
             t->batches.holdout.count == 1 ? " is" : "s are");
-    srq_progress_line(t->progress,
-                      "%d rank%s x 1 thread, %s kernels (%s), %ld step%s of %d image%s in %d shard%s -> %s",
-                      srq_comm_size(t->comm), srq_plural(srq_comm_size(t->comm)), srq_graph_kernels(t->graph)->name,
-                      srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps), s->train.batch,
-                      srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), dir);
+    srq_progress_line(
+        t->progress, "%d rank%s x %d thread%s, %s kernels (%s), %ld step%s of %d image%s in %d shard%s%s -> %s",
+        srq_comm_size(t->comm), srq_plural(srq_comm_size(t->comm)), t->threads.count, srq_plural(t->threads.count),
+        srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps),
+        s->train.batch, srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), slices, dir);
+    say_threads(t);
     if (s->train.average > 0)
         srq_progress_line(t->progress,
                           "evaluations and checkpoints have the average of the weights over steps (train.average = %g)",

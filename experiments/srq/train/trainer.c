@@ -193,6 +193,14 @@ static void take_test(srq_trainer *t, const srq_metrics *m)
     if (t->point.test_error < t->test_best) t->test_best = t->point.test_error;
 }
 
+/* The last evaluation also gives the results by class. */
+static srq_status test(srq_trainer *t, srq_metrics *m)
+{
+    if (!srq_trainer_is_over(t)) return srq_evaluate(t->comm, t->graph, &t->batches, SRQ_PART_TEST, NULL, m);
+    const char *folder = t->run ? srq_run_folder(t->run) : NULL;
+    return srq_evaluate_by_class(t->comm, t->graph, &t->batches, t->point.step, folder, m);
+}
+
 static srq_status evaluate(srq_trainer *t)
 {
     srq_metrics m;
@@ -201,7 +209,10 @@ static srq_status evaluate(srq_trainer *t)
     SRQ_TRY(srq_graph_prepare(t->graph));
     if (t->run && t->noted == SRQ_OK) t->noted = srq_bits_history_note(&t->history, t->graph, t->point.step);
     const bool validates = srq_trainer_validates(t);
-    SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, validates ? SRQ_PART_VALIDATION : SRQ_PART_TEST, &m));
+    if (validates)
+        SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_PART_VALIDATION, NULL, &m));
+    else
+        SRQ_TRY(test(t, &m));
     srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_EVALUATE, t->point.step, begin);
     srq_shares_leave_out(t->shares, t->batches.waited - waited);
     if (validates)

@@ -8,6 +8,7 @@
 #include "experiments/srq/train/deadline.h"
 #include "experiments/srq/train/evaluate.h"
 #include "experiments/srq/train/stepper.h"
+#include "experiments/srq/train/threads.h"
 #include "experiments/srq/train/time_shares.h"
 #include "experiments/srq/train/trace.h"
 #include "io/progress.h"
@@ -16,6 +17,7 @@
 /* Options of the command line. They do not change the result of the run. */
 typedef struct srq_trainer_options {
     const char *max_time;         /* --max-time, or NULL */
+    int threads;                  /* --threads, or 0 */
     bool quiet;                   /* --quiet: no progress */
     const char *trace;            /* --trace: a folder, or NULL */
     long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
@@ -37,6 +39,7 @@ typedef struct srq_trainer {
     const char *versions;
     const srq_trainer_options *options;
     srq_isa isa; /* the instruction set that all ranks compute with */
+    srq_threads threads;
     srq_dataset *dataset;
     srq_batches batches;
     srq_graph *graph;
@@ -62,7 +65,8 @@ typedef struct srq_trainer {
                      use */
     long settled; /* the step at which they were computed, also by an earlier job */
     int *next_bits;  /* [layers] */
-    int32_t *labels; /* [capacity] */
+    int32_t *labels; /* [capacity of a shard] */
+    bool stopping;   /* this rank asks to stop after this step */
     srq_deadline deadline;
     const char *stop_reason; /* on rank 0: "signal", unless its clock stops the run */
     srq_status noted_skip;   /* status of writing a `skip` line; returned at the next line of the log */

@@ -1,4 +1,5 @@
 #include "dist/same.h"
+#include "dist/tree.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/train/node_checks.h"
 #include "experiments/srq/train/trainer_bits.h"
@@ -43,6 +44,13 @@ static srq_schedule make_schedule(const srq_settings *s, long total, long steps_
     return schedule;
 }
 
+/* Images are made on as many threads as compute, because it may take as long. */
+static int readers_of(int threads)
+{
+    enum { MOST = 64 };
+    return threads < MOST ? threads : MOST;
+}
+
 /* Builds everything that needs no other rank. */
 static srq_status build(srq_trainer *t)
 {
@@ -50,7 +58,13 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
     SRQ_TRY(srq_batches_create(t->dataset, s, s->train.batch, s->train.shards, &t->batches));
     if (t->options->trace) SRQ_TRY(srq_trace_create(t->comm, t->options->trace, &t->trace));
-    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches),
+    const int capacity = srq_batches_capacity(&t->batches), readers = readers_of(t->threads.count);
+    long first_shard, last_shard;
+    srq_tree_range(s->train.shards, srq_comm_size(t->comm), srq_comm_rank(t->comm), &first_shard, &last_shard);
+    const srq_graph_options options = {.capacity = capacity,
+                                       .slices = s->train.slices,
+                                       .workers = t->threads.workers,
+                                       .lanes = (int)(last_shard - first_shard),
                                        .engine = s->train.engine,
                                        .isa = &t->isa,
                                        .observer = srq_trace_observer(t->trace)};
@@ -59,18 +73,17 @@ static srq_status build(srq_trainer *t)
     const srq_optimizer_options optimizer = optimizer_options(s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
     const srq_stepper_options stepping = {.shards = s->train.shards,
+                                          .capacity = capacity,
                                           .bucket_bytes = (size_t)(s->train.bucket_mb * 1e6),
                                           .late = !s->train.overlap,
                                           .coarse = strcmp(s->train.wire, "bfloat16") == 0,
                                           .clip_norm = s->train.clip_norm};
     SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
-    long first_shard, last_shard;
-    srq_stepper_range(&t->stepper, &first_shard, &last_shard);
     t->batches.trace = t->stepper.trace = t->trace;
-    SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard));
-    t->labels = calloc((size_t)options.capacity, sizeof *t->labels);
+    SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard, readers, srq_graph_lanes(t->graph)));
+    t->labels = calloc((size_t)capacity, sizeof *t->labels);
     t->next_bits = calloc((size_t)srq_graph_layer_count(t->graph), sizeof *t->next_bits);
-    if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)options.capacity, "the labels");
+    if (!t->labels || !t->next_bits) return srq_fail_memory((size_t)capacity, "the labels");
     t->learns_bits = strcmp(s->dropbits.mode, "learn") == 0;
     SRQ_TRY(srq_trainer_set_target(t));
     SRQ_TRY(srq_bits_check(&s->model, t->batches.steps_per_epoch));
@@ -111,6 +124,7 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
     /* First, because --max-time is measured from here. */
     SRQ_TRY(srq_comm_agree(comm, srq_deadline_create(options->max_time, &t->deadline)));
     SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
+    SRQ_TRY(srq_threads_create(comm, options->threads, &t->threads));
     SRQ_TRY(srq_comm_agree(comm, build(t)));
     SRQ_TRY(check_nodes(t));
     long first, last;
@@ -128,6 +142,7 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_stepper_destroy(&t->stepper);
     srq_optimizer_destroy(&t->optimizer);
     srq_graph_destroy(&t->graph);
+    srq_threads_destroy(&t->threads);
     srq_batches_destroy(&t->batches);
     srq_trace_destroy(&t->trace); /* after the thread that reads ahead, which uses it */
     srq_shares_destroy(&t->shares);

@@ -108,10 +108,12 @@ static srq_status log_start(srq_trainer *t)
                  t->batches.holdout.count);
     return srq_run_log(
         t->run, "start",
-        "\"ranks\": %d, \"shards\": %d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
+        "\"ranks\": %d, \"threads\": %d, \"threads_from\": \"%s\", \"threads_bound\": %s, \"shards\": %d, \"slices\": "
+        "%d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
         "\"seed\": %lld, %s\"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
         "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
-        srq_comm_size(t->comm), s->train.shards, s->train.batch, t->point.total_steps, t->batches.steps_per_epoch,
+        srq_comm_size(t->comm), t->threads.count, t->threads.source, t->threads.bound ? "true" : "false",
+        s->train.shards, s->train.slices, s->train.batch, t->point.total_steps, t->batches.steps_per_epoch,
         (long long)s->train.seed, validation, srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa),
         srq_json_quote(s->data.file, file, sizeof file), srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
         srq_json_quote(t->versions, versions, sizeof versions),

@@ -45,22 +45,28 @@ static bool wants_stop(srq_trainer *t)
     return reason != NULL;
 }
 
+/* What the stepper asks for on any worker, one shard at a time. */
+static int fill_shard(void *context, long shard, int lane, int32_t *labels, bool *stop)
+{
+    srq_trainer *t = context;
+    srq_trace *trace = lane == 0 ? t->trace : NULL;
+    const int64_t begin = srq_trace_now(trace);
+    const int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, lane, labels);
+    srq_trace_add(trace, SRQ_LANE_COMPUTE, SRQ_EVENT_DATA, shard, begin);
+    srq_trace_mark(trace);
+    *stop = t->stopping || stop_requested;
+    return n;
+}
+
 /* Forward and backward of this rank's shards. */
 static void run_shards(srq_trainer *t)
 {
-    long first, last;
-    const int batch = srq_batches_size(&t->batches, t->point.step);
-    const bool stop = wants_stop(t);
-    srq_stepper_range(&t->stepper, &first, &last);
-    for (long shard = first; shard < last; shard++) {
-        const int64_t begin = srq_trace_now(t->trace);
-        const int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, t->labels);
-        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_DATA, shard, begin);
-        srq_trace_operators(t->trace, true);
-        srq_stepper_run(&t->stepper, shard, n, t->labels, batch, stop || stop_requested);
-        srq_trace_operators(t->trace, false);
-        srq_trace_add(t->trace, SRQ_LANE_COMPUTE, SRQ_EVENT_SHARD, shard, begin);
-    }
+    const srq_stepper_source source = {
+        .fill = fill_shard, .context = t, .batch = srq_batches_size(&t->batches, t->point.step)};
+    t->stopping = wants_stop(t);
+    srq_trace_operators(t->trace, true);
+    srq_stepper_run(&t->stepper, &source);
+    srq_trace_operators(t->trace, false);
 }
 
 static void sum_shards(srq_trainer *t, int *bad)
@@ -150,7 +156,7 @@ static srq_status change_bits(srq_trainer *t, bool *changed)
         *changed = *changed || t->next_bits[i];
     }
     if (!*changed) return SRQ_OK;
-    const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, t->labels);
+    const int n = srq_batches_fill(&t->batches, t->point.step, 0, t->graph, 0, t->labels);
     if (t->batches.status != SRQ_OK) return SRQ_OK; /* check_data() reports it to all ranks */
     return srq_graph_change_bits(t->graph, n, t->next_bits);
 }

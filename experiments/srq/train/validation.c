@@ -114,7 +114,8 @@ static srq_status test_network(srq_trainer *t, long step, const srq_bits_history
     srq_status status = SRQ_OK;
     srq_stepper_show_average(&t->stepper, true);
     SRQ_TRY(srq_comm_agree(t->comm, srq_graph_prepare(t->graph)));
-    SRQ_TRY(srq_evaluate(t->comm, t->graph, &t->batches, SRQ_PART_TEST, &m));
+    const char *folder = t->run ? srq_run_folder(t->run) : NULL;
+    SRQ_TRY(srq_evaluate_by_class(t->comm, t->graph, &t->batches, t->point.step, folder, &m));
     t->point.evaluated = true;
     t->point.test_count = m.count;
     t->point.test_loss = m.loss / (double)m.count;
