@@ -43,6 +43,38 @@ srq_status srq_h5_open_any(const srq_h5_file *file, const char *name, hid_t *set
     return status;
 }
 
+/* --- Types */
+
+static bool is_inside(size_t place, size_t count, size_t end)
+{
+    return count <= end && place <= end - count;
+}
+
+static bool is_sound(hid_t type)
+{
+    size_t sign, exponent, exponent_bits, mantissa, mantissa_bits;
+    const H5T_class_t found = H5Tget_class(type);
+    if (found != H5T_INTEGER && found != H5T_FLOAT) return true;
+    const int offset = H5Tget_offset(type);
+    const size_t bits = H5Tget_precision(type);
+    if (offset < 0 || bits == 0 || !is_inside((size_t)offset, bits, 8 * H5Tget_size(type))) return false;
+    if (found == H5T_INTEGER) return true;
+    if (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0) return false;
+    return is_inside(sign, 1, bits) && is_inside(exponent, exponent_bits, bits) &&
+           is_inside(mantissa, mantissa_bits, bits);
+}
+
+/* HDF5 1.10 takes the bits from where the type says. Behind the number it finds whatever is in memory, so that two
+ * reads give two numbers. */
+srq_status srq_h5_check_type(const srq_h5_file *file, const char *name, hid_t type)
+{
+    if (is_sound(type)) return SRQ_OK;
+    return srq_fail(
+        SRQ_ERROR_DATA,
+        "%s: the type of %s describes bits that its numbers do not have; the file is damaged: use another copy",
+        file->path, name);
+}
+
 /* --- Chunks */
 
 typedef struct chunks {

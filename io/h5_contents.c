@@ -93,8 +93,9 @@ static srq_status put_attribute(listing *l, const char *path, hid_t object, cons
     if (attribute < 0) return srq_h5_broken(l->file->path, name);
     hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     put_text(l, name);
-    const srq_status status =
-        type < 0 || space < 0 ? srq_h5_broken(l->file->path, name) : put_value(l, name, attribute, type, space);
+    srq_status status =
+        type < 0 || space < 0 ? srq_h5_broken(l->file->path, name) : srq_h5_check_type(l->file, name, type);
+    if (status == SRQ_OK) status = put_value(l, name, attribute, type, space);
     if (space >= 0) H5Sclose(space);
     if (type >= 0) H5Tclose(type);
     H5Aclose(attribute);
@@ -150,7 +151,7 @@ static srq_status put_set(const listing *l, const char *path, hid_t set)
     put(l, &info.size, 4);
     put(l, &rank_sent, 4);
     for (int i = 0; i < rank; i++) put(l, &(uint64_t){shape[i]}, 8);
-    const srq_status status = type < 0 ? srq_h5_broken(l->file->path, path) : SRQ_OK;
+    const srq_status status = type < 0 ? srq_h5_broken(l->file->path, path) : srq_h5_check_type(l->file, path, type);
     if (space >= 0) H5Sclose(space);
     if (type >= 0) H5Tclose(type);
     return status;

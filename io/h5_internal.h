@@ -105,6 +105,8 @@ srq_status srq_h5_open_any(const srq_h5_file *file, const char *name, hid_t *set
 /* Checks that the file stores what the shape of an open data set requires, chunk by chunk. Call it before memory is
  * allocated for it. */
 srq_status srq_h5_check_stored(const srq_h5_file *file, const char *name, hid_t set, int rank, const size_t *shape);
+/* Checks that a type of numbers describes bits that the numbers have; any other type is sound. */
+srq_status srq_h5_check_type(const srq_h5_file *file, const char *name, hid_t type);
 /* Takes `bytes` from what may still be read. */
 srq_status srq_h5_take(srq_h5_file *file, const char *name, uint64_t bytes);
 

@@ -220,6 +220,48 @@ START_TEST(files_that_crash_hdf5_are_refused)
 }
 END_TEST
 
+/* The types of numbers in the file, as HDF5 writes them. The places of bits are the bytes from 2 on. */
+START_TEST(types_of_bits_that_are_not_there)
+{
+    enum { TRAILER = 256 };
+    static const struct {
+        const char *type; /* class and version, bit field, size, offset, precision, then fields */
+        size_t length, place;
+        unsigned char value;
+    } cases[] = {
+        {"\x11\x20\x3f\0\x08\0\0\0\0\0\x40\0\x34\x0b\0\x34", 16, 2, 64},  /* place of the sign */
+        {"\x11\x20\x3f\0\x08\0\0\0\0\0\x40\0\x34\x0b\0\x34", 16, 12, 60}, /* of the exponent */
+        {"\x11\x20\x3f\0\x08\0\0\0\0\0\x40\0\x34\x0b\0\x34", 16, 14, 64}, /* of the mantissa */
+        {"\x11\x20\x3f\0\x08\0\0\0\0\0\x40\0\x34\x0b\0\x34", 16, 15, 80}, /* its size */
+        {"\x11\x20\x1f\0\x04\0\0\0\0\0\x20\0\x17\x08\0\x17", 16, 14, 10}, /* the weights' */
+        {"\x10\x08\0\0\x08\0\0\0\0\0\x40\0", 12, 8, 8},                   /* offset of an integer */
+    };
+    write_sample("sound.h5");
+    unsigned char bytes[1 << 16], changed[1 << 16];
+    FILE *stream = fopen(scratch("sound.h5"), "rb");
+    ck_assert_ptr_nonnull(stream);
+    const size_t size = fread(bytes, 1, sizeof bytes, stream) - TRAILER;
+    fclose(stream);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memcpy(changed, bytes, size);
+        unsigned char *type = memmem(changed, size, cases[i].type, cases[i].length);
+        ck_assert_msg(type != NULL, "type %zu is not in the file", i);
+        type[cases[i].place] = cases[i].value;
+        scratch_write("unsound.h5", (char *)changed, size);
+        expect_message(open_test("unsound.h5"), SRQ_ERROR_DATA, "describes bits that its numbers do not have");
+    }
+    /* Numbers that are rare but sound: 16 and 80 bits. */
+    hid_t half = H5Tcopy(H5T_IEEE_F32LE), file = foreign_create("rare.h5");
+    const hsize_t two = 2;
+    H5Tset_fields(half, 15, 10, 5, 0, 10);
+    H5Tset_precision(half, 16), H5Tset_size(half, 2), H5Tset_ebias(half, 15);
+    foreign_set(file, "half", half, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, NULL);
+    foreign_set(file, "long", H5T_NATIVE_LDOUBLE, H5Screate_simple(1, &two, NULL), H5P_DEFAULT, NULL);
+    H5Tclose(half), H5Fclose(file);
+    ck_assert_msg(open_test("rare.h5") == SRQ_OK, "%s", srq_message());
+}
+END_TEST
+
 /* --- Damaged */
 
 /* Reads everything that write_sample wrote. The result is correct, or there is a failure. */
@@ -296,6 +338,7 @@ int main(void)
     tcase_add_test(tests, one_string_many_times_is_refused);
     tcase_add_test(tests, compressed_bombs_are_refused);
     tcase_add_test(tests, files_that_crash_hdf5_are_refused);
+    tcase_add_test(tests, types_of_bits_that_are_not_there);
     tcase_add_test(tests, damaged_files_do_not_crash);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
