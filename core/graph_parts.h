@@ -1,5 +1,5 @@
 /* The struct srq_graph, only for the files that implement it: graph_build.c makes layers, chains and the memory plan;
- * graph.c runs them. */
+ * graph.c prepares them, and graph_run.c runs them. */
 #ifndef SRQ_CORE_GRAPH_PARTS_H
 #define SRQ_CORE_GRAPH_PARTS_H
 
@@ -53,6 +53,17 @@ static inline int source(const srq_layer *layer, int k)
 static inline const srq_tensor *source_tensor(const srq_layer *layer, int k)
 {
     return layer->chain ? layer->chain_input : layer->inputs[k];
+}
+
+/* The first image of a slice of a shard of n images. */
+static inline int slice_start(const srq_graph *graph, int n, int slice)
+{
+    return (int)((long)n * slice / graph->slices);
+}
+
+static inline void set_training(srq_graph *graph, bool training)
+{
+    for (int i = 0; i < graph->pass_count; i++) graph->passes[i].training = training;
 }
 
 #endif

@@ -289,6 +289,7 @@ static void train_part(srq_stepper *s, int worker, const srq_stepper_lane *lane)
     }
     const double before = inside(s);
     const int64_t begin = srq_trace_now(s->trace);
+    srq_trace_mark(s->trace); /* the first operator begins within the shard */
     double since = srq_seconds();
     srq_graph_train_part(s->graph, worker, &lane->shard);
     since += inside(s) - before;

@@ -53,7 +53,6 @@ static int fill_shard(void *context, long shard, int lane, int32_t *labels, bool
     const int64_t begin = srq_trace_now(trace);
     const int n = srq_batches_fill(&t->batches, t->point.step, shard, t->graph, lane, labels);
     srq_trace_add(trace, SRQ_LANE_COMPUTE, SRQ_EVENT_DATA, shard, begin);
-    srq_trace_mark(trace);
     *stop = t->stopping || stop_requested;
     return n;
 }
