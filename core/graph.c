@@ -118,10 +118,12 @@ srq_pass *srq_graph_pass(srq_graph *graph)
 
 srq_pass srq_graph_pass_of(const srq_graph *graph, int worker)
 {
-    srq_pass pass = graph->passes[0];
-    pass.worker = worker;
-    pass.scratch = graph->scratch[worker];
-    return pass;
+    return (srq_pass){.vector = graph->network.vector,
+                      .values = graph->network.values,
+                      .slices = 1,
+                      .bad = -1,
+                      .worker = worker,
+                      .scratch = graph->scratch[worker]};
 }
 
 float *srq_graph_input_of(srq_graph *graph, int pass)
@@ -203,7 +205,9 @@ static void prepare_layers(void *context, int worker)
         if (at >= graph->layer_count) return;
         srq_layer *layer = &graph->layers[graph->order[at]];
         if (!layer->op->prepare) continue;
-        srq_pass pass = srq_graph_pass_of(graph, worker);
+        srq_pass pass = graph->passes[0]; /* with the settings of the step */
+        pass.worker = worker;
+        pass.scratch = graph->scratch[worker];
         pass.bad = -1;
         layer->op->prepare(layer, &pass);
         note_bad(p, pass.bad);

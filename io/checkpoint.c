@@ -22,7 +22,7 @@ struct srq_snapshot {
     const char *versions;
     int state_count;
     float *values, *states[STATES_MAX]; /* with the layout of the graph's values */
-    float *trained; /* with an average, which is then in `values`: what training goes on with; otherwise NULL */
+    float *trained; /* with an average, which is then in `values`: what training continues with; otherwise NULL */
     layer_bits *layers;
     long optimizer_steps;
     srq_progress_point point;

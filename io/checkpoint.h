@@ -17,7 +17,7 @@
 #define SRQ_CHECKPOINT_FORMAT "srq-checkpoint"
 /* The mask of a layer is stored beside its weights (core/mask.h; io/masks.h). */
 #define SRQ_CHECKPOINT_MASK "weight_mask"
-/* With train.average: an attribute of the root group, and the group of the values that training goes on with. */
+/* With train.average: an attribute of the root group, and the group of the values that training continues with. */
 #define SRQ_CHECKPOINT_AVERAGE "average"
 #define SRQ_CHECKPOINT_TRAINED "trained"
 enum { SRQ_CHECKPOINT_VERSION = 2 };
@@ -83,7 +83,7 @@ srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point
 
 /* Of an open checkpoint: reads parameters and bit-lengths into the graph, states into the optimizer, and *point and
  * *history (which is replaced); these may be NULL. Without an optimizer, the parameters are those that evaluations
- * have: with train.average, the average. With one, they are those that training goes on with, and the optimizer gets
+ * have: with train.average, the average. With one, they are those that training continues with, and the optimizer gets
  * the average if it has one. SRQ_ERROR_DATA if the file is not whole, or if a layer, a shape or a number does not fit
  * the graph. After a failure, do not use any of them. */
 srq_status srq_checkpoint_load(const srq_h5_reader *reader, srq_graph *graph, srq_optimizer *optimizer,
@@ -91,7 +91,7 @@ srq_status srq_checkpoint_load(const srq_h5_reader *reader, srq_graph *graph, sr
 /* The same of a file. */
 srq_status srq_checkpoint_read(const char *path, srq_graph *graph, srq_optimizer *optimizer, srq_progress_point *point,
                                srq_bits_history *history);
-/* After srq_checkpoint_load without an optimizer: replaces the average by the values that training goes on with.
+/* After srq_checkpoint_load without an optimizer: replaces the average by the values that training continues with.
  * SRQ_ERROR_USAGE if the checkpoint has no average. */
 srq_status srq_checkpoint_load_trained(const srq_h5_reader *reader, srq_graph *graph);
 

@@ -328,7 +328,7 @@ static srq_status read_layers(const srq_h5_reader *reader, srq_graph *graph)
     return SRQ_OK;
 }
 
-/* With train.average, /layers has the average, and /trained has what training goes on with. */
+/* With train.average, /layers has the average, and /trained has what training continues with. */
 static srq_status read_trained(const srq_h5_reader *reader, srq_graph *graph)
 {
     double decay;

@@ -8,7 +8,7 @@
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath -m "${1:-$root/build/tsan}")
 if [ $# = 0 ]; then
-  (cd "$root" && cmake --preset tsan && cmake --build --preset tsan --target srq test_experiments_loader make_images) || exit 2
+  (cd "$root" && cmake --preset tsan && cmake --build --preset tsan --target srq test_experiments_loader test_core_slices test_dist_reduce make_images) || exit 2
 fi
 nm "$build/bin/srq" | grep -q ' __tsan_init$' || {
   echo "$build/bin/srq is not built with SRQ_TSAN=ON"
@@ -34,6 +34,8 @@ clean() { # WHAT COMMAND...: ends with status 0 and without a report
 }
 
 clean "reading ahead" env CK_FORK=no "$build/tests/test_experiments_loader"
+clean "workers and slices" env CK_FORK=no "$build/tests/test_core_slices"
+clean "sums over leaves" env CK_FORK=no "$build/tests/test_dist_reduce"
 make_data
 make_configs
 cd "$WORK" || exit 1
@@ -48,7 +50,11 @@ often="--set train.checkpoint_every=2it --set train.eval_every=3it --set train.l
     --set data.validation=0.2 --set data.flip=true --set data.cutout=5
   clean "a resume" on_ranks 3 train lenet-run.cfg --out resumed $often --set train.max_steps=11 --set data.validation=0.2 \
     --set data.flip=true --set data.cutout=5 --resume valid/last.h5
-  clean "evaluation" on_ranks 2 eval saved
+  clean "evaluation" on_ranks 2 eval saved --threads 2
+  clean "threads" "$SRQ" train residual-run.cfg --out threads $often --set train.max_steps=8 --threads 3 --set train.slices=2 --set train.shards=2
+  clean "threads of two ranks" on_ranks 2 train residual-run.cfg --out shapes $often --set train.max_steps=8 --threads 3 --set train.slices=4 \
+    --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --trace traced-threads
+  clean "threads, another engine" "$SRQ" train inverted-run.cfg --out reference $often --set train.max_steps=4 --threads 2 --set train.engine=reference
 }
 # Encoded images: the thread that reads ahead decodes them.
 "$build/tests/make_images" images train 3 40 40 48 30 && "$build/tests/make_images" images test 3 8 40 48 30 || fail "make_images"

@@ -185,7 +185,7 @@ static const srq_topic topics[] = {
      "training. docs/method.md names the sources.\n"
      "\n"
      "In a run with train.average, the layers are those that evaluations have, with the average of the values;\n"
-     "--trained shows those that training goes on with.\n"
+     "--trained shows those that training continues with.\n"
      "\n"
      "TENSOR is a data set of the file, for example conv1/weight (short for layers/conv1/weight) or\n"
      "optimizer/m/fc1/bias. Prints shape, range, mean, standard deviation, quantiles, zeros, numbers that are not\n"
