@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# slurm/*.sbatch on a SLURM cluster of two hosts on this machine (tests/lab): 2 nodes x 2 tasks, a job that is stopped
+# slurm/*.sbatch on a SLURM cluster of two hosts on this machine (tests/lab): 2 nodes, tasks of threads, a job that is stopped
 # and puts itself back until it is done, a chain, an array of seeds, mistakes that are not tried again.
 # SRQ_SLURM_LONG=1 adds one that runs into its real time limit (some 6 minutes).
 if [ -z "${IN_LAB:-}" ]; then
   [ "${SANITIZED:-OFF}" = ON ] && { echo "skipped: the release build runs this"; exit 77; }
-  IN_LAB=1 exec timeout -k 5 "${SRQ_SLURM_LONG:+1}200" "$SOURCE/tests/lab/alone.sh" bash "$0"
+  IN_LAB=1 exec timeout -k 5 "${SRQ_SLURM_LONG:+1}300" "$SOURCE/tests/lab/alone.sh" bash "$0"
 fi
 . "$(dirname "$0")/lib.sh"
 mkdir "$WORK/cluster"
@@ -50,15 +50,16 @@ batch() { # OUT OPTIONS... : the job's number
 
 # shellcheck disable=SC2086
 {
-# --- 2 nodes x 2 tasks; told to stop as before a time limit; then a job that waits for its end.
-job=$(batch train --nodes=2 --ntasks-per-node=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg run $long)
+# --- 2 nodes, a task of 2 threads on each; told to stop as before a time limit; then a job that waits for its end.
+job=$(batch train --nodes=2 --ntasks-per-node=1 --cpus-per-task=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg run $long)
 after=$(batch eval --ntasks=1 --dependency="afterok:$job" --wrap="srun --mpi=pmix $SRQ eval run")
 on_ranks 1 train residual-run.cfg --out whole $long > log 2>&1 || fail "whole: $(tail -3 log)"
 until_there run/last.h5
 scancel --signal=USR1 --batch "$job"
 until_done "$job" 60
 [ "$(job_state "$job")" = JobState=COMPLETED ] || fail "the job ends as $(job_state "$job"): $(cat train.out)"
-expect 0 "4 ranks on 2 nodes (h[1-2]) by srun (srun --mpi=pmix works here)" cat train.out
+expect 0 "2 ranks on 2 nodes (h[1-2]) by srun (srun --mpi=pmix works here), 2 thread(s) each" cat train.out
+expect 0 "2 ranks x 2 threads" cat train.out
 expect 0 "saved; put back into the queue, restart 1" cat train.out
 expect 0 "resuming from step " cat train.out
 expect 0 "equal: " "$SRQ" diff whole run
@@ -73,19 +74,11 @@ fails=$(RETRIES=2 batch fails --ntasks-per-node=1 "$SOURCE/slurm/train.sbatch" l
 again=$(batch again --nodes=2 --ntasks-per-node=1 "$SOURCE/slurm/train.sbatch" residual-run.cfg run $long)
 until_done "$again" 30
 expect 0 "finished before, nothing to do" cat again.out
-job=$(LAUNCHER=mpirun batch mpirun --nodes=2 --ntasks-per-node=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg by-mpirun $long)
+job=$(LAUNCHER=mpirun batch mpirun --nodes=2 --ntasks-per-node=2 --cpus-per-task=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg by-mpirun $long)
 until_done "$job" 60
-expect 0 "by mpirun (as LAUNCHER says)" cat mpirun.out
+expect 0 "by mpirun (as LAUNCHER says), 2 thread(s) each" cat mpirun.out
+expect 0 "4 ranks x 2 threads" cat mpirun.out
 expect 0 "equal: " "$SRQ" diff whole by-mpirun
-
-# --- One task of 2 threads for each node, by both launchers: the same bits.
-for launcher in srun mpirun; do
-  job=$(LAUNCHER=$launcher batch threads --nodes=2 --ntasks-per-node=1 --cpus-per-task=2 "$SOURCE/slurm/train.sbatch" residual-run.cfg "threads-$launcher" $long)
-  until_done "$job" 60
-  expect 0 "2 thread(s) each" cat threads.out
-  expect 0 "2 ranks x 2 threads" cat threads.out
-  expect 0 "equal: " "$SRQ" diff whole "threads-$launcher"
-done
 
 # --- An array of four seeds, each in a folder of its own; one of them is stopped and resumes.
 short="train.epochs=100"
