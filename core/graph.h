@@ -82,9 +82,8 @@ const srq_vector *srq_graph_vector(const srq_graph *graph);
 const srq_kernels *srq_graph_kernels(const srq_graph *graph);
 /* The first pass of the graph. */
 srq_pass *srq_graph_pass(srq_graph *graph);
-/* The first pass as worker `worker` sees it, with its number and scratch memory: for functions that need no
- * activations.
- */
+/* A pass without activations and without the settings of a step, with the number and the scratch memory of `worker`:
+ * for functions that need nothing else, while other workers run passes. */
 srq_pass srq_graph_pass_of(const srq_graph *graph, int worker);
 /* The memory of the graph in bytes, by purpose. */
 typedef struct srq_graph_memory {

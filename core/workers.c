@@ -157,7 +157,6 @@ srq_status srq_workers_create(const srq_workers_options *options, srq_workers **
         srq_workers_destroy(&team);
         return status;
     }
-    bind_to(team->members[0].cpu);
     *out = team;
     return SRQ_OK;
 }

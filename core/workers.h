@@ -41,7 +41,7 @@ typedef struct srq_workers_options {
     int count; /* workers, 1 to SRQ_WORKERS_MAX */
     bool spin; /* each worker has a core of its own (srq_barrier) */
     /* [count]: the CPU that each worker is bound to; NULL: they are not bound. A CPU that the system does not grant is
-     * ignored. */
+     * ignored. Worker 0 is never bound: threads that it starts later, and later teams, would have its one CPU. */
     const int *cpus;
 } srq_workers_options;
 

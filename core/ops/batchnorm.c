@@ -57,6 +57,12 @@ srq_batch_norm_work srq_batch_norm_work_at(const srq_pass *pass, size_t place, s
                                  .zeros = f + 6 * line};
 }
 
+void srq_batch_norm_clear(const srq_batch_norm_sums *sums, size_t channels)
+{
+    memset(sums->first, 0, channels * sizeof *sums->first);
+    memset(sums->second, 0, channels * sizeof *sums->second);
+}
+
 /* The two arrays of a pair of sums are one line apart. */
 srq_batch_norm_sums srq_batch_norm_total(const srq_pass *pass, const srq_batch_norm_work *work,
                                          const srq_batch_norm_sums *own, size_t channels)
@@ -166,8 +172,7 @@ static void measure(const srq_layer *layer, srq_pass *pass)
     const batch_norm *b = layer->state;
     const size_t channels = (size_t)layer->output.channels;
     const srq_batch_norm_sums sums = srq_batch_norm_work_at(pass, b->work, channels).forward;
-    memset(sums.first, 0, channels * sizeof *sums.first);
-    memset(sums.second, 0, channels * sizeof *sums.second);
+    srq_batch_norm_clear(&sums, channels);
     if (pass->n)
         pass->vector->moments(rows_of(layer, pass->n), channels, srq_pass_input(pass, layer, 0), sums.first,
                               sums.second);
@@ -192,8 +197,7 @@ static void measure_backward(const srq_layer *layer, srq_pass *pass)
     const batch_norm *b = layer->state;
     const size_t channels = (size_t)layer->output.channels;
     const srq_batch_norm_sums sums = srq_batch_norm_work_at(pass, b->work, channels).backward;
-    memset(sums.first, 0, channels * sizeof *sums.first);
-    memset(sums.second, 0, channels * sizeof *sums.second);
+    srq_batch_norm_clear(&sums, channels);
     if (pass->n)
         pass->vector->products(rows_of(layer, pass->n), channels, srq_pass_output_gradient(pass, layer),
                                srq_pass_input(pass, layer, 0), sums.first, sums.second);

@@ -33,6 +33,8 @@ typedef struct srq_batch_norm_work {
 srq_status srq_batch_norm_reserve(srq_network *network, int index, size_t channels, size_t *place);
 srq_batch_norm_work srq_batch_norm_work_at(const srq_pass *pass, size_t place, size_t channels);
 
+/* Sets the sums of a slice to 0. */
+void srq_batch_norm_clear(const srq_batch_norm_sums *sums, size_t channels);
 /* The sums of the whole shard, from those that every slice has written. */
 srq_batch_norm_sums srq_batch_norm_total(const srq_pass *pass, const srq_batch_norm_work *work,
                                          const srq_batch_norm_sums *own, size_t channels);

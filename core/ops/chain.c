@@ -184,17 +184,10 @@ bool srq_chain_measures(const srq_chain *chain)
     return chain->norm;
 }
 
-/* Of a slice, set to 0. */
-static void clear_sums(const srq_chain *chain, const srq_batch_norm_sums *sums)
-{
-    memset(sums->first, 0, chain->channels * sizeof *sums->first);
-    memset(sums->second, 0, chain->channels * sizeof *sums->second);
-}
-
 void srq_chain_measure(const srq_chain *chain, srq_pass *pass)
 {
     const srq_batch_norm_sums sums = work_in(chain, pass).forward;
-    clear_sums(chain, &sums);
+    srq_batch_norm_clear(&sums, chain->channels);
     if (pass->n)
         pass->vector->moments(rows_of(chain, pass->n), chain->channels, input_in(chain, pass), sums.first, sums.second);
 }
@@ -349,7 +342,7 @@ static void back_to_line(const srq_chain *chain, srq_pass *pass, const srq_batch
 void srq_chain_measure_backward(const srq_chain *chain, srq_pass *pass)
 {
     const srq_batch_norm_work w = work_in(chain, pass);
-    clear_sums(chain, &w.backward);
+    srq_batch_norm_clear(&w.backward, chain->channels);
     if (pass->n) back_to_line(chain, pass, &w);
 }
 

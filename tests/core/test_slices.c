@@ -3,6 +3,8 @@
 #include "core/memory.h"
 #include "tests/core/network.h"
 
+#include <sched.h>
+
 enum { SLICES_MOST = 5 };
 
 /* Convolution, batch-norm, ReLU, pooling, a residual connection: with and without chains. */
@@ -162,6 +164,17 @@ START_TEST(workers_meet)
             srq_barrier_destroy(&c.barrier);
             srq_workers_destroy(&team);
         }
+    /* Workers that are bound leave the caller as it was, for the threads that it starts and for later teams. */
+    cpu_set_t before, during, after;
+    const int cpus[2] = {0, 0};
+    srq_workers *bound = NULL;
+    const srq_workers_options how = {.count = 2, .cpus = cpus};
+    ck_assert_int_eq(sched_getaffinity(0, sizeof before, &before), 0);
+    ck_assert_int_eq(srq_workers_create(&how, &bound), SRQ_OK);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof during, &during), 0);
+    srq_workers_destroy(&bound);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof after, &after), 0);
+    ck_assert(CPU_EQUAL(&before, &during) && CPU_EQUAL(&before, &after));
     /* Without a team, there is one worker, the caller. */
     count alone = {.workers = 1};
     srq_barrier_init(&alone.barrier, 1, false);

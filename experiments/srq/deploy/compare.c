@@ -1,19 +1,19 @@
 #include "experiments/srq/deploy/compare.h"
 
-#include "core/kernels/engine.h"
 #include "experiments/srq/deploy/compiled.h"
+#include "experiments/srq/train/restore.h"
 #include "experiments/srq/train/test_images.h"
-#include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/escape.h"
 #include "io/export.h"
+#include "io/h5.h"
 #include "io/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP = 64 };
+enum { GROUP = SRQ_RESTORE_CAPACITY };
 
 /* Three ways to the logits of an image: evaluation, the interpreter, and what was exported. */
 typedef struct comparison {
@@ -39,11 +39,14 @@ typedef struct comparison {
 
 static srq_status build_graph(comparison *c)
 {
-    const srq_settings *s = srq_config_settings(c->result->config);
-    const char *engine = srq_kernels_find(s->train.engine) ? s->train.engine : "auto";
-    const srq_graph_options options = {.capacity = GROUP, .engine = engine};
-    SRQ_TRY(srq_graph_create(&s->model, &options, &c->graph));
-    SRQ_TRY(srq_checkpoint_read(c->result->checkpoint, c->graph, NULL, NULL, NULL));
+    srq_isa isa;
+    srq_progress_point point;
+    srq_h5_reader *reader = NULL;
+    SRQ_TRY(srq_isa_here(&isa));
+    SRQ_TRY(srq_checkpoint_open(c->result->checkpoint, &reader));
+    const srq_status status = srq_restore(reader, c->result->config, isa, GROUP, NULL, &c->graph, &point);
+    srq_h5_reader_close(&reader);
+    SRQ_TRY(status);
     return srq_graph_prepare(c->graph);
 }
 

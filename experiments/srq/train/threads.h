@@ -23,7 +23,7 @@ bool srq_threads_bind(const srq_threads_rank *ranks, int count, int rank, int th
 
 typedef struct srq_threads {
     int count;       /* threads of this rank */
-    bool bound;      /* each to a CPU of its own */
+    bool bound;      /* each but the first to a CPU of its own (core/workers.h) */
     bool crowded;    /* more than the cores that this rank may use */
     char source[64]; /* where the number is from: "--threads", a variable, or "cores" */
     srq_workers *workers;
