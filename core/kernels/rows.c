@@ -109,6 +109,46 @@ void SRQ_ISA_NAME(srq_sum_rows_bf16)(size_t rows, size_t n, const uint16_t *y, f
     }
 }
 
+/* Exact: 2^24 rows cannot overflow a sum. */
+void SRQ_ISA_NAME(srq_sum_rows_s8)(size_t rows, size_t n, const int8_t *y, float *s)
+{
+    enum { ROWS = 1 << 24 };
+    for (size_t c0 = 0; c0 < n; c0 += WIDTH) {
+        const size_t width = least(WIDTH, n - c0);
+        double total[WIDTH] = {0};
+        for (size_t first = 0; first < rows; first += ROWS) {
+            int32_t block[WIDTH] = {0};
+            for (size_t r = first; r < first + least(ROWS, rows - first); r++)
+                for (size_t c = 0; c < width; c++) block[c] += y[r * n + c0 + c];
+            for (size_t c = 0; c < width; c++) total[c] += (double)block[c];
+        }
+        for (size_t c = 0; c < width; c++) s[c0 + c] = (float)total[c];
+    }
+}
+
+static inline void widen_range(size_t rows, size_t n, size_t width, const float *x, float *low, float *high)
+{
+    float l[WIDTH], h[WIDTH];
+    memcpy(l, low, width * sizeof *l);
+    memcpy(h, high, width * sizeof *h);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < width; c++) {
+            const float v = x[r * n + c];
+            l[c] = v < l[c] ? v : l[c];
+            h[c] = v > h[c] ? v : h[c];
+        }
+    memcpy(low, l, width * sizeof *l);
+    memcpy(high, h, width * sizeof *h);
+}
+
+void SRQ_ISA_NAME(srq_extremes)(size_t rows, size_t n, const float *x, float *low, float *high)
+{
+    size_t c = 0;
+    for (; c + WIDTH <= n; c += WIDTH) widen_range(rows, n, WIDTH, x + c, low + c, high + c);
+    for (; c + 8 <= n; c += 8) widen_range(rows, n, 8, x + c, low + c, high + c);
+    if (c < n) widen_range(rows, n, n - c, x + c, low + c, high + c);
+}
+
 /* sums += sum of g, products += sum of g x, in float64: exact products of float32. */
 static inline void add_products(size_t rows, size_t n, size_t width, const float *g, const float *x,
                                 double *restrict sums, double *restrict products)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double time_call(const srq_kernels *k, srq_conv_plan *plan, int n, const srq_operand *x, void *dy, void *out,
+static double time_call(const srq_kernels *k, srq_conv_plan *plan, int n, const srq_operand *x, const srq_operand *dy, void *out,
                         void *scratch, bool backward)
 {
     double best = INFINITY;
@@ -54,11 +54,12 @@ srq_status srq_conv_peak_measure(const srq_graph *graph, bool codes, srq_conv_pe
     float *x = (float *)memory, *dy = x + FLOATS, *out = dy + FLOATS, *weights = out + FLOATS;
     void *scratch = weights + WEIGHTS;
     const srq_operand input = {.data = x, .dtype = shape.input, .scale = 1};
+    const srq_operand gradient = {.data = dy, .dtype = k->conv_info(plan).gradient, .scale = 1};
     const srq_operand w = {.data = weights, .dtype = codes ? SRQ_INT8 : SRQ_FLOAT32, .scale = 1};
     k->conv_pack(plan, 0, &w, true, scratch);
     const double operations = 2.0 * WEIGHTS * N * SIDE * SIDE;
-    p->forward = operations / time_call(k, plan, N, &input, dy, out, scratch, false);
-    p->backward = operations / time_call(k, plan, N, &input, dy, out, scratch, true);
+    p->forward = operations / time_call(k, plan, N, &input, &gradient, out, scratch, false);
+    p->backward = operations / time_call(k, plan, N, &input, &gradient, out, scratch, true);
     k->conv_destroy(&plan);
     free(memory);
     return SRQ_OK;
