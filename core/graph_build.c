@@ -325,7 +325,8 @@ static srq_status refuse_engine(const char *engine, srq_isa isa)
     return srq_fail(SRQ_ERROR_USAGE,
                     "train.engine is \"%s\", which needs %s, but this run computes with %s%s; use \"auto\" or "
                     "\"reference\"",
-                    engine, needed, srq_isa_name(isa), srq_kernels_find("mixed") ? "" : " and without oneDNN's integers");
+                    engine, needed, srq_isa_name(isa),
+                    srq_kernels_find("mixed") ? "" : " and without oneDNN's integers");
 }
 
 srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)

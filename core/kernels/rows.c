@@ -126,27 +126,37 @@ void SRQ_ISA_NAME(srq_sum_rows_s8)(size_t rows, size_t n, const int8_t *y, float
     }
 }
 
-static inline void widen_range(size_t rows, size_t n, size_t width, const float *x, float *low, float *high)
+/* `width` packs of channels. */
+static inline void widen_ranges(size_t rows, size_t n, int width, const float *x, float *low, float *high)
 {
-    float l[WIDTH], h[WIDTH];
-    memcpy(l, low, width * sizeof *l);
-    memcpy(h, high, width * sizeof *h);
+    pack l[2], h[2];
+    for (int k = 0; k < width; k++) {
+        l[k] = pack_load(low + k * PACK);
+        h[k] = pack_load(high + k * PACK);
+    }
     for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < width; c++) {
-            const float v = x[r * n + c];
-            l[c] = v < l[c] ? v : l[c];
-            h[c] = v > h[c] ? v : h[c];
+        for (int k = 0; k < width; k++) {
+            const pack v = pack_load(x + r * n + (size_t)k * PACK);
+            l[k] = pack_if_above(l[k], v, v, l[k]);
+            h[k] = pack_if_above(v, h[k], v, h[k]);
         }
-    memcpy(low, l, width * sizeof *l);
-    memcpy(high, h, width * sizeof *h);
+    for (int k = 0; k < width; k++) {
+        pack_store(low + k * PACK, l[k]);
+        pack_store(high + k * PACK, h[k]);
+    }
 }
 
 void SRQ_ISA_NAME(srq_extremes)(size_t rows, size_t n, const float *x, float *low, float *high)
 {
     size_t c = 0;
-    for (; c + WIDTH <= n; c += WIDTH) widen_range(rows, n, WIDTH, x + c, low + c, high + c);
-    for (; c + 8 <= n; c += 8) widen_range(rows, n, 8, x + c, low + c, high + c);
-    if (c < n) widen_range(rows, n, n - c, x + c, low + c, high + c);
+    for (; c + 2 * PACK <= n; c += 2 * PACK) widen_ranges(rows, n, 2, x + c, low + c, high + c);
+    for (; c + PACK <= n; c += PACK) widen_ranges(rows, n, 1, x + c, low + c, high + c);
+    for (; c < n; c++)
+        for (size_t r = 0; r < rows; r++) {
+            const float v = x[r * n + c];
+            low[c] = v < low[c] ? v : low[c];
+            high[c] = v > high[c] ? v : high[c];
+        }
 }
 
 /* sums += sum of g, products += sum of g x, in float64: exact products of float32. */

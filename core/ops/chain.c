@@ -268,9 +268,11 @@ void srq_chain_forward(const srq_chain *chain, srq_pass *pass)
 
 /* --- Backward. The first pass over memory goes back to the linear function and computes the sums that batch-norm
  * needs; its result overwrites the gradient of the output. The second goes through the linear function. It is
- * only made for batch-norm, and for gradients of 8 bits, whose scale the first one finds. With batch-norm, the first is srq_chain_measure_backward. */
+ * only made for batch-norm, and for gradients of 8 bits, whose scale the first one finds. With batch-norm, the first is
+ * srq_chain_measure_backward. */
 
-/* Whether the producer expects a gradient of 8 bits. Its scale needs a first pass over memory even without batch-norm. */
+/* Whether the producer expects a gradient of 8 bits. Its scale needs a first pass over memory even without batch-norm.
+ */
 static bool gives8(const srq_chain *chain)
 {
     return chain->producer && chain->producer->gradient_type == SRQ_INT8;
@@ -288,7 +290,7 @@ static void give8(const srq_chain *chain, const srq_pass *pass, const srq_batch_
 /* Computes the gradient of the chain's input at element `at`, from g before pooling, which it may overwrite, and the
  * input x. */
 static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t, float *g,
-                  const float *x, size_t at)
+                 const float *x, size_t at)
 {
     const srq_vector *vector = pass->vector;
     const size_t rows = t->in / chain->channels, n = chain->channels;

@@ -2,10 +2,10 @@
  *
  *     by_g[c] g + by_x[c] x + constant[c]
  *
- * as in batch-norm, and rounded stochastically, so that its mean is exact. The scale is the smallest one that no element
- * can exceed: it follows from the ranges of g and x in each channel, which are found while these are in the caches for
- * another purpose. So nothing is clipped. A slice has its own scale, which depends on nothing but its images and the
- * step. */
+ * as in batch-norm, and rounded stochastically, so that its mean is exact. The scale is the smallest one that no
+ * element can exceed: it follows from the ranges of g and x in each channel, which are found while these are in the
+ * caches for another purpose. So nothing is clipped. A slice has its own scale, which depends on nothing but its images
+ * and the step. */
 #ifndef SRQ_CORE_OPS_GRADIENT8_H
 #define SRQ_CORE_OPS_GRADIENT8_H
 
@@ -17,7 +17,8 @@ typedef struct srq_gradient8 {
     float *low_g, *high_g, *low_x, *high_x; /* [channels]: the ranges in this slice */
 } srq_gradient8;
 
-/* Requests the memory for layer `index`, from its forward to its backward pass, and returns the struct for its place. */
+/* Requests the memory for layer `index`, from its forward to its backward pass, and returns the struct for its place.
+ */
 srq_status srq_gradient8_reserve(srq_network *network, int index, size_t channels, size_t *place);
 srq_gradient8 srq_gradient8_at(const srq_pass *pass, size_t place, size_t channels);
 

@@ -285,7 +285,7 @@ static const srq_topic topics[] = {
      "  --slices S     slices of each shard (train.slices); by default 1\n"
      "  --batch N, --shards V   by default 128 images in 8 shards. Each thread runs its shards one after another; with\n"
      "                 larger shards, there are fewer sums of gradients\n"
-     "  --engine E     auto (default), mixed, float32 or reference: see train.engine in `srq help configuration`\n"
+     "  --engine E     auto (default), mixed, integer, float32 or reference: see `srq help train.engine`\n"
      "  --method M     a method of `srq help methods` (by default the first one), or float32\n"
      "  --bits B       bit-length of weights and activations; by default 4\n"
      "  --bucket-mb B, --wire W, --no-overlap   as train.bucket_mb, train.wire, train.overlap = false\n"

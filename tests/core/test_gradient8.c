@@ -227,8 +227,8 @@ START_TEST(sums_by_weights)
     float *fast = has_vnni() ? sums_of(&s, false, row->n, x, dy, 0.5f) : NULL;
     if (fast) ck_assert_mem_eq(plain, fast, (size_t)count * sizeof *fast);
     for (int k = 0; k < count; k += count < 200 ? 1 : count / 97) {
-        const double sum = sum_at(&s, row->n, x, dy, k / (s.in * area), k / area % s.in, k % area / s.kernel[1],
-                                  k % s.kernel[1]);
+        const double sum =
+            sum_at(&s, row->n, x, dy, k / (s.in * area), k / area % s.in, k % area / s.kernel[1], k % s.kernel[1]);
         ck_assert_double_eq_tol((double)plain[k], 0.5 * sum, 1e-7 * fabs(sum));
     }
     free(x), free(dy), free(plain), free(fast);
@@ -259,8 +259,8 @@ END_TEST
 
 /* --- The gradient of a network */
 
-/* Quantized convolutions with and without batch-norm, with a bias and pooling, and with a stride, after one that reads the
- * images. */
+/* Quantized convolutions with and without batch-norm, with a bias and pooling, and with a stride, after one that reads
+ * the images. */
 static void quantize(srq_layer_spec *l, int bits)
 {
     snprintf(l->quantizer.method, sizeof l->quantizer.method, "ste");

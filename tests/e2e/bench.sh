@@ -52,6 +52,7 @@ for line in "images/s, .* ms per step" "^  conv  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-
   grep -qE "$line" "$WORK/out" || fail "bench step: no line like \"$line\": $(cat "$WORK/out")"
 done
 engines="auto float32 reference"
+"$SRQ" version | grep -q "^CPU .* avx512_" && engines="auto integer float32 reference"
 [ "${SANITIZED:-OFF}" = ON ] && engines=auto # the others are the other suites'
 ranks=2 # of the first
 for engine in $engines; do

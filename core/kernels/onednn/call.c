@@ -64,8 +64,7 @@ srq_status srq_onednn_make_from(const srq_onednn_device *device, const_dnnl_prim
 {
     srq_onednn_argument arguments[SRQ_ONEDNN_ARGS_MAX];
     for (int i = 0; i < count; i++)
-        arguments[i] =
-            (srq_onednn_argument){.name = names[i], .md = dnnl_primitive_desc_query_md(pd, queries[i], 0)};
+        arguments[i] = (srq_onednn_argument){.name = names[i], .md = dnnl_primitive_desc_query_md(pd, queries[i], 0)};
     return srq_onednn_make(device, pd, count, arguments, c);
 }
 

@@ -30,7 +30,7 @@ typedef struct srq_onednn_call {
     dnnl_primitive_t primitive;
     int count, workers;
     dnnl_exec_arg_t (*args)[SRQ_ONEDNN_ARGS_MAX]; /* [workers] */
-    size_t scratch; /* bytes of its scratchpad; if above 0, it is the last argument */
+    size_t scratch;                               /* bytes of its scratchpad; if above 0, it is the last argument */
 } srq_onednn_call;
 
 typedef struct srq_onednn_argument {

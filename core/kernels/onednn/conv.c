@@ -197,7 +197,9 @@ static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t
         dnnl_status_t status = describe(plan, FORWARD, type, type, attr, NULL, &hint);
         if (status == dnnl_success && data) status = describe(plan, BY_DATA, type, type, attr, hint, &by_data);
         if (status == dnnl_success) status = describe(plan, BY_WEIGHTS, type, type, attr, hint, &by_weights);
-        if (status == dnnl_success && !(plan->bfloat16 && ((data && srq_onednn_is_slow(by_data)) || srq_onednn_is_slow(by_weights)))) break;
+        if (status == dnnl_success &&
+            !(plan->bfloat16 && ((data && srq_onednn_is_slow(by_data)) || srq_onednn_is_slow(by_weights))))
+            break;
         const bool given_up = !plan->bfloat16;
         plan->bfloat16 = false;
         if (hint) dnnl_primitive_desc_destroy(hint);
@@ -219,7 +221,8 @@ static srq_status build(srq_conv_plan *plan)
     SRQ_TRY(srq_onednn_open(plan->shape.workers, &plan->device));
     dnnl_primitive_attr_t attr;
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status = srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
+    srq_status status =
+        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
     if (status == SRQ_OK) status = make_forward(plan, attr);
     if (status == SRQ_OK) status = make_backward(plan, attr);
     dnnl_primitive_attr_destroy(attr);
@@ -325,8 +328,9 @@ static srq_conv_info info(const srq_conv_plan *plan)
     most = larger(most, plan->by_data.scratch + permuted_size(plan, sizeof(float)));
     most = larger(most,
                   permuted + converted_input(plan) + gradient + larger(plan->by_weights.scratch, plan->unpack.scratch));
-    most = larger(
-        most, gradient_fits(plan) && !plan->shape.covers ? srq_onednn_whole_lines(plan->gradient_size) + plan->unpack.scratch : 0);
+    most = larger(most, gradient_fits(plan) && !plan->shape.covers
+                            ? srq_onednn_whole_lines(plan->gradient_size) + plan->unpack.scratch
+                            : 0);
     return (srq_conv_info){.forward = !plan->integer                   ? "f32"
                                       : plan->shape.input == SRQ_UINT8 ? "u8s8"
                                                                        : "s8s8",
@@ -462,7 +466,8 @@ static void unpack(const srq_conv_plan *plan, int worker, float *dw, void *scrat
     if (!gradient_fits(plan) || plan->shape.covers) return; /* plain already */
     const void *const data[2] = {scratch, dw};
     memcpy(scratch, dw, plan->gradient_size);
-    srq_onednn_run(&plan->device, &plan->unpack, worker, data, dw, (char *)scratch + srq_onednn_whole_lines(plan->gradient_size));
+    srq_onednn_run(&plan->device, &plan->unpack, worker, data, dw,
+                   (char *)scratch + srq_onednn_whole_lines(plan->gradient_size));
 }
 
 #define ONEDNN_TABLE(label, make)                                                                                      \

@@ -76,19 +76,18 @@ static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t 
 {
     const srq_conv_shape *s = &plan->shape;
     const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    const srq_onednn_argument arguments[] = {
-        {DNNL_ARG_SRC, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0)},
-        {DNNL_ARG_WEIGHTS, packed},
-        {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, scale},
-        {DNNL_ARG_DST, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0)}};
+    const srq_onednn_argument arguments[] = {{DNNL_ARG_SRC, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0)},
+                                             {DNNL_ARG_WEIGHTS, packed},
+                                             {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, scale},
+                                             {DNNL_ARG_DST, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0)}};
     const dnnl_dims_t weights = {s->in, s->out, s->kernel[0], s->kernel[1]};
     dnnl_memory_desc_t plain;
     dnnl_primitive_attr_t attr;
     dnnl_memory_desc_init_by_tag(&plain, 4, weights, dnnl_s8, dnnl_oihw);
     SRQ_TRY(srq_onednn_make(&plan->device, pd, 4, arguments, &plan->by_data));
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status = srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
-                                         "our memory");
+    srq_status status =
+        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
     if (status == SRQ_OK) status = srq_onednn_make_reorder(&plan->device, &plain, packed, attr, &plan->pack);
     dnnl_primitive_attr_destroy(attr);
     plan->packed = srq_onednn_memory(packed, &plan->packed_size);
@@ -102,8 +101,8 @@ static srq_status build_by_data(srq_conv_plan *plan)
     dnnl_primitive_desc_t pd = NULL;
     dnnl_memory_desc_t scale;
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status = srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
-                                         "our memory");
+    srq_status status =
+        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
     if (status == SRQ_OK) plan->integer = describe(plan, attr, &scale, &pd) == dnnl_success;
     if (pd && srq_onednn_is_slow(pd)) plan->integer = false;
     if (status == SRQ_OK && plan->integer) status = make_by_data(plan, pd, &scale);

@@ -222,8 +222,8 @@ static void backward_data(srq_conv_plan *plan, int worker, int n, const srq_oper
     }
 }
 
-static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *x,
-                             const srq_operand *gradient, float *dw, void *scratch)
+static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const srq_operand *gradient,
+                             float *dw, void *scratch)
 {
     (void)worker;
     if (plan->grouped) {

@@ -1,5 +1,5 @@
-/* Blocks of the sums are computed one after another: the input channels of two registers (a block) times SUPER panels of
- * output channels, for all positions of the kernel. Their sums stay in the second-level cache. For each of them, the
+/* Blocks of the sums are computed one after another: the input channels of two registers (a block) times SUPER panels
+ * of output channels, for all positions of the kernel. Their sums stay in the second-level cache. For each of them, the
  * pixels are taken in strips: the input of a strip stays in the first-level cache for all positions and panels, and its
  * gradient in the second-level cache. */
 #include "core/kernels/vnni/by_weights.h"
@@ -15,7 +15,7 @@
 enum {
     LINE = 64,
     SUPER = 16,
-    BLOCK = SRQ_VNNI_PAIR * SRQ_VNNI_LANES, /* input channels */
+    BLOCK = SRQ_VNNI_PAIR * SRQ_VNNI_LANES,   /* input channels */
     PIXEL = SRQ_VNNI_PANEL * SRQ_VNNI_IMAGES, /* bytes of a panel's pixel */
     SLAB_BYTES = 32 << 10
 };
@@ -24,11 +24,11 @@ struct srq_by_weights {
     srq_conv_shape shape;
     srq_vnni_micros micro;
     int blocks, panels, positions;
-    int height, width;       /* of an image with its padding, as far as the kernel reaches */
-    size_t pixels;           /* of a packed image */
-    long most;               /* output pixels of all images of a sum that cannot overflow */
-    size_t input, gradient;  /* bytes of the packed operands */
-    uint8_t *zeros;          /* an image's missing pixel */
+    int height, width;      /* of an image with its padding, as far as the kernel reaches */
+    size_t pixels;          /* of a packed image */
+    long most;              /* output pixels of all images of a sum that cannot overflow */
+    size_t input, gradient; /* bytes of the packed operands */
+    uint8_t *zeros;         /* an image's missing pixel */
 };
 
 static size_t whole_lines(size_t bytes)
@@ -81,8 +81,7 @@ srq_status srq_by_weights_create(const srq_conv_shape *shape, bool plain, srq_by
     plan->most = INT32_MAX / ((long)SRQ_GRADIENT_MOST * (s->input_most > 0 ? s->input_most : UINT8_MAX));
     const size_t groups = (size_t)groups_of(s->capacity), lane = SRQ_VNNI_LANES * SRQ_VNNI_IMAGES;
     plan->input = groups * plan->pixels * (size_t)ratio(s->in, SRQ_VNNI_LANES) * lane;
-    plan->gradient =
-        whole_lines(groups * (size_t)s->out_height * (size_t)s->out_width * (size_t)plan->panels * PIXEL);
+    plan->gradient = whole_lines(groups * (size_t)s->out_height * (size_t)s->out_width * (size_t)plan->panels * PIXEL);
     const size_t longest = (size_t)(s->in > s->out ? s->in : s->out) + LINE;
     plan->zeros = calloc(1, longest);
     if (!plan->zeros) {
@@ -172,7 +171,8 @@ static void pack_row(const srq_by_weights *plan, const group *four, int block, i
         }
         const uint8_t *from[SRQ_VNNI_IMAGES];
         const size_t at = (size_t)y * (size_t)s->width + (size_t)x;
-        for (int k = 0; k < SRQ_VNNI_IMAGES; k++) from[k] = four->image[k] + at * four->step[k] + (four->step[k] ? first : 0);
+        for (int k = 0; k < SRQ_VNNI_IMAGES; k++)
+            from[k] = four->image[k] + at * four->step[k] + (four->step[k] ? first : 0);
         interleave(channels, whole, from, to);
     }
 }
@@ -209,7 +209,8 @@ static void pack_gradient(const srq_by_weights *plan, int n, const int8_t *dy, u
             for (int o = 0; o < s->out; o += TWO) {
                 uint8_t both[2 * PIXEL];
                 const uint8_t *from[SRQ_VNNI_IMAGES];
-                for (int k = 0; k < SRQ_VNNI_IMAGES; k++) from[k] = four.image[k] + at * four.step[k] + (four.step[k] ? o : 0);
+                for (int k = 0; k < SRQ_VNNI_IMAGES; k++)
+                    from[k] = four.image[k] + at * four.step[k] + (four.step[k] ? o : 0);
                 interleave(s->out - o < TWO ? s->out - o : TWO, TWO, from, both);
                 uint8_t *place = to + (size_t)(o / SRQ_VNNI_PANEL) * panel + ((size_t)g * pixels + at) * PIXEL;
                 memcpy(place, both, PIXEL);
@@ -240,8 +241,9 @@ static void add_strip(const work *w, const srq_vnni_strip *strip, const uint8_t 
             for (int p = 0; p < w->count;) {
                 const int8_t *panel = dy + (size_t)p * w->panel_step;
                 const bool two = w->registers == 1 && p + 1 < w->count;
-                srq_vnni_micro *micro =
-                    w->registers == 2 ? w->plan->micro.wide : two ? w->plan->micro.narrow : w->plan->micro.single;
+                srq_vnni_micro *micro = w->registers == 2 ? w->plan->micro.wide
+                                        : two             ? w->plan->micro.narrow
+                                                          : w->plan->micro.single;
                 micro(strip, from, panel, w->panel_step, sums + (size_t)p * tile);
                 p += two ? 2 : 1;
             }
@@ -258,7 +260,8 @@ static void put_sums(const work *w, bool first, float scale, float *dw)
     float *base = dw + (size_t)w->block * BLOCK * (size_t)s->out * (size_t)w->plan->positions;
     for (int position = 0; position < w->plan->positions; position++)
         for (int o = begin; o < end && o < s->out; o++) {
-            const int32_t *from = w->sums + ((size_t)position * SUPER * SRQ_VNNI_PANEL + (size_t)(o - begin)) * (size_t)lanes;
+            const int32_t *from =
+                w->sums + ((size_t)position * SUPER * SRQ_VNNI_PANEL + (size_t)(o - begin)) * (size_t)lanes;
             float *to = base + ((size_t)position * (size_t)s->out + (size_t)o) * (size_t)width;
             for (int c = 0; c < width; c++) to[c] = first ? scale * (float)from[c] : to[c] + scale * (float)from[c];
         }
@@ -312,8 +315,7 @@ void srq_by_weights_run(const srq_by_weights *plan, int n, const uint8_t *x, con
 {
     uint8_t *input = scratch, *gradient = input + plan->input;
     work w = {.plan = plan, .sums = (int32_t *)(void *)(gradient + plan->gradient)};
-    w.panel_step =
-        (size_t)groups_of(n) * (size_t)plan->shape.out_height * (size_t)plan->shape.out_width * PIXEL;
+    w.panel_step = (size_t)groups_of(n) * (size_t)plan->shape.out_height * (size_t)plan->shape.out_width * PIXEL;
     pack_input(plan, n, x, input);
     pack_gradient(plan, n, dy, gradient);
     for (w.block = 0; w.block < plan->blocks; w.block++) {

@@ -1,5 +1,5 @@
-/* The sums with vpdpbusd: it multiplies four unsigned by four signed bytes in every 32-bit lane and adds the products to
- * the lane. Sixteen sums stay in registers, which hides the latency of the instruction. */
+/* The sums with vpdpbusd: it multiplies four unsigned by four signed bytes in every 32-bit lane and adds the products
+ * to the lane. Sixteen sums stay in registers, which hides the latency of the instruction. */
 #ifdef SRQ_HAVE_X86
 #include "core/kernels/vnni/micro.h"
 
