@@ -257,11 +257,12 @@ static const srq_topic topics[] = {
      "Runs every case of a file of golden cases (format srq-golden) whose method this version has. Prints the\n"
      "largest error of each method, relative to the largest magnitude in the case. The status is 1 if an error is\n"
      "too large."},
-    {"bench", "measure the speed of quantizers, training steps and sums over ranks",
+    {"bench", "measure the speed of quantizers, training steps and sums over ranks; the quality of gradients",
      "usage: srq bench quantizer [--json] [--elements N] [--bits LIST] [--seconds S] [--model FILE|none]\n"
      "       mpirun -n P srq bench step [--json] [--model FILE] [--batch N] [--shards V] [--slices S] [--threads N]\n"
      "                                  [--engine E] [--method M] [--estimator full|argmax] [--bits B] [--bucket-mb B]\n"
      "                                  [--wire float32|bfloat16] [--no-overlap] [--seconds S] [--layers]\n"
+     "       srq bench gradients RUN|FILE.h5 [--draws N] [--data FILE] [--json]\n"
      "       mpirun -n P srq bench allreduce [--json] [--elements N] [--shards V] [--bucket-mb B]\n"
      "                                  [--wire float32|bfloat16] [--seconds S]\n"
      "\n"
@@ -291,6 +292,14 @@ static const srq_topic topics[] = {
      "  --bucket-mb B, --wire W, --no-overlap   as train.bucket_mb, train.wire, train.overlap = false\n"
      "  --seconds S    time for all rounds; by default 5\n"
      "  --layers       prints a line for every layer\n"
+     "\n"
+     "gradients compares the gradients of the engines mixed and integer with those of float32, at a checkpoint and on\n"
+     "one shard of its training images: the cosine and the difference of one step, and the bias, which is the mean\n"
+     "difference over many draws of the noise of rounding (docs/engine.md).\n"
+     "\n"
+     "  RUN|FILE.h5    a run directory, whose last checkpoint is taken, or a checkpoint\n"
+     "  --draws N      by default 100\n"
+     "  --data FILE    another data set than that of the run\n"
      "\n"
      "allreduce measures only the communication of a step: the sum of a vector of gradients over shards, in buckets,\n"
      "and the gathering of new weights. For comparison, it measures MPI_Allreduce of the same vector, in which MPI\n"
