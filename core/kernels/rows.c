@@ -126,31 +126,39 @@ void SRQ_ISA_NAME(srq_sum_rows_s8)(size_t rows, size_t n, const int8_t *y, float
     }
 }
 
-/* `width` packs of channels. */
-static inline void widen_ranges(size_t rows, size_t n, int width, const float *x, float *low, float *high)
+/* One pack of channels, in four chains of comparisons, so that one does not wait for another. */
+static inline void widen_ranges(size_t rows, size_t n, const float *x, float *low, float *high)
 {
-    pack l[2], h[2];
-    for (int k = 0; k < width; k++) {
-        l[k] = pack_load(low + k * PACK);
-        h[k] = pack_load(high + k * PACK);
+    enum { CHAINS = 4 };
+    pack l[CHAINS], h[CHAINS];
+    for (int k = 0; k < CHAINS; k++) {
+        l[k] = pack_load(low);
+        h[k] = pack_load(high);
     }
-    for (size_t r = 0; r < rows; r++)
-        for (int k = 0; k < width; k++) {
-            const pack v = pack_load(x + r * n + (size_t)k * PACK);
+    size_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS)
+        for (size_t k = 0; k < CHAINS; k++) {
+            const pack v = pack_load(x + (r + k) * n);
             l[k] = pack_if_above(l[k], v, v, l[k]);
             h[k] = pack_if_above(v, h[k], v, h[k]);
         }
-    for (int k = 0; k < width; k++) {
-        pack_store(low + k * PACK, l[k]);
-        pack_store(high + k * PACK, h[k]);
+    for (; r < rows; r++) {
+        const pack v = pack_load(x + r * n);
+        l[0] = pack_if_above(l[0], v, v, l[0]);
+        h[0] = pack_if_above(v, h[0], v, h[0]);
     }
+    for (int k = 1; k < CHAINS; k++) {
+        l[0] = pack_if_above(l[0], l[k], l[k], l[0]);
+        h[0] = pack_if_above(h[k], h[0], h[k], h[0]);
+    }
+    pack_store(low, l[0]);
+    pack_store(high, h[0]);
 }
 
 void SRQ_ISA_NAME(srq_extremes)(size_t rows, size_t n, const float *x, float *low, float *high)
 {
     size_t c = 0;
-    for (; c + 2 * PACK <= n; c += 2 * PACK) widen_ranges(rows, n, 2, x + c, low + c, high + c);
-    for (; c + PACK <= n; c += PACK) widen_ranges(rows, n, 1, x + c, low + c, high + c);
+    for (; c + PACK <= n; c += PACK) widen_ranges(rows, n, x + c, low + c, high + c);
     for (; c < n; c++)
         for (size_t r = 0; r < rows; r++) {
             const float v = x[r * n + c];

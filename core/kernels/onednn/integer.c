@@ -19,7 +19,6 @@ struct srq_conv_plan {
     srq_conv_plan *mixed; /* that of the mixed back end */
     bool integer;         /* the gradient has 8 bits; otherwise `mixed` computes everything */
     srq_conv_shape shape;
-    size_t count; /* weights */
     srq_onednn_device device;
     srq_onednn_call by_data, pack;
     void *packed;
@@ -39,7 +38,8 @@ static bool takes(const srq_conv_shape *s)
     return s->input == SRQ_UINT8 && s->weight_codes && !s->covers && s->groups == 1;
 }
 
-/* The transposed convolution: its input is dy, its output dx, and its weights are [in][out][kernel 0][kernel 1]. The
+/* The transposed convolution: its input is dy, its output dx, and the first dimension of
+ * its weights is that of dx. The
  * scale is a factor of one number after the sums. */
 static dnnl_status_t describe(const srq_conv_plan *plan, dnnl_primitive_attr_t attr, dnnl_memory_desc_t *scale,
                               dnnl_primitive_desc_t *pd)
@@ -83,7 +83,7 @@ static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t 
     const dnnl_dims_t weights = {s->in, s->out, s->kernel[0], s->kernel[1]};
     dnnl_memory_desc_t plain;
     dnnl_primitive_attr_t attr;
-    dnnl_memory_desc_init_by_tag(&plain, 4, weights, dnnl_s8, dnnl_oihw);
+    dnnl_memory_desc_init_by_tag(&plain, 4, weights, dnnl_s8, dnnl_iohw);
     SRQ_TRY(srq_onednn_make(&plan->device, pd, 4, arguments, &plan->by_data));
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
     srq_status status =
@@ -116,7 +116,6 @@ static srq_status build(srq_conv_plan *plan, const srq_vector *vector)
     const srq_conv_shape *s = &plan->shape;
     SRQ_TRY(mixed->conv_create(s, vector, &plan->mixed));
     plan->integer = takes(s);
-    plan->count = (size_t)s->out * (size_t)(s->in / s->groups) * (size_t)s->kernel[0] * (size_t)s->kernel[1];
     if (!plan->integer) return SRQ_OK;
     SRQ_TRY(srq_onednn_open(s->workers, &plan->device));
     if (s->input_gradient) SRQ_TRY(build_by_data(plan));
@@ -159,35 +158,21 @@ static srq_conv_info info(const srq_conv_plan *plan)
 {
     srq_conv_info info = mixed->conv_info(plan->mixed);
     if (!plan->integer) return info;
-    const size_t transposed = srq_onednn_whole_lines(plan->count);
     info.backward = "s8";
     info.gradient = SRQ_INT8;
     info.weights += plan->packed_size;
-    info.scratch = larger(info.scratch, transposed + plan->pack.scratch);
+    info.scratch = larger(info.scratch, plan->pack.scratch);
     info.scratch = larger(info.scratch, plan->by_data.scratch);
     info.scratch = srq_onednn_whole_lines(larger(info.scratch, srq_by_weights_scratch(plan->by_weights)));
     return info;
-}
-
-/* [out][in][area] -> [in][out][area], in tiles that fit into the first-level cache. */
-static void transpose(const srq_conv_shape *s, const int8_t *from, int8_t *to)
-{
-    enum { TILE = 32 };
-    const size_t in = (size_t)s->in, out = (size_t)s->out, area = (size_t)(s->kernel[0] * s->kernel[1]);
-    for (size_t first = 0; first < out; first += TILE)
-        for (size_t i = 0; i < in; i++)
-            for (size_t o = first; o < out && o < first + TILE; o++)
-                for (size_t k = 0; k < area; k++) to[(i * out + o) * area + k] = from[(o * in + i) * area + k];
 }
 
 static void pack(srq_conv_plan *plan, int worker, const srq_operand *weights, bool backward, void *scratch)
 {
     mixed->conv_pack(plan->mixed, worker, weights, backward && !plan->integer, scratch);
     if (!plan->integer || !backward || !plan->packed) return;
-    transpose(&plan->shape, weights->data, scratch);
-    const void *const data[2] = {scratch, plan->packed};
-    srq_onednn_run(&plan->device, &plan->pack, worker, data, NULL,
-                   (char *)scratch + srq_onednn_whole_lines(plan->count));
+    const void *const data[2] = {weights->data, plan->packed};
+    srq_onednn_run(&plan->device, &plan->pack, worker, data, NULL, scratch);
 }
 
 static void forward(srq_conv_plan *plan, int worker, int n, const srq_operand *x, float *y, void *scratch)

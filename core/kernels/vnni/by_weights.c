@@ -117,7 +117,7 @@ size_t srq_by_weights_scratch(const srq_by_weights *plan)
 /* --- Packing */
 
 /* to[c][4] = the c-th bytes of four images; channels from `n` to `whole` are 0. */
-static void interleave(int n, int whole, const uint8_t *const from[4], uint8_t *to)
+static inline void interleave(int n, int whole, const uint8_t *const from[4], uint8_t *to)
 {
     int c = 0;
 #ifdef __SSE2__
@@ -162,19 +162,22 @@ static void pack_row(const srq_by_weights *plan, const group *four, int block, i
     const srq_conv_shape *s = &plan->shape;
     const int registers = registers_of(plan, block), first = block * BLOCK, whole = registers * SRQ_VNNI_LANES;
     const int channels = s->in - first < whole ? s->in - first : whole;
+    const int before = s->padding[1] < plan->width ? s->padding[1] : plan->width;
+    const int end = before + s->width < plan->width ? before + s->width : plan->width;
     const size_t pixel = (size_t)whole * SRQ_VNNI_IMAGES;
-    for (int c = 0; c < plan->width; c++, to += pixel) {
-        const int x = c - s->padding[1];
-        if (y < 0 || y >= s->height || x < 0 || x >= s->width) {
-            memset(to, 0, pixel);
-            continue;
-        }
-        const uint8_t *from[SRQ_VNNI_IMAGES];
-        const size_t at = (size_t)y * (size_t)s->width + (size_t)x;
-        for (int k = 0; k < SRQ_VNNI_IMAGES; k++)
-            from[k] = four->image[k] + at * four->step[k] + (four->step[k] ? first : 0);
-        interleave(channels, whole, from, to);
+    if (y < 0 || y >= s->height) {
+        memset(to, 0, (size_t)plan->width * pixel);
+        return;
     }
+    const uint8_t *from[SRQ_VNNI_IMAGES];
+    for (int k = 0; k < SRQ_VNNI_IMAGES; k++)
+        from[k] = four->image[k] + (size_t)y * (size_t)s->width * four->step[k] + first;
+    memset(to, 0, (size_t)before * pixel);
+    for (int c = before; c < end; c++) {
+        interleave(channels, whole, from, to + (size_t)c * pixel);
+        for (int k = 0; k < SRQ_VNNI_IMAGES; k++) from[k] += four->step[k];
+    }
+    memset(to + (size_t)end * pixel, 0, (size_t)(plan->width - end) * pixel);
 }
 
 /* The place of a block in the packed input: [block][group][height][width][registers][lanes][4]. */
@@ -197,25 +200,26 @@ static void pack_input(const srq_by_weights *plan, int n, const uint8_t *x, uint
     }
 }
 
-/* to[panel][group][pixels][SRQ_VNNI_PANEL][4] */
+/* to[panel][group][pixels][SRQ_VNNI_PANEL][4], two panels at a time */
 static void pack_gradient(const srq_by_weights *plan, int n, const int8_t *dy, uint8_t *to)
 {
+    enum { TWO = 2 * SRQ_VNNI_PANEL };
     const srq_conv_shape *s = &plan->shape;
     const size_t pixels = (size_t)s->out_height * (size_t)s->out_width, panel = (size_t)groups_of(n) * pixels * PIXEL;
-    enum { TWO = 2 * SRQ_VNNI_PANEL };
     for (int g = 0; g < groups_of(n); g++) {
-        const group four = group_at(plan, n, g, dy, pixels, s->out);
-        for (size_t at = 0; at < pixels; at++)
-            for (int o = 0; o < s->out; o += TWO) {
-                uint8_t both[2 * PIXEL];
-                const uint8_t *from[SRQ_VNNI_IMAGES];
-                for (int k = 0; k < SRQ_VNNI_IMAGES; k++)
-                    from[k] = four.image[k] + at * four.step[k] + (four.step[k] ? o : 0);
+        group four = group_at(plan, n, g, dy, pixels, s->out);
+        for (size_t at = 0; at < pixels; at++) {
+            uint8_t both[2 * PIXEL], *place = to + ((size_t)g * pixels + at) * PIXEL;
+            const uint8_t *from[SRQ_VNNI_IMAGES];
+            memcpy(from, four.image, sizeof from);
+            for (int o = 0; o < s->out; o += TWO, place += 2 * panel) {
                 interleave(s->out - o < TWO ? s->out - o : TWO, TWO, from, both);
-                uint8_t *place = to + (size_t)(o / SRQ_VNNI_PANEL) * panel + ((size_t)g * pixels + at) * PIXEL;
                 memcpy(place, both, PIXEL);
                 if (o + SRQ_VNNI_PANEL < s->out) memcpy(place + panel, both + PIXEL, PIXEL);
+                for (int k = 0; k < SRQ_VNNI_IMAGES; k++) from[k] += TWO;
             }
+            for (int k = 0; k < SRQ_VNNI_IMAGES; k++) four.image[k] += four.step[k];
+        }
     }
 }
 
@@ -337,8 +341,10 @@ void srq_by_weights_unpack(const srq_by_weights *plan, float *dw, void *scratch)
     memcpy(scratch, dw, in * out * positions * sizeof *dw);
     for (size_t first = 0; first < in; first += BLOCK) {
         const size_t width = in - first < BLOCK ? in - first : BLOCK;
-        for (size_t k = 0; k < positions; k++)
-            for (size_t o = 0; o < out; o++)
-                for (size_t c = 0; c < width; c++) dw[(o * in + first + c) * positions + k] = *from++;
+        for (size_t o = 0; o < out; o++)
+            for (size_t c = 0; c < width; c++)
+                for (size_t k = 0; k < positions; k++)
+                    dw[(o * in + first + c) * positions + k] = from[(k * out + o) * width + c];
+        from += width * out * positions;
     }
 }
