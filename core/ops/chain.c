@@ -156,7 +156,7 @@ static void compute_tile(const srq_chain *chain, const srq_vector *vector, const
 }
 
 /* The gradient before pooling, from g after it; without pooling, g itself. */
-static float *spread_tile(const srq_chain *chain, const srq_vector *vector, const tile *t, float *g)
+static const float *spread_tile(const srq_chain *chain, const srq_vector *vector, const tile *t, const float *g)
 {
     if (!chain->pool) return g;
     const int *k = chain->pool->spec->kernel;
@@ -278,19 +278,19 @@ static bool gives8(const srq_chain *chain)
     return chain->producer && chain->producer->gradient_type == SRQ_INT8;
 }
 
-static void give8(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t, float *g,
-                  const float *x, size_t at)
+/* The values that are rounded are kept in `wide`, which the gradient does not need any more. */
+static void give8(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
+                  const float *g, const float *x, size_t at)
 {
     const srq_gradient8 gradient = srq_weighted_gradient8(chain->producer, pass);
     int8_t *rounded = (int8_t *)srq_pass_input_gradient(pass, chain->last, 0) + at;
-    pass->vector->combine_rows(t->in / chain->channels, chain->channels, g, x, w->by_g, w->by_x, w->constant, g);
-    srq_gradient8_round(&gradient, pass, chain->producer->index, t->in, g, at, rounded);
+    pass->vector->combine_rows(t->in / chain->channels, chain->channels, g, x, w->by_g, w->by_x, w->constant, t->wide);
+    srq_gradient8_round(&gradient, pass, chain->producer->index, t->in, t->wide, at, rounded);
 }
 
-/* Computes the gradient of the chain's input at element `at`, from g before pooling, which it may overwrite, and the
- * input x. */
-static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t, float *g,
-                 const float *x, size_t at)
+/* Computes the gradient of the chain's input at element `at`, from g before pooling and the input x. */
+static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
+                 const float *g, const float *x, size_t at)
 {
     const srq_vector *vector = pass->vector;
     const size_t rows = t->in / chain->channels, n = chain->channels;
@@ -329,7 +329,7 @@ static void down_to_line(const srq_chain *chain, const srq_pass *pass, const srq
         srq_quantizer_backward_part(&chain->quantize->quantizer, vector, 0, t->out, chain->last->output.features,
                                     t->narrow, dy, dy, sums, NULL);
     if (chain->clips) vector->clip_backward(t->out, t->narrow, dy, chain->low, chain->high, dy);
-    float *g = spread_tile(chain, vector, t, dy);
+    const float *g = spread_tile(chain, vector, t, dy);
     if (gives8(chain)) widen_ranges(chain, pass, t, g, x);
     if (chain->norm)
         vector->products(t->in / chain->channels, chain->channels, g, x, w->backward.first, w->backward.second);
@@ -359,7 +359,7 @@ static void set_backward_lines(const srq_chain *chain, const srq_pass *pass, con
 static void through_line(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w)
 {
     const float *x = input_in(chain, pass);
-    float *dy = srq_pass_output_gradient(pass, chain->last);
+    const float *dy = srq_pass_output_gradient(pass, chain->last);
     const size_t units = (size_t)pass->n * chain->image_units;
     set_backward_lines(chain, pass, w);
     for (size_t u = 0; u < units;) {
