@@ -191,7 +191,9 @@ START_TEST(as_the_reference)
     const shape_row *row = &shapes[_i % SHAPES];
     const srq_kernels *kernels = srq_kernels_find(engine);
     if (!kernels) return;
-    for (int k = 0; k < KINDS; k++)
+    /* The engine "integer" leaves all other kinds to "mixed", as it does the third one. */
+    const int last = strcmp(engine, "integer") == 0 ? 3 : KINDS;
+    for (int k = 0; k < last; k++)
         for (int n = 1; n <= CAPACITY; n += 2) {
             const srq_conv_shape s = shape_of(row, &kinds[k]);
             answers got = compute(kernels, &s, &kinds[k], n, SRQ_FLOAT32);
