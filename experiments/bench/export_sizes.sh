@@ -23,7 +23,8 @@ for split, count in ("train", 2), ("test", 1):
     for c in range(10):
         os.makedirs(f"{sys.argv[1]}/{split}/{c}", exist_ok=True)
         for i in range(count):
-            Image.effect_noise((40, 36), 50).convert("RGB").save(f"{sys.argv[1]}/{split}/{c}/{i}.png")
+            size = (40 + c, 36 - c)  # images of several sizes are cut to the input of each network
+            Image.effect_noise(size, 50).convert("RGB").save(f"{sys.argv[1]}/{split}/{c}/{i}.png")
 PY
   "$SRQ" data import "$work/noise" "$work/noise.h5" > /dev/null
 fi
