@@ -99,6 +99,18 @@ float srq_deploy_pixel(const srq_deploy_input *input, int channel, uint8_t pixel
     return (float)pixel * input->multiply[channel] + input->add[channel];
 }
 
+int srq_deploy_fraction(const float *multiply, const float *add, int channels)
+{
+    float most = 0;
+    for (int c = 0; c < channels; c++) {
+        const float black = add[c], white = 255.0f * multiply[c] + add[c];
+        most = fmaxf(most, fmaxf(fabsf(black), fabsf(white)));
+    }
+    int fraction = SRQ_DEPLOY_FRACTION_MAX;
+    while (fraction >= 0 && !(ldexp((double)most, fraction) <= ldexp(1, 30))) fraction--;
+    return fraction;
+}
+
 int32_t srq_deploy_fixed(const srq_deploy_input *input, float x)
 {
     return (int32_t)rint(ldexp((double)x, input->fraction));

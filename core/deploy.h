@@ -16,11 +16,13 @@
  *   - A sum of products of which one factor is not an integer is a float64 sum of products, which are exact in float64,
  *     in the order [kernel 0][kernel 1][input channel] of the places inside the image, beginning with 0. It is rounded
  *     to float32 once.
- * Everything else is what evaluation computes, bit for bit: scales, folded batch-norm, clipping, pooling, rounding to
- * codes. Evaluation adds float32 products in an order that its kernels choose for the CPU. So outputs of convolutions
- * of images and of floats differ from evaluation by its rounding errors, about 1e-7 of their magnitude. With images of
- * `fraction` 28, X loses at most 2^-29 of a pixel, which is less. If an activation lies that close to a border between
- * two codes, its code can differ by 1. */
+ * Everything else is what evaluation computes, bit for bit: sums of integers, scales, folded batch-norm, clipping,
+ * pooling, rounding to codes (srq_graph_set_fraction tells evaluation the fraction of the images). With a fraction of
+ * 28, X loses at most 2^-29 of a pixel, which is less than float32 loses.
+ *
+ * Only where a factor is not an integer, evaluation differs: it adds float32 products in an order that its kernels
+ * choose for the CPU. So outputs of such convolutions differ from evaluation by its rounding errors, about 1e-7 of
+ * their magnitude. If an activation lies that close to a border between two codes, its code can differ by 1. */
 #ifndef SRQ_CORE_DEPLOY_H
 #define SRQ_CORE_DEPLOY_H
 
@@ -144,6 +146,9 @@ float srq_deploy_sigmoid(float x);
 /* Normalized pixels, and their integers X. */
 float srq_deploy_pixel(const srq_deploy_input *input, int channel, uint8_t pixel);
 int32_t srq_deploy_fixed(const srq_deploy_input *input, float x);
+/* The number of fraction bits of X for pixels that become (float)pixel * multiply[c] + add[c]: as many as leave every X
+ * at most 2^30 in magnitude, and at most SRQ_DEPLOY_FRACTION_MAX. -1 if even integers are larger than that. */
+int srq_deploy_fraction(const float *multiply, const float *add, int channels);
 /* Multiply-accumulates of one image. */
 double srq_deploy_macs(const srq_deploy_op *conv);
 /* --- Packed weights: codes at their bit-length one after another, the first in the lowest bits of the first byte, in

@@ -5,15 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-/* As many fraction bits as leave every pixel at most 2^30 in magnitude. */
 static srq_status choose_fraction(srq_deploy_input *in)
 {
     double most = 0;
+    in->fraction = srq_deploy_fraction(in->multiply, in->add, in->channels);
+    if (in->fraction >= 0) return SRQ_OK;
     for (int c = 0; c < in->channels; c++)
         for (int p = 0; p < 256; p += 255) most = fmax(most, fabs((double)srq_deploy_pixel(in, c, (uint8_t)p)));
-    in->fraction = SRQ_DEPLOY_FRACTION_MAX;
-    while (in->fraction > 0 && !(ldexp(most, in->fraction) <= ldexp(1, 30))) in->fraction--;
-    if (ldexp(most, in->fraction) <= ldexp(1, 30)) return SRQ_OK;
     return srq_fail(
         SRQ_ERROR_USAGE,
         "pixels become numbers up to %g, of which a deployed network holds at most 2^30; use a data set with "

@@ -127,6 +127,11 @@ srq_status srq_graph_change_bits(srq_graph *graph, int n, const int *bits);
  * evaluation. */
 void srq_graph_follow_gates(srq_graph *graph);
 
+/* Sets the number of fraction bits of pixels in evaluation (srq_deploy_fraction): if the first layer has weights of
+ * codes, srq_graph_evaluate then computes its sums exactly, as the deployed network does. Training does not use it.
+ * Below 0, as at first: these sums are float32 sums in the order of the kernels. */
+void srq_graph_set_fraction(srq_graph *graph, int fraction);
+
 /* Call it once after values have changed, before an evaluation or a training step. The message of SRQ_ERROR_RUN names
  * the layer whose weights hold an infinity or NaN. */
 srq_status srq_graph_prepare(srq_graph *graph);

@@ -350,7 +350,8 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
     graph->worker_count = srq_workers_count(options->workers);
     graph->lane_count =
         options->lanes > 0 && options->lanes < graph->worker_count ? options->lanes : graph->worker_count;
-    graph->network = (srq_network){.capacity = (options->capacity + graph->slices - 1) / graph->slices,
+    graph->network = (srq_network){.fraction = -1,
+                                   .capacity = (options->capacity + graph->slices - 1) / graph->slices,
                                    .workers = graph->worker_count,
                                    .layer_count = spec->layer_count,
                                    .numbers_max = options->numbers_max,

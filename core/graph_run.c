@@ -330,6 +330,11 @@ int srq_graph_train(srq_graph *graph, int shard, int n, const int32_t *labels, i
     return bad;
 }
 
+void srq_graph_set_fraction(srq_graph *graph, int fraction)
+{
+    graph->network.fraction = fraction;
+}
+
 int srq_graph_evaluate_on(srq_graph *graph, int worker, int n, const int32_t *labels, srq_metrics *metrics)
 {
     /* A pass of its own: the images of a slice are those of no shard. */
@@ -341,8 +346,10 @@ int srq_graph_evaluate_on(srq_graph *graph, int worker, int n, const int32_t *la
     pass->observer = worker == 0 ? graph->options.observer : (srq_observer){0};
     pass->n = pass->shard_n = n;
     pass->training = false;
+    pass->exact = true;
     pass->bad = -1;
     forward(&p);
+    pass->exact = false;
     srq_softmax_loss(n, srq_graph_classes(graph), srq_graph_logits_of(graph, worker), labels, 0, 0, NULL,
                      &metrics->loss, &metrics->correct);
     if (pass->bad < 0 && !isfinite(metrics->loss)) pass->bad = graph->layer_count - 1;

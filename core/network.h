@@ -49,6 +49,7 @@ typedef struct srq_request {
 typedef struct srq_network {
     int capacity;    /* largest number of images in a pass */
     int workers;     /* number of threads that run passes */
+    int fraction;    /* of pixels in evaluation (core/kernels/image_sums.h); below 0: sums of pixels are float32 */
     int layer_count; /* L: layer i runs forward at time i of a pass, backward at time 2 L - i */
     const srq_kernels *kernels;
     const srq_vector *vector;

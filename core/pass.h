@@ -38,6 +38,7 @@ typedef struct srq_pass {
     bool training;                /* batch-norm uses the statistics of the batch and writes them to `gradient` */
     bool starting;                /* quantizers initialize alpha and sigma from their input */
     bool changing;                /* quantizers with next_bits change to that bit-length */
+    bool exact;                   /* sums over images are exact, if the network has a fraction */
     uint64_t seed;                /* the noise is a function of seed, step and leaf */
     long step;
     float label_smoothing;

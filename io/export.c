@@ -43,8 +43,17 @@ static srq_status check_style(const srq_export_format *format, const char *style
     if (!format->styles)
         return srq_fail(SRQ_ERROR_USAGE, "export: the format %s has no styles; leave out --style %.100s", format->name,
                         style);
-    return srq_fail(SRQ_ERROR_USAGE, "export: the format %s has no style \"%.100s\"; use %s or %s", format->name, style,
-                    format->styles[0], format->styles[1]);
+    char known[100] = "";
+    for (int i = 0; format->styles[i]; i++) {
+        const size_t n = strlen(known);
+        snprintf(known + n, sizeof known - n, "%s%s",
+                 i == 0                  ? ""
+                 : format->styles[i + 1] ? ", "
+                                         : " or ",
+                 format->styles[i]);
+    }
+    return srq_fail(SRQ_ERROR_USAGE, "export: the format %s has no style \"%.100s\"; use %s", format->name, style,
+                    known);
 }
 
 static srq_status check_absent(const char *path)

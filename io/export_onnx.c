@@ -243,11 +243,12 @@ static srq_status export(const srq_export_request *request, const char *path)
                                             .conv = lower_conv,
                                             .quantize = lower_quantize,
                                             .dequantize = lower_dequantize};
-    if (request->style && strcmp(request->style, "qdq") == 0) return srq_export_qdq(request, path);
+    if (request->style && strcmp(request->style, "qdq") == 0) return srq_export_qdq(request, false, path);
+    if (request->style && strcmp(request->style, "qdq-int2") == 0) return srq_export_qdq(request, true, path);
     return srq_lower_write(request, &integer, path);
 }
 
-static const char *const styles[] = {"integer", "qdq", NULL};
+static const char *const styles[] = {"integer", "qdq", "qdq-int2", NULL};
 
 const srq_export_format srq_export_onnx = {
     .name = "onnx",

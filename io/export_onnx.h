@@ -4,7 +4,9 @@
 
 #include "io/export.h"
 
-/* --style qdq */
-srq_status srq_export_qdq(const srq_export_request *request, const char *path);
+#include <stdbool.h>
+
+/* --style qdq, and qdq-int2 with `two_bits`: weights of at most 2 bits are INT2. */
+srq_status srq_export_qdq(const srq_export_request *request, bool two_bits, const char *path);
 
 #endif

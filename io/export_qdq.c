@@ -13,10 +13,12 @@
 
 #define QONNX_DOMAIN "qonnx.custom_op.general"
 
-/* Weights of at most 4 bits are stored in 4. Activations always have 8: ONNX Runtime 1.20 takes UINT4 for
- * QuantizeLinear, but refuses the model where a MaxPool or a Clip is beside it. */
-static srq_onnx_type type_of_weights(const srq_deploy_grid *grid)
+/* Weights of at most 4 bits are stored in 4; in 2, if there are at most 2 and the style says so. Activations always
+ * have 8: ONNX Runtime 1.20 takes UINT4 for QuantizeLinear, but refuses the model where a MaxPool or a Clip is beside
+ * it. */
+static srq_onnx_type type_of_weights(const srq_lowering *l, const srq_deploy_grid *grid)
 {
+    if (grid->bits <= 2 && l->style->two_bits) return SRQ_ONNX_INT2;
     return grid->bits <= 4 ? SRQ_ONNX_INT4 : SRQ_ONNX_INT8;
 }
 
@@ -103,8 +105,8 @@ static const char *add_codes(srq_lowering *l, const srq_deploy_op *op)
     }
     for (size_t i = 0; i < count; i++) codes[i] = (int16_t)srq_deploy_weight(op, i);
     const int rank = shape_of(l, op, false, shape);
-    const char *as = srq_onnx_codes(l->model, srq_lower_name(l, "_codes", name), type_of_weights(&op->weights.grid),
-                                    rank, shape, codes);
+    const srq_onnx_type type = type_of_weights(l, &op->weights.grid);
+    const char *as = srq_onnx_codes(l->model, srq_lower_name(l, "_codes", name), type, rank, shape, codes);
     free(codes);
     return as;
 }
@@ -262,19 +264,22 @@ static const char *pass_on(srq_lowering *l, const srq_deploy_op *op)
     return srq_lower_input(l, op, 0, l->flat[l->at]);
 }
 
-static bool needs_4_bits(const srq_deploy *net)
+/* Whether some weights have at most `bits` bits. */
+static bool has_weights_of(const srq_deploy *net, int bits)
 {
     for (int i = 0; i < net->op_count; i++) {
         const srq_deploy_op *op = &net->ops[i];
-        if (op->kind == SRQ_DEPLOY_CONV && has_scales(&op->weights) && op->weights.grid.bits <= 4) return true;
+        if (op->kind == SRQ_DEPLOY_CONV && has_scales(&op->weights) && op->weights.grid.bits <= bits) return true;
     }
     return false;
 }
 
-srq_status srq_export_qdq(const srq_export_request *request, const char *path)
+srq_status srq_export_qdq(const srq_export_request *request, bool two_bits, const char *path)
 {
+    const int set = has_weights_of(request->net, 4) ? 21 : 13;
     const srq_lower_style style = {.name = "onnx",
-                                   .opset = needs_4_bits(request->net) ? 21 : 13,
+                                   .opset = two_bits && has_weights_of(request->net, 2) ? 25 : set,
+                                   .two_bits = two_bits,
                                    .pixels = SRQ_ONNX_UINT8,
                                    .conv = qdq_conv,
                                    .affine = qdq_affine,

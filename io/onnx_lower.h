@@ -20,6 +20,7 @@ typedef struct srq_lower_style {
     srq_onnx_type pixels; /* of the images: uint8, or float32 with the same numbers */
     int batch;            /* number of images, or 0 for any */
     bool exact;           /* averages are sums in the order of srq */
+    bool two_bits;        /* weights of at most 2 bits are stored in 2 */
     srq_lower_op *conv, *quantize, *dequantize;
     srq_lower_op *affine; /* NULL: Mul and Add */
 } srq_lower_style;

@@ -81,7 +81,8 @@ srq_status srq_onnx_create(const char *name, int opset, srq_onnx **out)
     m->model = (SrqOnnx__ModelProto)SRQ_ONNX__MODEL_PROTO__INIT;
     m->graph = (SrqOnnx__GraphProto)SRQ_ONNX__GRAPH_PROTO__INIT;
     m->model.has_ir_version = true;
-    m->model.ir_version = opset >= 21 ? 10 : 7; /* of the releases 1.16 and 1.8, which have these operators */
+    /* Of the releases 1.20, 1.16 and 1.8, which have these operator sets. */
+    m->model.ir_version = opset >= 25 ? 13 : opset >= 21 ? 10 : 7;
     m->model.producer_name = copy_text(m, "srq export");
     m->model.graph = &m->graph;
     m->graph.name = copy_text(m, name);
@@ -245,14 +246,11 @@ const char *srq_onnx_codes(srq_onnx *m, const char *name, srq_onnx_type type, in
                            const int16_t *data)
 {
     const char *as;
-    const bool half = type == SRQ_ONNX_UINT4 || type == SRQ_ONNX_INT4;
-    const size_t count = count_of(rank, shape);
-    uint8_t *to = add_constant(m, name, type, rank, shape, half ? (count + 1) / 2 : count, &as);
+    const size_t bits = type == SRQ_ONNX_INT2 ? 2 : type == SRQ_ONNX_UINT4 || type == SRQ_ONNX_INT4 ? 4 : 8;
+    const size_t count = count_of(rank, shape), share = 8 / bits;
+    uint8_t *to = add_constant(m, name, type, rank, shape, (count + share - 1) / share, &as);
     for (size_t i = 0; to && i < count; i++)
-        if (half)
-            to[i / 2] = (uint8_t)(to[i / 2] | (data[i] & 15) << (i % 2 * 4));
-        else
-            to[i] = (uint8_t)data[i];
+        to[i / share] = (uint8_t)(to[i / share] | (data[i] & ((1 << bits) - 1)) << (i % share * bits));
     return as;
 }
 

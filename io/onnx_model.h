@@ -22,7 +22,8 @@ typedef enum srq_onnx_type {
     SRQ_ONNX_INT32 = 6,
     SRQ_ONNX_INT64 = 7,
     SRQ_ONNX_UINT4 = 21, /* from operator set 21 on, like the next */
-    SRQ_ONNX_INT4 = 22
+    SRQ_ONNX_INT4 = 22,
+    SRQ_ONNX_INT2 = 26 /* from operator set 25 on */
 } srq_onnx_type;
 
 /* A model of this name for a version of the operator set, and the version of the file format that goes with it. The
@@ -39,8 +40,8 @@ void srq_onnx_property(srq_onnx *model, const char *key, const char *value);
 const char *srq_onnx_input(srq_onnx *model, const char *name, srq_onnx_type type, int rank, const int64_t *shape);
 void srq_onnx_output(srq_onnx *model, const char *name, srq_onnx_type type, int rank, const int64_t *shape);
 
-/* Constants. Rank 0 is a scalar. Elements of `data` are floats, int64_t, or, for types of 8 and 4 bits, one int16_t
- * each. Return the name. */
+/* Constants. Rank 0 is a scalar. Elements of `data` are floats, int64_t, or, for types of 8, 4 and 2 bits, one
+ * int16_t each. Return the name. */
 const char *srq_onnx_floats(srq_onnx *model, const char *name, int rank, const int64_t *shape, const float *data);
 const char *srq_onnx_longs(srq_onnx *model, const char *name, int rank, const int64_t *shape, const int64_t *data);
 const char *srq_onnx_codes(srq_onnx *model, const char *name, srq_onnx_type type, int rank, const int64_t *shape,

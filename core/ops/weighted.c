@@ -2,6 +2,7 @@
 
 #include "core/deploy_build.h"
 #include "core/kernels/gates.h"
+#include "core/kernels/image_sums.h"
 #include "core/mask.h"
 #include "core/ops/layer_quantizer.h"
 #include "core/quant/methods.h"
@@ -22,6 +23,7 @@ typedef struct weighted {
     void *codes;                 /* [count] bytes, if quantized */
     float *floats;               /* [count], if the quantizer makes floats in training */
     float *weight_scales, *bias; /* [out]: scales of the weights; the bias, or zeros */
+    double *exact;               /* if the layer reads images and has codes: for sums in evaluation (image_sums.h) */
     size_t output_scales;        /* place in a pass: [out], scales of the weights times the scale of the input */
     size_t gradient8;            /* place of srq_gradient8 in a pass, if gradients have 8 bits */
     size_t lines;                /* the same, unless another layer makes them: [out] factors, zeros, zeros */
@@ -83,6 +85,10 @@ static srq_status add_memory(weighted *w, srq_layer *layer, size_t out)
     if (q->method && q->method->floats)
         SRQ_TRY(srq_network_share(network, w->count * sizeof(float), (void **)&w->floats));
     SRQ_TRY(add_gate_curves(layer, w->count));
+    if (q->method && !q->method->point && layer->producers[0] < 0) {
+        SRQ_TRY(srq_network_share(network, srq_image_sums_weights(&w->shape) * sizeof(double), (void **)&w->exact));
+        srq_network_need_scratch(network, srq_image_sums_scratch(&w->shape));
+    }
     SRQ_TRY(srq_network_share(network, sums, (void **)&w->sums));
     SRQ_TRY(srq_network_share(network, channels, (void **)&w->weight_scales));
     SRQ_TRY(srq_network_share(network, channels, (void **)&w->bias));
@@ -180,6 +186,7 @@ void srq_weighted_prepare(srq_layer *layer, srq_pass *pass)
         drop_codes(w, layer, &operand);
     }
     w->kernels->conv_pack(w->plan, pass->worker, &operand, pass->training, pass->scratch);
+    if (w->exact && !pass->training) srq_image_sums_pack(&w->shape, w->codes, w->exact);
     for (size_t c = 0; c < out; c++) w->weight_scales[c] = operand.scales ? operand.scales[c] : operand.scale;
     const float *bias = srq_pass_values(pass, layer, layer->bias);
     for (size_t c = 0; c < out; c++) w->bias[c] = bias ? bias[c] : 0;
@@ -192,7 +199,11 @@ void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
     const size_t out = (size_t)layer->output.channels;
     const srq_operand x = srq_pass_operand(pass, layer->inputs[0]);
     float *y = srq_pass_output(pass, layer), *scales = srq_pass_at(pass, w->output_scales);
-    w->kernels->conv_forward(w->plan, pass->worker, pass->n, &x, y, pass->scratch);
+    const int fraction = layer->network->fraction;
+    if (w->exact && pass->exact && fraction >= 0)
+        srq_image_sums_run(&w->shape, w->exact, fraction, pass->n, x.data, y, pass->scratch);
+    else
+        w->kernels->conv_forward(w->plan, pass->worker, pass->n, &x, y, pass->scratch);
     for (size_t c = 0; c < out; c++) scales[c] = x.scale * w->weight_scales[c];
     if (layer->deferred) return;
     pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, scales, w->bias, -INFINITY, INFINITY, y);

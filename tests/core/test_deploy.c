@@ -2,6 +2,7 @@
 #include "tests/core/network.h"
 
 #include "core/deploy_graph.h"
+#include "core/kernels/image_sums.h"
 #include "core/mask.h"
 #include "core/prune.h"
 
@@ -157,6 +158,89 @@ START_TEST(floats_are_close_to_evaluation)
 }
 END_TEST
 
+/* Convolutions in groups and not, and a dense layer, that read images: with the fraction of the deployed network,
+ * evaluation has its bits. */
+START_TEST(images_have_the_bits_of_evaluation)
+{
+    if (!take_way(_i)) return;
+    for (int kind = 0; kind < 3; kind++) {
+        net n;
+        start(&n, 12, 11, 2);
+        const char *last = "input";
+        if (kind < 2) {
+            srq_layer_spec *conv = with_window(add(&n, "c1", "conv", "input"), 6, 5, 3, 2, 1, 2, 1);
+            conv->groups = kind + 1;
+            set_quantizer(conv, kind ? "lsq" : "srq", 4, kind == 1);
+            add(&n, "n1", "batch_norm", "c1");
+            add(&n, "r1", "relu", "n1");
+            set_quantizer(add(&n, "q1", "quantize", "r1"), "lsq", 3, false);
+            last = "q1";
+        }
+        srq_layer_spec *dense = add(&n, "d", "dense", last);
+        dense->out = 4;
+        set_quantizer(dense, "ste", 8, false);
+        build(&n);
+        prepare_trained(&n);
+        srq_deploy *d = deployed(&n);
+        /* Without it, logits without a quantizer after them show the rounding errors of float32 sums. */
+        if (kind == 2) ck_assert_double_gt(largest_difference(&n, d), 0);
+        srq_graph_set_fraction(n.graph, d->input.fraction);
+        fill_pixels(&n);
+        ck_assert_double_eq(largest_difference(&n, d), 0);
+        srq_deploy_destroy(&d);
+        finish(&n);
+    }
+}
+END_TEST
+
+/* A sum of more numbers than are exact in float64, beside the same sum of integers. */
+START_TEST(long_sums_of_images_are_exact)
+{
+    enum { N = 70001, OUT = 2 };
+    const srq_conv_shape shape = {.height = 1,
+                                  .width = N,
+                                  .in = 1,
+                                  .out_height = 1,
+                                  .out_width = 1,
+                                  .out = OUT,
+                                  .kernel = {1, N},
+                                  .stride = {1, 1},
+                                  .groups = 1,
+                                  .covers = true};
+    float *x = malloc(N * sizeof *x), y[OUT];
+    int8_t *codes = malloc(OUT * N);
+    double *weights = malloc(srq_image_sums_weights(&shape) * sizeof *weights);
+    void *scratch = malloc(srq_image_sums_scratch(&shape));
+    int64_t sums[OUT] = {0};
+    ck_assert(x && codes && weights && scratch);
+    for (int i = 0; i < N; i++) x[i] = i == N / 2 ? 0x1p-20f : i % 2 ? 1 : -0.99999994f;
+    for (int i = 0; i < N; i++) {
+        codes[i] = i == N / 2 ? 1 : i % 2 ? -128 : 127;
+        codes[N + i] = (int8_t)(i % 256 - 128);
+        for (int o = 0; o < OUT; o++) sums[o] += (int64_t)rint((double)x[i] * 0x1p30) * codes[o * N + i];
+    }
+    ck_assert(sums[0] < -((int64_t)1 << 53));
+    srq_image_sums_pack(&shape, codes, weights);
+    srq_image_sums_run(&shape, weights, 30, 1, x, y, scratch);
+    for (int o = 0; o < OUT; o++) ck_assert_float_eq(y[o], (float)sums[o] * 0x1p-30f);
+    free(x);
+    free(codes);
+    free(weights);
+    free(scratch);
+}
+END_TEST
+
+START_TEST(fractions_hold_all_pixels)
+{
+    const float none[] = {0, 0, 0}, byte[] = {1.0f / 255, 1, 0}, steep[] = {1.0f, 3e6f, 2e7f}, low[] = {-3, 0, 0};
+    ck_assert_int_eq(srq_deploy_fraction(byte, none, 1), 30);  /* 1 */
+    ck_assert_int_eq(srq_deploy_fraction(byte, low, 1), 28);   /* -3 */
+    ck_assert_int_eq(srq_deploy_fraction(byte, none, 2), 22);  /* 255 */
+    ck_assert_int_eq(srq_deploy_fraction(steep, none, 2), 0);  /* 7.6e8 */
+    ck_assert_int_eq(srq_deploy_fraction(steep, none, 3), -1); /* 5e9 */
+}
+END_TEST
+
 /* Sums of fixed-point pixels are exact: 32 pixels of 1 and -1 in turn, and one of 2^-20, that float32 would lose. */
 START_TEST(sums_of_pixels_are_exact)
 {
@@ -304,6 +388,9 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, integers_have_the_bits_of_evaluation, 0, WAYS);
     tcase_add_loop_test(cases, floats_are_close_to_evaluation, 0, WAYS);
+    tcase_add_loop_test(cases, images_have_the_bits_of_evaluation, 0, WAYS);
+    tcase_add_test(cases, long_sums_of_images_are_exact);
+    tcase_add_test(cases, fractions_hold_all_pixels);
     tcase_add_test(cases, sums_of_pixels_are_exact);
     tcase_add_test(cases, packing_is_reversible);
     tcase_add_test(cases, masks_are_kept);

@@ -50,7 +50,8 @@ train lenet lenet-run.cfg --set quantizer.weight_bits=2 --set quantizer.activati
 agrees lenet
 of=$("$SRQ" eval run-lenet) of_file=$("$SRQ" eval lenet.h5 --data slice.h5)
 [ "$of" = "$of_file" ] || fail "\"$of\" of the run, \"$of_file\" of the deployed file"
-[ "$(on_ranks 3 eval lenet.h5 --data slice.h5)" = "$of_file" ] || fail "another evaluation on 3 ranks"
+[ "$(on_ranks 3 eval lenet.h5 --data slice.h5 --threads 2)" = "$of_file" ] || fail "another evaluation on 3 ranks"
+[ "$("$SRQ" eval lenet.h5 --data slice.h5 --threads 3)" = "$of_file" ] || fail "another evaluation on 3 threads"
 train mixed mixed-run.cfg --set quantizer.method=ste --set quantizer.weight_bits=5 --set quantizer.activation_bits=8
 agrees mixed
 sanitized="mixed" contracted="mixed"
@@ -95,9 +96,10 @@ for name in $nets; do
   case $name in mixed | float | residual) integer=close ;; esac # floats meet weights in some layer, or Sigmoid is another
   case $name in lenet | pruned) bits=:2 ;; residual) bits=:3 ;; inverted) bits=:4 ;; *) bits="" ;; esac
   "$SRQ" export $run --to onnx $name.onnx > log 2>&1 && "$SRQ" export $run --to onnx $name-qdq.onnx --style qdq > log 2>&1 &&
-    "$SRQ" export $run --to qonnx $name-q.onnx > log 2>&1 || fail "$name as ONNX: $(cat log)"
+    "$SRQ" export $run --to onnx $name-int2.onnx --style qdq-int2 > log 2>&1 && "$SRQ" export $run --to qonnx $name-q.onnx > log 2>&1 ||
+    fail "$name as ONNX: $(cat log)"
   "$SRQ" predict $name.h5 slice.h5 --logits --json > $name.json 2> log || fail "predict $name.h5: $(cat log)"
-  tasks="$tasks $name.onnx $name.json $integer $name-qdq.onnx $name.json same $name-q.onnx $name.json same$bits"
+  tasks="$tasks $name.onnx $name.json $integer $name-qdq.onnx $name.json same $name-int2.onnx $name.json same $name-q.onnx $name.json same$bits"
 done
 # shellcheck disable=SC2086
 python3 "$SOURCE/tests/onnx/evaluate.py" slice.h5 64 $tasks > log 2>&1 || fail "ONNX: $(tail -4 log)"
@@ -166,7 +168,7 @@ for to in onnx qonnx; do
   refused 2 "whose name ends with .onnx" run-lenet --to $to new.h5
   refused 4 "No such file or directory" run-lenet --to $to absent/new.onnx
 done
-refused 2 "has no style \"fused\"; use integer or qdq" run-lenet --to onnx new.onnx --style fused
+refused 2 "has no style \"fused\"; use integer, qdq or qdq-int2" run-lenet --to onnx new.onnx --style fused
 if [ "$(id -u)" != 0 ]; then
   chmod a-w readonly
   refused 4 "Permission denied" run-lenet --to c readonly/new.c

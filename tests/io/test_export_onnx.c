@@ -110,6 +110,24 @@ static bool holds(const char *file, const void *bytes, size_t size)
     return found;
 }
 
+/* Codes of 2 bits in quarters of bytes, the first in the lowest bits; those of more bits stay as they are. */
+START_TEST(bytes_of_quarters)
+{
+    srq_deploy net = make(3, 3);
+    static const unsigned char quarters[5] = {0x4e, 0xc9, 0x39, 0x27, 0x0d},
+                               halves[9] = {0x98, 0xba, 0xdc, 0xfe, 0x10, 0x32, 0x54, 0x76, 0x98};
+    ck_assert_msg(export_as(&net, "onnx", "qdq-int2", "four.onnx") == SRQ_OK, "%s", srq_message());
+    ck_assert(holds("four.onnx", halves, sizeof halves));
+    /* -2 -1 0 1 1 -2 ... = 10 11 00 01, 01 10 00 11, ... */
+    static const int8_t two[18] = {-2, -1, 0, 1, 1, -2, 0, -1, 1, -2, -1, 0, -1, 1, -2, 0, 1, -1};
+    memcpy(codes, two, sizeof two);
+    ops[0].weights.grid = (srq_deploy_grid){.bits = 2, .min = -2, .max = 1};
+    ck_assert_msg(export_as(&net, "onnx", "qdq-int2", "two.onnx") == SRQ_OK, "%s", srq_message());
+    ck_assert_msg(export_as(&net, "onnx", "qdq", "two-as-four.onnx") == SRQ_OK, "%s", srq_message());
+    ck_assert(holds("two.onnx", quarters, sizeof quarters) && !holds("two-as-four.onnx", quarters, sizeof quarters));
+}
+END_TEST
+
 /* Codes of 4 bits are stored in halves of bytes, the first in the lower one, and as code + 128 for integer sums. */
 START_TEST(bytes_of_codes)
 {
@@ -143,6 +161,7 @@ int main(void)
     tcase_add_test(tests, uneven_grid);
     tcase_add_test(tests, large_sums);
     tcase_add_test(tests, bytes_of_codes);
+    tcase_add_test(tests, bytes_of_quarters);
     suite_add_tcase(suite, tests);
     const int failed = srq_suite_run(suite);
     free(codes);

@@ -66,13 +66,18 @@ def message(data, names, many=()):
     return found
 
 
-TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 21: "uint4", 22: "int4"}
+TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 21: "uint4", 22: "int4", 26: "int2"}
 
 
 def tensor(data):
     t = message(data, {1: "dims", 2: "type", 8: "name", 9: "raw"}, ["dims"])
     kind, count = TYPES[t["type"]], int(np.prod(t["dims"], dtype=np.int64))
-    if kind in ("uint4", "int4"):
+    if kind == "int2":
+        raw = np.frombuffer(t["raw"], np.uint8)
+        assert len(raw) == (count + 3) // 4
+        values = (raw[:, None] >> np.array([0, 2, 4, 6], np.uint8) & 3).reshape(-1)[:count].astype(np.int8)
+        values = np.where(values > 1, values - 4, values).astype(np.int8)
+    elif kind in ("uint4", "int4"):
         raw = np.frombuffer(t["raw"], np.uint8)
         assert len(raw) == (count + 1) // 2
         values = np.stack([raw & 15, raw >> 4], 1).reshape(-1)[:count].astype(np.int16)

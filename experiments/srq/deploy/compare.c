@@ -47,6 +47,7 @@ static srq_status build_graph(comparison *c)
     const srq_status status = srq_restore(reader, c->result->config, isa, GROUP, NULL, &c->graph, &point);
     srq_h5_reader_close(&reader);
     SRQ_TRY(status);
+    srq_graph_set_fraction(c->graph, c->net->input.fraction);
     return srq_graph_prepare(c->graph);
 }
 

@@ -259,7 +259,8 @@ srq_status srq_command_eval(srq_comm *comm, int argc, char **argv)
     if (deployed) {
         srq_h5_reader_close(&reader);
         free(options.sets);
-        return srq_eval_deployed(comm, options.checkpoint, options.data, options.classes, options.json);
+        return srq_eval_deployed(comm, options.checkpoint, options.data, options.threads, options.classes,
+                                 options.json);
     }
     status = srq_share_config(comm, status, &config);
     if (status == SRQ_OK) status = evaluate(comm, config, &options, reader);

@@ -80,6 +80,7 @@ srq_status srq_evaluate(const srq_comm *comm, srq_graph *graph, srq_batches *bat
     srq_status status =
         sums && labels ? SRQ_OK : srq_fail_memory((size_t)groups_of_all * WIDTH * sizeof *sums, "evaluation");
     status = srq_comm_agree(comm, status);
+    srq_graph_set_fraction(graph, srq_view_fraction(&batches->view));
     if (status == SRQ_OK) {
         srq_batches_expect(batches, part, capacity, rank, ranks);
         pthread_mutex_init(&g.lock, NULL);

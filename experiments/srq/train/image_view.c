@@ -1,5 +1,6 @@
 #include "experiments/srq/train/image_view.h"
 
+#include "core/deploy.h"
 #include "core/random.h"
 
 #include <math.h>
@@ -54,6 +55,11 @@ void srq_view_destroy(srq_view *view)
     free(view->multiply);
     free(view->add);
     view->multiply = view->add = NULL;
+}
+
+int srq_view_fraction(const srq_view *view)
+{
+    return srq_deploy_fraction(view->multiply, view->add, view->channels);
 }
 
 /* The sides after resizing for plain crops. The short side gets the configured length, and no side becomes shorter than

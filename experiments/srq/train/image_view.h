@@ -38,6 +38,9 @@ void srq_view_destroy(srq_view *view);
 srq_status srq_view_bench_create(const srq_view *view, srq_view_bench *bench);
 void srq_view_bench_destroy(srq_view_bench *bench);
 
+/* The number of fraction bits of the pixels of this view (srq_graph_set_fraction). */
+int srq_view_fraction(const srq_view *view);
+
 enum { SRQ_VIEW_TEST = -1 };
 
 /* Writes the view of image `index` of a split to to[height][width][channels]: as training sees it in `epoch`, or as

@@ -129,7 +129,10 @@ srq_status srq_predict_network_data(const srq_predict_network *n, const char *fi
 srq_status srq_predict_network_view(const srq_predict_network *n, const srq_dataset *dataset, srq_view *view)
 {
     SRQ_TRY(srq_view_create(dataset, n->settings, view));
-    if (!n->deployed) return SRQ_OK;
+    if (!n->deployed) {
+        srq_graph_set_fraction(n->graph, srq_view_fraction(view));
+        return SRQ_OK;
+    }
     const srq_deploy_input *in = &n->net->input;
     for (size_t i = 0; i < (size_t)in->width * (size_t)in->channels; i++) {
         view->multiply[i] = in->multiply[i % (size_t)in->channels];
