@@ -157,6 +157,8 @@ void srq_pages_settle(srq_pages *p)
 
 int srq_pages_overlay(srq_pages *p, int count, const srq_pages_range *ranges, void **view)
 {
+    *view = NULL;
+    if (!p->owners[0].bytes) return 0;
     p->view = mmap(NULL, p->owners[0].bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p->view == MAP_FAILED) {
         p->view = NULL;

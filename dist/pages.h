@@ -36,7 +36,8 @@ void srq_pages_destroy(srq_pages **pages);
 void *srq_pages_part(const srq_pages *pages, int member);
 
 /* An address at which the ranges, ascending and on borders of pages, are the memory of process 0, while all other bytes
- * are the caller's own and 0. Returns 0 or an errno. *view is valid until srq_pages_destroy; there can be one. */
+ * are the caller's own and 0; NULL if process 0 provides nothing. Returns 0 or an errno. *view is valid until
+ * srq_pages_destroy; there can be one. */
 int srq_pages_overlay(srq_pages *pages, int count, const srq_pages_range *ranges, void **view);
 
 #endif

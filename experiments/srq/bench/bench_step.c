@@ -117,7 +117,8 @@ static srq_status build(bench *b)
                                          .sigma_learning_rate = 1e-9,
                                          .gate_learning_rate = 1e-9,
                                          .momentum = 0.9,
-                                         .weight_decay = 1e-4};
+                                         .weight_decay = 1e-4,
+                                         .in_parts = srq_comm_size(b->comm) > 1};
     b->phases = calloc((size_t)s->model.layer_count, sizeof *b->phases);
     if (!b->phases) return srq_fail_memory(0, "the times of layers");
     SRQ_TRY(srq_graph_create(&s->model, &options, &b->graph));
@@ -547,9 +548,9 @@ srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
                                           .bucket_bytes = (size_t)(o.bucket_mb * 1e6),
                                           .late = o.late,
                                           .coarse = o.coarse};
-    if (status == SRQ_OK)
-        status = srq_comm_agree(comm, srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper));
+    if (status == SRQ_OK) status = srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper);
     if (status == SRQ_OK) status = srq_comm_agree(comm, start(&b));
+    if (status == SRQ_OK) status = srq_stepper_share_values(&b.stepper);
     if (status == SRQ_OK) status = srq_comm_agree(comm, run(&b));
     if (status == SRQ_OK && srq_comm_rank(comm) == 0) status = print(&b);
     destroy(&b);

@@ -60,9 +60,7 @@ void srq_trainer_share_state(srq_trainer *t)
     const size_t bytes = srq_graph_size(t->graph) * sizeof(float);
     long steps = srq_optimizer_steps(t->optimizer);
     srq_comm_share(t->comm, srq_graph_values(t->graph), bytes);
-    for (int i = 0; i < srq_optimizer_state_count(t->optimizer); i++)
-        srq_comm_share(t->comm, srq_optimizer_state(t->optimizer, i), bytes);
-    if (srq_optimizer_average(t->optimizer)) srq_comm_share(t->comm, srq_optimizer_average(t->optimizer), bytes);
+    srq_stepper_hand_out_state(&t->stepper);
     srq_comm_share(t->comm, &steps, sizeof steps);
     srq_comm_share(t->comm, &t->point, sizeof t->point);
     for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
@@ -183,5 +181,6 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
         SRQ_TRY(srq_comm_agree(t->comm, srq_fresh_start(t->settings, t->graph, &t->batches, t->labels, NULL)));
         srq_optimizer_begin_average(t->optimizer, t->graph);
     }
+    SRQ_TRY(srq_stepper_share_values(&t->stepper));
     return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
 }
