@@ -56,7 +56,8 @@ static int readers_of(int threads)
 static srq_status build(srq_trainer *t)
 {
     const srq_settings *s = t->settings;
-    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
+    const unsigned later = srq_comm_shares(t->comm) ? SRQ_LOAD_LATER : 0;
+    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST | later, &t->dataset));
     SRQ_TRY(srq_batches_create(t->dataset, s, s->train.batch, s->train.shards, &t->batches));
     if (t->options->trace) SRQ_TRY(srq_trace_create(t->comm, t->options->trace, &t->trace));
     long first_shard, last_shard;
@@ -72,6 +73,19 @@ static srq_status build(srq_trainer *t)
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
     const srq_optimizer_options optimizer = optimizer_options(t->comm, s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
+    return SRQ_OK;
+}
+
+/* Collective. If ranks share memory, the first of each node reads the images for all of them. */
+static srq_status load_images(srq_trainer *t)
+{
+    const bool leads = srq_comm_node(t->comm)->member == 0;
+    const size_t bytes = leads ? srq_dataset_images_size(t->dataset) : 0;
+    if (!srq_comm_shares(t->comm)) return SRQ_OK;
+    SRQ_TRY(srq_shared_create(t->comm, bytes, "the images of the data set", &t->images));
+    uint8_t *images = srq_shared_part(t->images, 0);
+    SRQ_TRY(srq_comm_agree(t->comm, bytes ? srq_dataset_read_images(t->dataset, images) : SRQ_OK));
+    if (images) srq_dataset_use_images(t->dataset, images);
     return SRQ_OK;
 }
 
@@ -141,6 +155,7 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
     SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
     SRQ_TRY(srq_threads_create(comm, options->threads, &t->threads));
     SRQ_TRY(srq_comm_agree(comm, build(t)));
+    SRQ_TRY(load_images(t));
     SRQ_TRY(build_stepper(t));
     SRQ_TRY(srq_comm_agree(comm, build_loop(t)));
     SRQ_TRY(check_nodes(t));
@@ -164,6 +179,7 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_trace_destroy(&t->trace); /* after the thread that reads ahead, which uses it */
     srq_shares_destroy(&t->shares);
     srq_dataset_destroy(&t->dataset);
+    srq_shared_destroy(&t->images);
     free(t->labels);
     free(t->next_bits);
     srq_bits_history_free(&t->history);
