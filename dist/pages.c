@@ -94,7 +94,7 @@ static int make_part(part *own, size_t bytes)
     if (!bytes) return 0;
     if (!is_allowed(own->bytes)) return EFBIG;
     if (!is_available(own->bytes)) return ENOMEM;
-    own->file = memfd_create("srq", MFD_CLOEXEC);
+    own->file = memfd_create("srq-shared", MFD_CLOEXEC);
     if (own->file < 0) return errno;
     const int code = posix_fallocate(own->file, 0, (off_t)own->bytes);
     if (code) return code;
