@@ -40,8 +40,8 @@ END_TEST
 START_TEST(values_move)
 {
     net n;
-    start(&n, 16, 16, 4);
-    add(&n, "a", "dense", "input")->out = 128;
+    start(&n, 16, 16, 8);
+    add(&n, "a", "dense", "input")->out = 64;
     add(&n, "b", "dense", "a")->out = 10;
     build(&n);
     srq_graph_initialize(n.graph, 7, SRQ_GAIN_HE);
@@ -55,7 +55,7 @@ START_TEST(values_move)
         if (p->offset < large->offset) ck_assert_uint_le(p->offset + p->count, large->offset);
     }
     srq_metrics before, after;
-    for (size_t i = 0; i < (size_t)IMAGES * 16 * 16 * 4; i++) srq_graph_input(n.graph)[i] = (float)(i % 13) - 6;
+    for (size_t i = 0; i < (size_t)IMAGES * 16 * 16 * 8; i++) srq_graph_input(n.graph)[i] = (float)(i % 13) - 6;
     ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
     ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &before), -1);
     float *elsewhere = aligned_alloc(64, srq_graph_size(n.graph) * sizeof *elsewhere);
