@@ -1,9 +1,8 @@
 /* For the files of dist/ only: memory that processes of one machine share.
  *
  * It has no name: it is a file of its owner (memfd_create) that the others open through /proc. So it needs no room in
- * /dev/shm, which containers limit, and it is gone with the last process that has it, however that ends. Windows of MPI
- * (MPI_Win_allocate_shared) offer neither: Open MPI keeps them in /dev/shm, and if one rank finds it full, the others
- * wait for that rank for ever. */
+ * /dev/shm, which containers limit, and it is gone with the last process that has it, however that ends. With
+ * MPI_Win_allocate_shared, both would depend on the MPI library; Open MPI keeps windows in files in /dev/shm. */
 #ifndef SRQ_DIST_PAGES_H
 #define SRQ_DIST_PAGES_H
 
