@@ -314,6 +314,21 @@ static srq_status build(srq_graph *graph)
     return create_passes(graph);
 }
 
+static srq_status refuse_engine(const char *engine, srq_isa isa)
+{
+    const char *needed = srq_kernels_need(engine);
+    if (!needed)
+        return srq_fail(SRQ_ERROR_USAGE,
+                        "train.engine is \"%s\", which this CPU or this build does not have; use \"auto\" or "
+                        "\"reference\"",
+                        engine);
+    return srq_fail(SRQ_ERROR_USAGE,
+                    "train.engine is \"%s\", which needs %s, but this run computes with %s%s; use \"auto\" or "
+                    "\"reference\"",
+                    engine, needed, srq_isa_name(isa),
+                    srq_kernels_find("mixed") ? "" : " and without oneDNN's integers");
+}
+
 srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options *options, srq_graph **out)
 {
     srq_isa isa;
@@ -324,11 +339,7 @@ srq_status srq_graph_create(const srq_model_spec *spec, const srq_graph_options 
         SRQ_TRY(srq_isa_here(&isa));
     SRQ_TRY(srq_kernels_limit(isa));
     const srq_kernels *kernels = srq_kernels_find(options->engine ? options->engine : "auto");
-    if (!kernels)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "train.engine is \"%s\", which this CPU or this build does not have; use \"auto\" or "
-                        "\"reference\"",
-                        options->engine);
+    if (!kernels) return refuse_engine(options->engine, isa);
     srq_graph *graph = calloc(1, sizeof *graph);
     if (!graph) return srq_fail_memory(sizeof *graph, "the network");
     graph->spec = spec;

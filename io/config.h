@@ -59,7 +59,7 @@ typedef struct srq_settings {
         char masks[4096];    /* "none", or the path of a checkpoint or of a mask file */
         char init_match[16]; /* "all" | "partial": whether all tensors must fit */
         char isa[16];        /* "auto": what the CPUs of all ranks have in common; or a name of core/kernels/isa.h */
-        char engine[16];     /* "auto" | "mixed" | "float32" | "reference" */
+        char engine[16];     /* "auto" | "mixed" | "integer" | "float32" | "reference" */
         char wire[16];       /* "float32" | "bfloat16": format of gradients of weights between ranks */
         double bucket_mb;    /* 4: smallest size of a bucket of gradients */
         bool overlap;        /* true: send buckets during the backward pass */

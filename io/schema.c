@@ -85,10 +85,12 @@ const srq_setting srq_schema[] = {
     {"train.masks", SRQ_SET_PATH, AT(train.masks), "\"none\"", 0, 0, NULL, true,
      "Masks of weights that are 0 and stay 0: a mask file of `srq ticket`, or a checkpoint with masks "
      "(docs/tickets.md)."},
-    {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|float32|reference", true,
+    {"train.engine", SRQ_SET_TEXT, AT(train.engine), "\"auto\"", 0, 0, "auto|mixed|integer|float32|reference", true,
      "Arithmetic of convolutions and dense layers. `mixed`: if both operands are quantized, integers in the forward "
-     "pass (exact) and bfloat16 gradients in the backward pass; otherwise float32. `float32`: float32 only. Both use "
-     "oneDNN. `reference`: plain C and OpenBLAS. `auto`: the fastest one of this CPU and build; the log names it."},
+     "pass (exact) and bfloat16 gradients in the backward pass; otherwise float32. `integer`: `mixed`, but gradients "
+     "of convolutions are rounded stochastically to 8 bits, and the backward pass has integers too (needs AVX-512 "
+     "with VNNI; docs/engine.md). `float32`: float32 only. These three use oneDNN. `reference`: plain C and OpenBLAS. "
+     "`auto`: `mixed`, or `float32` if this CPU or build lacks it; the log names it."},
     {"train.wire", SRQ_SET_TEXT, AT(train.wire), "\"float32\"", 0, 0, "float32|bfloat16", true,
      "Format to which gradients of weights are rounded when shards are summed, and in which they are sent. Everything "
      "else is float32. Results depend on this setting, but in both cases not on the number of ranks."},

@@ -147,7 +147,8 @@ char *srq_setting_suggest(const char *path, char *out, size_t size)
 static const srq_synonym values[] = {
     {"none|off|no|fp32|float|full|full_precision|32", "float32"},
     {"bf16|brain_float", "bfloat16"},
-    {"amp|int8|bf16|fp16", "mixed"},
+    {"amp|bf16|fp16", "mixed"},
+    {"int8|int|integers|vnni", "integer"},
     {"momentum|nesterov|stochastic_gradient_descent", "sgd"},
     {"none|off|fixed", "constant"},
     {"steplr|multistep|staircase|exponential", "step"},

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # usage: tests/invariance.sh [STEPS]
 # The same bits on 1 to 16 ranks and 1 to 8 threads, at length: LeNet-5 at 2/2 and ResNet-20 at 4/4 bits under DropBits with
-# augmentation, and ResNet-20 that learns its bits; both engines, both numbers on the wire, 16 shards of 1 and of 4 slices,
-# each shape with buckets of its own size and on nodes of its own (SRQ_NODE). Many minutes; short forms are tests/e2e/ranks.sh and threads.sh. SRQ names
+# augmentation, and ResNet-20 that learns its bits; three engines, both numbers on the wire, 16 shards of 1 and of 4 slices,
+# each shape with buckets of its own size and on nodes of its own (SRQ_NODE). Many minutes; short forms are
+# tests/e2e/ranks.sh and threads.sh. SRQ names
 # the program. Prints a line for each comparison and ends with
 # status 1 if one differs.
 set -u
@@ -51,6 +52,8 @@ END
   rm -rf "$work"/run-*
 }
 
+engines="auto float32"
+"$srq" version | grep -q "^CPU .* avx512_" && engines="auto integer float32"
 for model in lenet5 resnet20 learned; do
   sed 's/channels = 3; }/channels = 1; }/; s/height = 32; width = 32/height = 28; width = 28/' "$root/experiments/models/${model/learned/resnet20}.cfg" > "$work/$model-model.cfg"
   bits=4 mode=regularize
@@ -62,7 +65,7 @@ train = { batch = 128; shards = 16; epochs = 1; };
 quantizer = { method = "srq"; weight_bits = $bits; activation_bits = $bits; };
 dropbits = { mode = "$mode"; min_bits = 1; };
 END
-  for engine in auto float32; do
+  for engine in $engines; do
     for slices in 1 4; do
       wire=float32
       [ $slices = 4 ] && [ $engine = float32 ] && wire=bfloat16

@@ -21,11 +21,27 @@ static const srq_kernels *mixed_kernels(void)
     return NULL;
 }
 
+static const srq_kernels *integer_kernels(void)
+{
+#ifdef SRQ_HAVE_ONEDNN
+    if (srq_onednn_has_integer()) return &srq_kernels_onednn_integer;
+#endif
+    return NULL;
+}
+
+const char *srq_kernels_need(const char *engine)
+{
+    if (strcmp(engine, "integer") == 0) return "a CPU with AVX-512 and VNNI (avx512_vnni) and a build with oneDNN";
+    if (strcmp(engine, "mixed") == 0) return "a CPU with AVX2 and a build with oneDNN";
+    return NULL;
+}
+
 const srq_kernels *srq_kernels_find(const char *engine)
 {
     if (strcmp(engine, "reference") == 0) return &srq_kernels_reference;
     if (strcmp(engine, "float32") == 0) return float32_kernels;
     if (strcmp(engine, "mixed") == 0) return mixed_kernels();
+    if (strcmp(engine, "integer") == 0) return integer_kernels();
     if (strcmp(engine, "auto") == 0) return mixed_kernels() ? mixed_kernels() : float32_kernels;
     return NULL;
 }

@@ -3,8 +3,9 @@
  *
  * Kernels multiply elements: codes if the tensor is quantized, floats otherwise. They do not apply scales;
  * core/ops/weighted.c applies them to the results. A sum of products of codes is an integer. It is exact in float32
- * below 2^24, and in back ends that add integers. The incoming gradient already includes its scale. So it is rounded to
- * the plan's type only once, for both directions. */
+ * below 2^24, and in back ends that add integers. The incoming gradient already includes the scales of the weights. So
+ * it is rounded to the plan's type only once, for both directions. If that type is SRQ_INT8, the gradient has a scale
+ * of its own, which the kernels do apply. */
 #ifndef SRQ_CORE_KERNELS_KERNELS_H
 #define SRQ_CORE_KERNELS_KERNELS_H
 
@@ -17,6 +18,9 @@ static inline size_t srq_dtype_size(srq_dtype dtype)
 {
     return dtype == SRQ_FLOAT32 ? 4 : dtype == SRQ_BFLOAT16 ? 2 : 1;
 }
+
+/* The largest magnitude of a gradient of 8 bits. */
+enum { SRQ_GRADIENT_MOST = 127 };
 
 typedef struct srq_operand {
     const void *data;
@@ -42,10 +46,10 @@ typedef struct srq_conv_shape {
 
 typedef struct srq_conv_plan srq_conv_plan; /* private to the back end */
 
-/* The number formats of a plan, for the log: "u8s8" or "f32" forward; "bf16" or "f32" for gradients. */
+/* The number formats of a plan, for the log: "u8s8" or "f32" forward; "s8", "bf16" or "f32" for gradients. */
 typedef struct srq_conv_info {
     const char *forward, *backward;
-    srq_dtype gradient; /* type of the incoming gradient: SRQ_FLOAT32 or SRQ_BFLOAT16 */
+    srq_dtype gradient; /* type of the incoming gradient: SRQ_FLOAT32, SRQ_BFLOAT16 or SRQ_INT8 */
     size_t scratch; /* bytes of scratch memory for each call below, 64-byte aligned; its contents need not be kept */
     size_t weights; /* bytes of the packed weights */
 } srq_conv_info;
@@ -64,11 +68,12 @@ typedef struct srq_kernels {
     void (*conv_pack)(srq_conv_plan *plan, int worker, const srq_operand *weights, bool backward, void *scratch);
     /* y = x * w, for n <= capacity images. y is float32. */
     void (*conv_forward)(srq_conv_plan *plan, int worker, int n, const srq_operand *x, float *y, void *scratch);
-    /* dx, float32, from dy of the type `gradient`. */
-    void (*conv_backward_data)(srq_conv_plan *plan, int worker, int n, const void *dy, float *dx, void *scratch);
-    /* dw, overwritten: sums of x times dy. It has as many floats as there are weights, but in the plan's own order, so
-     * that shards can be summed before the result is reordered. */
-    void (*conv_backward_weights)(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const void *dy,
+    /* dx, float32, from dy of the type `gradient`, multiplied by dy->scale if that is SRQ_INT8. Its values are then
+     * from -SRQ_GRADIENT_MOST to SRQ_GRADIENT_MOST. */
+    void (*conv_backward_data)(srq_conv_plan *plan, int worker, int n, const srq_operand *dy, float *dx, void *scratch);
+    /* dw, overwritten: sums of x times dy, multiplied by dy->scale in the same case. It has as many floats as there are
+     * weights, but in the plan's own order, so that shards can be summed before the result is reordered. */
+    void (*conv_backward_weights)(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const srq_operand *dy,
                                   float *dw, void *scratch);
     /* Reorders that gradient, after it was summed, to [out][in / groups][kernel 0][kernel 1], in place. Once a step. */
     void (*conv_unpack)(const srq_conv_plan *plan, int worker, float *dw, void *scratch);

@@ -35,17 +35,12 @@
  * A block of LANES elements processes its local grids together, with as many codes as the largest of them has. */
 #include "core/kernels/relaxed.h"
 
-#include "core/random.h"
+#include "core/kernels/philox.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 64, CALLS = LANES / 4, CODES_MAX = 256, ROUNDS = 10 };
-
-/* The keys of the rounds of srq_philox. */
-typedef struct key_table {
-    uint64_t keys[ROUNDS][2];
-} key_table;
+enum { LANES = PHILOX_NUMBERS, CODES_MAX = 256 };
 
 /* Values that are equal for all blocks of a tensor. */
 typedef struct tensor {
@@ -59,7 +54,7 @@ typedef struct tensor {
     float sharpness; /* 1 / temperature */
     int levels;      /* codes of the whole grid */
     const srq_relaxation *relaxation;
-    key_table noise;
+    philox_keys noise;
     bool direct;                /* compute z from w: the temperature is 1 */
     bool narrow;                /* use narrow edges; only if `direct` */
     float power[CODES_MAX + 1]; /* e^(j ratio), if narrow */
@@ -84,14 +79,6 @@ typedef struct block {
     float score[CODES_MAX][LANES];             /* -1e30 beyond the local grid */
     int codes;                                 /* the largest count */
 } block;
-
-static void make_keys(uint64_t seed, key_table *table)
-{
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        table->keys[i][0] = (uint32_t)((uint32_t)seed + i * 0x9E3779B9u);
-        table->keys[i][1] = (uint32_t)((uint32_t)(seed >> 32) + i * 0xBB67AE85u);
-    }
-}
 
 /* e^(j ratio) for j up to `count`, infinite if float32 overflows. It is not computed with the C library's exp, which
  * differs between machines. The series of e^(ratio / 1024), squared ten times, is accurate to 1e-12 for ratios
@@ -130,7 +117,7 @@ static void fill_tensor(tensor *t, const srq_grid *grid, const srq_relaxation *r
     t->radius = (float)(radius < most ? radius : most);
     t->sharpness = 1 / relaxation->temperature;
     t->relaxation = relaxation;
-    make_keys(relaxation->seed, &t->noise);
+    philox_make_keys(relaxation->seed, &t->noise);
     t->direct = t->sharpness == 1;
     t->narrow = t->direct && furthest_edge(t) <= 40;
     if (t->narrow) make_powers((double)grid->alpha / (double)grid->sigma, t->levels, t->power);
@@ -174,56 +161,12 @@ static inline bool prepare(const tensor *t, const float *x, block *b)
     return !bad;
 }
 
-/* Parallel calls of srq_philox: one word of each call in the lower halves; the upper halves are arbitrary. */
-typedef uint64_t words __attribute__((vector_size(PACK * sizeof(uint32_t))));
-enum { WORDS = PACK / 2 };
-
-static inline words words_all(uint64_t value)
+/* The numbers of code `code` of the elements from `element` on, ordered by output word (the layout in vector.h). */
+static inline void draw(const srq_relaxation *r, const philox_keys *keys, size_t element, int code,
+                        uint32_t bits[PHILOX_NUMBERS])
 {
-    return (words){0} + value;
-}
-
-/* The products of the lower halves. */
-static inline words multiply(words a, uint64_t b)
-{
-#if defined __AVX512F__
-    return (words)_mm512_mul_epu32((__m512i)a, (__m512i)words_all(b));
-#elif defined __AVX2__
-    return (words)_mm256_mul_epu32((__m256i)a, (__m256i)words_all(b));
-#else
-    return (words)_mm_mul_epu32((__m128i)a, (__m128i)words_all(b));
-#endif
-}
-
-static inline void philox_round(words c[4], const uint64_t keys[2])
-{
-    const words p0 = multiply(c[0], 0xD2511F53u), p1 = multiply(c[2], 0xCD9E8D57u);
-    c[0] = (p1 >> 32) ^ c[1] ^ words_all(keys[0]);
-    c[1] = p1;
-    c[2] = (p0 >> 32) ^ c[3] ^ words_all(keys[1]);
-    c[3] = p0;
-}
-
-/* CALLS calls of srq_philox, ordered by output word (the layout in vector.h). Even and odd calls are computed
- * separately, and their words are merged at the end. */
-static inline void draw(const srq_relaxation *r, const key_table *table, size_t element, int code, uint32_t bits[LANES])
-{
-    const uint32_t first = (uint32_t)(element / 4), place = (uint32_t)code | (uint32_t)r->stream << 8;
-    words twice;
-    for (int i = 0; i < WORDS; i++) twice[i] = 2 * (uint64_t)i;
-    for (uint32_t l = 0; l < CALLS; l += PACK) {
-        words even[4] = {twice + (first + l), words_all(place), words_all(r->step), words_all(SRQ_RANDOM_GUMBEL)};
-        words odd[4] = {even[0] + 1, even[1], even[2], even[3]};
-#pragma GCC unroll 10
-        for (int i = 0; i < ROUNDS; i++) {
-            philox_round(even, table->keys[i]);
-            philox_round(odd, table->keys[i]);
-        }
-        for (int i = 0; i < 4; i++) {
-            const words both = (even[i] & 0xFFFFFFFFu) | odd[i] << 32;
-            memcpy(bits + (uint32_t)i * CALLS + l, &both, sizeof both);
-        }
-    }
+    philox_block((uint32_t)(element / 4), (uint32_t)code | (uint32_t)r->stream << 8, r->step, SRQ_RANDOM_GUMBEL, keys,
+                 bits);
 }
 
 /* -log(1 - V), V = (bits / 2 + 1/2) / 2^31. If 1 - V is near 1, V itself is used in the logarithm, so it keeps all of
@@ -493,8 +436,8 @@ bool SRQ_ISA_NAME(srq_rq_st_forward)(size_t n, const float *x, const srq_grid *g
 
 void SRQ_ISA_NAME(srq_gumbel)(size_t n, int codes, const srq_relaxation *relaxation, float *g)
 {
-    key_table noise;
-    make_keys(relaxation->seed, &noise);
+    philox_keys noise;
+    philox_make_keys(relaxation->seed, &noise);
     for (size_t i = 0; i < n; i += LANES)
         for (int j = 0; j < codes; j++) {
             const size_t count = block_size(n, i);

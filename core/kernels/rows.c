@@ -109,6 +109,64 @@ void SRQ_ISA_NAME(srq_sum_rows_bf16)(size_t rows, size_t n, const uint16_t *y, f
     }
 }
 
+/* Exact: 2^24 rows cannot overflow a sum. */
+void SRQ_ISA_NAME(srq_sum_rows_s8)(size_t rows, size_t n, const int8_t *y, float *s)
+{
+    enum { ROWS = 1 << 24 };
+    for (size_t c0 = 0; c0 < n; c0 += WIDTH) {
+        const size_t width = least(WIDTH, n - c0);
+        double total[WIDTH] = {0};
+        for (size_t first = 0; first < rows; first += ROWS) {
+            int32_t block[WIDTH] = {0};
+            for (size_t r = first; r < first + least(ROWS, rows - first); r++)
+                for (size_t c = 0; c < width; c++) block[c] += y[r * n + c0 + c];
+            for (size_t c = 0; c < width; c++) total[c] += (double)block[c];
+        }
+        for (size_t c = 0; c < width; c++) s[c0 + c] = (float)total[c];
+    }
+}
+
+/* One pack of channels, in four chains of comparisons, so that one does not wait for another. */
+static inline void widen_ranges(size_t rows, size_t n, const float *x, float *low, float *high)
+{
+    enum { CHAINS = 4 };
+    pack l[CHAINS], h[CHAINS];
+    for (int k = 0; k < CHAINS; k++) {
+        l[k] = pack_load(low);
+        h[k] = pack_load(high);
+    }
+    size_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS)
+        for (size_t k = 0; k < CHAINS; k++) {
+            const pack v = pack_load(x + (r + k) * n);
+            l[k] = pack_if_above(l[k], v, v, l[k]);
+            h[k] = pack_if_above(v, h[k], v, h[k]);
+        }
+    for (; r < rows; r++) {
+        const pack v = pack_load(x + r * n);
+        l[0] = pack_if_above(l[0], v, v, l[0]);
+        h[0] = pack_if_above(v, h[0], v, h[0]);
+    }
+    for (int k = 1; k < CHAINS; k++) {
+        l[0] = pack_if_above(l[0], l[k], l[k], l[0]);
+        h[0] = pack_if_above(h[k], h[0], h[k], h[0]);
+    }
+    pack_store(low, l[0]);
+    pack_store(high, h[0]);
+}
+
+void SRQ_ISA_NAME(srq_extremes)(size_t rows, size_t n, const float *x, float *low, float *high)
+{
+    size_t c = 0;
+    for (; c + PACK <= n; c += PACK) widen_ranges(rows, n, x + c, low + c, high + c);
+    for (; c < n; c++)
+        for (size_t r = 0; r < rows; r++) {
+            const float v = x[r * n + c];
+            low[c] = v < low[c] ? v : low[c];
+            high[c] = v > high[c] ? v : high[c];
+        }
+}
+
 /* sums += sum of g, products += sum of g x, in float64: exact products of float32. */
 static inline void add_products(size_t rows, size_t n, size_t width, const float *g, const float *x,
                                 double *restrict sums, double *restrict products)

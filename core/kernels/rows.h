@@ -14,6 +14,8 @@ void SRQ_ISA_NAME(srq_combine_rows)(size_t rows, size_t n, const float *g, const
 void SRQ_ISA_NAME(srq_combine_rows_bf16)(size_t rows, size_t n, const float *g, const float *x, const float *a,
                                          const float *b, const float *c, uint16_t *y);
 void SRQ_ISA_NAME(srq_sum_rows)(size_t rows, size_t n, const float *y, float *s);
+void SRQ_ISA_NAME(srq_sum_rows_s8)(size_t rows, size_t n, const int8_t *y, float *s);
+void SRQ_ISA_NAME(srq_extremes)(size_t rows, size_t n, const float *x, float *low, float *high);
 void SRQ_ISA_NAME(srq_sum_rows_bf16)(size_t rows, size_t n, const uint16_t *y, float *s);
 void SRQ_ISA_NAME(srq_moments)(size_t rows, size_t n, const float *x, double *sums, double *squares);
 void SRQ_ISA_NAME(srq_products)(size_t rows, size_t n, const float *g, const float *x, double *sums, double *products);

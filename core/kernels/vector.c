@@ -5,6 +5,7 @@
 #include "core/kernels/lanes.h"
 
 #include "core/kernels/relaxed.h"
+#include "core/kernels/round.h"
 #include "core/kernels/rows.h"
 #include "core/kernels/srq.h"
 
@@ -185,6 +186,9 @@ const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .relu_under = relu_under,
     .affine_rows = SRQ_ISA_NAME(srq_affine_rows),
     .scale_rows = SRQ_ISA_NAME(srq_scale_rows),
+    .extremes = SRQ_ISA_NAME(srq_extremes),
+    .round_s8 = SRQ_ISA_NAME(srq_round_s8),
+    .sum_rows_s8 = SRQ_ISA_NAME(srq_sum_rows_s8),
     .scale_rows_bf16 = SRQ_ISA_NAME(srq_scale_rows_bf16),
     .combine_rows = SRQ_ISA_NAME(srq_combine_rows),
     .combine_rows_bf16 = SRQ_ISA_NAME(srq_combine_rows_bf16),

@@ -93,6 +93,16 @@ typedef struct srq_relaxation {
     uint64_t stream; /* the tensor: layer * 4096 + shard */
 } srq_relaxation;
 
+/* Noise for rounding to 8 bits. Element i of a tensor has the 15 low bits of the lower (i % 128 < 64) or upper half of
+ * word j / 16 of srq_random(seed, SRQ_RANDOM_GRADIENT, step, index), where j = i % 64, and index has 16 (i / 128) +
+ * j % 16 in bits 0..31 and `stream` in bits 40..63. */
+enum { SRQ_ROUNDING_BITS = 15 };
+typedef struct srq_rounding {
+    uint64_t seed;
+    uint32_t step;
+    uint64_t stream; /* the tensor: layer * 4096 + leaf */
+} srq_rounding;
+
 typedef struct srq_adam_step {
     float rate;         /* learning rate with both bias corrections folded in */
     float beta1, beta2; /* decay of the two moments */
@@ -124,8 +134,15 @@ typedef struct srq_vector {
                          const float *c, float *y);
     void (*combine_rows_bf16)(size_t rows, size_t n, const float *g, const float *x, const float *a, const float *b,
                               const float *c, uint16_t *y);
+    /* low[c] = min(low[c], x[r][c]), high[c] = max(high[c], x[r][c]); NaN is skipped */
+    void (*extremes)(size_t rows, size_t n, const float *x, float *low, float *high);
+    /* y = floor(rint(x) / 2^SRQ_ROUNDING_BITS + u) with noise u from 0 to below 1, so the mean of y is rint(x) /
+     * 2^SRQ_ROUNDING_BITS. x[0] is element `element` of its tensor. False if |x| is above 2^22, or NaN. y is limited to
+     * SRQ_GRADIENT_MOST, which changes only x beyond that times 2^SRQ_ROUNDING_BITS. */
+    bool (*round_s8)(size_t n, const float *x, const srq_rounding *rounding, size_t element, int8_t *y);
     /* s[c] = sum over rows of y[r][c] */
     void (*sum_rows)(size_t rows, size_t n, const float *y, float *s);
+    void (*sum_rows_s8)(size_t rows, size_t n, const int8_t *y, float *s);
     void (*sum_rows_bf16)(size_t rows, size_t n, const uint16_t *y, float *s);
     /* sums[c] += sum of x, squares[c] += sum of x^2 */
     void (*moments)(size_t rows, size_t n, const float *x, double *sums, double *squares);

@@ -267,8 +267,26 @@ void srq_chain_forward(const srq_chain *chain, srq_pass *pass)
 }
 
 /* --- Backward. The first pass over memory goes back to the linear function and computes the sums that batch-norm
- * needs; its result overwrites the gradient of the output. The second goes through the linear function. With
- * batch-norm, the first is srq_chain_measure_backward. */
+ * needs; its result overwrites the gradient of the output. The second goes through the linear function. It is
+ * only made for batch-norm, and for gradients of 8 bits, whose scale the first one finds. With batch-norm, the first is
+ * srq_chain_measure_backward. */
+
+/* Whether the producer expects a gradient of 8 bits. Its scale needs a first pass over memory even without batch-norm.
+ */
+static bool gives8(const srq_chain *chain)
+{
+    return chain->producer && chain->producer->gradient_type == SRQ_INT8;
+}
+
+/* The values that are rounded are kept in `wide`, which the gradient does not need any more. */
+static void give8(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
+                  const float *g, const float *x, size_t at)
+{
+    const srq_gradient8 gradient = srq_weighted_gradient8(chain->producer, pass);
+    int8_t *rounded = (int8_t *)srq_pass_input_gradient(pass, chain->last, 0) + at;
+    pass->vector->combine_rows(t->in / chain->channels, chain->channels, g, x, w->by_g, w->by_x, w->constant, t->wide);
+    srq_gradient8_round(&gradient, pass, chain->producer->index, t->in, t->wide, at, rounded);
+}
 
 /* Computes the gradient of the chain's input at element `at`, from g before pooling and the input x. */
 static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
@@ -277,6 +295,10 @@ static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_n
     const srq_vector *vector = pass->vector;
     const size_t rows = t->in / chain->channels, n = chain->channels;
     const bool rounds = chain->producer && chain->producer->gradient_type == SRQ_BFLOAT16;
+    if (gives8(chain)) {
+        give8(chain, pass, w, t, g, x, at);
+        return;
+    }
     float *dx = srq_pass_input_gradient(pass, chain->last, 0);
     uint16_t *rounded = (uint16_t *)dx + at;
     const float *factors = chain->producer ? srq_weighted_scales(chain->producer) : w->ones;
@@ -290,6 +312,14 @@ static void give(const srq_chain *chain, const srq_pass *pass, const srq_batch_n
         vector->scale_rows(rows, n, g, factors, dx + at);
 }
 
+static void widen_ranges(const srq_chain *chain, const srq_pass *pass, const tile *t, const float *g, const float *x)
+{
+    const srq_gradient8 gradient = srq_weighted_gradient8(chain->producer, pass);
+    const size_t rows = t->in / chain->channels;
+    pass->vector->extremes(rows, chain->channels, g, gradient.low_g, gradient.high_g);
+    if (chain->norm) pass->vector->extremes(rows, chain->channels, x, gradient.low_x, gradient.high_x);
+}
+
 static void down_to_line(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w, const tile *t,
                          const float *x, float *dy, size_t at, srq_grid_gradient *sums)
 {
@@ -300,21 +330,38 @@ static void down_to_line(const srq_chain *chain, const srq_pass *pass, const srq
                                     t->narrow, dy, dy, sums, NULL);
     if (chain->clips) vector->clip_backward(t->out, t->narrow, dy, chain->low, chain->high, dy);
     const float *g = spread_tile(chain, vector, t, dy);
+    if (gives8(chain)) widen_ranges(chain, pass, t, g, x);
     if (chain->norm)
         vector->products(t->in / chain->channels, chain->channels, g, x, w->backward.first, w->backward.second);
-    else
+    else if (!gives8(chain))
         give(chain, pass, w, t, g, x, at);
 }
 
-static void through_norm(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w)
+/* Sets the linear function from g and x to the gradient of the chain's input. */
+static void set_backward_lines(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w)
 {
-    const float *x = input_in(chain, pass), *dy = srq_pass_output_gradient(pass, chain->last);
-    const size_t units = (size_t)pass->n * chain->image_units;
     const srq_layer *producer = chain->producer;
-    const srq_batch_norm_sums sums = srq_batch_norm_total(pass, w, &w->backward, chain->channels);
-    srq_batch_norm_backward_lines(chain->norm, pass, rows_of(chain, pass->shard_n), sums.first, sums.second, &w->lines,
-                                  producer ? srq_weighted_output_scales(producer, pass) : NULL,
-                                  producer ? srq_weighted_scales(producer) : NULL, w->by_g, w->by_x, w->constant);
+    if (chain->norm) {
+        const srq_batch_norm_sums sums = srq_batch_norm_total(pass, w, &w->backward, chain->channels);
+        srq_batch_norm_backward_lines(chain->norm, pass, rows_of(chain, pass->shard_n), sums.first, sums.second,
+                                      &w->lines, producer ? srq_weighted_output_scales(producer, pass) : NULL,
+                                      producer ? srq_weighted_scales(producer) : NULL, w->by_g, w->by_x, w->constant);
+    } else {
+        memcpy(w->by_g, srq_weighted_scales(producer), chain->channels * sizeof *w->by_g);
+        memset(w->by_x, 0, chain->channels * sizeof *w->by_x);
+        memset(w->constant, 0, chain->channels * sizeof *w->constant);
+    }
+    if (!gives8(chain)) return;
+    const srq_gradient8 gradient = srq_weighted_gradient8(producer, pass);
+    srq_gradient8_set_scale(&gradient, chain->channels, w->by_g, w->by_x, w->constant);
+}
+
+static void through_line(const srq_chain *chain, const srq_pass *pass, const srq_batch_norm_work *w)
+{
+    const float *x = input_in(chain, pass);
+    const float *dy = srq_pass_output_gradient(pass, chain->last);
+    const size_t units = (size_t)pass->n * chain->image_units;
+    set_backward_lines(chain, pass, w);
     for (size_t u = 0; u < units;) {
         const tile t = tile_in(chain, pass, next_units(chain, u, units));
         const float *from = x + u * chain->unit_in;
@@ -331,6 +378,10 @@ static void back_to_line(const srq_chain *chain, srq_pass *pass, const srq_batch
     float *dy = srq_pass_output_gradient(pass, chain->last);
     const size_t units = (size_t)pass->n * chain->image_units;
     srq_grid_gradient sums = {0};
+    if (gives8(chain)) {
+        const srq_gradient8 gradient = srq_weighted_gradient8(chain->producer, pass);
+        srq_gradient8_clear(&gradient, chain->channels);
+    }
     for (size_t u = 0; u < units;) {
         const tile t = tile_in(chain, pass, next_units(chain, u, units));
         down_to_line(chain, pass, w, &t, x + u * chain->unit_in, dy + u * chain->unit_out, u * chain->unit_in, &sums);
@@ -349,8 +400,6 @@ void srq_chain_measure_backward(const srq_chain *chain, srq_pass *pass)
 void srq_chain_backward(const srq_chain *chain, srq_pass *pass)
 {
     const srq_batch_norm_work w = work_in(chain, pass);
-    if (chain->norm)
-        through_norm(chain, pass, &w);
-    else
-        back_to_line(chain, pass, &w);
+    if (!chain->norm) back_to_line(chain, pass, &w);
+    if (chain->norm || gives8(chain)) through_line(chain, pass, &w);
 }

@@ -23,6 +23,8 @@ typedef struct weighted {
     float *floats;               /* [count], if the quantizer makes floats in training */
     float *weight_scales, *bias; /* [out]: scales of the weights; the bias, or zeros */
     size_t output_scales;        /* place in a pass: [out], scales of the weights times the scale of the input */
+    size_t gradient8;            /* place of srq_gradient8 in a pass, if gradients have 8 bits */
+    size_t lines;                /* the same, unless another layer makes them: [out] factors, zeros, zeros */
     srq_grid_gradient *sums;     /* [channels of the quantizer] */
 } weighted;
 
@@ -66,7 +68,10 @@ static srq_status make_plan(weighted *w, srq_layer *layer, const srq_conv_shape 
     w->staging = (gradient + 63) / 64 * 64;
     srq_network_need_scratch(layer->network, w->staging + w->info.scratch);
     layer->gradient_type = w->info.gradient;
-    return SRQ_OK;
+    if (w->info.gradient != SRQ_INT8) return SRQ_OK;
+    const size_t out = (size_t)shape->out;
+    SRQ_TRY(srq_gradient8_reserve(layer->network, layer->index, out, &w->gradient8));
+    return srq_network_reserve(layer->network, layer->index, 3 * out * sizeof(float), &w->lines);
 }
 
 static srq_status add_memory(weighted *w, srq_layer *layer, size_t out)
@@ -193,43 +198,69 @@ void srq_weighted_forward(const srq_layer *layer, srq_pass *pass)
     pass->vector->affine_rows((size_t)pass->n * w->rows, out, y, scales, w->bias, -INFINITY, INFINITY, y);
 }
 
-/* The gradient for the kernels: multiplied by the scales of the weights, and rounded once to their type. */
-static const void *staged(const weighted *w, const srq_layer *layer, const srq_pass *pass)
+srq_gradient8 srq_weighted_gradient8(const srq_layer *layer, const srq_pass *pass)
+{
+    const weighted *w = layer->state;
+    return srq_gradient8_at(pass, w->gradient8, (size_t)layer->output.channels);
+}
+
+/* Multiplies dy by the scales of the weights, in place, and rounds it to 8 bits. */
+static void stage8(const weighted *w, const srq_layer *layer, const srq_pass *pass, float *dy, int8_t *to)
 {
     const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
-    const float *dy = srq_pass_output_gradient(pass, layer);
-    void *to = pass->scratch;
-    const bool ready = !layer->quantizer.method && w->info.gradient == SRQ_FLOAT32;
-    if (layer->deferred || ready) return dy;
-    if (w->info.gradient == SRQ_BFLOAT16)
-        pass->vector->scale_rows_bf16(rows, out, dy, w->weight_scales, to);
+    const srq_gradient8 g = srq_weighted_gradient8(layer, pass);
+    float *by_g = srq_pass_at(pass, w->lines), *by_x = by_g + out, *constant = by_x + out;
+    memcpy(by_g, w->weight_scales, out * sizeof *by_g);
+    memset(by_x, 0, 2 * out * sizeof *by_x);
+    srq_gradient8_clear(&g, out);
+    pass->vector->extremes(rows, out, dy, g.low_g, g.high_g);
+    srq_gradient8_set_scale(&g, out, by_g, by_x, constant);
+    pass->vector->scale_rows(rows, out, dy, by_g, dy);
+    srq_gradient8_round(&g, pass, layer->index, rows * out, dy, 0, to);
+}
+
+/* The gradient for the kernels: multiplied by the scales of the weights, and rounded once to their type. */
+static srq_operand staged(const weighted *w, const srq_layer *layer, const srq_pass *pass)
+{
+    const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
+    float *dy = srq_pass_output_gradient(pass, layer);
+    srq_operand to = {.data = pass->scratch, .dtype = w->info.gradient, .scale = 1};
+    if (layer->deferred || (!layer->quantizer.method && w->info.gradient == SRQ_FLOAT32))
+        to.data = dy;
+    else if (w->info.gradient == SRQ_INT8)
+        stage8(w, layer, pass, dy, pass->scratch);
+    else if (w->info.gradient == SRQ_BFLOAT16)
+        pass->vector->scale_rows_bf16(rows, out, dy, w->weight_scales, pass->scratch);
     else
-        pass->vector->scale_rows(rows, out, dy, w->weight_scales, to);
+        pass->vector->scale_rows(rows, out, dy, w->weight_scales, pass->scratch);
+    if (w->info.gradient == SRQ_INT8) to.scale = *srq_weighted_gradient8(layer, pass).scale;
     return to;
 }
 
-static void bias_gradient(const weighted *w, const srq_layer *layer, const srq_pass *pass, const void *dy)
+static void bias_gradient(const weighted *w, const srq_layer *layer, const srq_pass *pass, const srq_operand *dy)
 {
     const size_t rows = (size_t)pass->n * w->rows, out = (size_t)layer->output.channels;
     float *to = srq_pass_gradient(pass, layer, layer->bias);
-    if (w->info.gradient == SRQ_BFLOAT16)
-        pass->vector->sum_rows_bf16(rows, out, dy, to);
+    if (w->info.gradient == SRQ_INT8)
+        pass->vector->sum_rows_s8(rows, out, dy->data, to);
+    else if (w->info.gradient == SRQ_BFLOAT16)
+        pass->vector->sum_rows_bf16(rows, out, dy->data, to);
     else
-        pass->vector->sum_rows(rows, out, dy, to);
-    for (size_t c = 0; c < out; c++) to[c] /= w->weight_scales[c];
+        pass->vector->sum_rows(rows, out, dy->data, to);
+    for (size_t c = 0; c < out; c++) to[c] = dy->scale * to[c] / w->weight_scales[c];
 }
 
 void srq_weighted_backward(const srq_layer *layer, srq_pass *pass)
 {
     const weighted *w = layer->state;
     const srq_operand x = srq_pass_operand(pass, layer->inputs[0]);
-    const void *dy = staged(w, layer, pass);
+    const srq_operand dy = staged(w, layer, pass);
     float *dx = srq_pass_input_gradient(pass, layer, 0);
     char *scratch = (char *)pass->scratch + w->staging;
-    if (layer->bias >= 0) bias_gradient(w, layer, pass, dy);
-    if (dx) w->kernels->conv_backward_data(w->plan, pass->worker, pass->n, dy, dx, scratch);
+    if (layer->bias >= 0) bias_gradient(w, layer, pass, &dy);
+    if (dx) w->kernels->conv_backward_data(w->plan, pass->worker, pass->n, &dy, dx, scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_DATA);
-    w->kernels->conv_backward_weights(w->plan, pass->worker, pass->n, &x, dy,
+    w->kernels->conv_backward_weights(w->plan, pass->worker, pass->n, &x, &dy,
                                       srq_pass_gradient(pass, layer, layer->weight), scratch);
     srq_pass_done(pass, layer, SRQ_PHASE_BACKWARD_WEIGHTS);
 }

@@ -2,6 +2,7 @@
 #ifndef SRQ_CORE_OPS_WEIGHTED_H
 #define SRQ_CORE_OPS_WEIGHTED_H
 
+#include "core/ops/gradient8.h"
 #include "core/ops/op.h"
 
 /* Adds the parameters of `shape` (weights as `rank` dimensions of `dimensions`) and makes the plan. */
@@ -25,6 +26,8 @@ const float *srq_weighted_scales(const srq_layer *layer);
  * bias[c]. The scales are those of the last forward pass. */
 const float *srq_weighted_output_scales(const srq_layer *layer, const srq_pass *pass);
 const float *srq_weighted_bias(const srq_layer *layer);
+/* For a layer whose gradient_type is SRQ_INT8: who writes the gradient of its output also writes this. */
+srq_gradient8 srq_weighted_gradient8(const srq_layer *layer, const srq_pass *pass);
 
 srq_status srq_weighted_deploy(const srq_layer *layer, struct srq_deployer *deployer);
 

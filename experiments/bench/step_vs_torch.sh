@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# usage: experiments/bench/step_vs_torch.sh vgg7|lenet5 TORCH_STEP.py [ROUNDS]
+# usage: experiments/bench/step_vs_torch.sh vgg7|lenet5|resnet20|resnet18|mobilenetv2 TORCH_STEP.py [ROUNDS]
 # Compares images per second of training steps: srq on 2 ranks with 1 thread each, and a PyTorch script on 2 threads. The
-# networks are VGG-7 at 4/4 bits with batch 64, and LeNet-5 at 2/2 bits with batch 128. The PyTorch script takes --model
+# networks are VGG-7 at 4/4 bits with batch 64, LeNet-5 at 2/2 bits with batch 128, ResNet-20 (batch 128), ResNet-18 (32) and
+# MobileNetV2 (16) at 4/4 bits. The engine "integer" is measured where the CPU has it. The PyTorch script takes --model
 # --mode --batch --threads --bits --steps [--bf16 --channels-last], and prints {"images_per_s": ..., "peak_rss_mb": ...} of
 # its best step. Rounds alternate between the programs. The script prints medians, ranges, and the median of the ratios
 # within a round. The figure of srq in a round is the median of five measurements of several steps, including the optimizer
@@ -9,7 +10,7 @@
 # FAST=1 in the environment. If the CPU does not multiply bfloat16, float32 with channels-last is measured instead (VGG-7).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-model=${1:?vgg7 or lenet5}
+model=${1:?vgg7, lenet5, resnet20, resnet18 or mobilenetv2}
 torch=${2:?the PyTorch script}
 rounds=${3:-5}
 srq=${SRQ:-$root/build/release/bin/srq}
@@ -19,11 +20,17 @@ trap 'rm -rf "$work"' EXIT
 case $model in
   vgg7) batch=64 bits=4 steps=5 seconds=4 fast="--bf16 --channels-last" plain="--channels-last" shards="2 8" ;;
   lenet5) batch=128 bits=2 steps=40 seconds=1 fast="--bf16" plain="" shards=8 ;;
-  *) echo "the model must be vgg7 or lenet5, but is $model" >&2; exit 2 ;;
+  resnet20) batch=128 bits=4 steps=10 seconds=3 fast="--bf16 --channels-last" plain="--channels-last" shards="2 8" ;;
+  resnet18) batch=32 bits=4 steps=4 seconds=4 fast="--bf16 --channels-last" plain="--channels-last" shards="2 8" ;;
+  mobilenetv2) batch=16 bits=4 steps=4 seconds=4 fast="" plain="--channels-last" shards="2 8" ;; # no ReLU6 in bfloat16
+  *) echo "the model must be vgg7, lenet5, resnet20, resnet18 or mobilenetv2, but is $model" >&2; exit 2 ;;
 esac
 # If the CPU does not multiply bfloat16, PyTorch's autocast is many times slower than float32.
 kind=bf16
 grep -q avx512_bf16 /proc/cpuinfo || fast=$plain kind=channels-last
+
+integer=
+"$srq" version | grep -q "^CPU .* avx512_" && "$srq" version | grep -q "^oneDNN *[0-9]" && integer=yes
 
 ours() { # NAME ARGUMENTS...
   local name=$1
@@ -40,16 +47,20 @@ theirs() { # NAME MODE STEPS FLAGS...
 }
 {
   for _ in $(seq "$rounds"); do
-    for v in $shards; do ours "srq-full-V$v" --shards "$v"; done
+    for v in $shards; do
+      ours "srq-full-V$v" --shards "$v"
+      [ -z "$integer" ] || ours "srq-integer-V$v" --shards "$v" --engine integer
+    done
     [ -z "$fast" ] || theirs "torch-float32-$kind" float32 "$steps" $fast
     ours srq-argmax --estimator argmax --shards "${shards%% *}"
     [ -z "$fast" ] || theirs "torch-lsq-$kind" lsq "$steps" $fast
     ours srq-lsq --method lsq --shards "${shards%% *}"
     theirs torch-float32 float32 "$steps"
+    [ "$model" != mobilenetv2 ] || theirs torch-float32-channels-last float32 "$steps" $plain
     ours srq-float32 --method float32 --shards "${shards%% *}"
     theirs torch-lsq lsq "$steps"
   done
-  [ "$model" = lenet5 ] || [ -n "${FAST:-}" ] || theirs torch-srq srq 1
+  [ "$model" != vgg7 ] || [ -n "${FAST:-}" ] || theirs torch-srq srq 1
 } | tee "$work/rows" >&2
 python3 - "$work/rows" << 'EOF'
 import statistics, sys

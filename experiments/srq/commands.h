@@ -39,6 +39,8 @@ srq_status srq_train(srq_comm *comm, const srq_config *config, const struct srq_
 /* srq bench step; argv[0] is "step". */
 srq_status srq_bench_step(srq_comm *comm, int argc, char **argv);
 srq_status srq_bench_allreduce(srq_comm *comm, int argc, char **argv);
+/* srq bench gradients, on one rank. */
+srq_status srq_bench_gradients(int argc, char **argv);
 /* The text of experiments/models/lenet5.cfg, compiled in so that a benchmark needs no file. */
 extern const char srq_lenet5[];
 

@@ -27,7 +27,8 @@ typedef struct way {
 } way;
 
 static const way ways[] = {{"reference", true, 2e-5}, {"reference", false, 2e-5}, {"float32", true, 2e-5},
-                           {"float32", false, 2e-5},  {"mixed", true, 3e-2},      {"mixed", false, 3e-2}};
+                           {"float32", false, 2e-5},  {"mixed", true, 3e-2},      {"mixed", false, 3e-2},
+                           {"integer", true, 1e-1},   {"integer", false, 1e-1}};
 enum { WAYS = sizeof ways / sizeof *ways };
 static const way *current = &ways[0];
 

@@ -52,6 +52,7 @@ for line in "images/s, .* ms per step" "^  conv  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-
   grep -qE "$line" "$WORK/out" || fail "bench step: no line like \"$line\": $(cat "$WORK/out")"
 done
 engines="auto float32 reference"
+"$SRQ" version | grep -q "^CPU .* avx512_" && engines="auto integer float32 reference"
 [ "${SANITIZED:-OFF}" = ON ] && engines=auto # the others are the other suites'
 ranks=2 # of the first
 for engine in $engines; do
@@ -68,6 +69,28 @@ EOF
   ranks=1
 done
 expect 0 "bn1 relu1 act1" "$SRQ" "${step[@]}" --layers --model "$WORK/residual.cfg"
+
+# Gradients beside those of float32, of a run or a checkpoint.
+make_data
+expect 0 "done" "$SRQ" train "$WORK/residual-run.cfg" --out "$WORK/run" --threads 1 --set train.max_steps=1
+expect 0 "against float32, 2 draws" "$SRQ" bench gradients "$WORK/run" --draws 2
+"$SRQ" bench gradients "$WORK/run/last.h5" --draws 3 --json > "$WORK/gradients.json" || fail "bench gradients --json: status $?"
+python3 - "$WORK/gradients.json" "$engines" << 'EOF' || fail "bench gradients --json: $(cat "$WORK/gradients.json")"
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["step"] == 1 and d["draws"] == 3
+for engine in ("mixed", "integer"):
+    rows = [g for g in d["gradients"] if g["engine"] == engine]
+    assert rows or engine not in sys.argv[2], engine
+    for g in rows:
+        assert g["cosine"] > 0.9 and g["bias"] <= g["noise"] + 1e-12 and g["noise"] < 0.5, g
+    if engine == "integer" and rows:
+        assert any(g["bias"] < 0.9 * g["noise"] for g in rows), "no draw differs from another"
+EOF
+expect 2 "--draws must be" "$SRQ" bench gradients "$WORK/run" --draws 0
+expect 2 "no run or checkpoint is named" "$SRQ" bench gradients
+expect 2 "no option is called --fast" "$SRQ" bench gradients --fast
+expect 3 "none.h5" "$SRQ" bench gradients "$WORK/none.h5"
 expect 2 "train.engine" "$SRQ" "${step[@]}" --engine fast
 expect 2 "train.shards" mpirun --quiet -n 3 "$SRQ" bench step --shards 2
 expect 2 "--batch must be" "$SRQ" bench step --batch 0

@@ -40,6 +40,19 @@ compare lenet lenet-run.cfg --set train.wire=bfloat16 --set train.bucket_mb=0
 compare inverted inverted-run.cfg --set train.slices=2 --set quantizer.granularity=channel --set quantizer.method=rq
 compare reference inverted-run.cfg --set train.slices=5 --set train.engine=reference --set train.max_steps=7
 
+# Gradients of 8 bits, whose noise and scale belong to a slice; and what was lost is done again.
+if "$SRQ" version | grep -q "^CPU .* avx512_" && "$SRQ" version | grep -q "^oneDNN *[0-9]"; then
+  shapes="2x2"
+  compare integer residual-run.cfg --set train.engine=integer --set train.slices=2 --set quantizer.weight_bits=4 --set train.max_steps=7 --set train.checkpoint_every=3it
+  grep -q '"engine": "oneDNN integer"' integer-1x1/log.jsonl || fail "log: $(head -c 400 integer-1x1/log.jsonl)"
+  rm "$(readlink -f integer-2x2/last.h5)"
+  run 1x3 integer-2x2 residual-run.cfg --set train.engine=integer --set train.slices=2 --set quantizer.weight_bits=4 --set train.max_steps=7 --set train.checkpoint_every=3it --resume auto
+  same_bits integer-1x1 integer-2x2
+else
+  expect 2 "which needs a CPU with AVX-512 and VNNI" "$SRQ" train residual-run.cfg --out integer --set train.engine=integer
+fi
+expect 2 "which needs a CPU with AVX-512 and VNNI" env SRQ_MAX_ISA=x86-64 "$SRQ" train residual-run.cfg --out integer --set train.engine=integer
+
 # Slices change the result where batch-norm or the order of sums is concerned; one slice is as if there were none.
 run 1x2 none residual-run.cfg --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4
 expect 1 "different: " "$SRQ" diff none residual-1x1

@@ -90,6 +90,7 @@ START_TEST(values)
         {"schedule.method=none", "; did you mean \"constant\"?"},
         {"quantizer.granularity=per_channel", "; did you mean \"channel\"?"},
         {"train.engine=amp", "; did you mean \"mixed\"?"},
+        {"train.engine=int8", "; did you mean \"integer\"?"},
         {"dropbits.mode=Learned", "; did you mean \"learn\"?"},
         {"data.flip=True", ": data.flip must be true or false, but is the text \"True\"; did you mean true?"},
         {"data.flip=no", "; did you mean false?"},

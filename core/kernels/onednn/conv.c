@@ -10,9 +10,9 @@
  * the weights if the input is signed. In the backward pass, codes are exact in bfloat16 (8 significant bits), so only
  * the incoming gradient was rounded; sums are float32. Every primitive runs on `capacity` images, and missing images
  * are zeros. So the order of every sum depends only on the shape. */
+#include "core/kernels/onednn/call.h"
 #include "core/kernels/onednn/limits.h"
 #include "core/kernels/onednn/onednn.h"
-#include "core/memory.h"
 
 #include <dnnl.h>
 #include <math.h>
@@ -20,25 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARGS_MAX = 4, LINE = 64 };
-
-/* A primitive and its arguments, whose addresses are set for every run. Each worker has arguments of its own, so that
- * several can run the primitive at the same time. */
-typedef struct call {
-    dnnl_primitive_t primitive;
-    int count, workers;
-    dnnl_exec_arg_t (*args)[ARGS_MAX]; /* [workers] */
-    size_t scratch;                    /* bytes of its scratchpad; if above 0, it is the last argument */
-} call;
-
 struct srq_conv_plan {
     srq_conv_shape shape;
     const srq_vector *vector;
-    dnnl_engine_t engine;
-    dnnl_stream_t *streams; /* [workers] */
+    srq_onednn_device device;
     bool integer, bfloat16;
-    call forward, by_data, by_weights;
-    call pack, pack_backward, unpack;
+    srq_onednn_call forward, by_data, by_weights;
+    srq_onednn_call pack, pack_backward, unpack;
     const void *dense,
         *dense_backward; /* dense layers: the weights for both directions, those of the caller or packed */
     size_t count;        /* weights */
@@ -46,16 +34,6 @@ struct srq_conv_plan {
     size_t packed_size, backward_size; /* bytes */
     size_t gradient_size;              /* bytes of the weights' gradient in oneDNN's layout */
 };
-
-static srq_status check(dnnl_status_t status, const char *what)
-{
-    if (status == dnnl_success) return SRQ_OK;
-    if (status == dnnl_out_of_memory) return srq_fail_memory(0, what);
-    return srq_fail(SRQ_ERROR_RUN, "oneDNN rejects %s (status %d); use train.engine = \"reference\"", what,
-                    (int)status);
-}
-
-#define TRY_DNNL(call, what) SRQ_TRY(check((call), (what)))
 
 /* --- Descriptions of tensors. The kernel of a dense layer is the whole image. */
 
@@ -89,65 +67,6 @@ static void describe_weights(const srq_conv_plan *plan, dnnl_data_type_t type, b
 
 /* --- Primitives */
 
-static srq_status add_argument(const srq_conv_plan *plan, call *c, int name, const dnnl_memory_desc_t *md)
-{
-    for (int w = 0; w < c->workers; w++) {
-        c->args[w][c->count].arg = name;
-        TRY_DNNL(dnnl_memory_create(&c->args[w][c->count].memory, md, plan->engine, DNNL_MEMORY_NONE), "a tensor");
-    }
-    c->count++;
-    return SRQ_OK;
-}
-
-static srq_status make_call(const srq_conv_plan *plan, const_dnnl_primitive_desc_t pd, int count, const int *names,
-                            const dnnl_query_t *queries, call *c)
-{
-    c->args = calloc((size_t)plan->shape.workers, sizeof *c->args);
-    if (!c->args) return srq_fail_memory((size_t)plan->shape.workers * sizeof *c->args, "a convolution");
-    c->workers = plan->shape.workers;
-    for (int i = 0; i < count; i++)
-        SRQ_TRY(add_argument(plan, c, names[i], dnnl_primitive_desc_query_md(pd, queries[i], 0)));
-    const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    c->scratch = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
-    if (c->scratch) SRQ_TRY(add_argument(plan, c, DNNL_ARG_SCRATCHPAD, scratchpad));
-    TRY_DNNL(dnnl_primitive_create(&c->primitive, pd), "a kernel");
-    return SRQ_OK;
-}
-
-static void destroy_call(call *c)
-{
-    for (int w = 0; w < c->workers; w++)
-        for (int i = 0; i < ARGS_MAX; i++)
-            if (c->args[w][i].memory) dnnl_memory_destroy(c->args[w][i].memory);
-    free(c->args);
-    if (c->primitive) dnnl_primitive_destroy(c->primitive);
-    *c = (call){0};
-}
-
-/* The operands are in the order of make_call's names, the result last. Everything was allocated when the primitive was
- * made, so a failure here means a broken library. The result is then set to NaN, which every step checks for. */
-static void run_call(const srq_conv_plan *plan, const call *c, int worker, const void *const *data, float *result,
-                     char *scratch)
-{
-    const int count = c->count - (c->scratch > 0);
-    const dnnl_exec_arg_t *args = c->args[worker];
-    bool good = true;
-    for (int i = 0; i < count; i++)
-        good = dnnl_memory_set_data_handle(args[i].memory, (void *)data[i]) == dnnl_success && good;
-    if (c->scratch) good = dnnl_memory_set_data_handle(args[count].memory, scratch) == dnnl_success && good;
-    good = good && dnnl_primitive_execute(c->primitive, plan->streams[worker], c->count, args) == dnnl_success;
-    good = good && dnnl_stream_wait(plan->streams[worker]) == dnnl_success;
-    if (!good && result) *result = NAN;
-}
-
-/* oneDNN always has a kernel, but its reference loops are slower than a conversion to float32. */
-static bool is_slow(const_dnnl_primitive_desc_t pd)
-{
-    const char *name = NULL;
-    return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success && name &&
-           strncmp(name, "ref", 3) == 0;
-}
-
 /* oneDNN's kernels for 1 x 1 windows gather the pixels of a larger stride in a buffer first, by whole blocks of
  * channels: with fewer than a block they write past its end (uxlfoundation/oneDNN issue 6035; 2.6 on AVX2 gives wrong
  * sums). */
@@ -163,7 +82,7 @@ static dnnl_status_t choose(const srq_conv_plan *plan, const_dnnl_op_desc_t op, 
                             const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd)
 {
     dnnl_primitive_desc_iterator_t kernels;
-    dnnl_status_t status = dnnl_primitive_desc_iterator_create(&kernels, op, attr, plan->engine, hint);
+    dnnl_status_t status = dnnl_primitive_desc_iterator_create(&kernels, op, attr, plan->device.engine, hint);
     while (status == dnnl_success) {
         const char *name = NULL;
         *pd = dnnl_primitive_desc_iterator_fetch(kernels);
@@ -193,7 +112,7 @@ static dnnl_status_t describe(const srq_conv_plan *plan, direction d, dnnl_data_
         if (d == FORWARD) dnnl_inner_product_forward_desc_init(&op, dnnl_forward_training, &x, &w, NULL, &y);
         if (d == BY_DATA) dnnl_inner_product_backward_data_desc_init(&op, &x, &w, &y);
         if (d == BY_WEIGHTS) dnnl_inner_product_backward_weights_desc_init(&op, &x, &w, NULL, &y);
-        return dnnl_primitive_desc_create(pd, &op, attr, plan->engine, hint);
+        return dnnl_primitive_desc_create(pd, &op, attr, plan->device.engine, hint);
     }
     const dnnl_dims_t stride = {s->stride[0], s->stride[1]}, before = {s->padding[0], s->padding[1]};
     dnnl_dims_t after; /* smaller or larger than the padding before, depending on the stride */
@@ -220,24 +139,6 @@ static const dnnl_query_t data_queries[] = {dnnl_query_diff_dst_md, dnnl_query_w
 static const int weights_names[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS};
 static const dnnl_query_t weights_queries[] = {dnnl_query_src_md, dnnl_query_diff_dst_md, dnnl_query_diff_weights_md};
 
-static srq_status make_reorder(const srq_conv_plan *plan, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-                               const_dnnl_primitive_attr_t attr, call *c)
-{
-    static const int names[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
-    static const dnnl_query_t queries[] = {dnnl_query_src_md, dnnl_query_dst_md};
-    dnnl_primitive_desc_t pd;
-    TRY_DNNL(dnnl_reorder_primitive_desc_create(&pd, from, plan->engine, to, plan->engine, attr), "reordering weights");
-    srq_status status = make_call(plan, pd, 2, names, queries, c);
-    dnnl_primitive_desc_destroy(pd);
-    return status;
-}
-
-static void *memory_for(const dnnl_memory_desc_t *md, size_t *size)
-{
-    *size = (dnnl_memory_desc_get_size(md) + LINE - 1) / LINE * LINE;
-    return srq_memory(*size);
-}
-
 /* Makes the forward pass, in integers if that is fast here, and the packing of its weights. */
 static srq_status make_forward(srq_conv_plan *plan, const_dnnl_primitive_attr_t attr)
 {
@@ -245,7 +146,7 @@ static srq_status make_forward(srq_conv_plan *plan, const_dnnl_primitive_attr_t 
     const dnnl_data_type_t codes = plan->shape.input == SRQ_UINT8 ? dnnl_u8 : dnnl_s8;
     if (plan->integer) {
         plan->integer = describe(plan, FORWARD, codes, dnnl_s8, attr, NULL, &pd) == dnnl_success;
-        if (plan->integer && is_slow(pd)) {
+        if (plan->integer && srq_onednn_is_slow(pd)) {
             dnnl_primitive_desc_destroy(pd);
             plan->integer = false;
         }
@@ -254,11 +155,11 @@ static srq_status make_forward(srq_conv_plan *plan, const_dnnl_primitive_attr_t 
     const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     dnnl_memory_desc_t plain;
     describe_weights(plan, plan->integer ? dnnl_s8 : dnnl_f32, true, &plain);
-    srq_status status = make_call(plan, pd, 3, forward_names, forward_queries, &plan->forward);
-    if (status == SRQ_OK) status = make_reorder(plan, &plain, packed, attr, &plan->pack);
+    srq_status status = srq_onednn_make_from(&plan->device, pd, 3, forward_names, forward_queries, &plan->forward);
+    if (status == SRQ_OK) status = srq_onednn_make_reorder(&plan->device, &plain, packed, attr, &plan->pack);
     const bool as_given =
         plan->shape.covers && (plan->integer || !plan->shape.weight_codes) && !plan->shape.weights_vary;
-    if (!as_given) plan->packed = memory_for(packed, &plan->packed_size);
+    if (!as_given) plan->packed = srq_onednn_memory(packed, &plan->packed_size);
     if (status == SRQ_OK && !as_given && !plan->packed) status = srq_fail_memory(plan->packed_size, "packed weights");
     dnnl_primitive_desc_destroy(pd);
     return status;
@@ -269,10 +170,10 @@ static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t 
     const dnnl_memory_desc_t *packed = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     dnnl_memory_desc_t plain;
     describe_weights(plan, plan->bfloat16 ? dnnl_bf16 : dnnl_f32, true, &plain);
-    SRQ_TRY(make_call(plan, pd, 3, data_names, data_queries, &plan->by_data));
-    SRQ_TRY(make_reorder(plan, &plain, packed, attr, &plan->pack_backward));
+    SRQ_TRY(srq_onednn_make_from(&plan->device, pd, 3, data_names, data_queries, &plan->by_data));
+    SRQ_TRY(srq_onednn_make_reorder(&plan->device, &plain, packed, attr, &plan->pack_backward));
     if (plan->shape.covers && !plan->bfloat16 && !plan->integer) return SRQ_OK; /* the forward weights */
-    plan->packed_backward = memory_for(packed, &plan->backward_size);
+    plan->packed_backward = srq_onednn_memory(packed, &plan->backward_size);
     return plan->packed_backward ? SRQ_OK : srq_fail_memory(plan->backward_size, "packed weights");
 }
 
@@ -282,8 +183,8 @@ static srq_status make_by_weights(srq_conv_plan *plan, const_dnnl_primitive_desc
     dnnl_memory_desc_t plain;
     describe_weights(plan, dnnl_f32, true, &plain);
     plan->gradient_size = dnnl_memory_desc_get_size(gradient);
-    SRQ_TRY(make_call(plan, pd, 3, weights_names, weights_queries, &plan->by_weights));
-    return make_reorder(plan, gradient, &plain, attr, &plan->unpack);
+    SRQ_TRY(srq_onednn_make_from(&plan->device, pd, 3, weights_names, weights_queries, &plan->by_weights));
+    return srq_onednn_make_reorder(&plan->device, gradient, &plain, attr, &plan->unpack);
 }
 
 /* Makes both gradients, in one type. */
@@ -296,14 +197,16 @@ static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t
         dnnl_status_t status = describe(plan, FORWARD, type, type, attr, NULL, &hint);
         if (status == dnnl_success && data) status = describe(plan, BY_DATA, type, type, attr, hint, &by_data);
         if (status == dnnl_success) status = describe(plan, BY_WEIGHTS, type, type, attr, hint, &by_weights);
-        if (status == dnnl_success && !(plan->bfloat16 && ((data && is_slow(by_data)) || is_slow(by_weights)))) break;
+        if (status == dnnl_success &&
+            !(plan->bfloat16 && ((data && srq_onednn_is_slow(by_data)) || srq_onednn_is_slow(by_weights))))
+            break;
         const bool given_up = !plan->bfloat16;
         plan->bfloat16 = false;
         if (hint) dnnl_primitive_desc_destroy(hint);
         if (by_data) dnnl_primitive_desc_destroy(by_data);
         if (by_weights) dnnl_primitive_desc_destroy(by_weights);
         hint = by_data = by_weights = NULL;
-        if (given_up) return check(status, "the gradient of a convolution");
+        if (given_up) return srq_onednn_check(status, "the gradient of a convolution");
     }
     srq_status status = data ? make_by_data(plan, by_data, attr) : SRQ_OK;
     if (status == SRQ_OK) status = make_by_weights(plan, by_weights, attr);
@@ -315,14 +218,11 @@ static srq_status make_backward(srq_conv_plan *plan, const_dnnl_primitive_attr_t
 
 static srq_status build(srq_conv_plan *plan)
 {
-    TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "to start");
-    plan->streams = calloc((size_t)plan->shape.workers, sizeof(dnnl_stream_t));
-    if (!plan->streams) return srq_fail_memory(0, "a convolution");
-    for (int w = 0; w < plan->shape.workers; w++)
-        TRY_DNNL(dnnl_stream_create(&plan->streams[w], plan->engine, dnnl_stream_default_flags), "to start");
+    SRQ_TRY(srq_onednn_open(plan->shape.workers, &plan->device));
     dnnl_primitive_attr_t attr;
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status = check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
+    srq_status status =
+        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
     if (status == SRQ_OK) status = make_forward(plan, attr);
     if (status == SRQ_OK) status = make_backward(plan, attr);
     dnnl_primitive_attr_destroy(attr);
@@ -333,12 +233,9 @@ static void destroy(srq_conv_plan **plan)
 {
     srq_conv_plan *p = *plan;
     if (!p) return;
-    call *calls[] = {&p->forward, &p->by_data, &p->by_weights, &p->pack, &p->pack_backward, &p->unpack};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) destroy_call(calls[i]);
-    for (int w = 0; p->streams && w < p->shape.workers; w++)
-        if (p->streams[w]) dnnl_stream_destroy(p->streams[w]);
-    free(p->streams);
-    if (p->engine) dnnl_engine_destroy(p->engine);
+    srq_onednn_call *calls[] = {&p->forward, &p->by_data, &p->by_weights, &p->pack, &p->pack_backward, &p->unpack};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) srq_onednn_destroy(calls[i]);
+    srq_onednn_close(&p->device);
     free(p->packed);
     free(p->packed_backward);
     free(p);
@@ -378,11 +275,6 @@ static srq_status create_mixed(const srq_conv_shape *shape, const srq_vector *ve
 
 /* --- Scratch memory: first converted data, then oneDNN's scratchpad. */
 
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + LINE - 1) / LINE * LINE;
-}
-
 static size_t input_count(const srq_conv_plan *plan)
 {
     const srq_conv_shape *s = &plan->shape;
@@ -393,7 +285,7 @@ static size_t input_count(const srq_conv_plan *plan)
 static size_t converted_input(const srq_conv_plan *plan)
 {
     if (plan->shape.input == SRQ_FLOAT32) return 0;
-    return whole_lines(input_count(plan) * (plan->bfloat16 ? 2 : sizeof(float)));
+    return srq_onednn_whole_lines(input_count(plan) * (plan->bfloat16 ? 2 : sizeof(float)));
 }
 
 static size_t larger(size_t a, size_t b)
@@ -415,20 +307,20 @@ static bool permutes(const srq_conv_plan *plan)
 
 static size_t permuted_size(const srq_conv_plan *plan, size_t element)
 {
-    return permutes(plan) ? whole_lines(input_count(plan) * element) : 0;
+    return permutes(plan) ? srq_onednn_whole_lines(input_count(plan) * element) : 0;
 }
 
 /* Bytes of a convolution's weights in another type. */
 static size_t converted_size(const srq_conv_plan *plan)
 {
     if (plan->shape.covers) return 0;
-    return whole_lines(plan->count * (plan->integer && plan->bfloat16 ? 2 : sizeof(float)));
+    return srq_onednn_whole_lines(plan->count * (plan->integer && plan->bfloat16 ? 2 : sizeof(float)));
 }
 
 static srq_conv_info info(const srq_conv_plan *plan)
 {
-    const size_t input = whole_lines(input_count(plan) * sizeof(float));
-    const size_t gradient = gradient_fits(plan) ? 0 : whole_lines(plan->gradient_size);
+    const size_t input = srq_onednn_whole_lines(input_count(plan) * sizeof(float));
+    const size_t gradient = gradient_fits(plan) ? 0 : srq_onednn_whole_lines(plan->gradient_size);
     const size_t permuted = permuted_size(plan, srq_dtype_size(plan->shape.input));
     size_t most = converted_size(plan) + larger(plan->pack.scratch, plan->pack_backward.scratch);
     most = larger(most,
@@ -436,14 +328,15 @@ static srq_conv_info info(const srq_conv_plan *plan)
     most = larger(most, plan->by_data.scratch + permuted_size(plan, sizeof(float)));
     most = larger(most,
                   permuted + converted_input(plan) + gradient + larger(plan->by_weights.scratch, plan->unpack.scratch));
-    most = larger(
-        most, gradient_fits(plan) && !plan->shape.covers ? whole_lines(plan->gradient_size) + plan->unpack.scratch : 0);
+    most = larger(most, gradient_fits(plan) && !plan->shape.covers
+                            ? srq_onednn_whole_lines(plan->gradient_size) + plan->unpack.scratch
+                            : 0);
     return (srq_conv_info){.forward = !plan->integer                   ? "f32"
                                       : plan->shape.input == SRQ_UINT8 ? "u8s8"
                                                                        : "s8s8",
                            .backward = plan->bfloat16 ? "bf16" : "f32",
                            .gradient = plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32,
-                           .scratch = whole_lines(most),
+                           .scratch = srq_onednn_whole_lines(most),
                            .weights = plan->packed_size + plan->backward_size};
 }
 
@@ -490,11 +383,11 @@ static void pack(srq_conv_plan *plan, int worker, const srq_operand *weights, bo
     }
     char *own = (char *)scratch + converted_size(plan);
     const void *data[2] = {as_type(vector, forward_type, weights, plan->count, scratch), plan->packed};
-    run_call(plan, &plan->pack, worker, data, NULL, own);
+    srq_onednn_run(&plan->device, &plan->pack, worker, data, NULL, own);
     if (!backward || !plan->packed_backward) return;
     if (backward_type != forward_type) data[0] = as_type(vector, backward_type, weights, plan->count, scratch);
     data[1] = plan->packed_backward;
-    run_call(plan, &plan->pack_backward, worker, data, NULL, own);
+    srq_onednn_run(&plan->device, &plan->pack_backward, worker, data, NULL, own);
 }
 
 /* Missing images count as zeros. */
@@ -532,26 +425,28 @@ static void forward(srq_conv_plan *plan, int worker, int n, const srq_operand *i
     const void *from = x.data;
     if (!plan->integer && x.dtype != SRQ_FLOAT32) {
         from = as_type(plan->vector, SRQ_FLOAT32, &x, input_count(plan), own);
-        own += whole_lines(input_count(plan) * sizeof(float));
+        own += srq_onednn_whole_lines(input_count(plan) * sizeof(float));
     }
     const void *const data[3] = {from, plan->shape.covers ? plan->dense : plan->packed, y};
-    run_call(plan, &plan->forward, worker, data, y, own);
+    srq_onednn_run(&plan->device, &plan->forward, worker, data, y, own);
 }
 
-static void backward_data(srq_conv_plan *plan, int worker, int n, const void *dy, float *dx, void *scratch)
+static void backward_data(srq_conv_plan *plan, int worker, int n, const srq_operand *gradient, float *dx, void *scratch)
 {
+    const void *dy = gradient->data;
     clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
     char *own = (char *)scratch + permuted_size(plan, sizeof(float));
     float *to = permutes(plan) ? scratch : dx;
     const void *const data[3] = {dy, plan->shape.covers ? plan->dense_backward : plan->packed_backward, to};
-    run_call(plan, &plan->by_data, worker, data, to, own);
+    srq_onednn_run(&plan->device, &plan->by_data, worker, data, to, own);
     if (to != dx)
         transpose_rows((size_t)plan->shape.capacity, (size_t)plan->shape.in, pixels_of(plan), sizeof *dx, to, dx);
 }
 
-static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *input, const void *dy,
-                             float *dw, void *scratch)
+static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *input,
+                             const srq_operand *gradient, float *dw, void *scratch)
 {
+    const void *dy = gradient->data;
     clear_rest(plan, n, dy, output_count(plan), plan->bfloat16 ? 2 : sizeof(float));
     clear_rest(plan, n, input->data, input_count(plan), srq_dtype_size(input->dtype));
     char *own = scratch;
@@ -559,11 +454,11 @@ static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_o
     const void *from = as_type(plan->vector, plan->bfloat16 ? SRQ_BFLOAT16 : SRQ_FLOAT32, &x, input_count(plan), own);
     own += converted_input(plan);
     float *to = gradient_fits(plan) ? dw : (float *)own;
-    if (!gradient_fits(plan)) own += whole_lines(plan->gradient_size);
+    if (!gradient_fits(plan)) own += srq_onednn_whole_lines(plan->gradient_size);
     const void *const data[3] = {from, dy, to};
-    run_call(plan, &plan->by_weights, worker, data, to, own);
+    srq_onednn_run(&plan->device, &plan->by_weights, worker, data, to, own);
     const void *const reorder[2] = {to, dw};
-    if (to != dw) run_call(plan, &plan->unpack, worker, reorder, dw, own);
+    if (to != dw) srq_onednn_run(&plan->device, &plan->unpack, worker, reorder, dw, own);
 }
 
 static void unpack(const srq_conv_plan *plan, int worker, float *dw, void *scratch)
@@ -571,7 +466,8 @@ static void unpack(const srq_conv_plan *plan, int worker, float *dw, void *scrat
     if (!gradient_fits(plan) || plan->shape.covers) return; /* plain already */
     const void *const data[2] = {scratch, dw};
     memcpy(scratch, dw, plan->gradient_size);
-    run_call(plan, &plan->unpack, worker, data, dw, (char *)scratch + whole_lines(plan->gradient_size));
+    srq_onednn_run(&plan->device, &plan->unpack, worker, data, dw,
+                   (char *)scratch + srq_onednn_whole_lines(plan->gradient_size));
 }
 
 #define ONEDNN_TABLE(label, make)                                                                                      \

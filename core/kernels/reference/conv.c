@@ -199,14 +199,14 @@ static void forward(srq_conv_plan *plan, int worker, int n, const srq_operand *x
     }
 }
 
-static void backward_data(srq_conv_plan *plan, int worker, int n, const void *gradient, float *dx, void *scratch)
+static void backward_data(srq_conv_plan *plan, int worker, int n, const srq_operand *gradient, float *dx, void *scratch)
 {
     (void)worker;
     if (plan->grouped) {
-        srq_grouped_backward_data(plan->grouped, n, gradient, dx);
+        srq_grouped_backward_data(plan->grouped, n, gradient->data, dx);
         return;
     }
-    const float *dy = gradient;
+    const float *dy = gradient->data;
     const srq_conv_shape *s = &plan->shape;
     const int out = s->out, depth = plan->depth;
     const size_t image = (size_t)(s->height * s->width * s->in);
@@ -222,15 +222,15 @@ static void backward_data(srq_conv_plan *plan, int worker, int n, const void *gr
     }
 }
 
-static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const void *gradient,
+static void backward_weights(srq_conv_plan *plan, int worker, int n, const srq_operand *x, const srq_operand *gradient,
                              float *dw, void *scratch)
 {
     (void)worker;
     if (plan->grouped) {
-        srq_grouped_backward_weights(plan->grouped, n, x, gradient, dw, scratch);
+        srq_grouped_backward_weights(plan->grouped, n, x, gradient->data, dw, scratch);
         return;
     }
-    const float *dy = gradient;
+    const float *dy = gradient->data;
     const int out = plan->shape.out, depth = plan->depth;
     for (int i = 0; i < n; i += plan->group) {
         int count = group_at(plan, i, n);

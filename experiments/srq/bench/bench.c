@@ -1,5 +1,5 @@
-/* srq bench: measures quantizers, alone and inside a training step. bench_step.c measures training steps, and
- * bench_allreduce.c the exchange between ranks. */
+/* srq bench: measures quantizers, alone and inside a training step. bench_step.c measures training steps,
+ * bench_gradients.c the quality of gradients, and bench_allreduce.c the exchange between ranks. */
 #include "core/kernels/gates.h"
 #include "core/quant/methods.h"
 #include "core/random.h"
@@ -448,12 +448,15 @@ srq_status srq_command_bench(srq_comm *comm, int argc, char **argv)
 {
     if (argc < 2)
         return srq_fail(SRQ_ERROR_USAGE,
-                        "bench: what to measure is missing; usage: srq bench quantizer|step|allreduce ...");
+                        "bench: what to measure is missing; usage: srq bench quantizer|step|gradients|allreduce ...");
     if (strcmp(argv[1], "step") == 0) return srq_bench_step(comm, argc - 1, argv + 1);
     if (strcmp(argv[1], "allreduce") == 0) return srq_bench_allreduce(comm, argc - 1, argv + 1);
+    if (strcmp(argv[1], "gradients") == 0)
+        return srq_comm_rank(comm) == 0 ? srq_bench_gradients(argc - 1, argv + 1) : SRQ_OK;
     if (strcmp(argv[1], "quantizer") != 0)
-        return srq_fail(SRQ_ERROR_USAGE,
-                        "bench: there is no measurement called %s; usage: srq bench quantizer|step|allreduce ...",
-                        argv[1]);
+        return srq_fail(
+            SRQ_ERROR_USAGE,
+            "bench: there is no measurement called %s; usage: srq bench quantizer|step|gradients|allreduce ...",
+            argv[1]);
     return srq_comm_rank(comm) == 0 ? bench_quantizer_command(argc - 1, argv + 1) : SRQ_OK;
 }

@@ -1,5 +1,6 @@
 /* srq bench step: measures whole training steps on random images, on all ranks, with their time by operator and their
  * memory. */
+#include "core/kernels/engine.h"
 #include "core/ops/op.h"
 #include "core/ops/weighted.h"
 #include "core/quant/methods.h"
@@ -357,14 +358,18 @@ static void print_speed(const bench *b, bool backward, const char *type, double 
 
 static srq_status print_speeds(const bench *b)
 {
-    srq_conv_peak codes, floats;
-    SRQ_TRY(srq_conv_peak_measure(b->graph, true, &codes));
-    SRQ_TRY(srq_conv_peak_measure(b->graph, false, &floats));
+    const srq_kernels *kernels = srq_graph_kernels(b->graph), *mixed = srq_kernels_find("mixed");
+    const srq_vector *vector = srq_graph_vector(b->graph);
+    srq_conv_peak codes, floats, others;
+    SRQ_TRY(srq_conv_peak_measure(kernels, vector, true, &codes));
+    SRQ_TRY(srq_conv_peak_measure(kernels, vector, false, &floats));
+    SRQ_TRY(srq_conv_peak_measure(mixed ? mixed : kernels, vector, true, &others));
     srq_say("\nLayers with weights, one core\n");
     print_speed(b, false, "u8s8", codes.forward);
     print_speed(b, false, "s8s8", codes.forward);
     print_speed(b, false, "f32", floats.forward);
-    print_speed(b, true, "bf16", codes.backward);
+    if (strcmp(codes.backward_in, "s8") == 0) print_speed(b, true, "s8", codes.backward);
+    if (strcmp(others.backward_in, "bf16") == 0) print_speed(b, true, "bf16", others.backward);
     print_speed(b, true, "f32", floats.backward);
     return SRQ_OK;
 }
