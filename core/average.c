@@ -27,14 +27,11 @@ void srq_average_copy(const srq_graph *graph, float *to, const float *from)
     }
 }
 
-void srq_average_exchange(const srq_graph *graph, float *a, float *b)
+void srq_average_exchange(size_t count, float *a, float *b)
 {
-    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
-        const srq_parameter *p = srq_graph_parameter(graph, i);
-        for (size_t k = p->offset; srq_average_has(p->kind) && k < p->offset + p->count; k++) {
-            const float kept = a[k];
-            a[k] = b[k];
-            b[k] = kept;
-        }
+    for (size_t k = 0; k < count; k++) {
+        const float kept = a[k];
+        a[k] = b[k];
+        b[k] = kept;
     }
 }

@@ -19,7 +19,7 @@ void srq_average_move(size_t count, float *average, const float *values, double 
 /* Copies the averaged parameters of the vector `from` to the vector `to`, both with the layout of the graph's values.
  */
 void srq_average_copy(const srq_graph *graph, float *to, const float *from);
-/* Exchanges the averaged parameters of two such vectors. */
-void srq_average_exchange(const srq_graph *graph, float *a, float *b);
+/* Exchanges a[count] and b[count]. */
+void srq_average_exchange(size_t count, float *a, float *b);
 
 #endif

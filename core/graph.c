@@ -22,6 +22,16 @@ const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index)
     return &graph->network.parameters[index];
 }
 
+void srq_graph_move_values(srq_graph *graph, float *values)
+{
+    srq_network *network = &graph->network;
+    memcpy(values, network->values, network->size * sizeof *values);
+    if (!network->values_are_foreign) free(network->values);
+    network->values = values;
+    network->values_are_foreign = true;
+    for (int i = 0; i < graph->pass_count; i++) graph->passes[i].values = values;
+}
+
 int srq_graph_find_parameter(const srq_graph *graph, const char *name)
 {
     for (int i = 0; i < graph->network.parameter_count; i++)

@@ -65,6 +65,9 @@ int srq_graph_parameter_count(const srq_graph *graph);
 size_t srq_graph_size(const srq_graph *graph);
 const srq_parameter *srq_graph_parameter(const srq_graph *graph, int index);
 float *srq_graph_values(const srq_graph *graph);
+/* Moves the values to `values` [size], on a 64-byte boundary, which must outlive the graph. Gaps in it must be 0. Call
+ * srq_graph_prepare afterwards. */
+void srq_graph_move_values(srq_graph *graph, float *values);
 int srq_graph_find_parameter(const srq_graph *graph, const char *name); /* -1 if there is none */
 
 int srq_graph_layer_count(const srq_graph *graph);

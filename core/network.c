@@ -19,7 +19,18 @@ void srq_network_free(srq_network *network)
     free(network->parameters);
     free(network->requests);
     free(network->shared);
-    free(network->values);
+    if (!network->values_are_foreign) free(network->values);
+}
+
+bool srq_parameter_has_pages(const srq_parameter *p)
+{
+    enum { LEAST = 512 << 10 };
+    return p->kind == SRQ_PARAMETER_WEIGHT && p->count >= LEAST / sizeof(float);
+}
+
+static size_t round_up(size_t count, size_t to)
+{
+    return (count + to - 1) / to * to;
 }
 
 /* --- While layers are created */
@@ -32,7 +43,7 @@ srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec 
     if (!larger) return srq_fail_memory(sizeof *larger, "the list of parameters");
     network->parameters = larger;
     srq_parameter *p = &network->parameters[network->parameter_count];
-    *p = (srq_parameter){.kind = kind, .rank = rank, .count = 1, .offset = network->size, .momentum = layer->momentum};
+    *p = (srq_parameter){.kind = kind, .rank = rank, .count = 1, .momentum = layer->momentum};
     snprintf(p->name, sizeof p->name, "%s/%s", layer->name, suffix);
     for (int i = 0; i < rank; i++) {
         p->shape[i] = shape[i];
@@ -44,7 +55,9 @@ srq_status srq_network_add_parameter(srq_network *network, const srq_layer_spec 
     if (network->numbers_max && network->numbers > network->numbers_max)
         return srq_fail(SRQ_ERROR_DATA, "with it, the network has %zu numbers, but at most %zu are expected",
                         network->numbers, network->numbers_max);
-    network->size += (p->count + 15) / 16 * 16;
+    const size_t unit = srq_parameter_has_pages(p) ? SRQ_PAGE_FLOATS : 16;
+    p->offset = round_up(network->size, unit);
+    network->size = p->offset + round_up(p->count, unit);
     *index = network->parameter_count++;
     return SRQ_OK;
 }

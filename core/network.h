@@ -15,6 +15,8 @@
 #include "core/spec.h"
 #include "core/status.h"
 
+#include <stdbool.h>
+
 /* The kind of a parameter decides how a step changes it. */
 typedef enum srq_parameter_kind {
     SRQ_PARAMETER_WEIGHT,    /* conv and dense weights: the only ones with weight decay */
@@ -39,6 +41,11 @@ typedef struct srq_parameter {
     float momentum;  /* statistics only */
 } srq_parameter;
 
+/* Whether a parameter has pages of memory of its own: weights of at least 512 KB. Their offset, and that of whatever
+ * follows, is a multiple of SRQ_PAGE_FLOATS, so that processes of one machine can share them. */
+enum { SRQ_PAGE_FLOATS = 1024 };
+bool srq_parameter_has_pages(const srq_parameter *parameter);
+
 /* A request of a layer for memory: shared by all passes (`slot`), or in each pass (`place`). */
 typedef struct srq_request {
     srq_buffer buffer;
@@ -58,6 +65,7 @@ typedef struct srq_network {
     size_t numbers, numbers_max; /* of all parameters, and how many there may be; 0: any number */
     size_t size;                 /* floats of `values`; each parameter starts on a 64-byte boundary, the gaps stay 0 */
     float *values;
+    bool values_are_foreign; /* the memory of `values` is the caller's */
     int request_count, request_room;
     srq_request *requests;
     char *shared; /* the memory that all passes share */

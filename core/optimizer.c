@@ -3,6 +3,7 @@
 #include "core/memory.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 struct srq_optimizer {
@@ -10,6 +11,7 @@ struct srq_optimizer {
     long steps;
     int state_count;
     float *state[2]; /* sgd: momentum; adam: m, v */
+    void *blocks[2]; /* the memory of the states */
     float *average;  /* or NULL */
     bool shown;      /* the average is in the graph, and the values of the last step are in `average` */
 };
@@ -32,6 +34,18 @@ double srq_schedule_factor(const srq_schedule *s, long step)
     return 1;
 }
 
+/* Makes a state vector of zeros. In parts, its pages are only taken when they are used. */
+static srq_status make_state(srq_optimizer *o, int index, size_t bytes)
+{
+    enum { LINE = 64 };
+    void *block = o->options.in_parts ? calloc(1, bytes + LINE) : srq_memory_zeros(bytes);
+    if (!block) return srq_fail_memory(bytes, "the optimizer's state");
+    o->blocks[index] = block;
+    const size_t past = (size_t)((uintptr_t)block % LINE);
+    o->state[index] = (float *)(void *)((char *)block + (past ? LINE - past : 0));
+    return SRQ_OK;
+}
+
 srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_options *options, srq_optimizer **out)
 {
     srq_optimizer *o = calloc(1, sizeof *o);
@@ -40,10 +54,10 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
     o->state_count = options->method == SRQ_SGD ? 1 : 2;
     const size_t bytes = srq_graph_size(graph) * sizeof(float);
     for (int i = 0; i < o->state_count; i++) {
-        o->state[i] = srq_memory_zeros(bytes);
-        if (!o->state[i]) {
+        const srq_status status = make_state(o, i, bytes);
+        if (status != SRQ_OK) {
             srq_optimizer_destroy(&o);
-            return srq_fail_memory(bytes, "the optimizer's state");
+            return status;
         }
     }
     if (options->average > 0) {
@@ -61,8 +75,8 @@ srq_status srq_optimizer_create(const srq_graph *graph, const srq_optimizer_opti
 void srq_optimizer_destroy(srq_optimizer **optimizer)
 {
     if (!*optimizer) return;
-    free((*optimizer)->state[0]);
-    free((*optimizer)->state[1]);
+    free((*optimizer)->blocks[0]);
+    free((*optimizer)->blocks[1]);
     free((*optimizer)->average);
     free(*optimizer);
     *optimizer = NULL;
@@ -204,7 +218,28 @@ void srq_optimizer_begin_average(srq_optimizer *o, const srq_graph *graph)
 void srq_optimizer_show_average(srq_optimizer *o, srq_graph *graph, bool shown)
 {
     if (!o->average || o->shown == shown) return;
-    srq_average_exchange(graph, o->average, srq_graph_values(graph));
+    srq_optimizer_exchange_weights(o, graph, 0, srq_graph_size(graph));
+    srq_optimizer_exchange_others(o, graph, shown);
+}
+
+void srq_optimizer_exchange_weights(srq_optimizer *o, srq_graph *graph, size_t begin, size_t end)
+{
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        const size_t first = p->offset > begin ? p->offset : begin;
+        const size_t last = p->offset + p->count < end ? p->offset + p->count : end;
+        if (p->kind == SRQ_PARAMETER_WEIGHT && first < last)
+            srq_average_exchange(last - first, o->average + first, srq_graph_values(graph) + first);
+    }
+}
+
+void srq_optimizer_exchange_others(srq_optimizer *o, srq_graph *graph, bool shown)
+{
+    for (int i = 0; i < srq_graph_parameter_count(graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(graph, i);
+        if (p->kind != SRQ_PARAMETER_WEIGHT && srq_average_has(p->kind))
+            srq_average_exchange(p->count, o->average + p->offset, srq_graph_values(graph) + p->offset);
+    }
     o->shown = shown;
 }
 

@@ -17,6 +17,7 @@ typedef struct srq_optimizer_options {
     double beta1, beta2, epsilon; /* adam, adamw */
     double weight_decay; /* weights only: times w added to the gradient; adamw: w <- w (1 - rate * decay) first */
     double average;      /* decay of the average of the values (core/average.h); 0: none */
+    bool in_parts;       /* this process updates only some of the weights: state of others takes no memory */
 } srq_optimizer_options;
 
 typedef enum srq_schedule_method { SRQ_CONSTANT, SRQ_STEP, SRQ_LINEAR, SRQ_COSINE } srq_schedule_method;
@@ -63,6 +64,10 @@ void srq_optimizer_begin_average(srq_optimizer *optimizer, const srq_graph *grap
 /* Puts the average in the place of the graph's values, for an evaluation, or puts those back, before the next step: the
  * two are exchanged. Call srq_graph_prepare afterwards. Does nothing without an average, or if it is already so. */
 void srq_optimizer_show_average(srq_optimizer *optimizer, srq_graph *graph, bool shown);
+/* The same in parts: first the weights in [begin, end) of the vector, in as many calls as needed, while it is not yet
+ * so; then everything else, which says that it is so. */
+void srq_optimizer_exchange_weights(srq_optimizer *optimizer, srq_graph *graph, size_t begin, size_t end);
+void srq_optimizer_exchange_others(srq_optimizer *optimizer, srq_graph *graph, bool shown);
 bool srq_optimizer_shows_average(const srq_optimizer *optimizer);
 
 /* The state for a checkpoint: the number of steps, and the state vectors with the layout of the graph's values. */

@@ -72,6 +72,15 @@ void srq_snapshot_destroy(srq_snapshot **snapshot)
     *snapshot = NULL;
 }
 
+/* Exchanges the averaged parameters of values and trained. */
+static void exchange_averaged(srq_snapshot *s)
+{
+    for (int i = 0; i < srq_graph_parameter_count(s->graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(s->graph, i);
+        if (srq_average_has(p->kind)) srq_average_exchange(p->count, s->values + p->offset, s->trained + p->offset);
+    }
+}
+
 srq_status srq_snapshot_take(srq_snapshot *s, const srq_progress_point *point, const srq_bits_history *history)
 {
     const size_t bytes = srq_graph_size(s->graph) * sizeof(float);
@@ -81,7 +90,7 @@ srq_status srq_snapshot_take(srq_snapshot *s, const srq_progress_point *point, c
     memcpy(s->values, srq_graph_values(s->graph), bytes);
     if (s->trained) {
         memcpy(s->trained, srq_optimizer_average(s->optimizer), bytes);
-        if (!srq_optimizer_shows_average(s->optimizer)) srq_average_exchange(s->graph, s->values, s->trained);
+        if (!srq_optimizer_shows_average(s->optimizer)) exchange_averaged(s);
     }
     for (int i = 0; i < s->state_count; i++) memcpy(s->states[i], srq_optimizer_state(s->optimizer, i), bytes);
     for (int i = 0; i < srq_graph_layer_count(s->graph); i++) {

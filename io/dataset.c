@@ -144,20 +144,35 @@ static srq_status read_labels(const srq_h5_reader *reader, const srq_dataset *d,
     return check_labels(srq_h5_reader_path(reader), name, split->labels, split->count, d->classes);
 }
 
-static srq_status read_pixels(const srq_h5_reader *reader, const srq_dataset *d, int s, srq_split *split)
+/* The bytes of the images of a split. */
+static size_t bytes_of(const srq_dataset *d, int s)
+{
+    return d->splits[s].count * (size_t)d->height * (size_t)d->width * (size_t)d->channels;
+}
+
+static srq_status check_size(const srq_h5_reader *reader, const srq_dataset *d, int s)
+{
+    const size_t image = (size_t)d->height * (size_t)d->width * (size_t)d->channels;
+    if (image <= ((size_t)1 << 42) / d->splits[s].count) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_DATA, "%s: %s images of more than 2^42 bytes", srq_h5_reader_path(reader),
+                    split_names[s]);
+}
+
+static srq_status read_pixels_to(const srq_h5_reader *reader, const srq_dataset *d, int s, uint8_t *images)
 {
     char name[32];
-    const size_t shape[4] = {split->count, (size_t)d->height, (size_t)d->width, (size_t)d->channels};
-    const size_t image = shape[1] * shape[2] * shape[3];
-    if (image > ((size_t)1 << 42) / split->count)
-        return srq_fail(SRQ_ERROR_DATA, "%s: %s images of more than 2^42 bytes", srq_h5_reader_path(reader),
-                        split_names[s]);
-    split->images = malloc(split->count * image);
+    const size_t shape[4] = {d->splits[s].count, (size_t)d->height, (size_t)d->width, (size_t)d->channels};
+    snprintf(name, sizeof name, "%s/images", split_names[s]);
+    return srq_h5_read(reader, name, H5T_NATIVE_UINT8, 4, shape, images);
+}
+
+static srq_status read_pixels(const srq_h5_reader *reader, const srq_dataset *d, int s, srq_split *split)
+{
+    split->images = malloc(bytes_of(d, s));
     if (!split->images)
         return srq_fail(SRQ_ERROR_DATA, "%s: no memory for its %zu %s images (%zu bytes); is the file whole?",
-                        srq_h5_reader_path(reader), split->count, split_names[s], split->count * image);
-    snprintf(name, sizeof name, "%s/images", split_names[s]);
-    return srq_h5_read(reader, name, H5T_NATIVE_UINT8, 4, shape, split->images);
+                        srq_h5_reader_path(reader), split->count, split_names[s], bytes_of(d, s));
+    return read_pixels_to(reader, d, s, split->images);
 }
 
 /* Offsets must increase from 0 to the number of bytes, and sizes must be possible. */
@@ -212,10 +227,12 @@ static srq_status read_tables(const srq_h5_reader *reader, srq_dataset *d, int s
 }
 
 /* Labels are read first. If the file stores fewer than the counts say, this fails before more memory is allocated. */
-static srq_status read_split(const srq_h5_reader *reader, srq_dataset *d, int s)
+static srq_status read_split(const srq_h5_reader *reader, srq_dataset *d, int s, bool later)
 {
     SRQ_TRY(read_labels(reader, d, s, &d->splits[s]));
-    return d->encoded ? read_tables(reader, d, s, &d->splits[s]) : read_pixels(reader, d, s, &d->splits[s]);
+    if (d->encoded) return read_tables(reader, d, s, &d->splits[s]);
+    SRQ_TRY(check_size(reader, d, s));
+    return later ? SRQ_OK : read_pixels(reader, d, s, &d->splits[s]);
 }
 
 static srq_status read_all(const srq_h5_reader *reader, unsigned which, srq_dataset *d)
@@ -225,7 +242,7 @@ static srq_status read_all(const srq_h5_reader *reader, unsigned which, srq_data
     SRQ_TRY(d->encoded ? read_encoded_counts(reader, d) : read_plain_sizes(reader, d));
     SRQ_TRY(read_statistics(reader, d));
     for (int s = 0; s < 2; s++)
-        if (which & (1u << s)) SRQ_TRY(read_split(reader, d, s));
+        if (which & (1u << s)) SRQ_TRY(read_split(reader, d, s, which & SRQ_LOAD_LATER));
     if (!d->encoded) return SRQ_OK;
     d->file = open(d->path, O_RDONLY | O_CLOEXEC);
     return d->file >= 0 ? SRQ_OK : srq_fail(SRQ_ERROR_DATA, "%s: %s; check its rights", d->path, strerror(errno));
@@ -251,6 +268,39 @@ srq_status srq_dataset_load(const char *path, unsigned which, srq_dataset **out)
     else
         *out = d;
     return status;
+}
+
+size_t srq_dataset_images_size(const srq_dataset *d)
+{
+    size_t bytes = 0;
+    for (int s = 0; s < 2 && !d->encoded; s++) bytes += d->splits[s].labels ? bytes_of(d, s) : 0;
+    return bytes;
+}
+
+srq_status srq_dataset_read_images(const srq_dataset *d, uint8_t *images)
+{
+    srq_h5_reader *reader = NULL;
+    int64_t version = 0;
+    SRQ_TRY(srq_h5_reader_open_versions(d->path, "a data set made by `srq data import`", DATASET_FORMAT, ENCODED,
+                                        &version, &reader));
+    srq_status status = SRQ_OK;
+    for (int s = 0; s < 2 && status == SRQ_OK; s++) {
+        if (!d->splits[s].labels) continue;
+        status = read_pixels_to(reader, d, s, images);
+        images += bytes_of(d, s);
+    }
+    srq_h5_reader_close(&reader);
+    return status;
+}
+
+void srq_dataset_use_images(srq_dataset *d, uint8_t *images)
+{
+    d->images_are_foreign = true;
+    for (int s = 0; s < 2; s++) {
+        if (!d->splits[s].labels) continue;
+        d->splits[s].images = images;
+        images += bytes_of(d, s);
+    }
 }
 
 void srq_dataset_normalization(const srq_dataset *d, bool normalize, float *multiply, float *add)
@@ -298,7 +348,7 @@ void srq_dataset_destroy(srq_dataset **dataset)
     free(d->mean);
     free(d->std);
     for (int s = 0; s < 2; s++) {
-        free(d->splits[s].images);
+        if (!d->images_are_foreign) free(d->splits[s].images);
         free(d->splits[s].labels);
         free(d->splits[s].offsets);
         free(d->splits[s].sizes);

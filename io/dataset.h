@@ -44,12 +44,14 @@ typedef struct srq_dataset {
     size_t largest_bytes;        /* size of the largest encoded image */
     int file;                    /* for srq_dataset_read, or -1 */
     char path[4352];
-    float *mean, *std;   /* [channels] */
-    char **class_names;  /* [classes] */
-    srq_split splits[2]; /* indexed by srq_split_name */
+    float *mean, *std;       /* [channels] */
+    char **class_names;      /* [classes] */
+    srq_split splits[2];     /* indexed by srq_split_name */
+    bool images_are_foreign; /* srq_dataset_use_images */
 } srq_dataset;
 
-enum { SRQ_LOAD_TRAIN = 1, SRQ_LOAD_TEST = 2 };
+/* SRQ_LOAD_LATER: leaves out images of one size, for srq_dataset_read_images. */
+enum { SRQ_LOAD_TRAIN = 1, SRQ_LOAD_TEST = 2, SRQ_LOAD_LATER = 4 };
 
 /* Reads the splits `which` (a sum of SRQ_LOAD_*) of `path` into memory. The counts of both splits are always set.
  * Encoded images stay in the file, and all ranks of a machine share them through the file cache. Everything is checked:
@@ -58,6 +60,13 @@ enum { SRQ_LOAD_TRAIN = 1, SRQ_LOAD_TEST = 2 };
  */
 srq_status srq_dataset_load(const char *path, unsigned which, srq_dataset **dataset);
 void srq_dataset_destroy(srq_dataset **dataset);
+
+/* For a data set that was loaded with SRQ_LOAD_LATER, so that processes can share its images: the bytes of all images
+ * of the loaded splits (0 if they are encoded); reads them from the file to `images` (errors as above); and uses
+ * `images` from now on, which must outlive the data set. */
+size_t srq_dataset_images_size(const srq_dataset *dataset);
+srq_status srq_dataset_read_images(const srq_dataset *dataset, uint8_t *images);
+void srq_dataset_use_images(srq_dataset *dataset, uint8_t *images);
 
 /* The factors from pixels of 0 to 255 to the numbers that a network reads: (float)pixel * multiply[c] + add[c], both
  * [channels]. With `normalize`, these have mean 0 and standard deviation 1 on the training images, otherwise they are 0

@@ -2,7 +2,8 @@
 # usage: tests/invariance.sh [STEPS]
 # The same bits on 1 to 16 ranks and 1 to 8 threads, at length: LeNet-5 at 2/2 and ResNet-20 at 4/4 bits under DropBits with
 # augmentation, and ResNet-20 that learns its bits; three engines, both numbers on the wire, 16 shards of 1 and of 4 slices,
-# each shape with buckets of its own size. Many minutes; short forms are tests/e2e/ranks.sh and threads.sh. SRQ names
+# each shape with buckets of its own size and on nodes of its own (SRQ_NODE). Many minutes; short forms are
+# tests/e2e/ranks.sh and threads.sh. SRQ names
 # the program. Prints a line for each comparison and ends with
 # status 1 if one differs.
 set -u
@@ -18,31 +19,35 @@ failed=0
 same() { # NAME SETTINGS...
   local name=$1 ranks threads bucket
   shift
-  while read -r ranks threads bucket overlap; do
-    timeout 600 mpirun --quiet --oversubscribe -n "$ranks" "$srq" train "$work/$name.cfg" --out "$work/run-$ranks-$threads" --threads "$threads" \
+  while read -r ranks threads bucket overlap place; do
+    # shellcheck disable=SC2016
+    timeout 600 mpirun --quiet --oversubscribe -n "$ranks" bash -c 'RANK=$OMPI_COMM_WORLD_RANK SRQ_NODE=$(('"${place//RANK/OMPI_COMM_WORLD_RANK}"')) exec "$0" "$@"' \
+      "$srq" train "$work/$name.cfg" --out "$work/run-$ranks-$threads" --threads "$threads" \
       --set train.max_steps="$steps" --set train.bucket_mb="$bucket" --set train.overlap="$overlap" "$@" < /dev/null > "$work/log" 2>&1 ||
       { echo "FAIL: $name on $ranks x $threads: $(tail -n 3 "$work/log")"; failed=1; }
     [ "$ranks" = 1 ] && [ "$threads" = 1 ] && continue
     if "$srq" diff "$work/run-1-1" "$work/run-$ranks-$threads" > "$work/log" 2>&1; then
-      echo "equal: $name $* on 1 x 1 and $ranks x $threads ranks x threads (buckets of $bucket MB, overlap $overlap)"
+      echo "equal: $name $* on 1 x 1 and $ranks x $threads ranks x threads (buckets of $bucket MB, overlap $overlap, nodes by $place)"
     else
       echo "FAIL: $name $* on 1 x 1 and $ranks x $threads (buckets of $bucket MB): $(head -n 3 "$work/log")"
       failed=1
     fi
   done << END
-1 1 4.0 true
-1 2 0.0 true
-1 3 0.1 true
-1 8 4.0 false
-2 1 0.0 true
-2 2 1000.0 true
-2 4 0.2 false
-3 1 0.05 true
-3 2 4.0 true
-4 4 0.5 true
-5 1 0.2 false
-8 1 0.0 false
-16 1 1.0 true
+1 1 4.0 true 0
+1 2 0.0 true 0
+1 3 0.1 true 0
+1 8 4.0 false 0
+2 1 0.0 true 0
+2 2 1000.0 true RANK
+2 4 0.2 false 0
+3 1 0.05 true RANK/2
+3 2 4.0 true 0
+4 4 0.5 true RANK/2
+5 1 0.2 false RANK%2
+8 1 0.0 false 0
+8 2 0.3 true RANK/4
+8 3 4.0 true RANK%2
+16 1 1.0 true RANK/3
 END
   rm -rf "$work"/run-*
 }

@@ -36,6 +36,39 @@ START_TEST(initial_weights)
 }
 END_TEST
 
+/* Large weights have pages of their own; values can be moved to other memory, with the same results. */
+START_TEST(values_move)
+{
+    net n;
+    start(&n, 16, 16, 8);
+    add(&n, "a", "dense", "input")->out = 64;
+    add(&n, "b", "dense", "a")->out = 10;
+    build(&n);
+    srq_graph_initialize(n.graph, 7, SRQ_GAIN_HE);
+    const srq_parameter *large = named(&n, "a/weight"), *small = named(&n, "b/weight");
+    ck_assert(srq_parameter_has_pages(large));
+    ck_assert(!srq_parameter_has_pages(small));
+    ck_assert_uint_eq(large->offset % SRQ_PAGE_FLOATS, 0);
+    for (int i = 0; i < srq_graph_parameter_count(n.graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(n.graph, i);
+        if (p->offset > large->offset) ck_assert_uint_ge(p->offset, large->offset + 128 * SRQ_PAGE_FLOATS);
+        if (p->offset < large->offset) ck_assert_uint_le(p->offset + p->count, large->offset);
+    }
+    srq_metrics before, after;
+    for (size_t i = 0; i < (size_t)IMAGES * 16 * 16 * 8; i++) srq_graph_input(n.graph)[i] = (float)(i % 13) - 6;
+    ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
+    ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &before), -1);
+    float *elsewhere = aligned_alloc(64, srq_graph_size(n.graph) * sizeof *elsewhere);
+    srq_graph_move_values(n.graph, elsewhere);
+    ck_assert_ptr_eq(srq_graph_values(n.graph), elsewhere);
+    ck_assert_int_eq(srq_graph_prepare(n.graph), SRQ_OK);
+    ck_assert_int_eq(srq_graph_evaluate(n.graph, IMAGES, n.labels, &after), -1);
+    ck_assert_double_eq(before.loss, after.loss);
+    finish(&n);
+    free(elsewhere);
+}
+END_TEST
+
 static void start_batch_norm(net *n)
 {
     start(n, 2, 1, 1);
@@ -116,6 +149,7 @@ int main(void)
     TCase *tests = tcase_create("network_values");
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, initial_weights);
+    tcase_add_test(tests, values_move);
     tcase_add_loop_test(tests, batch_norm_statistics, 0, WAYS);
     tcase_add_loop_test(tests, batch_norm_statistics_anew, 0, WAYS);
     tcase_add_test(tests, no_images_give_no_gradient);

@@ -51,6 +51,9 @@ says() { # WORDS, in the only message
 # Each in a process of its own: most of the time they wait for the launcher.
 kill_one() {
   begin "$WORK/killed"
+  # What ranks share is in no folder, where it would stay behind.
+  grep -q '/memfd:srq' "/proc/${workers[0]}/maps" || fail "ranks do not share memory"
+  ! grep '/dev/shm/[^ ]*srq' "/proc/${workers[0]}/maps" || fail "ranks share memory that has a name"
   kill -KILL "${workers[1]}"
   ends 4
   says "srq: rank 1 (process ${workers[1]} on $(hostname)) was ended by signal 9 (SIGKILL)"
@@ -75,13 +78,24 @@ kill_the_watch() {
   ends 137
   ! grep '^srq: ' "$log" || fail "a message of a rank that did not fail"
 }
+# Memory that ranks share, beyond a limit: refused before anything is trained, by one message.
+too_much() {
+  log="$WORK/limit.log"
+  sed "s|model = \"[^\"]*\"|model = \"$SOURCE/experiments/models/lenet5.cfg\"|" "$WORK/lenet-run.cfg" > "$WORK/whole-run.cfg"
+  OMPI_MCA_btl=tcp,self timeout 60 mpirun --quiet --oversubscribe -n 2 bash -c 'ulimit -f 1000 && exec "$0" "$@"' \
+    "$SRQ" train "$WORK/whole-run.cfg" --out "$WORK/limit" > "$log" 2>&1
+  status=$?
+  [ $status = 4 ] || fail "status $status, not 4: $(cat "$log")"
+  says "the ranks cannot share "
+  says " MB of memory, for gradients: File too large"
+}
 ask_the_watch() {
   begin "$WORK/asked"
   kill -USR1 "${supervisors[1]}"
   ends 75
   tail -n 1 "$WORK/asked/log.jsonl" | grep -q '"reason": "signal", "status": 75' || fail "not by a signal: $(tail -n 1 "$WORK/asked/log.jsonl")"
 }
-cases="kill_one crash_one kill_all kill_the_watch ask_the_watch"
+cases="kill_one crash_one kill_all kill_the_watch ask_the_watch too_much"
 [ "${SANITIZED:-OFF}" = ON ] && cases="kill_one ask_the_watch"
 started=()
 for each in $cases; do

@@ -14,13 +14,13 @@ model = "$SOURCE/experiments/models/lenet5.cfg"; data = { file = "slice.h5"; };
 train = { batch = 32; shards = 8; checkpoint_every = "0it"; eval_every = "0it"; log_every = "0it"; };
 EOF
 
-# srq with a rank on each host; mpirun runs on the first.
+# srq with RANKS (1) on each of the first USED hosts; mpirun runs on the first.
 across() {
   local list
-  list=$(seq -s, -f 10.77.0.%g $hosts)
+  list=$(seq -s, -f "10.77.0.%g:${RANKS:-1}" "${USED:-$hosts}")
   timeout 100 "$SOURCE/tests/lab/hosts-agent.sh" h1 "cd '$WORK' && mpirun --quiet --oversubscribe \
-    --mca plm_rsh_agent '$SOURCE/tests/lab/hosts-agent.sh' --mca pml ob1 --mca btl tcp,self \
-    --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 -H $list -n $hosts '$SRQ' $*"
+    --mca plm_rsh_agent '$SOURCE/tests/lab/hosts-agent.sh' --mca pml ob1 --mca btl tcp,self --mca mpi_yield_when_idle 1 \
+    --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 -H $list -n $((${RANKS:-1} * ${USED:-hosts})) '$SRQ' $*"
 }
 
 sent() { # bytes that each host has sent so far
@@ -50,6 +50,28 @@ paste "$WORK/bytes-5" "$WORK/bytes-25" | awk -v gradient="$gradient" -v hosts=$h
   { step = ($2 - $1) / 20; printf "h%d sends %d, %.3f of theory\n", NR, step, step / theory
     if (!(step > 0.98 * theory && step < (1 + 2 * 66 / 1448) * theory + 16384)) wrong = 1 }
   END { exit wrong || NR != hosts }' || fail "the bytes on the links are not those of theory"
+
+# --- Four ranks on each of two hosts: they send what one rank would, once the gradient, and 7 % for headers and messages.
+for steps in 2 12; do
+  sent > "$WORK/before"
+  RANKS=4 USED=2 across "train run.cfg --out four-$steps --set train.max_steps=$steps --threads 1" > "$WORK/log" 2>&1 || fail "4 ranks, $steps steps: $(tail -3 "$WORK/log")"
+  sent | paste "$WORK/before" - | head -n 2 | awk '{ print $2 - $1 }' > "$WORK/bytes-$steps"
+done
+grep -q '"ranks": 8, "nodes": 2' "$WORK/four-12/log.jsonl" || fail "not two nodes: $(head -c 300 "$WORK/four-12/log.jsonl")"
+on_ranks 1 train "$WORK/run.cfg" --out "$WORK/alone-12" --set train.max_steps=12 > "$WORK/log" 2>&1 || fail "alone: $(tail -3 "$WORK/log")"
+expect 0 "equal: " "$SRQ" diff "$WORK/alone-12" "$WORK/four-12"
+paste "$WORK/bytes-2" "$WORK/bytes-12" | awk -v gradient="$gradient" '
+  { step = ($2 - $1) / 10; printf "h%d, 4 ranks, sends %d, %.3f of the gradient\n", NR, step, step / gradient
+    if (!(step > 0.98 * gradient && step <= 1.07 * gradient)) wrong = 1 }
+  END { exit wrong || NR != 2 }' || fail "a host with 4 ranks sends more than the gradient"
+
+# --- Ranks that do not see each other's processes cannot share memory: it is said, and the bits are the same.
+# shellcheck disable=SC2086
+OMPI_MCA_btl=tcp,self timeout 60 mpirun --quiet --oversubscribe -n 2 unshare --pid --fork --mount-proc "$SRQ" train "$WORK/run.cfg" \
+  --out "$WORK/apart" --set train.max_steps=12 --threads 1 > "$WORK/log" 2>&1 || fail "apart: $(tail -3 "$WORK/log")"
+grep -q "the ranks of one node cannot share memory (rank 0: .*), so each has memory of its own" "$WORK/log" || fail "not said: $(cat "$WORK/log")"
+grep -q '"ranks": 2, "nodes": 2' "$WORK/apart/log.jsonl" || fail "apart: $(head -c 300 "$WORK/apart/log.jsonl")"
+expect 0 "equal: " "$SRQ" diff "$WORK/alone-12" "$WORK/apart"
 
 # --- A link is cut: the ranks behind it are named, the job ends, and it resumes from its checkpoint. mpirun ends it when
 # its keepalives are not answered, with a status of its own, 205; these are shorter here than slurm/train.sbatch has them.

@@ -61,6 +61,30 @@ expect 1 "different: " "$SRQ" diff none residual-1x1
 [ "$SHORT" = ON ] || shapes="2x4"
 compare empty residual-run.cfg --set train.slices=20
 
+# Ranks of two nodes (SRQ_NODE), placed by node and not, with weights that ranks share (512 KB and more) and weights that they
+# do not; an average, which only the owner of a slice has; a stop on one shape and a resume on another.
+[ "$SHORT" = ON ] || placements="RANK/2 RANK%2"
+sed "s|model = \"[^\"]*\"|model = \"$SOURCE/experiments/models/lenet5.cfg\"|" lenet-run.cfg > whole-run.cfg
+average="--set train.average=0.9 --set train.checkpoint_every=2it --set train.eval_every=3it --set train.max_steps=7 --set train.keep=9"
+by_node() { # RANKS PLACE FOLDER: PLACE is the number of a rank's node
+  # shellcheck disable=SC2016,SC2086
+  OMPI_MCA_odls_base_sigkill_timeout=0 timeout 240 mpirun --quiet --oversubscribe -n "$1" bash -c 'RANK=$OMPI_COMM_WORLD_RANK SRQ_NODE=$(('"${2//RANK/OMPI_COMM_WORLD_RANK}"')) exec "$0" "$@"' \
+    "$SRQ" train whole-run.cfg --out "$3" $average --threads 1 --resume auto > log 2>&1
+}
+# shellcheck disable=SC2086
+timeout 240 "$SRQ" train whole-run.cfg --out whole $average --threads 1 > log 2>&1 || fail "whole: $(tail -3 log)"
+for place in ${placements:-RANK%2}; do
+  by_node 4 "$place" "by-$place" || fail "nodes by $place: $(tail -3 log)"
+  same_bits whole "by-$place"
+  grep -q '"ranks": 4, "nodes": 2' "by-$place/log.jsonl" || fail "nodes by $place: $(head -c 300 "by-$place/log.jsonl")"
+done
+grep -q "the launcher has not placed the ranks by node, so srq numbers them by node" log || fail "the numbers of ranks: $(cat log)"
+mkdir stopped && cp whole/config.cfg stopped/ && cp -r whole/checkpoints stopped/ && head -n 1 whole/log.jsonl > stopped/log.jsonl
+rm stopped/checkpoints/0000000[67].h5
+on_ranks 3 train whole-run.cfg --out stopped $average --threads 1 --resume auto > log 2>&1 || fail "stopped: $(tail -3 log)"
+expect 0 "resuming from step 4" cat log
+same_bits whole stopped
+
 # A kill with one shape, a resume with another.
 (
   on_ranks 2 train residual-run.cfg --out killed $steps --threads 2 --set train.slices=4 --set quantizer.weight_bits=4 --set optimizer.weight_decay=1e-4 \

@@ -110,6 +110,35 @@ START_TEST(import_and_load)
 }
 END_TEST
 
+/* Images can be read later, to memory of the caller. */
+START_TEST(images_are_read_later)
+{
+    enum { BYTES = (TRAIN + TEST) * SIDE * SIDE };
+    srq_dataset *d = NULL, *whole = NULL;
+    uint8_t images[BYTES + 1];
+    expect_import(SRQ_OK, NULL);
+    ck_assert_int_eq(srq_dataset_load(scratch("out.h5"), 3, &whole), SRQ_OK);
+    ck_assert_int_eq(srq_dataset_load(scratch("out.h5"), 3 | SRQ_LOAD_LATER, &d), SRQ_OK);
+    ck_assert_ptr_null(d->splits[SRQ_TRAIN].images);
+    ck_assert_int_eq(d->splits[SRQ_TEST].labels[0], whole->splits[SRQ_TEST].labels[0]);
+    ck_assert_uint_eq(srq_dataset_images_size(d), BYTES);
+    images[BYTES] = 77;
+    ck_assert_int_eq(srq_dataset_read_images(d, images), SRQ_OK);
+    srq_dataset_use_images(d, images);
+    ck_assert_int_eq(images[BYTES], 77);
+    ck_assert_mem_eq(d->splits[SRQ_TRAIN].images, whole->splits[SRQ_TRAIN].images, TRAIN * SIDE * SIDE);
+    ck_assert_mem_eq(d->splits[SRQ_TEST].images, whole->splits[SRQ_TEST].images, TEST * SIDE * SIDE);
+    srq_dataset_destroy(&d);
+    srq_dataset_destroy(&whole);
+    /* Only the test split: no room for the other. */
+    ck_assert_int_eq(srq_dataset_load(scratch("out.h5"), SRQ_LOAD_TEST | SRQ_LOAD_LATER, &d), SRQ_OK);
+    ck_assert_uint_eq(srq_dataset_images_size(d), TEST * SIDE * SIDE);
+    srq_dataset_destroy(&d);
+    unlink(scratch("out.h5"));
+    ck_assert_int_eq(srq_dataset_load(scratch("out.h5"), 3 | SRQ_LOAD_LATER, &d), SRQ_ERROR_DATA);
+}
+END_TEST
+
 START_TEST(class_names_from_a_file)
 {
     srq_dataset *d = NULL;
@@ -320,6 +349,7 @@ int main(void)
     tcase_add_checked_fixture(tests, make_source, clear_source);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, import_and_load);
+    tcase_add_test(tests, images_are_read_later);
     tcase_add_test(tests, class_names_from_a_file);
     tcase_add_test(tests, wrong_sources_are_refused);
     tcase_add_test(tests, wrong_idx_files_are_refused);

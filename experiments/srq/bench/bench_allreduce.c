@@ -1,6 +1,7 @@
 /* srq bench allreduce: measures the communication of a step, without the step. */
 #include "core/kernels/vector.h"
 #include "core/memory.h"
+#include "dist/node.h"
 #include "dist/reduce.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
@@ -33,6 +34,7 @@ typedef struct bench {
     srq_reduce *reduce;
     size_t *ends;
     float *vector;
+    srq_shared *joined; /* of this node: the slices of all ranks */
     rounds ours, mpis;
     double latency, transfer; /* seconds of an empty message and of a message with PING_BYTES */
 } bench;
@@ -47,7 +49,11 @@ static srq_status build(bench *b)
     if (count > SRQ_BUCKETS_MAX) count = SRQ_BUCKETS_MAX;
     b->ends = calloc(count + 1, sizeof *b->ends);
     b->vector = srq_memory_zeros((o->elements > PING_BYTES ? o->elements : PING_BYTES) * sizeof(float));
-    if (!b->ends || !b->vector) return srq_fail_memory(o->elements * sizeof(float), "the vector to be summed");
+    srq_status status = SRQ_OK;
+    if (!b->ends || !b->vector) status = srq_fail_memory(o->elements * sizeof(float), "the vector to be summed");
+    SRQ_TRY(srq_comm_agree(b->comm, status));
+    const size_t room = srq_comm_node(b->comm)->member == 0 ? o->elements * sizeof(float) : 0;
+    SRQ_TRY(srq_shared_create(b->comm, room, "the summed vector", &b->joined));
     for (size_t i = 0; i <= count; i++) b->ends[i] = o->elements / 16 * (count - i) / count * 16;
     b->ends[0] = o->elements;
     const srq_reduce_range all = {0, o->elements};
@@ -73,7 +79,7 @@ static void exchange(bench *b)
     srq_reduce_poll(b->reduce);
     for (int i = 0; i < srq_reduce_bucket_count(b->reduce); i++) {
         srq_reduce_finish(b->reduce, i);
-        srq_reduce_join_start(b->reduce, i, b->vector);
+        srq_reduce_join_start(b->reduce, i, srq_shared_part(b->joined, 0));
     }
     srq_reduce_join_wait(b->reduce);
 }
@@ -230,6 +236,7 @@ srq_status srq_bench_allreduce(srq_comm *comm, int argc, char **argv)
     if (status == SRQ_OK) run(&b);
     if (status == SRQ_OK && srq_comm_rank(comm) == 0) o.json ? print_json(&b) : print_text(&b);
     srq_reduce_destroy(&b.reduce);
+    srq_shared_destroy(&b.joined);
     free(b.ends);
     free(b.vector);
     return status;

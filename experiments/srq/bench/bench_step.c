@@ -118,7 +118,8 @@ static srq_status build(bench *b)
                                          .sigma_learning_rate = 1e-9,
                                          .gate_learning_rate = 1e-9,
                                          .momentum = 0.9,
-                                         .weight_decay = 1e-4};
+                                         .weight_decay = 1e-4,
+                                         .in_parts = srq_comm_size(b->comm) > 1};
     b->phases = calloc((size_t)s->model.layer_count, sizeof *b->phases);
     if (!b->phases) return srq_fail_memory(0, "the times of layers");
     SRQ_TRY(srq_graph_create(&s->model, &options, &b->graph));
@@ -195,6 +196,21 @@ static srq_status one_step(bench *b)
     return SRQ_OK;
 }
 
+/* This rank's part of the resident memory: what n processes share counts as an n-th. If the system does not say, its
+ * largest resident size. */
+static double resident_size(void)
+{
+    char line[128];
+    double kilobytes = 0;
+    struct rusage usage;
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    bool found = false;
+    while (file && !found && fgets(line, sizeof line, file)) found = sscanf(line, "Pss: %lf kB", &kilobytes) == 1;
+    if (file) fclose(file);
+    getrusage(RUSAGE_SELF, &usage);
+    return 1024 * (found ? kilobytes : (double)usage.ru_maxrss);
+}
+
 static srq_status run(bench *b)
 {
     for (int i = 0; i < 2; i++) SRQ_TRY(one_step(b)); /* to touch memory and caches */
@@ -215,9 +231,9 @@ static srq_status run(bench *b)
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++)
         for (int p = 0; p < SRQ_PHASES; p++) b->phases[i][p] /= all;
     for (int p = 0; p < SRQ_STEP_PARTS; p++) b->parts[p] = b->stepper.seconds[p] / all;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    b->resident = 1024.0 * (double)usage.ru_maxrss;
+    srq_comm_barrier(b->comm); /* while all ranks have all of their memory */
+    b->resident = resident_size();
+    srq_comm_barrier(b->comm);
     srq_comm_sum(b->comm, &b->resident, 1);
     return SRQ_OK;
 }
@@ -375,7 +391,7 @@ static void print_memory(const bench *b)
     print_memory_line("optimizer", vector * srq_optimizer_state_count(b->optimizer));
     print_memory_line("activations and their gradients", (double)m.passes);
     print_memory_line("scratch", (double)m.scratch);
-    print_memory_line("largest resident size, sum over ranks", b->resident);
+    print_memory_line("resident size, sum over ranks", b->resident);
     if (srq_comm_size(b->comm) == 1) return;
     char sent[32];
     srq_say("\nRank 0 sends %s per step to the others, in %d buckets.\n",
@@ -552,9 +568,9 @@ srq_status srq_bench_step(srq_comm *comm, int argc, char **argv)
                                           .bucket_bytes = (size_t)(o.bucket_mb * 1e6),
                                           .late = o.late,
                                           .coarse = o.coarse};
-    if (status == SRQ_OK)
-        status = srq_comm_agree(comm, srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper));
+    if (status == SRQ_OK) status = srq_stepper_create(comm, b.graph, b.optimizer, &stepping, &b.stepper);
     if (status == SRQ_OK) status = srq_comm_agree(comm, start(&b));
+    if (status == SRQ_OK) status = srq_stepper_share_values(&b.stepper);
     if (status == SRQ_OK) status = srq_comm_agree(comm, run(&b));
     if (status == SRQ_OK && srq_comm_rank(comm) == 0) status = print(&b);
     destroy(&b);

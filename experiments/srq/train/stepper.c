@@ -180,6 +180,17 @@ static srq_status make_reduce(srq_stepper *s, const srq_stepper_options *options
     return srq_reduce_create(s->comm, &plan, &s->reduce);
 }
 
+/* What a stepper needs before it makes anything with other ranks. */
+static srq_status prepare(srq_stepper *s, const srq_stepper_options *options)
+{
+    SRQ_TRY(allocate_lanes(s, options->capacity));
+    /* The number of buckets is limited by the number of message tags. */
+    const size_t least = srq_graph_size(s->graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
+    SRQ_TRY(srq_finish_create(s->graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
+    if (s->clip_norm > 0) srq_finish_measure(s->finish);
+    return allocate(s);
+}
+
 srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *optimizer,
                               const srq_stepper_options *options, srq_stepper *s)
 {
@@ -189,19 +200,17 @@ srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *o
                        .shards = options->shards,
                        .clip_norm = options->clip_norm};
     pthread_mutex_init(&s->next_lock, NULL);
-    SRQ_TRY(allocate_lanes(s, options->capacity));
-    /* The number of buckets is limited by the number of message tags. */
-    const size_t least = srq_graph_size(graph) * sizeof(float) / (SRQ_BUCKETS_MAX - 1) + 1;
-    SRQ_TRY(srq_finish_create(graph, options->bucket_bytes > least ? options->bucket_bytes : least, &s->finish));
-    if (s->clip_norm > 0) srq_finish_measure(s->finish);
-    SRQ_TRY(allocate(s));
+    s->values = (srq_node_values){.graph = graph, .whole = srq_graph_values(graph)};
+    SRQ_TRY(srq_comm_agree(comm, prepare(s, options)));
     const size_t groups = (size_t)group_count(s), ranks = (size_t)srq_comm_size(comm);
     size_t *ends = calloc(groups + 1, sizeof *ends), *slices = calloc(groups * (ranks + 1), sizeof *slices);
     size_t *segments = calloc((size_t)srq_graph_layer_count(graph), sizeof *segments);
     srq_reduce_range *coarse = calloc((size_t)srq_graph_parameter_count(graph) + 1, sizeof *coarse);
     srq_status status = ends && slices && segments && coarse
-                            ? make_reduce(s, options, ends, slices, segments, coarse)
+                            ? SRQ_OK
                             : srq_fail_memory(groups * (ranks + 1) * sizeof *slices, "a step");
+    status = srq_comm_agree(comm, status);
+    if (status == SRQ_OK) status = make_reduce(s, options, ends, slices, segments, coarse);
     free(segments);
     free(ends);
     free(slices);
@@ -222,12 +231,18 @@ void srq_stepper_destroy(srq_stepper *s)
     free(s->lanes);
     pthread_mutex_destroy(&s->next_lock);
     srq_reduce_destroy(&s->reduce);
+    srq_node_values_free(&s->values);
     srq_finish_destroy(&s->finish);
     free(s->gathered);
     free(s->slots);
     free(s->small);
     free(s->small_at);
     *s = (srq_stepper){0};
+}
+
+srq_status srq_stepper_share_values(srq_stepper *s)
+{
+    return srq_node_values_create(s->comm, s->graph, &s->values);
 }
 
 /* --- A step */
@@ -406,20 +421,29 @@ static void update_part(void *context, int worker)
                                srq_finish_slice(s->finish, s->group, part + 1, parts), s->factor);
 }
 
+/* Sends this rank's new weights of a group to all nodes. */
+static void send_slice(srq_stepper *s, int group)
+{
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    srq_node_values_put(&s->values, srq_finish_slice(s->finish, group, rank, ranks),
+                        srq_finish_slice(s->finish, group, rank + 1, ranks));
+    srq_reduce_join_start(s->reduce, group, s->values.whole);
+}
+
 void srq_stepper_update(srq_stepper *s, double factor)
 {
-    float *values = srq_graph_values(s->graph);
     double since = srq_seconds();
     s->factor = factor;
     for (s->group = 0; s->group < group_count(s); s->group++) {
         srq_workers_run(srq_graph_workers(s->graph), update_part, s);
         book_event(s, SRQ_STEP_OPTIMIZE, &since);
-        srq_reduce_join_start(s->reduce, s->group, values);
+        send_slice(s, s->group);
         book_event(s, SRQ_STEP_JOIN, &since);
     }
-    /* Parameters that are not weights are sent with the slices around them. The update below overwrites them with the
-     * same values on every rank. */
+    /* Parameters that are not weights are sent with the slices around them. They are the same on every rank, before and
+     * after the update below. */
     srq_reduce_join_wait(s->reduce);
+    srq_node_values_take(&s->values);
     book_event(s, SRQ_STEP_JOIN, &since);
     srq_optimizer_step_others(s->optimizer, s->graph, s->gradient, factor);
     book_event(s, SRQ_STEP_OPTIMIZE, &since);
@@ -434,23 +458,47 @@ double srq_stepper_total(const srq_stepper *s, int value)
 
 size_t srq_stepper_traffic(const srq_stepper *s)
 {
-    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
-    const size_t small = (s->small_at[rank + 1] - s->small_at[rank]) * sizeof *s->small * (size_t)(ranks - 1);
-    return srq_reduce_sum_traffic(s->reduce) + srq_reduce_join_traffic(s->reduce) + small;
+    const srq_node *node = srq_comm_node(s->comm);
+    const int first = node->begin[node->index], last = node->begin[node->index + 1];
+    const size_t small = node->member ? 0 : (s->small_at[last] - s->small_at[first]) * sizeof *s->small;
+    return srq_reduce_sum_traffic(s->reduce) + srq_reduce_join_traffic(s->reduce) + small * (size_t)(node->count - 1);
 }
 
-/* Like the optimizer's state, a rank has the average of the weights only for its own slices. Every rank has all values
- * of training. */
+/* Each rank exchanges its own slices, and all nodes gather them. No rank may read weights meanwhile. */
 void srq_stepper_show_average(srq_stepper *s, bool shown)
 {
-    float *average = srq_optimizer_average(s->optimizer);
-    if (!average || srq_optimizer_shows_average(s->optimizer) == shown) return;
-    if (shown) srq_reduce_join(s->reduce, average);
-    srq_optimizer_show_average(s->optimizer, s->graph, shown);
+    const int rank = srq_comm_rank(s->comm), ranks = srq_comm_size(s->comm);
+    if (!srq_optimizer_average(s->optimizer) || srq_optimizer_shows_average(s->optimizer) == shown) return;
+    srq_node_meet(s->comm);
+    for (int g = 0; g < group_count(s); g++) {
+        srq_optimizer_exchange_weights(s->optimizer, s->graph, srq_finish_slice(s->finish, g, rank, ranks),
+                                       srq_finish_slice(s->finish, g, rank + 1, ranks));
+        send_slice(s, g);
+    }
+    srq_reduce_join_wait(s->reduce);
+    srq_node_values_take(&s->values);
+    srq_optimizer_exchange_others(s->optimizer, s->graph, shown);
 }
 
 void srq_stepper_join_state(srq_stepper *s)
 {
     for (int i = 0; i < srq_optimizer_state_count(s->optimizer); i++)
-        srq_reduce_join(s->reduce, srq_optimizer_state(s->optimizer, i));
+        srq_reduce_fetch(s->reduce, srq_optimizer_state(s->optimizer, i));
+    if (srq_optimizer_average(s->optimizer)) srq_reduce_fetch(s->reduce, srq_optimizer_average(s->optimizer));
+}
+
+/* The slices of weights, and all of the other parameters. */
+static void hand_out(srq_stepper *s, float *vector)
+{
+    srq_reduce_hand_out(s->reduce, vector);
+    for (int i = 0; i < srq_graph_parameter_count(s->graph); i++) {
+        const srq_parameter *p = srq_graph_parameter(s->graph, i);
+        if (!is_weight(p)) srq_comm_share(s->comm, vector + p->offset, p->count * sizeof *vector);
+    }
+}
+
+void srq_stepper_hand_out_state(srq_stepper *s)
+{
+    for (int i = 0; i < srq_optimizer_state_count(s->optimizer); i++) hand_out(s, srq_optimizer_state(s->optimizer, i));
+    if (srq_optimizer_average(s->optimizer)) hand_out(s, srq_optimizer_average(s->optimizer));
 }

@@ -2,15 +2,16 @@
  *
  * Each rank runs its shards on all workers of the graph. During the backward passes of its last shards, complete
  * buckets of gradients are reordered to the order of the weights and exchanged in slices. Each rank then finishes its
- * own slices (backward pass of the quantizers, optimizer), and all ranks gather the new weights. Parameters that are
- * not weights are few, so every rank updates all of them. A rank has the optimizer's state of the weights only for its
- * own slices, until srq_stepper_join_state. */
+ * own slices (backward pass of the quantizers, optimizer), and all nodes gather the new weights. Parameters that are
+ * not weights are few, so every rank updates all of them. A rank has the optimizer's state of the weights, and their
+ * average, only for its own slices. Rank 0 has all of them after srq_stepper_join_state. */
 #ifndef SRQ_EXPERIMENTS_TRAIN_STEPPER_H
 #define SRQ_EXPERIMENTS_TRAIN_STEPPER_H
 
 #include "core/finish.h"
 #include "core/optimizer.h"
 #include "dist/reduce.h"
+#include "experiments/srq/train/node_values.h"
 #include "experiments/srq/train/trace.h"
 
 #include <pthread.h>
@@ -72,6 +73,7 @@ typedef struct srq_stepper {
     srq_optimizer *optimizer;
     srq_finish *finish;
     srq_reduce *reduce;
+    srq_node_values values; /* srq_stepper_share_values */
     long shards;
     double *gathered; /* [shards][SRQ_SHARD_VALUES] */
     double *slots;    /* srq_finish */
@@ -92,11 +94,15 @@ typedef struct srq_stepper {
     srq_trace *trace; /* to be set by the caller; NULL for none */
 } srq_stepper;
 
-/* Collective. The graph and the optimizer must outlive the stepper. SRQ_ERROR_USAGE if there are more ranks than
- * shards. */
+/* Collective. The graph and the optimizer must outlive the stepper, and the graph must not be used after it. Errors
+ * agreed by all ranks: SRQ_ERROR_USAGE if there are more ranks than shards. */
 srq_status srq_stepper_create(srq_comm *comm, srq_graph *graph, srq_optimizer *optimizer,
                               const srq_stepper_options *options, srq_stepper *stepper);
 void srq_stepper_destroy(srq_stepper *stepper);
+
+/* Collective. To be called once, when all ranks have the initial values, or those of a checkpoint: the ranks of a node
+ * share the weights from now on (srq_node_values_create). Call srq_graph_prepare afterwards. */
+srq_status srq_stepper_share_values(srq_stepper *stepper);
 
 /* This rank's shards: [*first, *last). */
 void srq_stepper_range(const srq_stepper *stepper, long *first, long *last);
@@ -113,13 +119,15 @@ double srq_stepper_clip(srq_stepper *stepper);
 void srq_stepper_update(srq_stepper *stepper, double factor);
 /* The sum of one value over shards. */
 double srq_stepper_total(const srq_stepper *stepper, int value);
-/* Bytes that this rank sends to other ranks in a step. */
+/* Bytes that this rank sends to other nodes in a step. */
 size_t srq_stepper_traffic(const srq_stepper *stepper);
 
 /* Collective: with the optimizer's average, puts it into the graph on every rank, or puts the values of training back
  * (srq_optimizer_show_average). */
 void srq_stepper_show_average(srq_stepper *stepper, bool shown);
-/* Collective: gathers the optimizer's whole state on every rank, for a checkpoint. */
+/* Collective: gathers the optimizer's whole state and average on rank 0, for a checkpoint. */
 void srq_stepper_join_state(srq_stepper *stepper);
+/* Collective: gives every rank its part of the optimizer's state and average on rank 0. */
+void srq_stepper_hand_out_state(srq_stepper *stepper);
 
 #endif

@@ -190,6 +190,7 @@ static void say_start(srq_trainer *t, const char *dir)
         srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa), t->point.total_steps, srq_plural(t->point.total_steps),
         s->train.batch, srq_plural(s->train.batch), s->train.shards, srq_plural(s->train.shards), slices, dir);
     say_threads(t);
+    if (srq_comm_note(t->comm)[0]) warn(t, srq_comm_note(t->comm));
     if (s->train.average > 0)
         srq_progress_line(t->progress,
                           "evaluations and checkpoints have the average of the weights over steps (train.average = %g)",

@@ -41,6 +41,7 @@ typedef struct srq_trainer {
     srq_isa isa; /* the instruction set that all ranks compute with */
     srq_threads threads;
     srq_dataset *dataset;
+    srq_shared *images; /* those of the data set, for the ranks of this node, or NULL */
     srq_batches batches;
     srq_graph *graph;
     srq_optimizer *optimizer;

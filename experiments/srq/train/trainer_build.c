@@ -13,7 +13,7 @@ static srq_optimizer_method optimizer_method(const srq_settings *s)
     return strcmp(s->optimizer.method, "adamw") == 0 ? SRQ_ADAMW : SRQ_ADAM;
 }
 
-static srq_optimizer_options optimizer_options(const srq_settings *s)
+static srq_optimizer_options optimizer_options(const srq_comm *comm, const srq_settings *s)
 {
     return (srq_optimizer_options){
         .method = optimizer_method(s),
@@ -28,6 +28,7 @@ static srq_optimizer_options optimizer_options(const srq_settings *s)
         .epsilon = s->optimizer.epsilon,
         .weight_decay = s->optimizer.weight_decay,
         .average = s->train.average,
+        .in_parts = srq_comm_size(comm) > 1,
     };
 }
 
@@ -55,13 +56,13 @@ static int readers_of(int threads)
 static srq_status build(srq_trainer *t)
 {
     const srq_settings *s = t->settings;
-    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST, &t->dataset));
+    const unsigned later = srq_comm_shares(t->comm) ? SRQ_LOAD_LATER : 0;
+    SRQ_TRY(srq_dataset_load(s->data.file, SRQ_LOAD_TRAIN | SRQ_LOAD_TEST | later, &t->dataset));
     SRQ_TRY(srq_batches_create(t->dataset, s, s->train.batch, s->train.shards, &t->batches));
     if (t->options->trace) SRQ_TRY(srq_trace_create(t->comm, t->options->trace, &t->trace));
-    const int capacity = srq_batches_capacity(&t->batches), readers = readers_of(t->threads.count);
     long first_shard, last_shard;
     srq_tree_range(s->train.shards, srq_comm_size(t->comm), srq_comm_rank(t->comm), &first_shard, &last_shard);
-    const srq_graph_options options = {.capacity = capacity,
+    const srq_graph_options options = {.capacity = srq_batches_capacity(&t->batches),
                                        .slices = s->train.slices,
                                        .workers = t->threads.workers,
                                        .lanes = (int)(last_shard - first_shard),
@@ -70,15 +71,43 @@ static srq_status build(srq_trainer *t)
                                        .observer = srq_trace_observer(t->trace)};
     SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
-    const srq_optimizer_options optimizer = optimizer_options(s);
+    const srq_optimizer_options optimizer = optimizer_options(t->comm, s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
+    return SRQ_OK;
+}
+
+/* Collective. If ranks share memory, the first of each node reads the images for all of them. */
+static srq_status load_images(srq_trainer *t)
+{
+    const bool leads = srq_comm_node(t->comm)->member == 0;
+    const size_t bytes = leads ? srq_dataset_images_size(t->dataset) : 0;
+    if (!srq_comm_shares(t->comm)) return SRQ_OK;
+    SRQ_TRY(srq_shared_create(t->comm, bytes, "the images of the data set", &t->images));
+    uint8_t *images = srq_shared_part(t->images, 0);
+    SRQ_TRY(srq_comm_agree(t->comm, bytes ? srq_dataset_read_images(t->dataset, images) : SRQ_OK));
+    if (images) srq_dataset_use_images(t->dataset, images);
+    return SRQ_OK;
+}
+
+/* Collective. */
+static srq_status build_stepper(srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
     const srq_stepper_options stepping = {.shards = s->train.shards,
-                                          .capacity = capacity,
+                                          .capacity = srq_batches_capacity(&t->batches),
                                           .bucket_bytes = (size_t)(s->train.bucket_mb * 1e6),
                                           .late = !s->train.overlap,
                                           .coarse = strcmp(s->train.wire, "bfloat16") == 0,
                                           .clip_norm = s->train.clip_norm};
-    SRQ_TRY(srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper));
+    return srq_stepper_create(t->comm, t->graph, t->optimizer, &stepping, &t->stepper);
+}
+
+static srq_status build_loop(srq_trainer *t)
+{
+    const srq_settings *s = t->settings;
+    const int capacity = srq_batches_capacity(&t->batches), readers = readers_of(t->threads.count);
+    long first_shard, last_shard;
+    srq_stepper_range(&t->stepper, &first_shard, &last_shard);
     t->batches.trace = t->stepper.trace = t->trace;
     SRQ_TRY(srq_batches_start(&t->batches, first_shard, last_shard, readers, srq_graph_lanes(t->graph)));
     t->labels = calloc((size_t)capacity, sizeof *t->labels);
@@ -126,6 +155,9 @@ srq_status srq_trainer_create(srq_comm *comm, const srq_config *config, const ch
     SRQ_TRY(srq_nodes_settle_isa(comm, t->settings->train.isa, &t->isa));
     SRQ_TRY(srq_threads_create(comm, options->threads, &t->threads));
     SRQ_TRY(srq_comm_agree(comm, build(t)));
+    SRQ_TRY(load_images(t));
+    SRQ_TRY(build_stepper(t));
+    SRQ_TRY(srq_comm_agree(comm, build_loop(t)));
     SRQ_TRY(check_nodes(t));
     long first, last;
     srq_stepper_range(&t->stepper, &first, &last);
@@ -147,6 +179,7 @@ void srq_trainer_destroy(srq_trainer *t)
     srq_trace_destroy(&t->trace); /* after the thread that reads ahead, which uses it */
     srq_shares_destroy(&t->shares);
     srq_dataset_destroy(&t->dataset);
+    srq_shared_destroy(&t->images);
     free(t->labels);
     free(t->next_bits);
     srq_bits_history_free(&t->history);

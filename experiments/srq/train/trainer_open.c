@@ -60,9 +60,7 @@ void srq_trainer_share_state(srq_trainer *t)
     const size_t bytes = srq_graph_size(t->graph) * sizeof(float);
     long steps = srq_optimizer_steps(t->optimizer);
     srq_comm_share(t->comm, srq_graph_values(t->graph), bytes);
-    for (int i = 0; i < srq_optimizer_state_count(t->optimizer); i++)
-        srq_comm_share(t->comm, srq_optimizer_state(t->optimizer, i), bytes);
-    if (srq_optimizer_average(t->optimizer)) srq_comm_share(t->comm, srq_optimizer_average(t->optimizer), bytes);
+    srq_stepper_hand_out_state(&t->stepper);
     srq_comm_share(t->comm, &steps, sizeof steps);
     srq_comm_share(t->comm, &t->point, sizeof t->point);
     for (int i = 0; i < srq_graph_layer_count(t->graph); i++) {
@@ -106,18 +104,20 @@ static srq_status log_start(srq_trainer *t)
     if (t->batches.holdout.count)
         snprintf(validation, sizeof validation, "\"train_images\": %ld, \"validation_images\": %zu, ", t->batches.count,
                  t->batches.holdout.count);
-    return srq_run_log(
-        t->run, "start",
-        "\"ranks\": %d, \"threads\": %d, \"threads_from\": \"%s\", \"threads_bound\": %s, \"shards\": %d, \"slices\": "
-        "%d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
-        "\"seed\": %lld, %s\"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
-        "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
-        srq_comm_size(t->comm), t->threads.count, t->threads.source, t->threads.bound ? "true" : "false",
-        s->train.shards, s->train.slices, s->train.batch, t->point.total_steps, t->batches.steps_per_epoch,
-        (long long)s->train.seed, validation, srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa),
-        srq_json_quote(s->data.file, file, sizeof file), srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
-        srq_json_quote(t->versions, versions, sizeof versions),
-        srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
+    return srq_run_log(t->run, "start",
+                       "\"ranks\": %d, \"nodes\": %d, \"threads\": %d, \"threads_from\": \"%s\", \"threads_bound\": "
+                       "%s, \"shards\": %d, \"slices\": "
+                       "%d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
+                       "\"seed\": %lld, %s\"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
+                       "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
+                       srq_comm_size(t->comm), srq_comm_node(t->comm)->count, t->threads.count, t->threads.source,
+                       t->threads.bound ? "true" : "false", s->train.shards, s->train.slices, s->train.batch,
+                       t->point.total_steps, t->batches.steps_per_epoch, (long long)s->train.seed, validation,
+                       srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa),
+                       srq_json_quote(s->data.file, file, sizeof file),
+                       srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
+                       srq_json_quote(t->versions, versions, sizeof versions),
+                       srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
 }
 
 /* Rank 0: opens the run directory according to --resume. Files are read before the directory is made, so that a file
@@ -183,5 +183,6 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
         SRQ_TRY(srq_comm_agree(t->comm, srq_fresh_start(t->settings, t->graph, &t->batches, t->labels, NULL)));
         srq_optimizer_begin_average(t->optimizer, t->graph);
     }
+    SRQ_TRY(srq_stepper_share_values(&t->stepper));
     return srq_comm_agree(t->comm, srq_graph_prepare(t->graph));
 }
