@@ -36,7 +36,7 @@ offers "constant step linear cosine" sweep net.cfg --set schedule.method =
 offers "net.cfg" report --table n
 offers "" ticket net.cfg --seeds n
 offers "import" data im
-offers "quantizer step allreduce" bench ""
+offers "quantizer step gradients allreduce" bench ""
 offers "quantizer.temperature" help quantizer.te
 popd > /dev/null || exit 1
 if /usr/bin/python3 -c 'import h5py, numpy' 2> /dev/null; then
