@@ -112,6 +112,7 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
         MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler); /* communicators made from it inherit this */
         MPI_Errhandler_free(&handler);
         *out = comm;
+        MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank); /* for messages, if the next call fails */
         SRQ_TRY(srq_place_create(MPI_COMM_WORLD, &comm->place));
         MPI_Comm_rank(comm->place.world, &comm->rank);
         MPI_Comm_size(comm->place.world, &comm->size);
@@ -153,6 +154,11 @@ const srq_node *srq_comm_node(const srq_comm *comm)
     static int begin[] = {0, 1};
     static const srq_node alone = {.count = 1, .begin = begin, .size = 1};
     return comm->mpi ? &comm->place.node : &alone;
+}
+
+int srq_comm_nodes(const srq_comm *comm)
+{
+    return comm->mpi ? comm->place.nodes : 1;
 }
 
 bool srq_comm_shares(const srq_comm *comm)

@@ -25,7 +25,7 @@ int srq_comm_size(const srq_comm *comm);
 
 /* The nodes of the job. A node is a machine, or a part of one. Ranks are numbered by node, whatever the launcher does:
  * node i has the ranks [begin[i], begin[i + 1]), and its first rank leads it. The ranks of a node share memory
- * (dist/node.h). If they cannot, each rank is a node. */
+ * (dist/node.h). If they cannot or shall not (SRQ_SHARE, docs/threads.md), each rank is a node. */
 typedef struct srq_node {
     int count;        /* of nodes */
     int *begin;       /* [count + 1] */
@@ -34,6 +34,8 @@ typedef struct srq_node {
 } srq_node;
 
 const srq_node *srq_comm_node(const srq_comm *comm);
+/* The number of nodes, whether their ranks share memory or not. */
+int srq_comm_nodes(const srq_comm *comm);
 /* Whether a node has more than one rank. The same on all ranks. */
 bool srq_comm_shares(const srq_comm *comm);
 /* What the user should know about this, in one line: why ranks of one machine do not share memory, or that ranks have

@@ -127,6 +127,7 @@ static int map_part(srq_pages *p, int member)
         void *at = mmap(NULL, owner->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         code = at == MAP_FAILED ? errno : 0;
         if (code == 0) p->parts[member] = at;
+        if (code == 0) (void)madvise(at, owner->bytes, MADV_HUGEPAGE); /* if shmem_enabled allows it */
     }
     if (member == 0 && p->member != 0)
         p->first = file;

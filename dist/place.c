@@ -30,16 +30,43 @@ static int try_to_share(MPI_Comm mates)
     return code;
 }
 
-/* If ranks of any machine cannot share memory, no ranks do, so that all nodes are alike. */
-static void find_mates(MPI_Comm all, srq_place *p)
+/* SRQ_SHARE in the environment. */
+enum { SHARE_AUTO, SHARE_ALWAYS, SHARE_NEVER, SHARE_WRONG };
+
+static int wish(void)
+{
+    const char *text = getenv("SRQ_SHARE");
+    if (!text || !*text || strcmp(text, "auto") == 0) return SHARE_AUTO;
+    return strcmp(text, "always") == 0 ? SHARE_ALWAYS : strcmp(text, "never") == 0 ? SHARE_NEVER : SHARE_WRONG;
+}
+
+/* Each rank has its own memory. */
+static void part(MPI_Comm all, srq_place *p)
+{
+    int rank;
+    MPI_Comm_rank(all, &rank);
+    MPI_Comm_free(&p->mates);
+    MPI_Comm_split(all, rank, rank, &p->mates);
+}
+
+/* If ranks of any machine cannot share memory, no ranks do, so that all nodes are alike. On one node nothing is sent
+ * over a network, and sharing saves memory only; its small pages cost more time than it saves (docs/threads.md). */
+static void find_mates(MPI_Comm all, int how, srq_place *p)
 {
     MPI_Comm machine;
-    int rank;
+    int rank, member;
     MPI_Comm_rank(all, &rank);
     MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine);
     const char *text = getenv("SRQ_NODE");
     MPI_Comm_split(machine, color_of(text ? text : ""), rank, &p->mates);
     MPI_Comm_free(&machine);
+    MPI_Comm_rank(p->mates, &member);
+    p->nodes = member == 0;
+    MPI_Allreduce(MPI_IN_PLACE, &p->nodes, 1, MPI_INT, MPI_SUM, all);
+    if (how == SHARE_NEVER || (how == SHARE_AUTO && p->nodes == 1)) {
+        part(all, p);
+        return;
+    }
     struct {
         int code, rank;
     } worst = {try_to_share(p->mates), rank};
@@ -49,8 +76,7 @@ static void find_mates(MPI_Comm all, srq_place *p)
              "the ranks of one node cannot share memory (rank %d: %s), so each has memory of its own and sends to all "
              "others: let the ranks of a node see each other's processes in /proc, or start one rank on each node",
              worst.rank, strerror(worst.code));
-    MPI_Comm_free(&p->mates);
-    MPI_Comm_split(all, rank, rank, &p->mates);
+    part(all, p);
 }
 
 /* Numbers the ranks by node, and nodes by their lowest rank. leaders[all]: the lowest rank of the node of each. */
@@ -91,9 +117,13 @@ srq_status srq_place_create(MPI_Comm all, srq_place *p)
     *p = (srq_place){.world = MPI_COMM_NULL, .mates = MPI_COMM_NULL, .leaders = MPI_COMM_NULL};
     MPI_Comm_size(all, &count);
     MPI_Comm_rank(all, &rank);
+    int how = wish();
+    MPI_Allreduce(MPI_IN_PLACE, &how, 1, MPI_INT, MPI_MAX, all);
+    if (how == SHARE_WRONG)
+        return srq_fail(SRQ_ERROR_USAGE, "SRQ_SHARE in the environment of a rank must be auto, always or never");
     int *leaders = calloc(2 * (size_t)count, sizeof *leaders);
     if (!leaders) return srq_fail_memory(2 * (size_t)count * sizeof *leaders, "the nodes of the job");
-    find_mates(all, p);
+    find_mates(all, how, p);
     leaders[rank] = rank;
     MPI_Bcast(&leaders[rank], 1, MPI_INT, 0, p->mates);
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, leaders, 1, MPI_INT, all);

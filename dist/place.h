@@ -13,14 +13,16 @@ typedef struct srq_place {
     MPI_Comm mates;   /* those of this node */
     MPI_Comm leaders; /* the first of each node; MPI_COMM_NULL on other ranks */
     srq_node node;
+    int nodes; /* machines, or parts of them, whether their ranks share memory or not */
     bool renumbered;
     bool any_shares; /* whether any node has more than one rank */
     char note[SRQ_PLACE_NOTE_SIZE];
 } srq_place;
 
 /* Collective over `all`. Ranks of one machine are one node if they can share memory. SRQ_NODE in the environment of a
- * rank divides a machine: only ranks with the same text are one node. Rank 0 of `all` stays rank 0. The caller frees
- * the place, also after a failure. */
+ * rank divides a machine: only ranks with the same text are one node. SRQ_SHARE says whether they share memory: always,
+ * never, or auto (the default), which is if there is more than one node. SRQ_ERROR_USAGE if it is anything else. Rank 0
+ * of `all` stays rank 0. The caller frees the place, also after a failure. */
 srq_status srq_place_create(MPI_Comm all, srq_place *place);
 void srq_place_free(srq_place *place);
 

@@ -7,7 +7,7 @@
 # its best step. Rounds alternate between the programs. The script prints medians, ranges, and the median of the ratios
 # within a round. The figure of srq in a round is the median of five measurements of several steps, including the optimizer
 # (srq bench step). PyTorch's straightforward SRQ takes a minute, so it is measured only once, only for VGG-7, and not with
-# FAST=1 in the environment. If the CPU does not multiply bfloat16, float32 with channels-last is measured instead (VGG-7).
+# FAST=1 in the environment. BRIEF=1 measures only srq's engines and PyTorch's fastest unquantized step. If the CPU does not multiply bfloat16, float32 with channels-last is measured instead (VGG-7).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=${1:?vgg7, lenet5, resnet20, resnet18 or mobilenetv2}
@@ -52,6 +52,10 @@ theirs() { # NAME MODE STEPS FLAGS...
       [ -z "$integer" ] || ours "srq-integer-V$v" --shards "$v" --engine integer
     done
     [ -z "$fast" ] || theirs "torch-float32-$kind" float32 "$steps" $fast
+    if [ -n "${BRIEF:-}" ]; then
+      [ -n "$fast" ] || theirs torch-float32-channels-last float32 "$steps" $plain
+      continue
+    fi
     ours srq-argmax --estimator argmax --shards "${shards%% *}"
     [ -z "$fast" ] || theirs "torch-lsq-$kind" lsq "$steps" $fast
     ours srq-lsq --method lsq --shards "${shards%% *}"
@@ -60,7 +64,7 @@ theirs() { # NAME MODE STEPS FLAGS...
     ours srq-float32 --method float32 --shards "${shards%% *}"
     theirs torch-lsq lsq "$steps"
   done
-  [ "$model" != vgg7 ] || [ -n "${FAST:-}" ] || theirs torch-srq srq 1
+  [ "$model" != vgg7 ] || [ -n "${FAST:-}${BRIEF:-}" ] || theirs torch-srq srq 1
 } | tee "$work/rows" >&2
 python3 - "$work/rows" << 'EOF'
 import statistics, sys

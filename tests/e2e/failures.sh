@@ -50,6 +50,7 @@ says() { # WORDS, in the only message
 
 # Each in a process of its own: most of the time they wait for the launcher.
 kill_one() {
+  export SRQ_SHARE=always
   begin "$WORK/killed"
   # What ranks share is in no folder, where it would stay behind.
   grep -q '/memfd:srq' "/proc/${workers[0]}/maps" || fail "ranks do not share memory"
@@ -80,6 +81,7 @@ kill_the_watch() {
 }
 # Memory that ranks share, beyond a limit: refused before anything is trained, by one message.
 too_much() {
+  export SRQ_SHARE=always
   log="$WORK/limit.log"
   sed "s|model = \"[^\"]*\"|model = \"$SOURCE/experiments/models/lenet5.cfg\"|" "$WORK/lenet-run.cfg" > "$WORK/whole-run.cfg"
   OMPI_MCA_btl=tcp,self timeout 60 mpirun --quiet --oversubscribe -n 2 bash -c 'ulimit -f 1000 && exec "$0" "$@"' \

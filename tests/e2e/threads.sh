@@ -76,12 +76,15 @@ timeout 240 "$SRQ" train whole-run.cfg --out whole $average --threads 1 > log 2>
 for place in ${placements:-RANK%2}; do
   by_node 4 "$place" "by-$place" || fail "nodes by $place: $(tail -3 log)"
   same_bits whole "by-$place"
-  grep -q '"ranks": 4, "nodes": 2' "by-$place/log.jsonl" || fail "nodes by $place: $(head -c 300 "by-$place/log.jsonl")"
+  grep -q '"ranks": 4, "nodes": 2, "shared": true' "by-$place/log.jsonl" || fail "nodes by $place: $(head -c 300 "by-$place/log.jsonl")"
 done
 grep -q "the launcher has not placed the ranks by node, so srq numbers them by node" log || fail "the numbers of ranks: $(cat log)"
 mkdir stopped && cp whole/config.cfg stopped/ && cp -r whole/checkpoints stopped/ && head -n 1 whole/log.jsonl > stopped/log.jsonl
 rm stopped/checkpoints/0000000[67].h5
-on_ranks 3 train whole-run.cfg --out stopped $average --threads 1 --resume auto > log 2>&1 || fail "stopped: $(tail -3 log)"
+SRQ_SHARE=always on_ranks 3 train whole-run.cfg --out stopped $average --threads 1 --resume auto > log 2>&1 || fail "stopped: $(tail -3 log)"
+grep -q '"ranks": 3, "nodes": 1, "shared": true' stopped/log.jsonl || fail "one node: $(tail -n 1 stopped/log.jsonl | head -c 300)"
+SRQ_SHARE=sometimes expect 2 "SRQ_SHARE in the environment of a rank must be auto, always or never" on_ranks 2 train whole-run.cfg --out wish
+[ "$(grep -c '^srq: ' "$WORK/out")" = 1 ] || fail "not one message: $(cat "$WORK/out")"
 expect 0 "resuming from step 4" cat log
 same_bits whole stopped
 

@@ -104,20 +104,20 @@ static srq_status log_start(srq_trainer *t)
     if (t->batches.holdout.count)
         snprintf(validation, sizeof validation, "\"train_images\": %ld, \"validation_images\": %zu, ", t->batches.count,
                  t->batches.holdout.count);
-    return srq_run_log(t->run, "start",
-                       "\"ranks\": %d, \"nodes\": %d, \"threads\": %d, \"threads_from\": \"%s\", \"threads_bound\": "
-                       "%s, \"shards\": %d, \"slices\": "
-                       "%d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
-                       "\"seed\": %lld, %s\"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
-                       "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
-                       srq_comm_size(t->comm), srq_comm_node(t->comm)->count, t->threads.count, t->threads.source,
-                       t->threads.bound ? "true" : "false", s->train.shards, s->train.slices, s->train.batch,
-                       t->point.total_steps, t->batches.steps_per_epoch, (long long)s->train.seed, validation,
-                       srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa),
-                       srq_json_quote(s->data.file, file, sizeof file),
-                       srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
-                       srq_json_quote(t->versions, versions, sizeof versions),
-                       srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
+    return srq_run_log(
+        t->run, "start",
+        "\"ranks\": %d, \"nodes\": %d, \"shared\": %s, \"threads\": %d, \"threads_from\": \"%s\", \"threads_bound\": "
+        "%s, \"shards\": %d, \"slices\": "
+        "%d, \"batch\": %d, \"steps\": %ld, \"steps_per_epoch\": %ld, "
+        "\"seed\": %lld, %s\"engine\": \"%s\", \"isa\": \"%s\", \"blas_threads\": 1, \"data\": %s, "
+        "\"data_sha256\": %s, \"versions\": %s, \"arithmetic\": %s",
+        srq_comm_size(t->comm), srq_comm_nodes(t->comm), srq_comm_shares(t->comm) ? "true" : "false", t->threads.count,
+        t->threads.source, t->threads.bound ? "true" : "false", s->train.shards, s->train.slices, s->train.batch,
+        t->point.total_steps, t->batches.steps_per_epoch, (long long)s->train.seed, validation,
+        srq_graph_kernels(t->graph)->name, srq_isa_name(t->isa), srq_json_quote(s->data.file, file, sizeof file),
+        srq_json_quote(t->dataset->checksum, sha256, sizeof sha256),
+        srq_json_quote(t->versions, versions, sizeof versions),
+        srq_json_quote(t->point.arithmetic, arithmetic, sizeof arithmetic));
 }
 
 /* Rank 0: opens the run directory according to --resume. Files are read before the directory is made, so that a file
