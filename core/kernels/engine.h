@@ -7,9 +7,9 @@
 
 /* The back end of an engine. "reference" is plain C and OpenBLAS. "float32" is oneDNN in float32. "mixed" is oneDNN
  * with integers in the forward pass and bfloat16 gradients if both operands are codes, on CPUs that have instructions
- * for them. "integer" is "mixed" with integer gradients
- * of convolutions (core/kernels/onednn/integer.c). "auto" is "mixed", or "float32" where that is not to be had. NULL if
- * there is no such name, or if this build or CPU lacks it. A build without oneDNN uses "reference" for "float32". */
+ * for them. "integer" is "mixed" with integer gradients of convolutions (core/kernels/onednn/integer.c). "auto" is
+ * "mixed", or "float32" if this CPU or build lacks that. NULL if there is no such name, or if this build or CPU lacks
+ * it. A build without oneDNN uses "reference" for "float32". */
 const srq_kernels *srq_kernels_find(const char *engine);
 
 /* What an engine needs that not every CPU and build has, for messages; NULL if it needs nothing. */

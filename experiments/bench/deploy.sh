@@ -39,31 +39,16 @@ with h5py.File(f"{work}/one.h5", "r+") as f:
         f[f"test/{name}"].attrs.update(attributes)
 PY
 read -r height width channels all classes < "$work/shape"
-size=$((height * width * channels))
 
 "$SRQ" export "$run" --to c "$work/net.c" > /dev/null
 "$SRQ" export "$run" --to onnx "$work/integer.onnx" > /dev/null
 "$SRQ" export "$run" --to onnx --style qdq "$work/qdq.onnx" > /dev/null
-cat > "$work/main.c" << EOC
-#include <stdint.h>
-#include <stdio.h>
-void net_run(const uint8_t *pixels, float *logits);
-int main(void)
-{
-    static uint8_t pixels[$size];
-    static float logits[$classes];
-    while (fread(pixels, sizeof pixels, 1, stdin) == 1) {
-        net_run(pixels, logits);
-        fwrite(logits, sizeof logits, 1, stdout);
-    }
-    return 0;
-}
-EOC
+driver=("$here/experiments/bench/run_net.c" "-DPIXELS=$((height * width * channels))" "-DCLASSES=$classes")
 ways=()
 for compiler in "gcc -O2" "gcc -O3" "gcc -O3 -march=native" "clang -O3 -march=native"; do
   command -v "${compiler%% *}" > /dev/null || continue
   # shellcheck disable=SC2086
-  $compiler -std=c99 "$work/net.c" "$work/main.c" -o "$work/${compiler// /_}"
+  $compiler -std=c99 "$work/net.c" "${driver[@]}" -o "$work/${compiler// /_}"
   ways+=("$compiler")
 done
 

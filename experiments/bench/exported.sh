@@ -5,8 +5,8 @@
 # usage: exported.sh RUN DATA.h5 [IMAGES [C-IMAGES [SLOW]]]
 # RUN is a run directory or a checkpoint. IMAGES (0: all, the default) is the number of test images; C-IMAGES that of the
 # C file by gcc -O2 and clang -O2, by default the same; SLOW that of the slow ways (-O0, sanitizers, qemu-arm), by default
-# 500. They are spread over the test images, which may be sorted by class. The images must be of one size (not a data set of JPEG files).
-# Prints one row for each way: images, predictions that differ from `srq predict`, images with a logit of other bits, and
+# 500. They are spread over the test images, which may be sorted by class. The images must be of one size (not a data set
+# of JPEG files). Prints one row for each way: images, predictions that differ from `srq predict`, images with a logit of other bits, and
 # the largest difference of a logit. Ways whose compiler, qemu-arm or ONNX Runtime (in $NODE_PATH) is not here are left
 # out, and said. Needs python3 with h5py and numpy.
 set -e
@@ -34,7 +34,6 @@ shape = pixels.shape[1:] if pixels.ndim == 4 else pixels.shape[1:] + (1,)
 print(*shape, logits.shape[1], file=open(f"{work}/shape", "w"))
 PY
 read -r height width channels classes < "$work/shape"
-size=$((height * width * channels))
 
 # compare NAME FILE IMAGES: the row of one way.
 compare() {
@@ -51,21 +50,7 @@ PY
 }
 
 "$SRQ" export "$run" --to c "$work/net.c" > /dev/null
-cat > "$work/main.c" << EOC
-#include <stdint.h>
-#include <stdio.h>
-void net_run(const uint8_t *pixels, float *logits);
-int main(void)
-{
-    static uint8_t pixels[$size];
-    static float logits[$classes];
-    while (fread(pixels, sizeof pixels, 1, stdin) == 1) {
-        net_run(pixels, logits);
-        fwrite(logits, sizeof logits, 1, stdout);
-    }
-    return 0;
-}
-EOC
+driver=("$here/experiments/bench/run_net.c" "-DPIXELS=$((height * width * channels))" "-DCLASSES=$classes")
 
 # by IMAGES [qemu-arm] COMPILER...: the C file.
 by() {
@@ -79,7 +64,7 @@ by() {
     echo "left out: $* (not installed)" >&2
     return
   fi
-  "$@" -std=c99 "$work/net.c" "$work/main.c" -o "$work/net"
+  "$@" -std=c99 "$work/net.c" "${driver[@]}" -o "$work/net"
   "${runner[@]}" "$work/net" < "$work/pixels-$images" > "$work/out"
   compare "\`${runner[0]:+qemu-arm, }$*\`" "$work/out" "$images"
 }

@@ -7,7 +7,8 @@
 # its best step. Rounds alternate between the programs. The script prints medians, ranges, and the median of the ratios
 # within a round. The figure of srq in a round is the median of five measurements of several steps, including the optimizer
 # (srq bench step). PyTorch's straightforward SRQ takes a minute, so it is measured only once, only for VGG-7, and not with
-# FAST=1 in the environment. BRIEF=1 measures only srq's engines and PyTorch's fastest unquantized step. If the CPU does not multiply bfloat16, float32 with channels-last is measured instead (VGG-7).
+# FAST=1 in the environment. BRIEF=1 measures only srq's engines and PyTorch's fastest unquantized step. If the CPU does
+# not multiply bfloat16, float32 with channels-last is measured instead (VGG-7).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 model=${1:?vgg7, lenet5, resnet20, resnet18 or mobilenetv2}

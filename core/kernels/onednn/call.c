@@ -14,6 +14,15 @@ srq_status srq_onednn_check(dnnl_status_t status, const char *what)
                     (int)status);
 }
 
+srq_status srq_onednn_attributes(dnnl_primitive_attr_t *attr)
+{
+    TRY_DNNL(dnnl_primitive_attr_create(attr), "to start");
+    const srq_status status =
+        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user), "our memory");
+    if (status != SRQ_OK) dnnl_primitive_attr_destroy(*attr);
+    return status;
+}
+
 srq_status srq_onednn_open(int workers, srq_onednn_device *device)
 {
     TRY_DNNL(dnnl_engine_create(&device->engine, dnnl_cpu, 0), "to start");

@@ -24,6 +24,9 @@ typedef struct srq_onednn_device {
 srq_status srq_onednn_open(int workers, srq_onednn_device *device);
 void srq_onednn_close(srq_onednn_device *device);
 
+/* Attributes of primitives that use the caller's scratch memory. The caller destroys *attr. */
+srq_status srq_onednn_attributes(dnnl_primitive_attr_t *attr);
+
 /* A primitive and its arguments, whose addresses are set for every run. Each worker has arguments of its own, so that
  * several can run the primitive at the same time. */
 typedef struct srq_onednn_call {

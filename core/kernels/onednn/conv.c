@@ -220,10 +220,8 @@ static srq_status build(srq_conv_plan *plan)
 {
     SRQ_TRY(srq_onednn_open(plan->shape.workers, &plan->device));
     dnnl_primitive_attr_t attr;
-    TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status =
-        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
-    if (status == SRQ_OK) status = make_forward(plan, attr);
+    SRQ_TRY(srq_onednn_attributes(&attr));
+    srq_status status = make_forward(plan, attr);
     if (status == SRQ_OK) status = make_backward(plan, attr);
     dnnl_primitive_attr_destroy(attr);
     return status;

@@ -38,9 +38,8 @@ static bool takes(const srq_conv_shape *s)
     return s->input == SRQ_UINT8 && s->weight_codes && !s->covers && s->groups == 1;
 }
 
-/* The transposed convolution: its input is dy, its output dx, and the first dimension of
- * its weights is that of dx. The
- * scale is a factor of one number after the sums. */
+/* The transposed convolution: its input is dy, its output is dx, and the first dimension of its weights is that of dx.
+ * The scale is a factor of one number after the sums. */
 static dnnl_status_t describe(const srq_conv_plan *plan, dnnl_primitive_attr_t attr, dnnl_memory_desc_t *scale,
                               dnnl_primitive_desc_t *pd)
 {
@@ -85,10 +84,8 @@ static srq_status make_by_data(srq_conv_plan *plan, const_dnnl_primitive_desc_t 
     dnnl_primitive_attr_t attr;
     dnnl_memory_desc_init_by_tag(&plain, 4, weights, dnnl_s8, dnnl_iohw);
     SRQ_TRY(srq_onednn_make(&plan->device, pd, 4, arguments, &plan->by_data));
-    TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status =
-        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
-    if (status == SRQ_OK) status = srq_onednn_make_reorder(&plan->device, &plain, packed, attr, &plan->pack);
+    SRQ_TRY(srq_onednn_attributes(&attr));
+    const srq_status status = srq_onednn_make_reorder(&plan->device, &plain, packed, attr, &plan->pack);
     dnnl_primitive_attr_destroy(attr);
     plan->packed = srq_onednn_memory(packed, &plan->packed_size);
     return status != SRQ_OK || plan->packed ? status : srq_fail_memory(plan->packed_size, "packed weights");
@@ -100,12 +97,10 @@ static srq_status build_by_data(srq_conv_plan *plan)
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_memory_desc_t scale;
-    TRY_DNNL(dnnl_primitive_attr_create(&attr), "to start");
-    srq_status status =
-        srq_onednn_check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "our memory");
-    if (status == SRQ_OK) plan->integer = describe(plan, attr, &scale, &pd) == dnnl_success;
+    SRQ_TRY(srq_onednn_attributes(&attr));
+    plan->integer = describe(plan, attr, &scale, &pd) == dnnl_success;
     if (pd && srq_onednn_is_slow(pd)) plan->integer = false;
-    if (status == SRQ_OK && plan->integer) status = make_by_data(plan, pd, &scale);
+    const srq_status status = plan->integer ? make_by_data(plan, pd, &scale) : SRQ_OK;
     if (pd) dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
     return status;
