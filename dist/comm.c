@@ -1,5 +1,7 @@
 #include "dist/comm.h"
 
+#include "dist/comm_mpi.h"
+#include "dist/place.h"
 #include "dist/watch.h"
 
 #include <errno.h>
@@ -11,7 +13,7 @@
 
 struct srq_comm {
     bool mpi; /* false: one process, MPI not started */
-    MPI_Comm world;
+    srq_place place;
     int rank, size;
     int *counts, *offsets; /* [size], for srq_comm_gather */
     srq_watch *watch;      /* NULL without MPI */
@@ -19,7 +21,12 @@ struct srq_comm {
 
 MPI_Comm srq_comm_mpi(const srq_comm *comm)
 {
-    return comm->world;
+    return comm->place.world;
+}
+
+MPI_Comm srq_comm_mates(const srq_comm *comm)
+{
+    return comm->place.mates;
 }
 
 void srq_comm_wait(const srq_comm *comm, int count, MPI_Request *requests, const char *what, int index)
@@ -104,12 +111,13 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
         MPI_Comm_create_errhandler(failed, &handler);
         MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler); /* communicators made from it inherit this */
         MPI_Errhandler_free(&handler);
-        MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
-        MPI_Comm_rank(comm->world, &comm->rank);
-        MPI_Comm_size(comm->world, &comm->size);
+        *out = comm;
+        SRQ_TRY(srq_place_create(MPI_COMM_WORLD, &comm->place));
+        MPI_Comm_rank(comm->place.world, &comm->rank);
+        MPI_Comm_size(comm->place.world, &comm->size);
     }
     *out = comm;
-    if (comm->mpi) SRQ_TRY(srq_watch_create(comm->world, &comm->watch));
+    if (comm->mpi) SRQ_TRY(srq_watch_create(comm->place.world, &comm->watch));
     comm->counts = calloc((size_t)comm->size, sizeof *comm->counts);
     comm->offsets = calloc((size_t)comm->size, sizeof *comm->offsets);
     if (!comm->counts || !comm->offsets) return srq_fail_memory((size_t)comm->size * 8, "the communicator");
@@ -121,7 +129,7 @@ void srq_comm_destroy(srq_comm **comm)
     if (!*comm) return;
     if ((*comm)->mpi) {
         srq_watch_destroy(&(*comm)->watch);
-        MPI_Comm_free(&(*comm)->world);
+        srq_place_free(&(*comm)->place);
         MPI_Finalize();
     }
     free((*comm)->counts);
@@ -140,6 +148,26 @@ int srq_comm_size(const srq_comm *comm)
     return comm->size;
 }
 
+const srq_node *srq_comm_node(const srq_comm *comm)
+{
+    static int begin[] = {0, 1};
+    static const srq_node alone = {.count = 1, .begin = begin, .size = 1};
+    return comm->mpi ? &comm->place.node : &alone;
+}
+
+bool srq_comm_shares(const srq_comm *comm)
+{
+    return comm->mpi && comm->place.any_shares;
+}
+
+const char *srq_comm_note(const srq_comm *comm)
+{
+    if (!comm->mpi) return "";
+    if (comm->place.note[0] || !comm->place.renumbered) return comm->place.note;
+    return "the launcher has not placed the ranks by node, so srq numbers them by node; in its messages, ranks have "
+           "these numbers and not the launcher's";
+}
+
 srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
 {
     if (comm->size == 1) return status;
@@ -148,12 +176,12 @@ srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
     } mine = {(int)status, comm->rank}, worst;
     /* MPI_MAXLOC returns the lowest rank among equals. */
     MPI_Request request;
-    MPI_Iallreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world, &request);
+    MPI_Iallreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->place.world, &request);
     wait_for(comm, request, "an agreement of all ranks");
     if (worst.status == SRQ_OK) return SRQ_OK;
     char message[SRQ_MESSAGE_SIZE] = "";
     if (comm->rank == worst.rank) strncpy(message, srq_message(), sizeof message - 1);
-    MPI_Ibcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm->world, &request);
+    MPI_Ibcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm->place.world, &request);
     wait_for(comm, request, "a message");
     return srq_fail((srq_status)worst.status, "%s", message);
 }
@@ -165,7 +193,7 @@ void srq_comm_share(const srq_comm *comm, void *data, size_t bytes)
     for (char *at = data; bytes > 0;) {
         int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
         MPI_Request request;
-        MPI_Ibcast(at, piece, MPI_BYTE, 0, comm->world, &request);
+        MPI_Ibcast(at, piece, MPI_BYTE, 0, comm->place.world, &request);
         wait_for(comm, request, "data from rank 0");
         at += piece;
         bytes -= (size_t)piece;
@@ -176,20 +204,64 @@ void srq_comm_sum(const srq_comm *comm, double *values, int count)
 {
     if (comm->size == 1) return;
     MPI_Request request;
-    MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world, &request);
+    MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->place.world, &request);
     wait_for(comm, request, "the sum over ranks");
+}
+
+/* Elements [begin[first], begin[last]) for each i below count: first = at[i], last = at[i + 1]. */
+static void set_parts(const srq_comm *comm, const size_t *begin, const int *at, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const int first = at ? at[i] : i, last = at ? at[i + 1] : i + 1;
+        comm->counts[i] = (int)(begin[last] - begin[first]);
+        comm->offsets[i] = (int)begin[first];
+    }
+}
+
+/* Every rank of this node brings its part to the leader of the node. */
+static void gather_in_node(const srq_comm *comm, void *data, const size_t *begin, size_t size, MPI_Datatype type)
+{
+    const srq_node *node = &comm->place.node;
+    const int first = node->begin[node->index];
+    MPI_Request request;
+    for (int i = 0; i < node->size; i++) {
+        comm->counts[i] = (int)(begin[first + i + 1] - begin[first + i]);
+        comm->offsets[i] = (int)begin[first + i];
+    }
+    const void *own = node->member ? (char *)data + begin[comm->rank] * size : MPI_IN_PLACE;
+    MPI_Igatherv(own, comm->counts[node->member], type, data, comm->counts, comm->offsets, type, 0, comm->place.mates,
+                 &request);
+    wait_for(comm, request, "values of every rank");
+}
+
+/* Through the leaders, so that a node sends its values once and receives those of others once. */
+static void gather_by_node(const srq_comm *comm, void *data, const size_t *begin, size_t size, MPI_Datatype type)
+{
+    const srq_node *node = &comm->place.node;
+    MPI_Request request;
+    gather_in_node(comm, data, begin, size, type);
+    if (node->member == 0) {
+        set_parts(comm, begin, node->begin, node->count);
+        MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets, type,
+                        comm->place.leaders, &request);
+        wait_for(comm, request, "values of every node");
+    }
+    MPI_Ibcast(data, (int)begin[comm->size], type, 0, comm->place.mates, &request);
+    wait_for(comm, request, "values of every rank");
 }
 
 void srq_comm_gather(const srq_comm *comm, void *data, const size_t *begin, size_t size)
 {
+    const MPI_Datatype type = size == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT;
     if (comm->size == 1) return;
-    for (int r = 0; r < comm->size; r++) {
-        comm->counts[r] = (int)(begin[r + 1] - begin[r]);
-        comm->offsets[r] = (int)begin[r];
+    if (comm->place.any_shares && comm->place.node.count > 1) {
+        gather_by_node(comm, data, begin, size, type);
+        return;
     }
     MPI_Request request;
-    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets,
-                    size == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT, comm->world, &request);
+    set_parts(comm, begin, NULL, comm->size);
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, comm->counts, comm->offsets, type, comm->place.world,
+                    &request);
     wait_for(comm, request, "values of every rank");
 }
 
@@ -200,9 +272,9 @@ void srq_comm_fetch(const srq_comm *comm, int from, void *data, size_t bytes)
         const int piece = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
         MPI_Request request;
         if (comm->rank == 0)
-            MPI_Irecv(at, piece, MPI_BYTE, from, 0, comm->world, &request);
+            MPI_Irecv(at, piece, MPI_BYTE, from, 0, comm->place.world, &request);
         else
-            MPI_Isend(at, piece, MPI_BYTE, 0, 0, comm->world, &request);
+            MPI_Isend(at, piece, MPI_BYTE, 0, 0, comm->place.world, &request);
         wait_for(comm, request, "data of one rank for rank 0");
         at += piece;
         bytes -= (size_t)piece;
@@ -213,7 +285,7 @@ void srq_comm_barrier(const srq_comm *comm)
 {
     if (comm->size == 1) return;
     MPI_Request request;
-    MPI_Ibarrier(comm->world, &request);
+    MPI_Ibarrier(comm->place.world, &request);
     wait_for(comm, request, "all ranks");
 }
 
@@ -226,9 +298,9 @@ double srq_comm_ping(const srq_comm *comm, void *data, size_t bytes, int count)
         const double since = MPI_Wtime();
         for (int i = 0; i < 2 * count; i++) {
             if ((i % 2 == 0) == (comm->rank == 0))
-                MPI_Send(data, (int)bytes, MPI_BYTE, other, 0, comm->world);
+                MPI_Send(data, (int)bytes, MPI_BYTE, other, 0, comm->place.world);
             else
-                MPI_Recv(data, (int)bytes, MPI_BYTE, other, 0, comm->world, MPI_STATUS_IGNORE);
+                MPI_Recv(data, (int)bytes, MPI_BYTE, other, 0, comm->place.world, MPI_STATUS_IGNORE);
         }
         seconds = (MPI_Wtime() - since) / (2 * count);
     }
@@ -238,7 +310,7 @@ double srq_comm_ping(const srq_comm *comm, void *data, size_t bytes, int count)
 
 void srq_comm_sum_floats(const srq_comm *comm, float *values, size_t count)
 {
-    if (comm->size > 1) MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, comm->world);
+    if (comm->size > 1) MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, comm->place.world);
 }
 
 void srq_comm_watch(srq_comm *comm, double warn, double end, srq_tell tell, void *context)

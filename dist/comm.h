@@ -23,6 +23,23 @@ void srq_comm_destroy(srq_comm **comm);
 int srq_comm_rank(const srq_comm *comm);
 int srq_comm_size(const srq_comm *comm);
 
+/* The nodes of the job. A node is a machine, or a part of one. Ranks are numbered by node, whatever the launcher does:
+ * node i has the ranks [begin[i], begin[i + 1]), and its first rank leads it. The ranks of a node share memory
+ * (dist/node.h). If they cannot, each rank is a node. */
+typedef struct srq_node {
+    int count;        /* of nodes */
+    int *begin;       /* [count + 1] */
+    int index;        /* this rank's node */
+    int size, member; /* the number of its ranks, and which of them this rank is */
+} srq_node;
+
+const srq_node *srq_comm_node(const srq_comm *comm);
+/* Whether a node has more than one rank. The same on all ranks. */
+bool srq_comm_shares(const srq_comm *comm);
+/* What the user should know about this, in one line: why ranks of one machine do not share memory, or that ranks have
+ * other numbers than the launcher's. "": nothing. The same on all ranks. */
+const char *srq_comm_note(const srq_comm *comm);
+
 /* Collective: every rank passes its own status and returns the worst of all, with the message of the lowest rank that
  * had it. So either all ranks continue, or none does. */
 srq_status srq_comm_agree(const srq_comm *comm, srq_status status);

@@ -49,10 +49,31 @@ struct srq_leaves {
 
 /* --- Building */
 
+int srq_leaves_vectors(const srq_leaves_plan *plan)
+{
+    int most = 0;
+    srq_tree tree;
+    srq_tree_create(&tree, plan->all);
+    for (long leaf = plan->first; leaf < plan->first + plan->count; leaf++) {
+        srq_tree_push(&tree, (srq_tree_node){.level = 0, .index = leaf});
+        if (tree.count > most) most = tree.count;
+        while (srq_tree_join(&tree)) continue;
+    }
+    /* If leaves come one after another, at most `most` vectors are in use. Each further one at work may need one more.
+     */
+    const long wanted = most + plan->at_work - 1;
+    return (int)(wanted < plan->count ? wanted : plan->count);
+}
+
+size_t srq_leaves_stride(const srq_leaves_plan *plan)
+{
+    return (plan->size + 15) / 16 * 16;
+}
+
 /* Makes the nodes of this rank. Node k < own is leaf k. */
 static srq_status make_nodes(srq_leaves *r)
 {
-    int stack[SRQ_TREE_NODES_MAX], most = 0;
+    int stack[SRQ_TREE_NODES_MAX];
     srq_tree tree;
     r->nodes = calloc(2 * (size_t)r->plan.count, sizeof *r->nodes);
     if (!r->nodes) return srq_fail_memory(2 * (size_t)r->plan.count * sizeof *r->nodes, "sums of gradients");
@@ -60,7 +81,6 @@ static srq_status make_nodes(srq_leaves *r)
     srq_tree_create(&tree, r->plan.all);
     for (int leaf = 0; leaf < r->plan.count; leaf++) {
         srq_tree_push(&tree, (srq_tree_node){.level = 0, .index = r->plan.first + leaf});
-        if (tree.count > most) most = tree.count;
         stack[tree.count - 1] = leaf;
         r->nodes[leaf] = (node){.parent = -1, .first = leaf, .right = -1};
         r->nodes[leaf].is_root = 1L << tree.nodes[tree.count - 1].level >= r->plan.all;
@@ -76,10 +96,6 @@ static srq_status make_nodes(srq_leaves *r)
     r->left = calloc((size_t)tree.count, sizeof *r->left);
     if (!r->left) return srq_fail_memory((size_t)tree.count * sizeof *r->left, "sums of gradients");
     memcpy(r->left, stack, (size_t)tree.count * sizeof *stack);
-    /* If leaves come one after another, at most `most` buffers are in use. Each further one at work may need one more.
-     */
-    const long wanted = most + r->plan.at_work - 1;
-    r->buffer_room = (int)(wanted < r->plan.count ? wanted : r->plan.count);
     return SRQ_OK;
 }
 
@@ -130,7 +146,8 @@ static srq_status make_buffers(srq_leaves *r)
         !r->complete)
         return srq_fail_memory(nodes * (size_t)r->segment_count * sizeof *r->arrived, "sums of gradients");
     for (int i = 0; i < r->buffer_room; i++) {
-        r->buffers[i] = srq_memory_zeros(bytes);
+        r->buffers[i] =
+            r->plan.memory ? r->plan.memory + (size_t)i * srq_leaves_stride(&r->plan) : srq_memory_zeros(bytes);
         if (!r->buffers[i]) return srq_fail_memory(bytes, "sums of gradients");
     }
     return SRQ_OK;
@@ -143,6 +160,7 @@ srq_status srq_leaves_create(const srq_leaves_plan *plan, srq_leaves **out)
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->freed, NULL);
     r->plan = *plan;
+    r->buffer_room = srq_leaves_vectors(plan);
     srq_status status = make_nodes(r);
     if (status == SRQ_OK) status = make_segments(r, plan);
     if (status == SRQ_OK) status = make_buffers(r);
@@ -159,7 +177,7 @@ void srq_leaves_destroy(srq_leaves **leaves)
 {
     srq_leaves *r = *leaves;
     if (!r) return;
-    for (int i = 0; r->buffers && i < r->buffer_room; i++) free(r->buffers[i]);
+    for (int i = 0; r->buffers && !r->plan.memory && i < r->buffer_room; i++) free(r->buffers[i]);
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->freed);
     free(r->buffers);
@@ -295,4 +313,9 @@ int srq_leaves_left(const srq_leaves *r)
 float *srq_leaves_node(const srq_leaves *r, int index)
 {
     return sum_of(r, r->left[index]);
+}
+
+int srq_leaves_place(const srq_leaves *r, int index)
+{
+    return r->buffer_of[r->nodes[r->left[index]].first];
 }

@@ -47,11 +47,18 @@ typedef struct srq_leaves_plan {
     /* Ranges, in ascending order, that are rounded to bfloat16 at every node of the tree except its root. */
     int coarse_count;
     const srq_reduce_range *coarse;
+    /* Memory for the vectors: srq_leaves_vectors() of srq_leaves_stride() floats each, filled with zeros. NULL: the
+     * leaves allocate it. */
+    float *memory;
 } srq_leaves_plan;
+
+/* For a plan: the number of vectors, and the distance from one to the next. */
+int srq_leaves_vectors(const srq_leaves_plan *plan);
+size_t srq_leaves_stride(const srq_leaves_plan *plan);
 
 typedef struct srq_leaves srq_leaves;
 
-/* `coarse` must outlive the leaves; the other arrays are copied. The caller destroys *leaves. */
+/* `coarse` and `memory` must outlive the leaves; the other arrays are copied. The caller destroys *leaves. */
 srq_status srq_leaves_create(const srq_leaves_plan *plan, srq_leaves **leaves);
 void srq_leaves_destroy(srq_leaves **leaves);
 /* Bytes of the buffers. */
@@ -73,5 +80,7 @@ bool srq_leaves_complete(const srq_leaves *leaves);
 /* The nodes that are left, in the order of leaves, and the vector [size] of each. Known once a bucket is complete. */
 int srq_leaves_left(const srq_leaves *leaves);
 float *srq_leaves_node(const srq_leaves *leaves, int index);
+/* Which of the vectors that is. */
+int srq_leaves_place(const srq_leaves *leaves, int index);
 
 #endif

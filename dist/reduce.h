@@ -4,10 +4,12 @@
  * The leaves of the tree (dist/tree.h) are the slices of all shards in order: leaf = shard x slices + slice. Threads
  * write the vectors of a rank's leaves, which are summed as far as possible at once (dist/leaves.h).
  *
- * A bucket is a range of the vector. As soon as it is complete in all of a rank's leaves, it is sent: rank r receives
- * part r of the nodes that the other ranks hold. srq_reduce_finish() adds them along the rest of the tree for that
- * part. srq_reduce_join() then sends the parts, or what was computed from them, to all ranks. If the number of ranks P
- * divides V, each rank sends and receives 2 (P-1)/P of the vector, which is the least possible.
+ * A bucket is a range of the vector. As soon as it is complete in all leaves of a node (srq_comm_node), the sums that
+ * its ranks have left are added further, in the memory that they share. Then they are sent: rank r receives part r of
+ * the sums that the other nodes have left, each from one rank of that node. srq_reduce_finish() adds them along the
+ * rest of the tree for that part. srq_reduce_join() then sends the parts, or what was computed from them, to all nodes.
+ * If the number of nodes N divides V, each node sends and receives 2 (N-1)/N of the vector, which is the least
+ * possible.
  *
  * Only the thread that created the sums calls MPI: functions without "any thread" below are its own. */
 #ifndef SRQ_DIST_REDUCE_H
@@ -47,8 +49,8 @@ typedef struct srq_reduce_plan {
     const srq_reduce_range *coarse;
 } srq_reduce_plan;
 
-/* The arrays of the plan are copied. SRQ_ERROR_USAGE if there are more ranks than shards. The caller destroys *reduce.
- */
+/* Collective. The arrays of the plan are copied. Errors agreed by all ranks: SRQ_ERROR_USAGE if there are more ranks
+ * than shards. The caller destroys *reduce. */
 srq_status srq_reduce_create(const srq_comm *comm, const srq_reduce_plan *plan, srq_reduce **reduce);
 void srq_reduce_destroy(srq_reduce **reduce);
 
@@ -61,26 +63,30 @@ float *srq_reduce_lease(srq_reduce *reduce, long leaf);
 void srq_reduce_ready(srq_reduce *reduce, int thread, long leaf, size_t offset);
 /* Any thread. Whether all leaves of this rank are complete. */
 bool srq_reduce_complete(const srq_reduce *reduce);
-/* Sends what has become complete, and lets MPI make progress. Does not wait for other ranks. */
+/* Adds and sends what has become complete, and lets MPI make progress. Does not wait for other ranks. */
 void srq_reduce_poll(srq_reduce *reduce);
 
-/* To be called for each bucket in turn, after every leaf is complete: waits for the nodes of the other ranks. */
+/* To be called for each bucket in turn, after every leaf is complete: waits for the sums of other ranks. */
 void srq_reduce_wait(srq_reduce *reduce, int bucket);
 /* Any thread, after srq_reduce_wait(). Computes the sum in [begin, end), which must lie in this rank's part of the
  * bucket, and returns the vector [size] that holds it. The caller may change it until the next step. */
 float *srq_reduce_add_range(srq_reduce *reduce, int bucket, size_t begin, size_t end);
-/* Ends the step after the last bucket: waits until the other ranks have received this rank's nodes. */
+/* Ends the step after the last bucket: waits until the other ranks have received or read this rank's sums. */
 void srq_reduce_end(srq_reduce *reduce);
 /* The three of them for a bucket: waits, and returns the sum; only this rank's part of the bucket is valid. Ends the
  * step after the last bucket. */
 float *srq_reduce_finish(srq_reduce *reduce, int bucket);
 
-/* Send every rank's slice of a bucket of `vector` [size] to all ranks: start it for one bucket, and wait for all that
- * were started. */
+/* Send every rank's slice of a bucket of `vector` [size] to all nodes: start it for one bucket, and wait for all that
+ * were started. The ranks of a node must give the same shared memory (dist/node.h). */
 void srq_reduce_join_start(srq_reduce *reduce, int bucket, float *vector);
 void srq_reduce_join_wait(srq_reduce *reduce);
 /* Collective: both for all buckets. */
 void srq_reduce_join(srq_reduce *reduce, float *vector);
+/* Collective: copies every rank's slices of its own `vector` [size] to that of rank 0, or those of rank 0 to every
+ * rank. Not for use in a step. */
+void srq_reduce_fetch(srq_reduce *reduce, float *vector);
+void srq_reduce_hand_out(srq_reduce *reduce, float *vector);
 
 /* Bytes of memory in use; bytes that this rank sends for one sum; bytes that it sends for one join. */
 size_t srq_reduce_memory(const srq_reduce *reduce);

@@ -1,6 +1,7 @@
 /* Sums over shards on 1, 2, 3, 4 and 8 ranks. Every rank checks its own copy of the result. */
 #include "core/random.h"
 #include "core/workers.h"
+#include "dist/node.h"
 #include "dist/reduce.h"
 #include "dist/tree.h"
 #include "dist/wire.h"
@@ -95,6 +96,29 @@ static void write_leaves(void *context, int thread)
     }
 }
 
+/* Where the slices of ranks begin: not equal, some empty. */
+static void cut(size_t size, const size_t *ends, int buckets, size_t *slices)
+{
+    const size_t ranks = (size_t)srq_comm_size(comm);
+    for (int b = 0; b < buckets; b++)
+        for (size_t r = 0; r <= ranks; r++) {
+            const size_t begin = buckets > 1 ? ends[b + 1] : 0, end = buckets > 1 ? ends[b] : size;
+            slices[(size_t)b * (ranks + 1) + r] = begin + (end - begin) * r * r / (ranks * ranks);
+        }
+}
+
+/* A vector that all ranks of a node have, with this rank's slices of `sum`. */
+static float *put_slices(const srq_shared *shared, float *sum, int buckets, const size_t *slices)
+{
+    const int rank = srq_comm_rank(comm), ranks = srq_comm_size(comm);
+    float *vector = srq_shared_part(shared, 0);
+    for (int b = 0; b < buckets; b++) {
+        const size_t *slice = slices + b * (ranks + 1) + rank;
+        memcpy(vector + slice[0], sum + slice[0], (slice[1] - slice[0]) * sizeof *vector);
+    }
+    return vector;
+}
+
 static void check_sum(long shards, size_t size, const variant *v)
 {
     const int slices = v->slices ? v->slices : 1;
@@ -107,7 +131,14 @@ static void check_sum(long shards, size_t size, const variant *v)
     for (int b = 0; b < v->buckets; b++) ends[b + 1] = size * (size_t)(v->buckets - 1 - b) / (size_t)v->buckets;
     for (size_t at = 0; v->coarse && at < size; at += 300)
         coarse[coarse_count++] = (srq_reduce_range){at, at + 100 < size ? at + 100 : size};
+    const int buckets = v->buckets ? v->buckets : 1;
+    size_t slices_of_ranks[7 * 9];
+    cut(size, ends, buckets, slices_of_ranks);
+    srq_shared *shared = NULL;
+    const size_t room = srq_comm_node(comm)->member == 0 ? size * sizeof(float) : 0;
+    ck_assert_int_eq(srq_shared_create(comm, room, "a test", &shared), SRQ_OK);
     const srq_reduce_plan plan = {.shards = shards,
+                                  .slices = slices_of_ranks,
                                   .shard_slices = v->slices,
                                   .at_work = v->threads,
                                   .size = size,
@@ -134,6 +165,7 @@ static void check_sum(long shards, size_t size, const variant *v)
         ck_assert(srq_reduce_complete(r));
         float *sum = NULL;
         for (int b = 0; b < srq_reduce_bucket_count(r); b++) sum = srq_reduce_finish(r, b);
+        sum = put_slices(shared, sum, buckets, slices_of_ranks);
         srq_reduce_join(r, sum);
         for (long s = 0; s < all; s++)
             srq_random_normal(step, SRQ_RANDOM_TEST, (uint64_t)s, size, 1, column + (size_t)s * size);
@@ -145,9 +177,11 @@ static void check_sum(long shards, size_t size, const variant *v)
                           "V = %ld, size %zu, %d buckets, step %d, element %zu: %.9g, not %.9g", shards, size,
                           v->buckets, (int)step, i, (double)sum[i], (double)expected);
         }
+        srq_node_meet(comm); /* before others change the shared vector */
     }
     free(column);
     free(leaves);
+    srq_shared_destroy(&shared);
     srq_reduce_destroy(&r);
     srq_workers_destroy(&workers);
 }
@@ -172,19 +206,29 @@ START_TEST(sums_follow_the_tree)
 }
 END_TEST
 
-/* A rank reports that it sends 2 (P-1)/P of the vector, if P divides V. */
+/* A node reports that it sends 2 (N-1)/N of the vector, if the number of nodes N divides V, and all have the same
+ * number of ranks. */
 START_TEST(traffic_is_the_least_possible)
 {
-    const size_t ranks = (size_t)srq_comm_size(comm), size = 16 * ranks * 10;
+    const srq_node *node = srq_comm_node(comm);
+    const size_t ranks = (size_t)srq_comm_size(comm), nodes = (size_t)node->count, size = 16 * ranks * 10;
     const srq_reduce_plan plan = {.shards = 64 / srq_comm_size(comm) * srq_comm_size(comm), .size = size, .add = add};
     srq_reduce *r = NULL;
     ck_assert_int_eq(srq_reduce_create(comm, &plan, &r), SRQ_OK);
-    const size_t share = size * (ranks - 1) / ranks * sizeof(float);
-    ck_assert_uint_eq(srq_reduce_join_traffic(r), share);
-    if (ranks == 3) /* 63 shards: a run of 21 is no node of the tree */
-        ck_assert_uint_ge(srq_reduce_sum_traffic(r), share);
-    else
-        ck_assert_uint_eq(srq_reduce_sum_traffic(r), share);
+    double sums = 0;
+    for (int i = 0; i < srq_comm_size(comm); i++) {
+        const bool here = i >= node->begin[node->index] && i < node->begin[node->index + 1];
+        double part = i == srq_comm_rank(comm) ? (double)srq_reduce_sum_traffic(r) : 0;
+        srq_comm_sum(comm, &part, 1);
+        sums += here ? part : 0;
+    }
+    ck_assert_uint_eq(srq_reduce_join_traffic(r), size / ranks * (nodes - 1) * sizeof(float));
+    const size_t share = size * (nodes - 1) / nodes * sizeof(float);
+    const bool even = nodes * (size_t)node->size == ranks;
+    if (even && (nodes & (nodes - 1)) == 0)
+        ck_assert_double_eq(sums, (double)share);
+    else /* a run of leaves of a node is no node of the tree */
+        ck_assert(nodes == 1 ? sums == 0 : sums > 0);
     srq_reduce_destroy(&r);
 }
 END_TEST
@@ -218,6 +262,46 @@ START_TEST(gather_brings_every_part)
     for (size_t i = begin[rank]; i < begin[rank + 1]; i++) values[i] = (double)(i * i + 1);
     srq_comm_gather(comm, values, begin, sizeof *values);
     for (size_t i = 0; i < begin[ranks]; i++) ck_assert_double_eq(values[i], (double)(i * i + 1));
+}
+END_TEST
+
+/* Every rank reads what every rank of its node has written, and views of the leader's memory are its own elsewhere. */
+START_TEST(ranks_of_a_node_share_memory)
+{
+    const srq_node *node = srq_comm_node(comm);
+    const srq_pages_range ranges[] = {{SRQ_PAGE, 2 * SRQ_PAGE}, {3 * SRQ_PAGE, 4 * SRQ_PAGE}};
+    const int rank = srq_comm_rank(comm), first = node->begin[node->index];
+    srq_shared *shared = NULL;
+    void *view;
+    ck_assert_int_eq(first + node->member, rank);
+    ck_assert_int_eq(node->begin[node->count], srq_comm_size(comm));
+    ck_assert_int_eq(srq_shared_create(comm, 5 * SRQ_PAGE, "a test", &shared), SRQ_OK);
+    ck_assert_int_eq(srq_shared_overlay(comm, shared, 2, ranges, &view), SRQ_OK);
+    *(int *)srq_shared_part(shared, node->member) = 100 + rank;
+    srq_node_meet(comm);
+    for (int i = 0; i < node->size; i++) ck_assert_int_eq(*(int *)srq_shared_part(shared, i), 100 + first + i);
+    char *bytes = view, *leader = srq_shared_part(shared, 0);
+    ck_assert_int_eq(bytes[0], 0); /* not the leader's number */
+    bytes[2 * SRQ_PAGE] = (char)rank;
+    if (node->member == node->size - 1) bytes[SRQ_PAGE + 7] = bytes[4 * SRQ_PAGE - 1] = 'x';
+    srq_node_meet(comm);
+    ck_assert_int_eq(leader[SRQ_PAGE + 7], 'x');
+    ck_assert_int_eq(bytes[4 * SRQ_PAGE - 1], 'x');
+    ck_assert_int_eq(leader[2 * SRQ_PAGE], 0);
+    ck_assert_int_eq(bytes[2 * SRQ_PAGE], (char)rank);
+    ck_assert_int_eq(srq_node_least(comm, 1000 - rank), 1000 - (first + node->size - 1));
+    srq_shared_destroy(&shared);
+}
+END_TEST
+
+START_TEST(what_cannot_be_reserved_is_refused)
+{
+    srq_shared *shared = NULL;
+    if (!srq_comm_shares(comm)) return;
+    const size_t bytes = srq_comm_rank(comm) == srq_comm_size(comm) - 1 ? (size_t)1 << 60 : SRQ_PAGE;
+    ck_assert_int_eq(srq_shared_create(comm, bytes, "a test", &shared), SRQ_ERROR_RUN);
+    ck_assert_ptr_nonnull(strstr(srq_message(), "of memory, for a test: "));
+    ck_assert_ptr_null(shared);
 }
 END_TEST
 
@@ -296,6 +380,8 @@ int main(void)
     tcase_add_test(tests, traffic_is_the_least_possible);
     tcase_add_test(tests, rounding_is_to_the_nearest_bfloat16);
     tcase_add_test(tests, gather_brings_every_part);
+    tcase_add_test(tests, ranks_of_a_node_share_memory);
+    tcase_add_test(tests, what_cannot_be_reserved_is_refused);
     tcase_add_test(tests, more_ranks_than_shards_are_refused);
     tcase_add_test(tests, the_worst_status_wins_with_its_message);
     tcase_add_test(tests, shares_and_sums);
