@@ -1,14 +1,17 @@
-/* The sums of srq (dist/) on simulated nodes, for experiments/bench/simulate.sh: compiled by SimGrid's smpicc together
- * with dist/reduce.c, leaves.c, tree.c and wire.c, which run as they are. This file has what they need from other files:
- * memory, and a communicator that waits by MPI_Waitall instead of polling, because simulated time passes in polls.
+/* The sums of srq (dist/) on simulated nodes of one rank each, for experiments/bench/simulate.sh: compiled by SimGrid's
+ * smpicc together with dist/reduce.c, halves.c, join.c, partners.c, leaves.c, tree.c and wire.c, which run as they are.
+ * This file has what they need from other files: memory, and a communicator that waits by MPI_Waitall instead of
+ * polling, because simulated time passes in polls.
  *
- * usage: simulate check|srq|mpi BUCKET[,BUCKET...]
+ * usage: simulate check|srq|mpi BELOW BUCKET[,BUCKET...]
+ * BELOW is srq_reduce_plan.halves_below, in bytes: 0 is the default, 1 turns halves off.
  * BUCKETs are sizes in bytes, in the order in which they are sent. Rank 0 prints the simulated seconds: "srq" of srq's
  * sum with its gathering, "mpi" of MPI_Allreduce for one bucket after the other. "srq" adds nothing, and all arrays of
- * all ranks, which are threads of one process, are one block of memory. "check" computes, and compares each element with
- * the sum along the tree. */
+ * all ranks, which are threads of one process, are one block of memory. "check" computes, and compares each element
+ * with the sum along the tree. */
 #include "core/memory.h"
 #include "dist/comm_mpi.h"
+#include "dist/node.h"
 #include "dist/reduce.h"
 #include "dist/tree.h"
 
@@ -18,6 +21,7 @@
 
 struct srq_comm {
     int rank, ranks;
+    srq_node node;
 };
 
 static bool check; /* global variables are those of all ranks, and have the same values */
@@ -30,6 +34,54 @@ int srq_comm_rank(const srq_comm *comm)
 int srq_comm_size(const srq_comm *comm)
 {
     return comm->ranks;
+}
+
+const srq_node *srq_comm_node(const srq_comm *comm)
+{
+    return &comm->node;
+}
+
+/* New weights are then sent by messages of srq, and not by a collective operation. */
+bool srq_comm_shares(const srq_comm *comm)
+{
+    (void)comm;
+    return true;
+}
+
+srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
+{
+    (void)comm;
+    return status;
+}
+
+MPI_Comm srq_comm_mates(const srq_comm *comm)
+{
+    (void)comm;
+    return MPI_COMM_SELF;
+}
+
+/* A rank is alone on its node. */
+void srq_node_meet(const srq_comm *comm)
+{
+    (void)comm;
+}
+
+srq_status srq_shared_create(const srq_comm *comm, size_t bytes, const char *what, srq_shared **shared)
+{
+    (void)comm, (void)what;
+    *shared = NULL;
+    return bytes == 0 ? SRQ_OK : srq_fail(SRQ_ERROR_RUN, "a simulated node has one rank");
+}
+
+void srq_shared_destroy(srq_shared **shared)
+{
+    *shared = NULL;
+}
+
+void *srq_shared_part(const srq_shared *shared, int member)
+{
+    (void)shared, (void)member;
+    return NULL;
 }
 
 MPI_Comm srq_comm_mpi(const srq_comm *comm)
@@ -166,16 +218,25 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &comm.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &comm.ranks);
-    must(argc != 3, "usage: simulate check|srq|mpi BUCKET[,BUCKET...]");
+    must(argc != 4, "usage: simulate check|srq|mpi BELOW BUCKET[,BUCKET...]");
     check = strcmp(argv[1], "check") == 0;
-    const int count = parse(argv[2], floats);
+    const int count = parse(argv[3], floats);
+    int *begin = calloc((size_t)comm.ranks + 1, sizeof *begin);
+    must(!begin, "no memory");
+    for (int i = 0; i <= comm.ranks; i++) begin[i] = i;
+    comm.node = (srq_node){.count = comm.ranks, .begin = begin, .index = comm.rank, .size = 1};
     size_t size = 0;
     for (int b = count - 1; b >= 0; b--) {
         ends[b + 1] = size;
         size += floats[b];
     }
     ends[0] = size;
-    const srq_reduce_plan plan = {.shards = comm.ranks, .size = size, .bucket_count = count, .ends = ends, .add = add};
+    const srq_reduce_plan plan = {.shards = comm.ranks,
+                                  .size = size,
+                                  .bucket_count = count,
+                                  .ends = ends,
+                                  .add = add,
+                                  .halves_below = strtoul(argv[2], NULL, 10)};
     const double seconds = strcmp(argv[1], "mpi") == 0 ? run_mpi(count, floats) : run_srq(&comm, &plan);
     if (comm.rank == 0) printf("%.9f\n", seconds);
     MPI_Finalize();

@@ -60,6 +60,7 @@ typedef struct variant {
     size_t progress; /* elements from one srq_reduce_ready to the next; 0: none */
     int threads;     /* that work on leaves at the same time; 0: the caller alone */
     int slices;      /* of each shard; 0: 1 */
+    bool halves;     /* wherever the tree allows them: powers of two, one rank on every node */
 } variant;
 
 static bool is_coarse(const variant *v, size_t element)
@@ -148,6 +149,7 @@ static void check_sum(long shards, size_t size, const variant *v)
                                   .convert = v->convert ? twice : NULL,
                                   .context = ends,
                                   .late = v->late,
+                                  .halves_below = v->halves ? SIZE_MAX : 0,
                                   .coarse_count = coarse_count,
                                   .coarse = coarse};
     srq_reduce *r = NULL;
@@ -198,7 +200,10 @@ START_TEST(sums_follow_the_tree)
                                        {.buckets = 3, .coarse = true, .convert = true, .progress = 90},
                                        {.buckets = 5, .convert = true, .progress = 130, .threads = 3},
                                        {.buckets = 3, .coarse = true, .progress = 90, .threads = 2, .slices = 3},
-                                       {.buckets = 0, .late = true, .threads = 8, .slices = 2}};
+                                       {.buckets = 0, .late = true, .threads = 8, .slices = 2},
+                                       {.buckets = 0, .halves = true},
+                                       {.buckets = 5, .convert = true, .progress = 130, .halves = true},
+                                       {.buckets = 3, .coarse = true, .progress = 90, .slices = 2, .halves = true}};
     for (size_t v = 0; v < sizeof shards / sizeof *shards; v++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (size_t k = 0; k < sizeof variants / sizeof *variants; k++)
