@@ -3,9 +3,10 @@ usage() {
   cat << 'END'
 usage: tests/run.sh [all|release|debug|quick]
   all      (the default) installs packages that are missing, builds for speed (release) and with sanitizers (debug),
-           and runs every test of each
-  release  the build for speed and its tests only
-  debug    the build with sanitizers and its tests only
+           and runs every test: those of units in both builds, an end-to-end test in both or in the one where it finds
+           more (tests/CMakeLists.txt)
+  release  the build for speed only, and every test in it
+  debug    the build with sanitizers only, and every test in it
   quick    for the loop of someone who edits: builds for speed what has changed, and runs all unit suites and the
            shortest end-to-end tests (label "quick" in tests/CMakeLists.txt); installs nothing
 Tests write to /dev/shm if it has 4 GB of room; set TMPDIR for another folder.
@@ -18,7 +19,7 @@ cd "$root" || exit 1
 mode=${1:-all}
 label=()
 case $mode in
-  all) presets="release debug" ;;
+  all) presets="release debug" label=(-LE '^elsewhere$') ;;
   release | debug) presets=$mode ;;
   quick) presets=release label=(-L '^quick$') ;;
   -h | --help | help) usage; exit 0 ;;

@@ -6,7 +6,7 @@
 # do not depend on weights (method lsq, one scale for each layer). FOLDER (default: a temporary one) keeps the runs, so
 # that a second call goes on where the first one stopped. Prints one row for each network, in bytes: the packed size of
 # `srq inspect`, the files, and, if arm-none-eabi-gcc is here, the C file compiled for a Cortex-M4 (code and tables, then
-# static memory). Needs python3 with Pillow.
+# static memory). MODELS in the environment chooses some of the models. Needs python3 with Pillow.
 set -e
 fashion=$1 work=${2-$(mktemp -d)}
 [ -n "$fashion" ] || { sed -n '4s/^# //p' "$0" >&2; exit 2; }
@@ -32,7 +32,7 @@ fi
 m4=(arm-none-eabi-gcc -std=c99 -Os -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -c)
 echo "| network | bits | packed | h5 | c | Cortex-M4 | RAM | onnx | onnx, qdq | onnx, qdq-int2 | qonnx |"
 echo "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
-for model in lenet5 vgg7 resnet20 mobilenetv2; do
+for model in ${MODELS-lenet5 vgg7 resnet20 mobilenetv2}; do
   for bits in 2 3 4 8; do
     run=$work/$model-$bits data=$work/noise.h5
     [ $model = lenet5 ] && data=$fashion

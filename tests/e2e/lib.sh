@@ -3,13 +3,14 @@
 set -u
 : "${SRQ:?the program to test}" "${SOURCE:?the folder of the project}"
 # The short form of a test where it has one: under the sanitizers, which are slow and look at memory, and in
-# `tests/run.sh quick`.
+# `tests/run.sh quick`. WHOLE=ON: this test runs in no other build.
 SHORT=OFF
 [ "${SANITIZED:-OFF}" = OFF ] && [ "${SRQ_QUICK:-OFF}" = OFF ] || SHORT=ON
+[ "${WHOLE:-OFF}" = OFF ] || SHORT=OFF
 # Ranks, where one would do as well: the sanitizers see the code of several ranks in dist/, e2e/ranks, e2e/method, e2e/resume and
 # others, and starting MPI is slow with them.
 FEW=2
-[ "${SANITIZED:-OFF}" = ON ] && FEW=1
+[ "${SANITIZED:-OFF}" = OFF ] || [ "${WHOLE:-OFF}" = ON ] || FEW=1
 # Debian's python3, which has h5py, ahead of others on the PATH.
 PATH=/usr/bin:$PATH
 # Lighter libraries in place of some of the system's (tests/no_curl.c); not in the labs, which test an installation.
