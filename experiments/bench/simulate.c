@@ -1,28 +1,43 @@
-/* The sums of srq (dist/) on simulated nodes of one rank each, for experiments/bench/simulate.sh: compiled by SimGrid's
+/* The sums of srq (dist/) on simulated nodes, for experiments/bench/simulate.sh: compiled by SimGrid's
  * smpicc together with dist/reduce.c, halves.c, join.c, partners.c, leaves.c, tree.c and wire.c, which run as they are.
  * This file has what they need from other files: memory, and a communicator that waits by MPI_Waitall instead of
  * polling, because simulated time passes in polls.
  *
- * usage: simulate check|srq|mpi BELOW BUCKET[,BUCKET...]
+ * usage: simulate check|srq|mpi EACH BELOW BUCKET[,BUCKET...]
+ * Each node has EACH ranks; their memory is shared, because all ranks are threads of one process.
  * BELOW is srq_reduce_plan.halves_below, in bytes: 0 is the default, 1 turns halves off.
  * BUCKETs are sizes in bytes, in the order in which they are sent. Rank 0 prints the simulated seconds: "srq" of srq's
  * sum with its gathering, "mpi" of MPI_Allreduce for one bucket after the other. "srq" adds nothing, and all arrays of
- * all ranks, which are threads of one process, are one block of memory. "check" computes, and compares each element
- * with the sum along the tree. */
+ * all ranks are one block of memory, except those that are shared, of which only the first page is ever written.
+ * "check" computes, and compares each element with the sum along the tree. */
 #include "core/memory.h"
 #include "dist/comm_mpi.h"
 #include "dist/node.h"
 #include "dist/reduce.h"
 #include "dist/tree.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct srq_comm {
     int rank, ranks;
     srq_node node;
+    MPI_Comm mates;
+    int shared; /* collective calls of srq_shared_create so far */
 };
+
+enum { RANKS_MAX = 8192, SHARED_MAX = 4 };
+
+struct srq_shared {
+    const srq_comm *comm;
+    int number;
+};
+
+/* What each rank provides by its first, second, ... call. */
+static void *provided[SHARED_MAX][RANKS_MAX];
 
 static bool check; /* global variables are those of all ranks, and have the same values */
 
@@ -56,32 +71,38 @@ srq_status srq_comm_agree(const srq_comm *comm, srq_status status)
 
 MPI_Comm srq_comm_mates(const srq_comm *comm)
 {
-    (void)comm;
-    return MPI_COMM_SELF;
+    return comm->mates;
 }
 
-/* A rank is alone on its node. */
 void srq_node_meet(const srq_comm *comm)
 {
-    (void)comm;
+    if (comm->node.size > 1) MPI_Barrier(comm->mates);
 }
 
 srq_status srq_shared_create(const srq_comm *comm, size_t bytes, const char *what, srq_shared **shared)
 {
-    (void)comm, (void)what;
-    *shared = NULL;
-    return bytes == 0 ? SRQ_OK : srq_fail(SRQ_ERROR_RUN, "a simulated node has one rank");
+    srq_comm *c = (srq_comm *)(uintptr_t)comm;
+    (void)what;
+    *shared = malloc(sizeof **shared);
+    if (!*shared || c->shared == SHARED_MAX) return srq_fail(SRQ_ERROR_RUN, "no memory that is shared");
+    **shared = (srq_shared){comm, c->shared++};
+    void *part =
+        bytes ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : NULL;
+    if (part == MAP_FAILED) return srq_fail_memory(bytes, "memory that is shared");
+    provided[(*shared)->number][comm->rank] = part;
+    srq_node_meet(comm);
+    return SRQ_OK;
 }
 
 void srq_shared_destroy(srq_shared **shared)
 {
+    free(*shared);
     *shared = NULL;
 }
 
 void *srq_shared_part(const srq_shared *shared, int member)
 {
-    (void)shared, (void)member;
-    return NULL;
+    return provided[shared->number][shared->comm->node.begin[shared->comm->node.index] + member];
 }
 
 MPI_Comm srq_comm_mpi(const srq_comm *comm)
@@ -145,19 +166,34 @@ static void must(int wrong, const char *what)
     MPI_Abort(MPI_COMM_WORLD, 1);
 }
 
-/* One sum with its gathering, as in `srq bench allreduce`. */
-static void exchange(srq_reduce *reduce, int rank, size_t size, float *vector)
+/* Equal slices of ranks, which begin on cache lines. */
+static size_t *cut(int ranks, int buckets, const size_t *ends)
 {
-    float *own = srq_reduce_lease(reduce, rank), *sum = NULL;
-    for (size_t i = 0; check && i < size; i++) own[i] = number(rank, i);
-    srq_reduce_ready(reduce, 0, rank, 0);
+    const size_t borders = (size_t)ranks + 1;
+    size_t *slices = calloc((size_t)buckets * borders, sizeof *slices);
+    must(!slices, "no memory");
+    for (int b = 0; b < buckets; b++)
+        for (size_t i = 0; i < borders; i++) {
+            const size_t begin = ends[b + 1], end = ends[b], lines = (end - begin + 15) / 16;
+            const size_t at = begin + lines * i / (size_t)ranks * 16;
+            slices[(size_t)b * borders + i] = at < end ? at : end;
+        }
+    return slices;
+}
+
+/* One sum with its gathering, as in `srq bench allreduce`. Ranks put their slices into the vector of their node. */
+static void exchange(srq_reduce *reduce, const srq_comm *comm, const srq_reduce_plan *plan, float *vector)
+{
+    float *own = srq_reduce_lease(reduce, comm->rank);
+    for (size_t i = 0; check && i < plan->size; i++) own[i] = number(comm->rank, i);
+    srq_reduce_ready(reduce, 0, comm->rank, 0);
     srq_reduce_poll(reduce);
-    for (int b = 0; b < srq_reduce_bucket_count(reduce); b++) {
-        sum = srq_reduce_finish(reduce, b);
-        if (check && b + 1 == srq_reduce_bucket_count(reduce)) memcpy(vector, sum, size * sizeof *sum);
-        if (!check) srq_reduce_join_start(reduce, b, vector);
+    for (int b = 0; b < plan->bucket_count; b++) {
+        const float *sum = srq_reduce_finish(reduce, b);
+        const size_t *slice = plan->slices + (size_t)b * ((size_t)comm->ranks + 1) + comm->rank;
+        if (check) memcpy(vector + slice[0], sum + slice[0], (slice[1] - slice[0]) * sizeof *vector);
+        srq_reduce_join_start(reduce, b, vector);
     }
-    for (int b = 0; check && b < srq_reduce_bucket_count(reduce); b++) srq_reduce_join_start(reduce, b, vector);
     srq_reduce_join_wait(reduce);
 }
 
@@ -187,12 +223,15 @@ static double longest(double since)
 static double run_srq(const srq_comm *comm, const srq_reduce_plan *plan)
 {
     srq_reduce *reduce = NULL;
+    srq_shared *shared = NULL;
     must(srq_reduce_create(comm, plan, &reduce) != SRQ_OK, srq_message());
-    float *vector = srq_memory_zeros(plan->size * sizeof *vector);
+    const size_t bytes = comm->node.member == 0 ? plan->size * sizeof(float) : 0;
+    must(srq_shared_create(comm, bytes, "the vector", &shared) != SRQ_OK, srq_message());
+    float *vector = check ? srq_shared_part(shared, 0) : srq_memory(plan->size * sizeof *vector);
     must(!vector, "no memory");
     MPI_Barrier(MPI_COMM_WORLD);
     const double since = MPI_Wtime();
-    exchange(reduce, comm->rank, plan->size, vector);
+    exchange(reduce, comm, plan, vector);
     const double seconds = longest(since);
     if (check) compare(comm->ranks, plan->size, vector);
     return seconds;
@@ -211,6 +250,17 @@ static double run_mpi(int count, const size_t *floats)
     return longest(since);
 }
 
+static void make_node(srq_comm *comm, int each)
+{
+    const int count = comm->ranks / each, index = comm->rank / each;
+    int *begin = calloc((size_t)count + 1, sizeof *begin);
+    must(!begin, "no memory");
+    for (int i = 0; i <= count; i++) begin[i] = i * each;
+    comm->node = (srq_node){.count = count, .begin = begin, .index = index, .member = comm->rank % each, .size = each};
+    comm->shared = 0;
+    MPI_Comm_split(MPI_COMM_WORLD, index, comm->rank, &comm->mates);
+}
+
 int main(int argc, char **argv)
 {
     static size_t floats[SRQ_BUCKETS_MAX], ends[SRQ_BUCKETS_MAX + 1];
@@ -218,13 +268,11 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &comm.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &comm.ranks);
-    must(argc != 4, "usage: simulate check|srq|mpi BELOW BUCKET[,BUCKET...]");
+    must(argc != 5, "usage: simulate check|srq|mpi EACH BELOW BUCKET[,BUCKET...]");
     check = strcmp(argv[1], "check") == 0;
-    const int count = parse(argv[3], floats);
-    int *begin = calloc((size_t)comm.ranks + 1, sizeof *begin);
-    must(!begin, "no memory");
-    for (int i = 0; i <= comm.ranks; i++) begin[i] = i;
-    comm.node = (srq_node){.count = comm.ranks, .begin = begin, .index = comm.rank, .size = 1};
+    const int each = atoi(argv[2]), count = parse(argv[4], floats);
+    must(each < 1 || comm.ranks % each || comm.ranks > RANKS_MAX, "ranks that the nodes cannot have");
+    make_node(&comm, each);
     size_t size = 0;
     for (int b = count - 1; b >= 0; b--) {
         ends[b + 1] = size;
@@ -235,8 +283,9 @@ int main(int argc, char **argv)
                                   .size = size,
                                   .bucket_count = count,
                                   .ends = ends,
+                                  .slices = cut(comm.ranks, count, ends),
                                   .add = add,
-                                  .halves_below = strtoul(argv[2], NULL, 10)};
+                                  .halves_below = strtoul(argv[3], NULL, 10)};
     const double seconds = strcmp(argv[1], "mpi") == 0 ? run_mpi(count, floats) : run_srq(&comm, &plan);
     if (comm.rank == 0) printf("%.9f\n", seconds);
     MPI_Finalize();
