@@ -126,6 +126,7 @@ typedef struct srq_settings {
         double rate;     /* 0.2 */
         char scope[16];  /* "layer" | "global" */
         srq_span rewind; /* "0it" */
+        bool random;     /* false: no stages with random masks */
     } prune;             /* read by `srq ticket` */
 } srq_settings;
 

@@ -107,7 +107,8 @@ static bool is_idle_otherwise(const srq_settings *s, bool ticket, const char *pa
     }
     if (strncmp(path, "prune.", 6) != 0) return false;
     if (!ticket) add(why, "only %s reads it", "`srq ticket`");
-    const bool of_levels = strcmp(path, "prune.rate") == 0 || strcmp(path, "prune.scope") == 0;
+    const bool of_levels =
+        strcmp(path, "prune.rate") == 0 || strcmp(path, "prune.scope") == 0 || strcmp(path, "prune.random") == 0;
     if (ticket && of_levels && s->prune.levels == 0) add(why, "it acts only if %s is above 0", "prune.levels");
     return !ticket || (of_levels && s->prune.levels == 0);
 }

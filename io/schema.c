@@ -224,6 +224,9 @@ const srq_setting srq_schema[] = {
     {"prune.rewind", SRQ_SET_SPAN, AT(prune.rewind), "\"0it\"", 0, 1e12, NULL, true,
      "`srq ticket`: stages rewind to the weights of stage learn after this many steps. 0: the initial weights. Also "
      "used without pruning."},
+    {"prune.random", SRQ_SET_BOOL, AT(prune.random), "false", 0, 0, NULL, false,
+     "`srq ticket`: a further stage for each level, with masks drawn at random that keep as many weights of each layer "
+     "(docs/tickets.md)."},
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 
