@@ -26,7 +26,8 @@ static const condition conditions[] = {
     {LIST("schedule.final"), "schedule.method", LIST("linear", "cosine")},
     {LIST("quantizer.sigma_final"), "quantizer.sigma", LIST("annealed")},
     {LIST("dropbits.min_bits", "dropbits.open", "dropbits.until"), "dropbits.mode", LIST("learn", "regularize")},
-    {LIST("dropbits.penalty", "dropbits.weights", "dropbits.target", "dropbits.target_measure", "dropbits.follow"),
+    {LIST("dropbits.penalty", "dropbits.weights", "dropbits.target", "dropbits.target_measure", "dropbits.follow",
+          "dropbits.ramp"),
      "dropbits.mode", LIST("learn")},
 };
 
