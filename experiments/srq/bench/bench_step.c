@@ -245,14 +245,8 @@ static void describe_layer(const bench *b, int index, char *text, size_t size)
 {
     text[0] = '\0';
     for (int i = 0; i <= index; i++) {
-        const srq_layer *l = srq_graph_layer(b->graph, i), *last = l;
-        while (last && last->in_chain) { /* its only user */
-            const srq_layer *next = NULL;
-            for (int k = last->index + 1; k < srq_graph_layer_count(b->graph) && !next; k++)
-                if (srq_graph_layer(b->graph, k)->producers[0] == last->index) next = srq_graph_layer(b->graph, k);
-            last = next;
-        }
-        if (!last || last->index != index) continue;
+        const srq_layer *l = srq_graph_layer(b->graph, i);
+        if ((l->in_chain ? l->chain_end : i) != index) continue;
         const size_t used = strlen(text);
         snprintf(text + used, size - used, "%s%s", used ? " " : "", l->spec->name);
     }
