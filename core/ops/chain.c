@@ -457,3 +457,33 @@ void srq_chain_backward(const srq_chain *chain, srq_pass *pass)
     if (!chain->norm) back_to_line(chain, pass, &w);
     if (has_second_pass(chain)) through_line(chain, pass, &w);
 }
+
+/* --- What the functions above read and write */
+
+static size_t forward_bytes(const srq_chain *chain, size_t in, size_t out)
+{
+    size_t bytes = in * sizeof(float) * (chain->norm ? 2 : 1); /* the sums, then the values */
+    if (chain->adds) bytes += in * sizeof(float);
+    if (chain->tap) bytes += out * sizeof(float);
+    return bytes + out * srq_dtype_size(chain->last->output.dtype);
+}
+
+static size_t backward_bytes(const srq_chain *chain, size_t in, size_t out)
+{
+    const bool computes = !chain->tap && (chain->quantize || chain->clips || chain->pool);
+    const bool changes = chain->quantize || chain->clips || chain->adds;
+    const size_t given = in * (chain->producer ? srq_dtype_size(chain->producer->gradient_type) : sizeof(float));
+    size_t bytes = out * sizeof(float); /* the gradient of the output */
+    if (computes || has_second_pass(chain)) bytes += in * sizeof(float);
+    if (computes && chain->adds) bytes += in * sizeof(float);
+    if (chain->tap) bytes += 2 * out * sizeof(float); /* the values and their gradient */
+    if (!has_second_pass(chain)) return bytes + given;
+    if (changes) bytes += out * sizeof(float);
+    return bytes + (out + in) * sizeof(float) + given;
+}
+
+size_t srq_chain_bytes(const srq_chain *chain, bool backward)
+{
+    const size_t in = chain->image_units * chain->unit_in, out = chain->image_units * chain->unit_out;
+    return backward ? backward_bytes(chain, in, out) : forward_bytes(chain, in, out);
+}

@@ -34,5 +34,8 @@ void srq_chain_measure(const srq_chain *chain, srq_pass *pass);
 void srq_chain_measure_backward(const srq_chain *chain, srq_pass *pass);
 void srq_chain_forward(const srq_chain *chain, srq_pass *pass);
 void srq_chain_backward(const srq_chain *chain, srq_pass *pass);
+/* The bytes that a training step reads and writes for one image in all passes over memory of one direction. For
+ * benchmarks. */
+size_t srq_chain_bytes(const srq_chain *chain, bool backward);
 
 #endif
