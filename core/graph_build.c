@@ -104,50 +104,103 @@ static srq_status create_layers(srq_graph *graph)
 
 /* --- Chains */
 
-/* The only user of a layer's output, if that output is also its only input; otherwise NULL. */
-static srq_layer *only_user(const srq_graph *graph, int producer)
+/* The users of a layer's output: how many inputs read it, and the first two layers. */
+typedef struct users {
+    int count;
+    srq_layer *layers[2];
+} users;
+
+static users find_users(const srq_graph *graph, int producer)
 {
-    srq_layer *user = NULL;
+    users u = {.count = 0};
     for (int i = producer + 1; i < graph->layer_count; i++)
         for (int k = 0; k < graph->layers[i].input_count; k++) {
             if (graph->layers[i].producers[k] != producer) continue;
-            if (user || graph->layers[i].input_count > 1) return NULL;
-            user = &graph->layers[i];
+            if (u.count < 2) u.layers[u.count] = &graph->layers[i];
+            u.count++;
         }
-    return user;
+    return u;
+}
+
+static srq_layer *only_user(const srq_graph *graph, int producer)
+{
+    const users u = find_users(graph, producer);
+    return u.count == 1 ? u.layers[0] : NULL;
 }
 
 enum { CHAIN_MAX = 4 };
 
-/* Finds the layers of a chain after `producer`. */
-static int find_chain(const srq_graph *graph, srq_layer *layer, srq_layer **members)
+typedef struct members {
+    int count;
+    srq_layer *layers[CHAIN_MAX];
+} members;
+
+/* Whether an `add` of two inputs can be in a chain that makes one of them. The gradient of the other is summed over its
+ * users in the order of layers; the chain runs later than the add did, which has no effect on the sum of two. */
+static bool adds_one(const srq_graph *graph, const srq_layer *add, int main)
 {
-    int count = 0;
-    while (layer && count < CHAIN_MAX && srq_chain_takes((const srq_layer *const *)members, count, layer)) {
-        members[count++] = layer;
-        layer = only_user(graph, layer->index);
-    }
-    return count;
+    if (add->op->stage != SRQ_CHAIN_ADD || add->input_count != 2) return false;
+    const int side = add->producers[add->producers[0] == main];
+    return side < 0 || find_users(graph, side).count <= 2;
 }
 
-static srq_status make_chain(srq_graph *graph, srq_layer *const *members, int count)
+/* The next layer of a chain. Usually, it is the only user of the last one. A quantizer can also be one of two users, if
+ * the other one runs after it: the chain then writes what they read, too, and `tapped` is set. */
+static srq_layer *next_member(const srq_graph *graph, const members *m, bool *tapped)
 {
-    srq_layer *first = members[0], *last = members[count - 1], *producer = &graph->layers[first->producers[0]];
+    const srq_layer *last = m->layers[m->count - 1];
+    const users u = find_users(graph, last->index);
+    srq_layer *next = u.layers[0];
+    *tapped = u.count == 2;
+    if (u.count < 1 || u.count > 2 || next->in_chain || next->chain) return NULL;
+    if (*tapped)
+        return next->quantizer.method && srq_chain_taps((const srq_layer *const *)m->layers, m->count) ? next : NULL;
+    return next->input_count == 1 || adds_one(graph, next, last->index) ? next : NULL;
+}
+
+/* Finds the layers of a chain that begins with `layer`. */
+static members find_chain(const srq_graph *graph, srq_layer *layer)
+{
+    members m = {.count = 0};
+    bool tapped = false;
+    while (layer && m.count < CHAIN_MAX && srq_chain_takes((const srq_layer *const *)m.layers, m.count, layer)) {
+        if (tapped && layer->op->stage != SRQ_CHAIN_QUANTIZE) break;
+        if (tapped) m.layers[m.count - 1]->tapped = true;
+        m.layers[m.count++] = layer;
+        layer = next_member(graph, &m, &tapped);
+    }
+    return m;
+}
+
+static srq_status make_chain(srq_graph *graph, const members *m)
+{
+    srq_layer *first = m->layers[0], *last = m->layers[m->count - 1], *producer = &graph->layers[first->producers[0]];
     const bool defers = producer->weight >= 0 && only_user(graph, producer->index) == first;
-    for (int i = 0; i < count - 1; i++) members[i]->in_chain = true;
-    last->chain_input = first->inputs[0];
-    last->chain_producer = first->producers[0];
+    last->chain_inputs[0] = first->inputs[0];
+    last->chain_producers[0] = first->producers[0];
+    last->chain_input_count = 1;
+    for (int i = 0; i < m->count; i++) {
+        const srq_layer *layer = m->layers[i];
+        if (layer->op->stage == SRQ_CHAIN_ADD) {
+            const int side = layer->producers[0] == m->layers[i - 1]->index;
+            last->chain_inputs[1] = layer->inputs[side];
+            last->chain_producers[1] = layer->producers[side];
+            last->chain_input_count = 2;
+        }
+        m->layers[i]->in_chain = layer != last;
+        m->layers[i]->chain_end = last->index;
+    }
     producer->deferred = defers;
-    return srq_chain_create(members, count, defers ? producer : NULL, &last->chain);
+    return srq_chain_create(m->layers, m->count, defers ? producer : NULL, &last->chain);
 }
 
 static srq_status make_chains(srq_graph *graph)
 {
     for (int i = 0; i < graph->layer_count; i++) {
-        srq_layer *layer = &graph->layers[i], *members[CHAIN_MAX];
+        srq_layer *layer = &graph->layers[i];
         if (layer->in_chain || layer->chain || layer->input_count != 1 || layer->producers[0] < 0) continue;
-        const int count = find_chain(graph, layer, members);
-        if (count > 0) SRQ_TRY(make_chain(graph, members, count));
+        const members m = find_chain(graph, layer);
+        if (m.count > 0) SRQ_TRY(make_chain(graph, &m));
     }
     return SRQ_OK;
 }
@@ -170,6 +223,18 @@ static int last_use(const srq_graph *graph, int producer, const srq_tensor *tens
     return last;
 }
 
+/* What a chain writes besides its last output, from then to its backward pass, which reads it. */
+static srq_status reserve_tap(srq_graph *graph, srq_layer *layer)
+{
+    srq_network *network = &graph->network;
+    if (!layer->tapped) return SRQ_OK;
+    const int backward = srq_network_backward_time(network, layer->chain_end);
+    const int last = last_use(graph, layer->chain_end, &layer->output);
+    return srq_network_reserve_for(network, layer->chain_end, last > backward ? last : backward,
+                                   (size_t)network->capacity * layer->output.features * sizeof(float),
+                                   &layer->output.place);
+}
+
 static srq_status reserve_outputs(srq_graph *graph)
 {
     srq_network *network = &graph->network;
@@ -177,6 +242,7 @@ static srq_status reserve_outputs(srq_graph *graph)
     for (int i = 0; i < graph->layer_count; i++) {
         srq_layer *layer = &graph->layers[i];
         srq_tensor *out = &layer->output, *copy = &graph->widened[i];
+        SRQ_TRY(reserve_tap(graph, layer));
         if (!runs(layer)) continue;
         int death = last_use(graph, i, out);
         if (layer->op->keeps_output && !layer->chain) death = srq_network_backward_time(network, i);

@@ -42,17 +42,17 @@ static inline bool runs(const srq_layer *layer)
 
 static inline int source_count(const srq_layer *layer)
 {
-    return layer->in_chain ? 0 : layer->chain ? 1 : layer->input_count;
+    return layer->in_chain ? 0 : layer->chain ? layer->chain_input_count : layer->input_count;
 }
 
 static inline int source(const srq_layer *layer, int k)
 {
-    return layer->chain ? layer->chain_producer : layer->producers[k];
+    return layer->chain ? layer->chain_producers[k] : layer->producers[k];
 }
 
 static inline const srq_tensor *source_tensor(const srq_layer *layer, int k)
 {
-    return layer->chain ? layer->chain_input : layer->inputs[k];
+    return layer->chain ? layer->chain_inputs[k] : layer->inputs[k];
 }
 
 /* The first image of a slice of a shard of n images. */

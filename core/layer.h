@@ -40,10 +40,16 @@ struct srq_layer {
      * The chain applies these (core/ops/weighted.h). In the backward pass, it gives the gradient of the output
      * multiplied by the scales of the weights, in the type `gradient_type`. */
     bool deferred;
-    struct srq_chain *chain; /* the chain that ends with this layer; it runs instead of all its layers, from ... */
-    const srq_tensor *chain_input;
-    int chain_producer;      /* ... to input_gradients[0] of this layer */
-    bool in_chain;           /* in a chain, but not its last layer: does not run and has no output in memory */
+    /* The chain that ends with this layer. It runs instead of all its layers, from its own inputs to input_gradients of
+     * this layer. The second one is what an `add` in the chain adds; -1 and NULL without. */
+    struct srq_chain *chain;
+    const srq_tensor *chain_inputs[2];
+    int chain_producers[2];
+    int chain_input_count;
+    /* In a chain, but not its last layer: does not run, and has no output in memory unless it is tapped. */
+    bool in_chain;
+    int chain_end;           /* the index of the last layer then */
+    bool tapped;             /* a later layer reads the output, too; the chain writes it */
     srq_quantizer quantizer; /* of the weights (conv, dense) or the output (quantize); without one, method is NULL */
     int alpha, sigma, gates; /* parameter indices of the quantizer, or -1 */
     int next_bits;           /* in a pass that changes bit-lengths: the new one, or 0 */

@@ -2,6 +2,9 @@
  * independent of the width of a register and of how rows are divided into calls. */
 #include "core/kernels/rows.h"
 
+typedef uint32_t pack_bits __attribute__((vector_size(PACK * sizeof(uint32_t))));
+typedef uint16_t pack_halves __attribute__((vector_size(PACK * sizeof(uint16_t))));
+
 static inline uint16_t to_bf16(float x)
 {
     float_bits b = {.value = x};
@@ -10,48 +13,120 @@ static inline uint16_t to_bf16(float x)
     return (uint16_t)((b.bits & 0x7fffffffu) > 0x7f800000u ? (b.bits >> 16) | 0x40u : rounded);
 }
 
+/* The same for a pack. */
+static inline void store_bf16(uint16_t *y, pack v)
+{
+    const pack_bits bits = (pack_bits)v, high = bits >> 16, rounded = (bits + 0x7fffu + (high & 1u)) >> 16;
+    const pack_bits nan = (pack_bits)((bits & 0x7fffffffu) > 0x7f800000u);
+    const pack_bits chosen = (nan & (high | 0x40u)) | (~nan & rounded);
+    const pack_halves halves = __builtin_convertvector(chosen, pack_halves);
+    memcpy(y, &halves, sizeof halves);
+}
+
 static inline float from_bf16(uint16_t x)
 {
     float_bits b = {.bits = (uint32_t)x << 16};
     return b.value;
 }
 
-void SRQ_ISA_NAME(srq_affine_rows)(size_t rows, size_t n, const float *x, const float *restrict a,
-                                   const float *restrict b, float low, float high, float *y)
+/* Functions of rows are compiled for any n, and for the n of one register of AVX-512: with so few channels, a loop over
+ * them costs more than their arithmetic. Factors then stay in registers. */
+#define BY_CHANNELS(function, n, ...)                                                                                  \
+    do {                                                                                                               \
+        if ((n) == FEW)                                                                                                \
+            function(rows, FEW, __VA_ARGS__);                                                                          \
+        else                                                                                                           \
+            function(rows, (n), __VA_ARGS__);                                                                          \
+    } while (0)
+enum { FEW = 16 };
+#define ROWS_FUNCTION static inline __attribute__((always_inline)) void
+
+static inline float clamp_value(float v, float low, float high)
 {
-    for (size_t r = 0; r < rows; r++, x += n, y += n)
-        for (size_t c = 0; c < n; c++) {
-            float v = a[c] * x[c] + b[c];
-            v = v < low ? low : v;
-            y[c] = v > high ? high : v;
-        }
+    v = v < low ? low : v;
+    return v > high ? high : v;
 }
 
-void SRQ_ISA_NAME(srq_scale_rows)(size_t rows, size_t n, const float *x, const float *restrict s, float *y)
+ROWS_FUNCTION affine(size_t rows, size_t n, const float *x, const float *restrict a, const float *restrict b, float low,
+                     float high, float *y)
+{
+    for (size_t r = 0; r < rows; r++, x += n, y += n)
+        for (size_t c = 0; c < n; c++) y[c] = clamp_value(a[c] * x[c] + b[c], low, high);
+}
+
+void SRQ_ISA_NAME(srq_affine_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b, float low,
+                                   float high, float *y)
+{
+    BY_CHANNELS(affine, n, x, a, b, low, high, y);
+}
+
+ROWS_FUNCTION affine_add(size_t rows, size_t n, const float *x, const float *restrict a, const float *restrict b,
+                         const float *z, float low, float high, float *y)
+{
+    for (size_t r = 0; r < rows; r++, x += n, z += n, y += n)
+        for (size_t c = 0; c < n; c++) y[c] = clamp_value((a[c] * x[c] + b[c]) + z[c], low, high);
+}
+
+void SRQ_ISA_NAME(srq_affine_add_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b,
+                                       const float *z, float low, float high, float *y)
+{
+    BY_CHANNELS(affine_add, n, x, a, b, z, low, high, y);
+}
+
+ROWS_FUNCTION scale(size_t rows, size_t n, const float *x, const float *restrict s, float *y)
 {
     for (size_t r = 0; r < rows; r++, x += n, y += n)
         for (size_t c = 0; c < n; c++) y[c] = x[c] * s[c];
 }
 
-void SRQ_ISA_NAME(srq_scale_rows_bf16)(size_t rows, size_t n, const float *x, const float *restrict s,
-                                       uint16_t *restrict y)
+void SRQ_ISA_NAME(srq_scale_rows)(size_t rows, size_t n, const float *x, const float *s, float *y)
 {
-    for (size_t r = 0; r < rows; r++, x += n, y += n)
-        for (size_t c = 0; c < n; c++) y[c] = to_bf16(x[c] * s[c]);
+    BY_CHANNELS(scale, n, x, s, y);
 }
 
-void SRQ_ISA_NAME(srq_combine_rows)(size_t rows, size_t n, const float *g, const float *x, const float *restrict a,
-                                    const float *restrict b, const float *restrict c, float *y)
+ROWS_FUNCTION scale_bf16(size_t rows, size_t n, const float *x, const float *restrict s, uint16_t *restrict y)
+{
+    for (size_t r = 0; r < rows; r++, x += n, y += n) {
+        size_t c = 0;
+        for (; c + PACK <= n; c += PACK) store_bf16(y + c, pack_load(x + c) * pack_load(s + c));
+        for (; c < n; c++) y[c] = to_bf16(x[c] * s[c]);
+    }
+}
+
+void SRQ_ISA_NAME(srq_scale_rows_bf16)(size_t rows, size_t n, const float *x, const float *s, uint16_t *y)
+{
+    BY_CHANNELS(scale_bf16, n, x, s, y);
+}
+
+ROWS_FUNCTION combine(size_t rows, size_t n, const float *g, const float *x, const float *restrict a,
+                      const float *restrict b, const float *restrict c, float *y)
 {
     for (size_t r = 0; r < rows; r++, g += n, x += n, y += n)
         for (size_t i = 0; i < n; i++) y[i] = a[i] * g[i] + (b[i] * x[i] + c[i]);
 }
 
-void SRQ_ISA_NAME(srq_combine_rows_bf16)(size_t rows, size_t n, const float *g, const float *x, const float *restrict a,
-                                         const float *restrict b, const float *restrict c, uint16_t *restrict y)
+void SRQ_ISA_NAME(srq_combine_rows)(size_t rows, size_t n, const float *g, const float *x, const float *a,
+                                    const float *b, const float *c, float *y)
 {
-    for (size_t r = 0; r < rows; r++, g += n, x += n, y += n)
-        for (size_t i = 0; i < n; i++) y[i] = to_bf16(a[i] * g[i] + (b[i] * x[i] + c[i]));
+    BY_CHANNELS(combine, n, g, x, a, b, c, y);
+}
+
+ROWS_FUNCTION combine_bf16(size_t rows, size_t n, const float *g, const float *x, const float *restrict a,
+                           const float *restrict b, const float *restrict c, uint16_t *restrict y)
+{
+    for (size_t r = 0; r < rows; r++, g += n, x += n, y += n) {
+        size_t i = 0;
+        for (; i + PACK <= n; i += PACK)
+            store_bf16(y + i,
+                       pack_load(a + i) * pack_load(g + i) + (pack_load(b + i) * pack_load(x + i) + pack_load(c + i)));
+        for (; i < n; i++) y[i] = to_bf16(a[i] * g[i] + (b[i] * x[i] + c[i]));
+    }
+}
+
+void SRQ_ISA_NAME(srq_combine_rows_bf16)(size_t rows, size_t n, const float *g, const float *x, const float *a,
+                                         const float *b, const float *c, uint16_t *y)
+{
+    BY_CHANNELS(combine_bf16, n, g, x, a, b, c, y);
 }
 
 /* Channels are taken WIDTH at a time, with their sums in registers. */

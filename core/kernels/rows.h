@@ -7,6 +7,8 @@
 
 void SRQ_ISA_NAME(srq_affine_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b, float low,
                                    float high, float *y);
+void SRQ_ISA_NAME(srq_affine_add_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b,
+                                       const float *z, float low, float high, float *y);
 void SRQ_ISA_NAME(srq_scale_rows)(size_t rows, size_t n, const float *x, const float *s, float *y);
 void SRQ_ISA_NAME(srq_scale_rows_bf16)(size_t rows, size_t n, const float *x, const float *s, uint16_t *y);
 void SRQ_ISA_NAME(srq_combine_rows)(size_t rows, size_t n, const float *g, const float *x, const float *a,

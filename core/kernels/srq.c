@@ -109,7 +109,6 @@ typedef struct tensor {
     float offset, p_most;        /* of the first edge from the middle; of the farthest p */
     float outer, outer_distance; /* Q_n where p is the farthest, and how many edges there are to there */
     int pairs;
-    const srq_curves *curves;
     float turn_sigma; /* -rho / log(2) */
     float c[PAIRS_MAX], weight[PAIRS_MAX], weight_c[PAIRS_MAX], weight_q[PAIRS_MAX], weight_e[PAIRS_MAX];
 } tensor;
@@ -130,6 +129,27 @@ static inline __attribute__((always_inline)) void run_pack(terms_function functi
     *sigma += e.sigma;
 }
 
+static inline void add_lanes(const pack *sums, double *to)
+{
+    float lane[LANES];
+    memcpy(lane, sums, sizeof lane);
+    for (int l = 0; l < LANES; l++) to[l] += (double)lane[l];
+}
+
+static inline srq_grid_gradient sums_of_lanes(const double *alpha, const double *sigma)
+{
+    srq_grid_gradient sums = {0};
+    for (int l = 0; l < LANES; l++) sums.alpha += alpha[l];
+    for (int l = 0; l < LANES; l++) sums.sigma += LN_2 * sigma[l];
+    return sums;
+}
+
+/* The blocks of the next chunk, of n elements that are left. */
+static inline size_t whole_blocks(size_t n)
+{
+    return n / LANES < CHUNK ? n / LANES : CHUNK;
+}
+
 /* Processes `blocks` whole blocks, at most CHUNK. It goes down the columns, to keep the sums in registers. */
 static inline __attribute__((always_inline)) void run_chunk(terms_function function, const tensor *t, size_t blocks,
                                                             const float *x, const float *dy, float *dx, double *alpha,
@@ -139,11 +159,8 @@ static inline __attribute__((always_inline)) void run_chunk(terms_function funct
     for (size_t l = 0; l < LANES / PACK; l++)
         for (size_t i = l * PACK; i < blocks * LANES; i += LANES)
             run_pack(function, t, x + i, dy + i, dx + i, &a[l], &s[l]);
-    float by_alpha[LANES], by_sigma[LANES];
-    memcpy(by_alpha, a, sizeof by_alpha);
-    memcpy(by_sigma, s, sizeof by_sigma);
-    for (int l = 0; l < LANES; l++) alpha[l] += (double)by_alpha[l];
-    for (int l = 0; l < LANES; l++) sigma[l] += (double)by_sigma[l];
+    add_lanes(a, alpha);
+    add_lanes(s, sigma);
 }
 
 static inline __attribute__((always_inline)) void run_all(terms_function function, const tensor *t, size_t n,
@@ -153,7 +170,7 @@ static inline __attribute__((always_inline)) void run_all(terms_function functio
     double alpha[LANES] = {0}, sigma[LANES] = {0};
     size_t i = 0;
     while (n - i >= LANES) {
-        size_t blocks = (n - i) / LANES < CHUNK ? (n - i) / LANES : CHUNK;
+        const size_t blocks = whole_blocks(n - i);
         run_chunk(function, t, blocks, x + i, dy + i, dx + i, alpha, sigma);
         i += blocks * LANES;
     }
@@ -164,9 +181,7 @@ static inline __attribute__((always_inline)) void run_all(terms_function functio
         run_chunk(function, t, 1, last_x, last_dy, last_dx, alpha, sigma);
         memcpy(dx + i, last_dx, (n - i) * sizeof *dx);
     }
-    *sums = (srq_grid_gradient){0};
-    for (int l = 0; l < LANES; l++) sums->alpha += alpha[l];
-    for (int l = 0; l < LANES; l++) sums->sigma += LN_2 * sigma[l];
+    *sums = sums_of_lanes(alpha, sigma);
 }
 
 static inline void fill_common(tensor *t, const srq_grid *grid)
@@ -421,50 +436,93 @@ void SRQ_ISA_NAME(srq_full_backward)(size_t n, const float *x, const float *dy, 
 
 /* --- full by its curves (curves.h) */
 
-#if defined __AVX512F__
-/* Whether a whole table of SRQ_CURVE_BINS fits into registers. */
-typedef struct lookup {
-    const srq_curves *curves;
-    __m512i bin;
-} lookup;
+/* One element is a long chain of dependent instructions, and a CPU does not look far enough ahead to work at several of
+ * them. So a chunk goes through it in four loops, which keep their few numbers in the first-level cache. The first
+ * finds the bins, the next two compute the polynomials, with their table in registers if those are large, and the last
+ * one makes the gradients and sums. */
+enum { CHUNK_FLOATS = CHUNK * LANES };
+typedef struct curve_chunk {
+    _Alignas(64) float bin[CHUNK_FLOATS], part[CHUNK_FLOATS]; /* v rounded; the rest, with the sign of the axis */
+    _Alignas(64) int32_t place[CHUNK_FLOATS];                 /* in the table */
+    _Alignas(64) float flat[CHUNK_FLOATS], turn[CHUNK_FLOATS];
+} curve_chunk;
 
-static inline lookup find_curves(const srq_curves *curves, pack bin)
+/* The lower end mirrors the upper one, and bins are counted from the nearer end. Beyond the outermost bins, the curves
+ * are constant. v - rint(v) is exact for codes near x. */
+static inline void find_places(const tensor *t, size_t n, const float *x, curve_chunk *c)
 {
-    return (lookup){.curves = curves, .bin = _mm512_cvtps_epi32(bin)};
+    const float beyond = SRQ_CURVE_OUTSIDE, inner = SRQ_CURVE_BINS - 1, row = PACK == 16 ? 1 : SRQ_CURVE_POWERS;
+    const tensor all = *t;
+    for (size_t i = 0; i < n; i += PACK) {
+        const pack v = pack_at_most(pack_at_least(pack_load(x + i) / all.alpha, all.min - beyond), all.max + beyond);
+        const pack bin = pack_round(v);
+        const pack place = pack_at_most((all.half + beyond) - pack_abs(bin - all.middle), inner);
+        const pack_mask whole = __builtin_convertvector(place * row, pack_mask);
+        pack_store(c->bin + i, bin);
+        pack_store(c->part + i, pack_flip(v - bin, pack_sign(all.middle - bin)));
+        memcpy(c->place + i, &whole, sizeof whole);
+    }
 }
+
+#if defined __AVX512F__
+/* A register holds a power of all bins. */
+static inline const float *curve_table(const srq_curves *curves)
+{
+    return curves->by_power[0];
+}
+
+typedef struct lookup {
+    __m512i place;
+    const __m512 *power;
+} lookup;
 
 static inline void look_up(const void *of, int first, pack coefficient[4])
 {
     const lookup *l = of;
-    for (int i = 0; i < 4; i++)
-        coefficient[i] = _mm512_permutexvar_ps(l->bin, _mm512_loadu_ps(l->curves->by_power[first + i]));
+    for (int i = 0; i < 4; i++) coefficient[i] = _mm512_permutexvar_ps(l->place, l->power[first + i]);
+}
+
+static inline void compute_curve(const float *table, size_t n, const curve_chunk *c, float *y)
+{
+    __m512 power[SRQ_CURVE_POWERS / 2];
+    for (int i = 0; i < SRQ_CURVE_POWERS / 2; i++) power[i] = _mm512_loadu_ps(table + i * SRQ_CURVE_BINS);
+    for (size_t i = 0; i < n; i += PACK) {
+        const lookup l = {.place = _mm512_load_si512(c->place + i), .power = power};
+        const pack part = pack_load(c->part + i);
+        pack_store(y + i, polynomial_at(look_up, &l, 0, part, part * part));
+    }
+}
+
+static inline void compute_curves(const float *table, size_t n, curve_chunk *c)
+{
+    compute_curve(table, n, c, c->flat);
+    compute_curve(table + SRQ_CURVE_POWERS / 2 * SRQ_CURVE_BINS, n, c, c->turn);
 }
 #else
-typedef row_lookup lookup;
-#define look_up look_up_rows
-
-static inline lookup find_curves(const srq_curves *curves, pack bin)
+/* Elsewhere, rows are read: all powers of a bin. */
+static inline const float *curve_table(const srq_curves *curves)
 {
-    return find_rows(curves->by_bin[0], SRQ_CURVE_POWERS, bin);
+    return curves->by_bin[0];
+}
+
+static inline void compute_curves(const float *table, size_t n, curve_chunk *c)
+{
+    for (size_t i = 0; i < n; i += PACK) {
+        row_lookup l = {.table = table};
+        const pack part = pack_load(c->part + i), square = part * part;
+        memcpy(l.start, c->place + i, sizeof l.start);
+        pack_store(c->flat + i, polynomial_at(look_up_rows, &l, 0, part, square));
+        pack_store(c->turn + i, polynomial_at(look_up_rows, &l, SRQ_CURVE_POWERS / 2, part, square));
+    }
 }
 #endif
 
-/* The lower end mirrors the upper one, and bins are counted from the nearer end. Beyond the outermost bins, the curves
- * are constant. v - rint(v) is exact for codes near x. */
-static inline __attribute__((always_inline)) terms curve_terms(const tensor *t, pack x, pack dy)
+static inline terms curve_terms(const tensor *t, const curve_chunk *c, size_t i, pack dy)
 {
-    const float beyond = SRQ_CURVE_OUTSIDE, inner = SRQ_CURVE_BINS - 1;
-    pack v = pack_at_most(pack_at_least(x / t->alpha, t->min - beyond), t->max + beyond);
-    pack bin = pack_round(v), code = pack_at_most(pack_at_least(bin, t->min), t->max), part = v - bin;
-    pack_bits sign = pack_sign(t->middle - bin);
-    const lookup l = find_curves(t->curves, pack_at_most(((t->half + beyond) - pack_abs(bin - t->middle)), inner));
-    part = pack_flip(part, sign);
-    pack square = part * part;
-    pack flat = polynomial_at(look_up, &l, 0, part, square);
-    pack turn = polynomial_at(look_up, &l, SRQ_CURVE_POWERS / 2, part, square);
-    turn = pack_flip(turn, sign);
-    part = pack_flip(part, sign);
-    pack slope = 1 - flat;
+    const pack bin = pack_load(c->bin + i), code = pack_at_most(pack_at_least(bin, t->min), t->max);
+    const pack_bits sign = pack_sign(t->middle - bin);
+    const pack part = pack_flip(pack_load(c->part + i), sign), turn = pack_flip(pack_load(c->turn + i), sign);
+    const pack flat = pack_load(c->flat + i), slope = 1 - flat;
     terms e;
     e.dx = dy * slope;
     e.alpha = dy * (((code - bin) + bin * flat) - (part * slope - turn));
@@ -472,12 +530,45 @@ static inline __attribute__((always_inline)) terms curve_terms(const tensor *t, 
     return e;
 }
 
+/* Like run_chunk. */
+static inline void run_curves(const tensor *t, const float *table, size_t blocks, const float *x, const float *dy,
+                              float *dx, double *alpha, double *sigma)
+{
+    curve_chunk c;
+    find_places(t, blocks * LANES, x, &c);
+    compute_curves(table, blocks * LANES, &c);
+    pack a[LANES / PACK] = {{0}}, s[LANES / PACK] = {{0}};
+    for (size_t l = 0; l < LANES / PACK; l++)
+        for (size_t i = l * PACK; i < blocks * LANES; i += LANES) {
+            const terms e = curve_terms(t, &c, i, pack_load(dy + i));
+            pack_store(dx + i, e.dx);
+            a[l] += e.alpha;
+            s[l] += e.sigma;
+        }
+    add_lanes(a, alpha);
+    add_lanes(s, sigma);
+}
+
 void SRQ_ISA_NAME(srq_curves_backward)(size_t n, const float *x, const float *dy, const srq_curves *curves, float *dx,
                                        srq_grid_gradient *sums)
 {
     tensor t;
+    const float *table = curve_table(curves);
+    double alpha[LANES] = {0}, sigma[LANES] = {0};
+    size_t i = 0;
     fill_common(&t, &curves->grid);
-    t.curves = curves;
     t.turn_sigma = -t.ratio_log2;
-    run_all(curve_terms, &t, n, x, dy, dx, sums);
+    while (n - i >= LANES) {
+        const size_t blocks = whole_blocks(n - i);
+        run_curves(&t, table, blocks, x + i, dy + i, dx + i, alpha, sigma);
+        i += blocks * LANES;
+    }
+    if (i < n) {
+        float last_x[LANES] = {0}, last_dy[LANES] = {0}, last_dx[LANES];
+        memcpy(last_x, x + i, (n - i) * sizeof *x);
+        memcpy(last_dy, dy + i, (n - i) * sizeof *dy);
+        run_curves(&t, table, 1, last_x, last_dy, last_dx, alpha, sigma);
+        memcpy(dx + i, last_dx, (n - i) * sizeof *dx);
+    }
+    *sums = sums_of_lanes(alpha, sigma);
 }

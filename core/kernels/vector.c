@@ -185,6 +185,7 @@ const srq_vector SRQ_ISA_NAME(srq_vector) = {
     .relu_backward = relu_backward,
     .relu_under = relu_under,
     .affine_rows = SRQ_ISA_NAME(srq_affine_rows),
+    .affine_add_rows = SRQ_ISA_NAME(srq_affine_add_rows),
     .scale_rows = SRQ_ISA_NAME(srq_scale_rows),
     .extremes = SRQ_ISA_NAME(srq_extremes),
     .round_s8 = SRQ_ISA_NAME(srq_round_s8),

@@ -126,6 +126,9 @@ typedef struct srq_vector {
     /* y = clamp(a[c] x + b[c], low, high), NaN kept; y may be x */
     void (*affine_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b, float low, float high,
                         float *y);
+    /* y = clamp((a[c] x + b[c]) + z, low, high), NaN kept; y may be x or z */
+    void (*affine_add_rows)(size_t rows, size_t n, const float *x, const float *a, const float *b, const float *z,
+                            float low, float high, float *y);
     /* y = x s[c]; y may be x */
     void (*scale_rows)(size_t rows, size_t n, const float *x, const float *s, float *y);
     void (*scale_rows_bf16)(size_t rows, size_t n, const float *x, const float *s, uint16_t *y);

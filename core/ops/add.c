@@ -57,4 +57,5 @@ const srq_op srq_op_add = {
     .backward = backward,
     .deploy = deploy,
     .meaning = "sum of inputs with the same shape",
+    .stage = SRQ_CHAIN_ADD,
 };

@@ -20,6 +20,7 @@ typedef enum srq_quantizes { SRQ_QUANTIZES_NOTHING, SRQ_QUANTIZES_WEIGHTS, SRQ_Q
 typedef enum srq_chain_stage {
     SRQ_CHAIN_NONE, /* the operator cannot be part of a chain */
     SRQ_CHAIN_NORM,
+    SRQ_CHAIN_ADD,  /* the sum with another input, after batch-norm */
     SRQ_CHAIN_CLIP, /* clipping to 0 and spec->max */
     SRQ_CHAIN_POOL, /* maximum over windows of spec->kernel */
     SRQ_CHAIN_QUANTIZE

@@ -111,6 +111,81 @@ START_TEST(chains)
 }
 END_TEST
 
+/* Residual blocks as chains with a sum, whose values before the quantizer are also the next shortcut. */
+typedef enum block {
+    RECTIFIED, /* a ReLU before each quantizer, as in ResNet */
+    LINEAR,    /* none, as in MobileNetV2, and the shortcut is the first input of a sum */
+    IMAGES_ADDED,
+    EARLY_USER, /* the other user of a value runs before its quantizer, so they cannot be in a chain together */
+    BLOCKS
+} block;
+
+static const char *make_part(net *n, const char *name, const char *input, const char *shortcut, block kind)
+{
+    static char names[15][SRQ_NAME_SIZE];
+    static int used;
+    char *text[5];
+    for (int i = 0; i < 5; i++) text[i] = names[used++ % 15];
+    snprintf(text[0], SRQ_NAME_SIZE, "%s_bn", name);
+    snprintf(text[1], SRQ_NAME_SIZE, "%s_sum", name);
+    snprintf(text[2], SRQ_NAME_SIZE, "%s_relu", name);
+    snprintf(text[3], SRQ_NAME_SIZE, "%s_early", name);
+    snprintf(text[4], SRQ_NAME_SIZE, "%s_q", name);
+    with_window(add(n, name, "conv", input), 2, 3, 3, 1, 1, 1, 1)->bias = false;
+    add(n, text[0], "batch_norm", name);
+    const char *last = text[0];
+    if (shortcut) {
+        const bool second = kind == LINEAR;
+        srq_layer_spec *sum = add(n, text[1], "add", second ? shortcut : last);
+        sum->input_count = 2;
+        snprintf(sum->inputs[1], SRQ_NAME_SIZE, "%s", second ? last : shortcut);
+        last = text[1];
+    }
+    if (kind != LINEAR) {
+        add(n, text[2], "relu", last)->max = shortcut ? 0 : 1.25f;
+        last = text[2];
+    }
+    const char *value = last;
+    if (kind == EARLY_USER && !shortcut) {
+        with_window(add(n, text[3], "conv", last), 2, 1, 1, 1, 1, 0, 0);
+        value = text[3];
+    }
+    add(n, text[4], "quantize", last);
+    return kind == IMAGES_ADDED ? "input" : value;
+}
+
+START_TEST(residual_chains)
+{
+    const block kind = (block)(_i % BLOCKS);
+    if (!take_way(_i / BLOCKS)) return;
+    net n;
+    start(&n, 6, 5, 2);
+    const char *shortcut = make_part(&n, "a", "input", NULL, kind);
+    shortcut = make_part(&n, "b", "a_q", shortcut, kind);
+    make_part(&n, "d", "b_q", shortcut, kind);
+    add(&n, "c", "dense", "d_q")->out = 3;
+    for (int i = 0; i < n.spec.layer_count; i++) {
+        snprintf(n.layers[i].quantizer.method, sizeof n.layers[i].quantizer.method, "ste");
+        n.layers[i].quantizer.bits = (srq_bits_schedule){.count = 1, .bits = {8}};
+    }
+    build(&n);
+    for (int i = 0; i < n.spec.layer_count; i++) {
+        const srq_layer *l = srq_graph_layer(n.graph, i);
+        const bool sum = strcmp(l->spec->type, "add") == 0, q = strcmp(l->spec->type, "quantize") == 0;
+        if (sum && !current->plain) ck_assert(l->in_chain && srq_graph_layer(n.graph, l->chain_end)->chain);
+        if (q && !current->plain) ck_assert(l->chain);
+        if (l->alpha < 0) continue;
+        srq_graph_values(n.graph)[srq_graph_parameter(n.graph, l->alpha)->offset] = q ? 0.05f : 0.02f;
+    }
+    const int taps = current->plain || kind == IMAGES_ADDED ? 0 : kind == EARLY_USER ? 1 : 2;
+    int tapped = 0;
+    for (int i = 0; i < n.spec.layer_count; i++) tapped += srq_graph_layer(n.graph, i)->tapped;
+    ck_assert_int_eq(tapped, taps);
+    check_gradients(&n);
+    finish(&n);
+}
+END_TEST
+
 /* Integer sums are exact: the output of a quantized convolution is scale times an integer. */
 START_TEST(codes_give_exact_sums)
 {
@@ -150,6 +225,7 @@ int main(void)
     tcase_add_loop_test(tests, residual_block, 0, WAYS);
     tcase_add_loop_test(tests, quantized_networks, 0, 2 * WAYS);
     tcase_add_loop_test(tests, chains, 0, 3 * WAYS);
+    tcase_add_loop_test(tests, residual_chains, 0, BLOCKS * WAYS);
     tcase_add_loop_test(tests, codes_give_exact_sums, 0, 3 * WAYS);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

@@ -48,7 +48,8 @@ grep -q "training step" "$WORK/out" && fail "--model none times training steps"
 step=(bench step --seconds 0 --batch 16 --shards 4)
 expect 0 "A training step of lenet5, srq full 4/4, batch of 16 in 4 shards, 1 rank x 1 thread" "$SRQ" "${step[@]}"
 for line in "images/s, .* ms per step" "^  conv  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ %$" "^  chain " "sum over ranks" \
-  "forward  in .* of a large 3 x 3" "activations and their gradients +[0-9.]+ .B$" "resident size, sum over ranks"; do
+  "forward  in .* of a large 3 x 3" "^Limits on one core: [0-9.]+ GB/s from memory" \
+  "^  chain  +backward  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9]+ % +- +-$" "^  conv  +by weights  +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9]+ % +[0-9]+ +[0-9]+ %$" "activations and their gradients +[0-9.]+ .B$" "resident size, sum over ranks"; do
   grep -qE "$line" "$WORK/out" || fail "bench step: no line like \"$line\": $(cat "$WORK/out")"
 done
 engines="auto float32 reference"
@@ -64,6 +65,11 @@ assert d["ranks"] == int(sys.argv[2]) and d["shards"] == 4 and d["batch"] == 16 
 assert 0 < d["least"] <= d["seconds"] <= d["most"] and abs(d["images_per_second"] * d["seconds"] / 16 - 1) < 1e-3
 assert [l["name"] for l in d["layers"]] == ["conv1", "relu1 pool1 act1", "conv2", "relu2 pool2 act2", "fc1", "relu3 act3", "fc2"]
 assert sum(l[p] for l in d["layers"] for p in ("forward", "backward_data", "backward_weights")) > 0
+assert d["memory_bandwidth"] > 0 and d["large_convolution"]["forward_codes"] > 0
+# conv1: 24 x 24 x 32 sums of 28 x 28 pixels; relu1 pool1 act1: these sums, and codes of 12 x 12 x 32.
+images = 16 // int(sys.argv[2])
+assert d["layers"][0]["bytes"]["forward"] == images * 4 * (24 * 24 * 32 + 28 * 28) and d["layers"][0]["bytes"]["backward_data"] == 0
+assert d["layers"][1]["bytes"]["forward"] == images * (4 * 24 * 24 * 32 + 12 * 12 * 32)
 assert d["memory"]["parameters"] >= 4 * 582026 and d["memory"]["resident_all_ranks"] > d["memory"]["parameters"]
 EOF
   ranks=1

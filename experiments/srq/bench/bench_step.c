@@ -1,12 +1,11 @@
 /* srq bench step: measures whole training steps on random images, on all ranks, with their time by operator and their
  * memory. */
-#include "core/kernels/engine.h"
 #include "core/ops/op.h"
 #include "core/ops/weighted.h"
 #include "core/quant/methods.h"
 #include "core/random.h"
 #include "dist/tree.h"
-#include "experiments/srq/bench/conv_peak.h"
+#include "experiments/srq/bench/step_limits.h"
 #include "experiments/srq/commands.h"
 #include "experiments/srq/numbers.h"
 #include "experiments/srq/options.h"
@@ -245,38 +244,19 @@ static void describe_layer(const bench *b, int index, char *text, size_t size)
 {
     text[0] = '\0';
     for (int i = 0; i <= index; i++) {
-        const srq_layer *l = srq_graph_layer(b->graph, i), *last = l;
-        while (last && last->in_chain) { /* its only user */
-            const srq_layer *next = NULL;
-            for (int k = last->index + 1; k < srq_graph_layer_count(b->graph) && !next; k++)
-                if (srq_graph_layer(b->graph, k)->producers[0] == last->index) next = srq_graph_layer(b->graph, k);
-            last = next;
-        }
-        if (!last || last->index != index) continue;
+        const srq_layer *l = srq_graph_layer(b->graph, i);
+        if ((l->in_chain ? l->chain_end : i) != index) continue;
         const size_t used = strlen(text);
         snprintf(text + used, size - used, "%s%s", used ? " " : "", l->spec->name);
     }
 }
 
-static const char chain_family[] = "chain";
-
-static const char *op_family(const srq_op *op)
-{
-    return op->family ? op->family : op->type;
-}
-
-/* The entry of the table to which the time of a layer is added. */
-static const char *family_of(const srq_layer *l)
-{
-    return l->chain ? chain_family : op_family(l->op);
-}
-
-/* The operations of the layer in a step of this rank, in one direction. */
-static double operations_of(const bench *b, const srq_layer *l)
+/* The images of a step whose times the first worker of this rank has. */
+static double timed_images(const bench *b)
 {
     long first, last;
     srq_stepper_range(&b->stepper, &first, &last);
-    return 2.0 * (double)l->macs * (shard_start(b->options, last) - shard_start(b->options, first));
+    return (double)(shard_start(b->options, last) - shard_start(b->options, first)) / srq_graph_passes(b->graph);
 }
 
 static void print_phases(const char *name, const double *p, double step)
@@ -293,20 +273,12 @@ static double print_family(const bench *b, const char *family, double step)
 {
     double sums[SRQ_PHASES] = {0}, all = 0;
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
-        if (strcmp(family_of(srq_graph_layer(b->graph, i)), family) != 0) continue;
+        if (strcmp(srq_layer_family(srq_graph_layer(b->graph, i)), family) != 0) continue;
         for (int p = 0; p < SRQ_PHASES; p++) sums[p] += b->phases[i][p];
     }
     for (int p = 0; p < SRQ_PHASES; p++) all += sums[p];
     if (all > 0) print_phases(family, sums, step);
     return all;
-}
-
-/* Whether an earlier operator of the table has the same family. */
-static bool is_known_family(int op)
-{
-    for (int i = 0; i < op; i++)
-        if (strcmp(op_family(srq_op_at(i)), op_family(srq_op_at(op))) == 0) return true;
-    return false;
 }
 
 static void print_times(const bench *b, double step)
@@ -316,8 +288,8 @@ static void print_times(const bench *b, double step)
     srq_say("\n  ms of a step on rank 0         prepare   forward  backward  of weights      all  share\n");
     double known = 0;
     for (int i = 0; i < srq_op_count(); i++)
-        if (!is_known_family(i)) known += print_family(b, op_family(srq_op_at(i)), step);
-    known += print_family(b, chain_family, step);
+        if (srq_op_begins_family(i)) known += print_family(b, srq_op_family(srq_op_at(i)), step);
+    known += print_family(b, srq_chain_family, step);
     for (int p = SRQ_STEP_SUM; p < SRQ_STEP_PARTS; p++) {
         srq_say("  %-28s %49.3f  %5.1f %%\n", parts[p - SRQ_STEP_SUM], 1e3 * b->parts[p], 100 * b->parts[p] / step);
         known += b->parts[p];
@@ -332,46 +304,6 @@ static void print_times(const bench *b, double step)
         describe_layer(b, i, name, sizeof name);
         print_phases(name, b->phases[i], step);
     }
-}
-
-/* One direction of all layers with weights whose kernels have the same number formats. */
-static void print_speed(const bench *b, bool backward, const char *type, double reachable)
-{
-    double seconds = 0, operations = 0;
-    for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
-        const srq_layer *l = srq_graph_layer(b->graph, i);
-        const srq_conv_info *info = srq_weighted_info(l);
-        if (!info || strcmp(backward ? info->backward : info->forward, type) != 0) continue;
-        if (backward) {
-            seconds += b->phases[i][SRQ_PHASE_BACKWARD_DATA] + b->phases[i][SRQ_PHASE_BACKWARD_WEIGHTS];
-            operations += operations_of(b, l) * (l->producers[0] >= 0 ? 2 : 1);
-        } else {
-            seconds += b->phases[i][SRQ_PHASE_FORWARD];
-            operations += operations_of(b, l);
-        }
-    }
-    if (seconds <= 0) return;
-    srq_say("  %-8s in %-5s %7.0f Gop/s, %3.0f %% of a large 3 x 3 convolution's %.0f\n",
-            backward ? "backward" : "forward", type, operations / seconds * 1e-9,
-            100 * operations / seconds / reachable, reachable * 1e-9);
-}
-
-static srq_status print_speeds(const bench *b)
-{
-    const srq_kernels *kernels = srq_graph_kernels(b->graph), *mixed = srq_kernels_find("mixed");
-    const srq_vector *vector = srq_graph_vector(b->graph);
-    srq_conv_peak codes, floats, others;
-    SRQ_TRY(srq_conv_peak_measure(kernels, vector, true, &codes));
-    SRQ_TRY(srq_conv_peak_measure(kernels, vector, false, &floats));
-    SRQ_TRY(srq_conv_peak_measure(mixed ? mixed : kernels, vector, true, &others));
-    srq_say("\nLayers with weights, one core\n");
-    print_speed(b, false, "u8s8", codes.forward);
-    print_speed(b, false, "s8s8", codes.forward);
-    print_speed(b, false, "f32", floats.forward);
-    if (strcmp(codes.backward_in, "s8") == 0) print_speed(b, true, "s8", codes.backward);
-    if (strcmp(others.backward_in, "bf16") == 0) print_speed(b, true, "bf16", others.backward);
-    print_speed(b, true, "f32", floats.backward);
-    return SRQ_OK;
 }
 
 static void print_memory_line(const char *what, double bytes)
@@ -399,7 +331,7 @@ static void print_memory(const bench *b)
             srq_reduce_bucket_count(b->stepper.reduce));
 }
 
-static void print_json(const bench *b, const double *rounds)
+static void print_json(const bench *b, const double *rounds, const srq_machine *machine)
 {
     const step_options *o = b->options;
     const srq_graph_memory m = srq_graph_count_memory(b->graph);
@@ -414,19 +346,28 @@ static void print_json(const bench *b, const double *rounds)
         srq_graph_vector(b->graph)->isa, o->method, o->estimator, o->bits, o->batch, o->shards, srq_comm_size(b->comm),
         o->batch / rounds[ROUNDS / 2], rounds[ROUNDS / 2], rounds[0], rounds[ROUNDS - 1]);
     for (int p = 0; p < SRQ_STEP_PARTS; p++) srq_say("%s\"%s\": %.6g", p ? ", " : "", parts[p], b->parts[p]);
-    srq_say("},\n \"layers\": [");
+    srq_say("},\n \"memory_bandwidth\": %.6g, \"large_convolution\": {\"forward_codes\": %.6g, \"forward_f32\": %.6g, "
+            "\"backward_codes\": %.6g, \"backward_f32\": %.6g}",
+            machine->bandwidth, machine->codes.forward, machine->floats.forward, machine->codes.backward,
+            machine->floats.backward);
+    srq_say(",\n \"layers\": [");
     const char *separator = "";
     for (int i = 0; i < srq_graph_layer_count(b->graph); i++) {
         const srq_layer *l = srq_graph_layer(b->graph, i);
         if (l->in_chain) continue;
         describe_layer(b, i, name, sizeof name);
         srq_say("%s\n  {\"name\": %s, \"type\": \"%s\", \"macs\": %zu", separator,
-                srq_json_quote(name, quoted, sizeof quoted), family_of(l), l->macs);
+                srq_json_quote(name, quoted, sizeof quoted), srq_layer_family(l), l->macs);
         if (l->weight >= 0)
             srq_say(", \"weights\": %zu, \"forward_in\": \"%s\", \"backward_in\": \"%s\"",
                     srq_graph_parameter(b->graph, l->weight)->count, srq_weighted_info(l)->forward,
                     srq_weighted_info(l)->backward);
         for (int p = 0; p < SRQ_PHASES; p++) srq_say(", \"%s\": %.6g", phases[p], b->phases[i][p]);
+        srq_say(", \"bytes\": {");
+        for (int p = SRQ_PHASE_FORWARD; p < SRQ_PHASES; p++)
+            srq_say("%s\"%s\": %.0f", p > SRQ_PHASE_FORWARD ? ", " : "", phases[p],
+                    srq_layer_bytes(l, (srq_phase)p) * timed_images(b));
+        srq_say("}");
         srq_say("}");
         separator = ",";
     }
@@ -444,8 +385,10 @@ static srq_status print(const bench *b)
     double rounds[ROUNDS];
     memcpy(rounds, b->rounds, sizeof rounds);
     qsort(rounds, ROUNDS, sizeof *rounds, srq_ascending);
+    srq_machine machine;
+    SRQ_TRY(srq_machine_measure(b->graph, &machine));
     if (o->json) {
-        print_json(b, rounds);
+        print_json(b, rounds, &machine);
         return SRQ_OK;
     }
     const double step = rounds[ROUNDS / 2];
@@ -460,7 +403,8 @@ static srq_status print(const bench *b)
     srq_say("%.1f images/s, %.4g ms per step [%.4g..%.4g]\n", o->batch / step, 1e3 * step, 1e3 * rounds[0],
             1e3 * rounds[ROUNDS - 1]);
     print_times(b, step);
-    SRQ_TRY(print_speeds(b));
+    const srq_step_sample sample = {.graph = b->graph, .phases = b->phases, .images = timed_images(b)};
+    srq_step_limits_print(&sample, &machine);
     print_memory(b);
     return SRQ_OK;
 }
