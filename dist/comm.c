@@ -100,8 +100,9 @@ srq_status srq_comm_create(bool parallel, srq_comm **out)
     comm->size = 1;
     if (parallel || launched()) {
         int granted;
-        /* A single process needs no Open MPI daemon. */
-        if (!launched()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+        /* A single process needs no Open MPI daemon, and no network: looking for one takes longer than all else that
+         * srq does at its start. */
+        if (!launched()) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0), setenv("OMPI_MCA_pml", "ob1", 0);
         if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted) != MPI_SUCCESS) {
             free(comm);
             return srq_fail(SRQ_ERROR_RUN, "MPI could not be started; look at the messages above");

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "dist/comm_mpi.h"
+#include "dist/halves.h"
 #include "dist/join.h"
 #include "dist/node.h"
 #include "dist/partners.h"
@@ -51,6 +52,7 @@ struct srq_reduce {
     MPI_Request *receives, *sends;
     int send_count;
     srq_join *join;
+    srq_halves *halves; /* of some buckets; or NULL */
 };
 
 static size_t slice_of(const srq_reduce *r, int bucket, int rank)
@@ -185,6 +187,7 @@ static srq_status make_room(srq_reduce *r)
         const size_t begin = slice_of(r, b, r->rank), end = slice_of(r, b, r->rank + 1);
         r->incoming_at[b] = arriving;
         r->outgoing_at[b] = leaving;
+        if (srq_halves_takes(r->halves, b)) continue;
         (void)destinations(r, b, &units);
         arriving += others * units_of(r, begin, end);
         leaving += own * units;
@@ -199,10 +202,26 @@ static srq_status make_room(srq_reduce *r)
     return r->outgoing && r->decoded ? SRQ_OK : srq_fail_memory(leaving * unit_size(r), "sums of gradients");
 }
 
+/* Only for one rank on every node. */
+static srq_status make_halves(srq_reduce *r)
+{
+    const srq_halves_plan plan = {.bucket_count = r->plan.bucket_count,
+                                  .slices = r->slices,
+                                  .add = r->plan.add,
+                                  .coarse_count = r->plan.coarse_count,
+                                  .coarse = r->coarse,
+                                  .tag_step = SRQ_TREE_NODES_MAX,
+                                  .join_tag = JOIN_TAG,
+                                  .below = r->plan.halves_below};
+    if (r->node->count < r->ranks || !srq_halves_fit(r->ranks, r->all_leaves, plan.below)) return SRQ_OK;
+    return srq_halves_create(r->comm, &plan, &r->halves);
+}
+
 static srq_status build(srq_reduce *r, const srq_reduce_plan *plan)
 {
     SRQ_TRY(copy_plan(r, plan));
     SRQ_TRY(lay_out(r));
+    SRQ_TRY(make_halves(r));
     return make_room(r);
 }
 
@@ -282,6 +301,7 @@ void srq_reduce_destroy(srq_reduce **reduce)
     free(r->receives);
     free(r->sends);
     srq_join_destroy(&r->join);
+    srq_halves_destroy(&r->halves);
     free(r);
     *reduce = NULL;
 }
@@ -348,15 +368,17 @@ static void begin_range(const srq_reduce *r, operands *o, size_t begin, size_t e
 /* Receives are posted early, because MPI copies a message twice if it arrives before its receive was posted. */
 static void post_receives(srq_reduce *r)
 {
-    int count = 0;
+    const int others = r->all - r->counts[r->node->index];
     for (int b = 0; b < r->plan.bucket_count; b++) {
+        if (srq_halves_takes(r->halves, b)) continue;
+        MPI_Request *receive = r->receives + (size_t)b * (size_t)others;
         const size_t width = units_of(r, slice_of(r, b, r->rank), slice_of(r, b, r->rank + 1));
         char *to = (char *)r->incoming + r->incoming_at[b] * unit_size(r);
         for (int other = 0; other < r->node->count; other++)
             for (int k = 0; other != r->node->index && k < r->counts[other]; k++, to += width * unit_size(r))
                 MPI_Irecv(to, (int)width, r->plan.coarse_count ? MPI_UINT16_T : MPI_FLOAT,
                           srq_partners_of(r->node, other), b * SRQ_TREE_NODES_MAX + k, srq_comm_mpi(r->comm),
-                          &r->receives[count++]);
+                          receive++);
     }
     r->posted = true;
 }
@@ -383,6 +405,7 @@ static uint16_t *send_slice(srq_reduce *r, int b, int to, uint16_t *room)
 
 static void send_bucket(srq_reduce *r, int b)
 {
+    if (srq_halves_start(r->halves, b, srq_leaves_node(r->leaves, 0))) return;
     uint16_t *room = r->outgoing ? r->outgoing + r->outgoing_at[b] : NULL;
     for (int i = 1; i < r->node->count; i++) {
         int to, end;
@@ -414,6 +437,7 @@ static bool has_met(srq_reduce *r, int b)
 static void move_messages(srq_reduce *r)
 {
     int done;
+    srq_halves_poll(r->halves);
     if (r->send_count) MPI_Testall(r->send_count, r->sends, &done, MPI_STATUSES_IGNORE);
 }
 
@@ -453,6 +477,7 @@ void srq_reduce_wait(srq_reduce *r, int b)
         srq_comm_wait(r->comm, 1, &r->meets[r->started], "the other ranks of its node, which add bucket %d",
                       r->started);
     atomic_thread_fence(memory_order_seq_cst);
+    if (srq_halves_wait(r->halves, b)) return;
     const int others = r->all - r->counts[r->node->index];
     const size_t begin = slice_of(r, b, r->rank), end = slice_of(r, b, r->rank + 1), width = end - begin;
     srq_comm_wait(r->comm, others, r->receives + (size_t)b * (size_t)others, "the gradients of bucket %d", b);
@@ -475,7 +500,7 @@ static float *arrived_slices(const srq_reduce *r, int b)
 float *srq_reduce_add_range(srq_reduce *r, int b, size_t begin, size_t end)
 {
     float *result = srq_leaves_node(r->leaves, 0);
-    if (r->ranks == 1) return result;
+    if (r->ranks == 1 || srq_halves_takes(r->halves, b)) return result;
     const size_t slice = slice_of(r, b, r->rank), width = slice_of(r, b, r->rank + 1) - slice;
     float *arrived = r->node->count > 1 ? arrived_slices(r, b) + (begin - slice) : NULL;
     operands o;
@@ -512,18 +537,19 @@ float *srq_reduce_finish(srq_reduce *r, int b)
 
 void srq_reduce_join_start(srq_reduce *r, int b, float *vector)
 {
-    srq_join_start(r->join, b, vector);
+    if (!srq_halves_join_start(r->halves, b, vector)) srq_join_start(r->join, b, vector);
 }
 
 void srq_reduce_join_wait(srq_reduce *r)
 {
+    srq_halves_join_wait(r->halves);
     srq_join_wait(r->join);
 }
 
 void srq_reduce_join(srq_reduce *r, float *vector)
 {
-    for (int b = 0; b < r->plan.bucket_count; b++) srq_join_start(r->join, b, vector);
-    srq_join_wait(r->join);
+    for (int b = 0; b < r->plan.bucket_count; b++) srq_reduce_join_start(r, b, vector);
+    srq_reduce_join_wait(r);
 }
 
 void srq_reduce_fetch(srq_reduce *r, float *vector)
@@ -542,23 +568,25 @@ size_t srq_reduce_memory(const srq_reduce *r)
 {
     size_t arriving = 0, leaving = 0, units;
     for (int b = 0; r->node->count > 1 && b < r->plan.bucket_count; b++) {
+        if (srq_halves_takes(r->halves, b)) continue;
         arriving += units_of(r, slice_of(r, b, r->rank), slice_of(r, b, r->rank + 1));
         (void)destinations(r, b, &units);
         leaving += units;
     }
     arriving *= (size_t)(r->all - r->counts[r->node->index]);
     leaving *= r->outgoing ? (size_t)r->counts[r->node->index] : 0;
-    return srq_leaves_memory(r->leaves) + (arriving + leaving) * unit_size(r);
+    return srq_leaves_memory(r->leaves) + srq_halves_memory(r->halves) + (arriving + leaving) * unit_size(r);
 }
 
 size_t srq_reduce_sum_traffic(const srq_reduce *r)
 {
-    size_t all = 0, units;
+    size_t bytes = 0, units;
     for (int b = 0; b < r->plan.bucket_count; b++) {
         (void)destinations(r, b, &units);
-        all += units;
+        bytes += srq_halves_takes(r->halves, b) ? srq_halves_sum_traffic(r->halves, b)
+                                                : units * (size_t)r->counts[r->node->index] * unit_size(r);
     }
-    return all * (size_t)r->counts[r->node->index] * unit_size(r);
+    return bytes;
 }
 
 size_t srq_reduce_join_traffic(const srq_reduce *r)

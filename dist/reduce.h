@@ -7,9 +7,10 @@
  * A bucket is a range of the vector. As soon as it is complete in all leaves of a node (srq_comm_node), the sums that
  * its ranks have left are added further, in the memory that they share. Then they are sent: rank r receives part r of
  * the sums that the other nodes have left, each from one rank of that node. srq_reduce_finish() adds them along the
- * rest of the tree for that part. srq_reduce_join() then sends the parts, or what was computed from them, to all nodes.
- * If the number of nodes N divides V, each node sends and receives 2 (N-1)/N of the vector, which is the least
- * possible.
+ * rest of the tree for that part. If many nodes share a bucket, so that messages would be small, it is exchanged by
+ * halves instead (dist/halves.h), with the same result. srq_reduce_join() then sends the parts, or what was computed
+ * from them, to all nodes. If the number of nodes N divides V, each node sends and receives 2 (N-1)/N of the vector,
+ * which is the least possible.
  *
  * Only the thread that created the sums calls MPI: functions without "any thread" below are its own. */
 #ifndef SRQ_DIST_REDUCE_H
@@ -42,7 +43,8 @@ typedef struct srq_reduce_plan {
     srq_leaves_add add;
     srq_leaves_convert convert; /* of the nodes of a bucket before it is sent; NULL: none */
     void *context;
-    bool late; /* send no bucket before the last shard ends: no overlap */
+    size_t halves_below; /* of buckets that are exchanged by halves (dist/halves.h); 0: the value for real networks */
+    bool late;           /* send no bucket before the last shard ends: no overlap */
     /* Ranges, in ascending order, that are rounded to bfloat16 at every node of the tree except its root, and sent as
      * bfloat16. The rounding belongs to the tree, so the sum is the same on any number of ranks. */
     int coarse_count;

@@ -4,7 +4,7 @@
  * opens a file with HDF5 for reading. A process of its own does, with limits on memory and time, and answers requests:
  *
  *     in srq       h5_open, h5_lookup       raw digest, locks; the table of contents, from memory; requests for data
- *     between      h5_process, h5_wire      starts the process, says how it ended; bytes over a socket
+ *     between      h5_process, h5_wire      starts the process, waits for its end; bytes over a socket
  *     in a child   h5_serve                 answers, with h5_contents, h5_digest, h5_read, h5_check, h5_describe
  *
  * h5_write, h5_room and h5_raw write. Each file calls only those before it in this order: error, wire, limits, check,
@@ -59,9 +59,6 @@ typedef struct srq_h5_child {
 srq_status srq_h5_child_start(srq_h5_child *child, uint64_t bytes);
 /* Closes the socket, which ends the process, and waits for it. Returns its wait status. */
 int srq_h5_child_end(srq_h5_child *child);
-/* The message about a process that did not answer, with its reason: SRQ_ERROR_DATA, because it is the file's fault, or
- * SRQ_ERROR_RUN if the host killed it. */
-srq_status srq_h5_child_died(srq_h5_child *child, const char *path);
 
 /* --- A file that is open in the child */
 

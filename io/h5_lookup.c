@@ -1,12 +1,36 @@
 /* What a file holds, from the table that the child sent: no call here reaches HDF5. And requests for data. */
 #include "io/h5_internal.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum { PAYLOAD_MAX_TIMES = 64, PAYLOAD_RESERVE = 64 << 20 };
 
 /* --- Requests */
+
+/* The message about a process that did not answer, with its reason: SRQ_ERROR_DATA, because it is the file's fault, or
+ * SRQ_ERROR_RUN if the host killed it. */
+static srq_status child_died(srq_h5_reader *reader)
+{
+    const int status = srq_h5_child_end(&reader->child), number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (number == SIGXCPU)
+        return srq_fail(SRQ_ERROR_DATA,
+                        "%s: HDF5 needs far more time for it than a whole file of its size does, and was stopped; the "
+                        "file is damaged or was made to do harm: use another copy",
+                        reader->path);
+    if (number == SIGKILL)
+        return srq_fail(SRQ_ERROR_RUN,
+                        "%s: the process that reads it was killed, probably because the host ran out of memory; start "
+                        "fewer ranks on that host",
+                        reader->path);
+    const char *name = number ? sigabbrev_np(number) : NULL;
+    return srq_fail(SRQ_ERROR_DATA,
+                    "%s: the HDF5 library crashes while it reads it (%s%s); the file is damaged or was made to do "
+                    "harm: use another copy",
+                    reader->path, name ? "SIG" : "", name ? name : "it ended early");
+}
 
 static srq_status take_payload(srq_h5_reader *reader, const srq_h5_answer *head, char **payload)
 {
@@ -17,7 +41,7 @@ static srq_status take_payload(srq_h5_reader *reader, const srq_h5_answer *head,
     if (!*payload) return srq_fail_memory((size_t)head->size, reader->path);
     if (!srq_h5_receive(reader->child.socket, *payload, (size_t)head->size)) {
         free(*payload);
-        return srq_h5_child_died(&reader->child, reader->path);
+        return child_died(reader);
     }
     (*payload)[head->size] = '\0';
     return SRQ_OK;
@@ -31,10 +55,10 @@ srq_status srq_h5_ask(srq_h5_reader *reader, const srq_h5_request *request, void
         return srq_fail(SRQ_ERROR_DATA, "%s: it cannot be read any more; use another copy", reader->path);
     if (!srq_h5_send(reader->child.socket, request, sizeof *request) ||
         !srq_h5_receive(reader->child.socket, &head, sizeof head))
-        return srq_h5_child_died(&reader->child, reader->path);
+        return child_died(reader);
     if (head.status == SRQ_OK && into) {
         if (head.size == *size && srq_h5_receive(reader->child.socket, into, *size)) return SRQ_OK;
-        return srq_h5_child_died(&reader->child, reader->path);
+        return child_died(reader);
     }
     SRQ_TRY(take_payload(reader, &head, &text));
     if (head.status == SRQ_OK) {

@@ -1,4 +1,4 @@
-/* Starts the processes that read files with HDF5, and says how they ended.
+/* Starts the processes that read files with HDF5, and waits for their end.
  *
  *     srq (a rank) ──── requests ────> starter ── fork ──> reader of one file, with limits
  *          │                                                  ^
@@ -220,24 +220,4 @@ int srq_h5_child_end(srq_h5_child *child)
     if (starter_owner != getpid() || !give_order(&o, -1, &status)) status = -1;
     child->socket = -1;
     return status;
-}
-
-srq_status srq_h5_child_died(srq_h5_child *child, const char *path)
-{
-    const int status = srq_h5_child_end(child), number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    if (number == SIGXCPU)
-        return srq_fail(SRQ_ERROR_DATA,
-                        "%s: HDF5 needs far more time for it than a whole file of its size does, and was stopped; the "
-                        "file is damaged or was made to do harm: use another copy",
-                        path);
-    if (number == SIGKILL)
-        return srq_fail(SRQ_ERROR_RUN,
-                        "%s: the process that reads it was killed, probably because the host ran out of memory; start "
-                        "fewer ranks on that host",
-                        path);
-    const char *name = number ? sigabbrev_np(number) : NULL;
-    return srq_fail(SRQ_ERROR_DATA,
-                    "%s: the HDF5 library crashes while it reads it (%s%s); the file is damaged or was made to do "
-                    "harm: use another copy",
-                    path, name ? "SIG" : "", name ? name : "it ended early");
 }

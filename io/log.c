@@ -391,18 +391,19 @@ static srq_status cannot_read(const srq_log *log)
     return srq_fail(SRQ_ERROR_DATA, "%s: cannot be read: %s", log->path, strerror(errno));
 }
 
-/* Reads whole lines, beginning where the last call ended. An incomplete line waits for the next call. */
-static srq_status read_lines(srq_log *log, FILE *file, char *buffer)
+/* Reads whole lines, beginning where the last call ended. An incomplete line waits for the next call. `room` is the
+ * size of the buffer: LINE_MAX_SIZE, or enough for the rest of the file, which may have grown since. */
+static srq_status read_lines(srq_log *log, FILE *file, char *buffer, size_t room)
 {
     srq_status status = SRQ_OK;
     bool skipping = false;
-    while (status == SRQ_OK && fgets(buffer, LINE_MAX_SIZE, file)) {
+    while (status == SRQ_OK && fgets(buffer, (int)room, file)) {
         /* A line may contain zero bytes, so its length is computed from the position in the file and not by strlen. */
         const long long here = ftello(file);
         size_t size = here > log->offset ? (size_t)(here - log->offset) : 0;
-        if (size >= LINE_MAX_SIZE) size = LINE_MAX_SIZE - 1;
+        if (size >= room) size = room - 1;
         const bool whole = size > 0 && buffer[size - 1] == '\n';
-        if (!whole && (int)size < LINE_MAX_SIZE - 1) {
+        if (!whole && (size < room - 1 || room < LINE_MAX_SIZE)) {
             log->half_line = true;
             log->foreign = size > 0 && buffer[0] != '{';
             break;
@@ -436,11 +437,13 @@ srq_status srq_log_update(srq_log *log, bool *changed)
     SRQ_TRY(srq_file_open_regular(log->path, &file));
     if (fstat(fileno(file), &info) == 0 && info.st_size < log->offset) begin_again(log);
     const long long before = log->offset;
-    char *buffer = malloc(LINE_MAX_SIZE);
-    srq_status status = buffer ? SRQ_OK : srq_fail_memory(LINE_MAX_SIZE, "a line of the log");
+    const long long left = info.st_size - before + 2; /* one byte more than fits is seen, and a zero */
+    const size_t room = left > 1 && left < LINE_MAX_SIZE ? (size_t)left : LINE_MAX_SIZE;
+    char *buffer = malloc(room);
+    srq_status status = buffer ? SRQ_OK : srq_fail_memory(room, "a line of the log");
     log->half_line = log->foreign = false;
     if (status == SRQ_OK && fseeko(file, log->offset, SEEK_SET) != 0) status = cannot_read(log);
-    if (status == SRQ_OK) status = read_lines(log, file, buffer);
+    if (status == SRQ_OK) status = read_lines(log, file, buffer, room);
     if (changed) *changed = log->offset != before;
     free(buffer);
     fclose(file);

@@ -116,7 +116,7 @@ static srq_status repair_log(int file, const char *path)
     return end != size ? srq_file_cut(file, path, end) : SRQ_OK;
 }
 
-static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
+static srq_status lock_log(const srq_run *run, const char *path, FILE *notes, bool *busy)
 {
     srq_lock lock;
     const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
@@ -126,7 +126,8 @@ static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
         nanosleep(&moment, NULL);
         SRQ_TRY(srq_file_lock(run->log, path, &lock));
     }
-    if (lock == SRQ_LOCK_HELD)
+    *busy = lock == SRQ_LOCK_HELD;
+    if (*busy)
         return srq_fail(SRQ_ERROR_USAGE,
                         "--out %s: another job is running in it; wait until it has ended, or choose another folder",
                         run->dir);
@@ -138,7 +139,7 @@ static srq_status lock_log(const srq_run *run, const char *path, FILE *notes)
     return SRQ_OK;
 }
 
-static srq_status open_log(srq_run *run, FILE *notes)
+static srq_status open_log(srq_run *run, FILE *notes, bool *busy)
 {
     char path[PATH_SIZE];
     path_in(run, "log.jsonl", path);
@@ -146,7 +147,7 @@ static srq_status open_log(srq_run *run, FILE *notes)
         return srq_fail(SRQ_ERROR_USAGE, "--out %s: its log.jsonl is not a regular file; choose another folder",
                         run->dir);
     SRQ_TRY(srq_file_open(path, O_RDWR | O_CREAT | O_APPEND, &run->log));
-    SRQ_TRY(lock_log(run, path, notes));
+    SRQ_TRY(lock_log(run, path, notes, busy));
     return repair_log(run->log, path);
 }
 
@@ -186,7 +187,7 @@ static void sweep_temporaries(const char *folder)
     closedir(stream);
 }
 
-static srq_status open_run(srq_run *run, const srq_config *config, srq_resume resume, FILE *notes)
+static srq_status open_run(srq_run *run, const srq_config *config, srq_resume resume, FILE *notes, bool *busy)
 {
     struct stat info;
     bool is_run = false;
@@ -197,7 +198,7 @@ static srq_status open_run(srq_run *run, const srq_config *config, srq_resume re
         SRQ_TRY(check_contents(run, config, resume, &is_run));
     }
     SRQ_TRY(srq_folder_create(run->dir));
-    SRQ_TRY(open_log(run, notes));
+    SRQ_TRY(open_log(run, notes, busy));
     /* Check again, now that no other job can change it. */
     SRQ_TRY(check_contents(run, config, resume, &is_run));
     if (!is_run) SRQ_TRY(write_config(run, config));
@@ -208,15 +209,17 @@ static srq_status open_run(srq_run *run, const srq_config *config, srq_resume re
     return srq_file_sync_folder(path);
 }
 
-srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, srq_run **out)
+srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, bool *busy,
+                        srq_run **out)
 {
     srq_run *run = calloc(1, sizeof *run);
     if (!run) return srq_fail_memory(sizeof *run, "the run");
+    *busy = false;
     run->log = -1;
     pthread_mutex_init(&run->log_lock, NULL);
     snprintf(run->dir, sizeof run->dir, "%s", dir);
     for (size_t n = strlen(run->dir); n > 1 && run->dir[n - 1] == '/'; n--) run->dir[n - 1] = '\0';
-    srq_status status = open_run(run, config, resume, notes);
+    srq_status status = open_run(run, config, resume, notes, busy);
     if (status != SRQ_OK)
         srq_run_close(&run);
     else

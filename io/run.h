@@ -24,9 +24,11 @@ typedef struct srq_run srq_run;
 
 /* Opens `dir` for a run of `config`, and creates it if necessary. SRQ_ERROR_USAGE, without any change, if it holds
  * something else, a run of another configuration, any run while `resume` is SRQ_RESUME_NEVER, or if another job is
- * using it. SRQ_ERROR_RUN if it cannot be written. If the file system has no locks, a line on `notes` says so.
- * Temporary files of dead jobs are removed. The caller closes *run. */
-srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, srq_run **run);
+ * using it: *busy tells the last from the others, because that job may have ended when a caller looks. SRQ_ERROR_RUN if
+ * it cannot be written. If the file system has no locks, a line on `notes` says so. Temporary files of dead jobs are
+ * removed. The caller closes *run. */
+srq_status srq_run_open(const char *dir, const srq_config *config, srq_resume resume, FILE *notes, bool *busy,
+                        srq_run **run);
 void srq_run_close(srq_run **run);
 /* The step of a checkpoint from its file name, "00001234.h5"; -1 for any other name. */
 long srq_run_step_of(const char *name);

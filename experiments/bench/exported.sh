@@ -6,7 +6,7 @@
 # RUN is a run directory or a checkpoint. IMAGES (0: all, the default) is the number of test images; C-IMAGES that of the
 # C file by gcc -O2 and clang -O2, by default the same; SLOW that of the slow ways (-O0, sanitizers, qemu-arm), by default
 # 500. They are spread over the test images, which may be sorted by class. The images must be of one size (not a data set
-# of JPEG files). Prints one row for each way: images, predictions that differ from `srq predict`, images with a logit of other bits, and
+# of JPEG files); their mean and standard deviation are exported, because `srq predict` takes them, too. Prints one row for each way: images, predictions that differ from `srq predict`, images with a logit of other bits, and
 # the largest difference of a logit. Ways whose compiler, qemu-arm or ONNX Runtime (in $NODE_PATH) is not here are left
 # out, and said. Needs python3 with h5py and numpy.
 set -e
@@ -49,7 +49,7 @@ print(f"| {name} | {len(found):,} | {differ} | {bits} | {np.abs(found.astype(flo
 PY
 }
 
-"$SRQ" export "$run" --to c "$work/net.c" > /dev/null
+"$SRQ" export "$run" --data "$data" --to c "$work/net.c" > /dev/null
 driver=("$here/experiments/bench/run_net.c" "-DPIXELS=$((height * width * channels))" "-DCLASSES=$classes")
 
 # by IMAGES [qemu-arm] COMPILER...: the C file.
@@ -79,7 +79,7 @@ by slow gcc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 by slow clang -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 by slow qemu-arm arm-linux-gnueabihf-gcc -O2 -mfpu=neon-vfpv4 -ffp-contract=fast
 for style in integer qdq; do
-  "$SRQ" export "$run" --to onnx "$work/$style.onnx" --style $style > /dev/null
+  "$SRQ" export "$run" --data "$data" --to onnx "$work/$style.onnx" --style $style > /dev/null
   if node "$here/tests/onnx/run.js" "$work/$style.onnx" "${channels}x${height}x$width" < "$work/pixels-all" > "$work/out"; then
     tail -c +2 "$work/out" > "$work/onnx"
     compare "ONNX Runtime, $style" "$work/onnx" all

@@ -64,6 +64,7 @@ typedef struct variant {
     size_t progress; /* elements from one srq_reduce_ready to the next; 0: none */
     int threads;     /* that work on leaves at the same time; 0: the caller alone */
     int slices;      /* of each shard; 0: 1 */
+    bool halves;     /* wherever the tree allows them: powers of two, one rank on every node */
 } variant;
 
 static bool is_coarse(const variant *v, size_t element)
@@ -149,6 +150,7 @@ static void check_sum(long shards, size_t size, const variant *v)
                                   .convert = v->convert ? twice : NULL,
                                   .context = ends,
                                   .late = v->late,
+                                  .halves_below = v->halves ? SIZE_MAX : 0,
                                   .coarse_count = coarse_count,
                                   .coarse = coarse};
     srq_reduce *r = NULL;
@@ -186,6 +188,12 @@ static void check_sum(long shards, size_t size, const variant *v)
     srq_workers_destroy(&workers);
 }
 
+/* Otherwise, the variant is one of the others. */
+static bool halves_fit(long shards)
+{
+    return (shards & (shards - 1)) == 0 && srq_comm_node(comm)->count == srq_comm_size(comm);
+}
+
 START_TEST(sums_follow_the_tree)
 {
     static const long shards[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 16, 31, 64};
@@ -198,7 +206,10 @@ START_TEST(sums_follow_the_tree)
                                        {.buckets = 3, .coarse = true, .convert = true, .progress = 90},
                                        {.buckets = 5, .convert = true, .progress = 130, .threads = 3},
                                        {.buckets = 3, .coarse = true, .progress = 90, .threads = 2, .slices = 3},
-                                       {.buckets = 0, .late = true, .threads = 8, .slices = 2}};
+                                       {.buckets = 0, .late = true, .threads = 8, .slices = 2},
+                                       {.buckets = 0, .halves = true},
+                                       {.buckets = 5, .convert = true, .progress = 130, .halves = true},
+                                       {.buckets = 3, .coarse = true, .progress = 90, .slices = 2, .halves = true}};
     /* All cases on two ranks of a node, and on ranks that share nothing. */
     const bool few = srq_comm_shares(comm) && srq_comm_size(comm) > 2;
     const size_t room = srq_comm_node(comm)->member == 0 ? LONGEST * sizeof(float) : 0;
@@ -206,7 +217,8 @@ START_TEST(sums_follow_the_tree)
     for (size_t v = few ? 7 : 0; v < sizeof shards / sizeof *shards; v += few ? 2 : 1)
         for (size_t s = few ? 2 : 0; s < sizeof sizes / sizeof *sizes; s += few ? 2 : 1)
             for (size_t k = 0; k < sizeof variants / sizeof *variants; k++)
-                if (shards[v] >= srq_comm_size(comm)) check_sum(shards[v], sizes[s], &variants[k]);
+                if (shards[v] >= srq_comm_size(comm) && (!variants[k].halves || halves_fit(shards[v])))
+                    check_sum(shards[v], sizes[s], &variants[k]);
     srq_shared_destroy(&joined);
 }
 END_TEST

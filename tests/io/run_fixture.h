@@ -40,7 +40,9 @@ static inline void expect_words(const char *text, const char *words)
 
 static inline void open_run(srq_resume resume)
 {
-    EXPECT(SRQ_OK, srq_run_open(scratch("run"), config, resume, notes, &run));
+    bool busy = true;
+    EXPECT(SRQ_OK, srq_run_open(scratch("run"), config, resume, notes, &busy, &run));
+    ck_assert(!busy);
 }
 
 static inline void setup(void)

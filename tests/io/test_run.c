@@ -169,13 +169,18 @@ END_TEST
 START_TEST(two_jobs_are_refused)
 {
     srq_run *second = NULL;
-    EXPECT(SRQ_ERROR_USAGE, srq_run_open(scratch("run"), config, SRQ_RESUME_AUTO, notes, &second));
+    bool busy = false;
+    EXPECT(SRQ_ERROR_USAGE, srq_run_open(scratch("run"), config, SRQ_RESUME_AUTO, notes, &busy, &second));
     expect_words(srq_message(), "another job is running in it");
+    ck_assert(busy);
+    EXPECT(SRQ_ERROR_USAGE, srq_run_open(scratch("run"), config, SRQ_RESUME_NEVER, notes, &busy, &second));
+    ck_assert(!busy);
     srq_run_close(&run);
     faults.no_locks = 1; /* without flock, another kind of lock does it */
     open_run(SRQ_RESUME_AUTO);
-    EXPECT(SRQ_ERROR_USAGE, srq_run_open(scratch("run"), config, SRQ_RESUME_AUTO, notes, &second));
+    EXPECT(SRQ_ERROR_USAGE, srq_run_open(scratch("run"), config, SRQ_RESUME_AUTO, notes, &busy, &second));
     expect_words(srq_message(), "another job is running in it");
+    ck_assert(busy);
     ck_assert_str_eq(notes_text, "");
     srq_run_close(&run);
     faults.no_locks = 2; /* without any, the user is told */

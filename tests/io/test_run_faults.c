@@ -88,7 +88,8 @@ START_TEST(every_call_of_opening_may_fail)
                 scratch_write("run/.bits.cfg.tmp.5", "x", 1);
             }
             faults_arm(kind, i / 2);
-            const srq_status status = srq_run_open(scratch("run"), config, SRQ_RESUME_AUTO, notes, &run);
+            bool busy;
+            const srq_status status = srq_run_open(scratch("run"), config, SRQ_RESUME_AUTO, notes, &busy, &run);
             if (faults_disarm()) {
                 failed++;
                 expect_reason(status, kind);

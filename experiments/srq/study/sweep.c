@@ -303,6 +303,8 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
     it->state = BEGUN;
     SRQ_TRY(check_settings(p, it, dir));
     if (!is_there(dir, "log.jsonl")) return SRQ_OK;
+    /* Before the log is read: a job that ends between the two leaves a complete one. */
+    const bool busy = srq_run_is_busy(dir);
     SRQ_TRY(srq_log_create_of(dir, &log));
     srq_status status = srq_log_check(log);
     if (status == SRQ_OK) status = read_saved(dir, &it->saved);
@@ -313,7 +315,7 @@ static srq_status look_into(const plan *p, item *it, const char *dir)
         it->state = FINISHED;
         it->error = log->tested ? log->test.error : log->evals[log->eval_count - 1].error;
         it->of_best = log->tested;
-    } else if (srq_run_is_busy(dir)) {
+    } else if (busy) {
         it->state = BUSY;
     }
     if (status == SRQ_OK) status = check_data(p, it, dir, log);
@@ -475,7 +477,8 @@ static bool prepare(const plan *p, item *it, srq_config **config)
  * ranks than 0. */
 static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
 {
-    srq_trainer_options how = {.quiet = p->quiet, .threads = p->threads};
+    bool busy = false;
+    srq_trainer_options how = {.quiet = p->quiet, .threads = p->threads, .busy = &busy};
     srq_config *config = NULL;
     char dir[PATH_SIZE] = "";
     bool runs = it && prepare(p, it, &config);
@@ -494,9 +497,10 @@ static srq_status run_item(srq_comm *comm, const plan *p, item *it, int number)
     if (status == SRQ_OK) status = srq_train(comm, config, &how, dir, SRQ_RESUME_AUTO, NULL);
     srq_config_destroy(&config);
     if (status == SRQ_STOPPED || !it) return status == SRQ_STOPPED ? status : SRQ_OK;
-    /* If another sweep began the run at the same moment, this one skips it. */
+    /* If another sweep began the run after this one had looked at it, this one skips it. That sweep may have ended it
+     * since, or stopped. */
     if (status != SRQ_OK) {
-        note(it, srq_run_is_busy(dir) ? LEFT : FAILED);
+        note(it, busy ? LEFT : FAILED);
         srq_say("%s: %s\n", it->outcome == LEFT ? "skipped" : "failed", it->message ? it->message : "");
     } else {
         it->outcome = DONE;

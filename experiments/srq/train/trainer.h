@@ -21,6 +21,7 @@ typedef struct srq_trainer_options {
     bool quiet;                   /* --quiet: no progress */
     const char *trace;            /* --trace: a folder, or NULL */
     long trace_first, trace_last; /* --trace-steps, or 0 and 0 */
+    bool *busy;                   /* of srq_run_open, for the caller on rank 0, or NULL; stays as it is without it */
 } srq_trainer_options;
 
 /* File in the run directory; see keep_at below. */

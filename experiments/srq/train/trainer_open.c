@@ -147,7 +147,10 @@ static srq_status open_run(srq_trainer *t, const char *dir, srq_resume resume, c
     char begun[4200];
     snprintf(begun, sizeof begun, "%s/config.cfg", dir);
     if (resume != SRQ_RESUME_FILE && access(begun, F_OK) != 0) SRQ_TRY(srq_fresh_read(t->settings, t->graph, stderr));
-    SRQ_TRY(srq_run_open(dir, t->config, resume, stderr, &t->run));
+    bool busy;
+    const srq_status opened = srq_run_open(dir, t->config, resume, stderr, &busy, &t->run);
+    if (t->options->busy) *t->options->busy = busy;
+    SRQ_TRY(opened);
     if (resume == SRQ_RESUME_FILE) SRQ_TRY(srq_trainer_copy_best(t, file, stderr));
     if (resume == SRQ_RESUME_AUTO) {
         SRQ_TRY(srq_run_restore(t->run, t->graph, t->optimizer, &point, &t->history, found, stderr));
