@@ -1,5 +1,7 @@
 #include "core/prune.h"
 
+#include "core/random.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,5 +163,34 @@ srq_status srq_graph_prune(srq_graph *graph, double rate, bool global)
         if (srq_graph_layer(graph, i)->weight >= 0) prune(&p, rate);
     }
     free(p.counts);
+    return SRQ_OK;
+}
+
+/* The first weights in a random order of all weights of the layer. */
+static void draw_mask(uint64_t seed, int index, size_t count, size_t kept, uint8_t *mask)
+{
+    uint32_t draw[4];
+    srq_random(seed, SRQ_RANDOM_MASK, 0, (uint64_t)index, draw);
+    const uint64_t key = draw[0] | (uint64_t)draw[1] << 32;
+    memset(mask, 0, srq_mask_bytes(count));
+    for (size_t place = 0; place < kept; place++) {
+        const uint64_t at = srq_random_order(key, 0, count, place);
+        mask[at / 8] |= (uint8_t)(1u << (at % 8));
+    }
+}
+
+srq_status srq_graph_mask_random(srq_graph *graph, uint64_t seed)
+{
+    for (int i = 0; i < srq_graph_layer_count(graph); i++) {
+        const srq_layer *layer = srq_graph_layer(graph, i);
+        if (layer->weight < 0 || !layer->mask) continue;
+        const size_t count = srq_graph_parameter(graph, layer->weight)->count;
+        uint8_t *mask = malloc(srq_mask_bytes(count));
+        if (!mask) return srq_fail_memory(srq_mask_bytes(count), "a mask of weights");
+        draw_mask(seed, i, count, layer->kept, mask);
+        const srq_status status = srq_graph_set_mask(graph, i, mask);
+        free(mask);
+        SRQ_TRY(status);
+    }
     return SRQ_OK;
 }

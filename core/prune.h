@@ -18,4 +18,9 @@ size_t srq_layer_kept(const srq_graph *graph, const srq_layer *layer);
  * without memory. */
 srq_status srq_graph_prune(srq_graph *graph, double rate, bool global);
 
+/* Replaces every mask by one that keeps as many weights of the layer, drawn at random. The draw depends only on `seed`,
+ * the layer, its number of weights and the number of kept ones. With the same seed, the kept weights of a smaller
+ * number are among those of a larger one. SRQ_ERROR_RUN without memory. */
+srq_status srq_graph_mask_random(srq_graph *graph, uint64_t seed);
+
 #endif

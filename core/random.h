@@ -17,6 +17,7 @@ typedef enum srq_purpose {
     SRQ_RANDOM_SHUFFLE = 7,
     SRQ_RANDOM_VALIDATION = 8,
     SRQ_RANDOM_GRADIENT = 9,
+    SRQ_RANDOM_MASK = 10,
 } srq_purpose;
 
 /* The block cipher: four 32-bit numbers from a 128-bit counter and a 64-bit key. */

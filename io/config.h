@@ -120,12 +120,14 @@ typedef struct srq_settings {
         char target_measure[16]; /* "bits" | "bops" */
         bool follow;             /* false: alpha and sigma follow learned bit-lengths */
         srq_span until;          /* "0it": gates act until the end */
+        srq_span ramp;           /* "0it": lambda is constant, learn only */
     } dropbits;
     struct {
         int levels;      /* 0: no pruning */
         double rate;     /* 0.2 */
         char scope[16];  /* "layer" | "global" */
         srq_span rewind; /* "0it" */
+        bool random;     /* false: no stages with random masks */
     } prune;             /* read by `srq ticket` */
 } srq_settings;
 

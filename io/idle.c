@@ -26,7 +26,8 @@ static const condition conditions[] = {
     {LIST("schedule.final"), "schedule.method", LIST("linear", "cosine")},
     {LIST("quantizer.sigma_final"), "quantizer.sigma", LIST("annealed")},
     {LIST("dropbits.min_bits", "dropbits.open", "dropbits.until"), "dropbits.mode", LIST("learn", "regularize")},
-    {LIST("dropbits.penalty", "dropbits.weights", "dropbits.target", "dropbits.target_measure", "dropbits.follow"),
+    {LIST("dropbits.penalty", "dropbits.weights", "dropbits.target", "dropbits.target_measure", "dropbits.follow",
+          "dropbits.ramp"),
      "dropbits.mode", LIST("learn")},
 };
 
@@ -107,7 +108,8 @@ static bool is_idle_otherwise(const srq_settings *s, bool ticket, const char *pa
     }
     if (strncmp(path, "prune.", 6) != 0) return false;
     if (!ticket) add(why, "only %s reads it", "`srq ticket`");
-    const bool of_levels = strcmp(path, "prune.rate") == 0 || strcmp(path, "prune.scope") == 0;
+    const bool of_levels =
+        strcmp(path, "prune.rate") == 0 || strcmp(path, "prune.scope") == 0 || strcmp(path, "prune.random") == 0;
     if (ticket && of_levels && s->prune.levels == 0) add(why, "it acts only if %s is above 0", "prune.levels");
     return !ticket || (of_levels && s->prune.levels == 0);
 }

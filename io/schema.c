@@ -215,6 +215,10 @@ const srq_setting srq_schema[] = {
     {"dropbits.until", SRQ_SET_SPAN, AT(dropbits.until), "\"0it\"", 0, 1e12, NULL, true,
      "Gates are used until this step or epoch. After that, training continues with the bit-lengths of evaluation; "
      "learned ones are fixed. 0: until the end."},
+    {"dropbits.ramp", SRQ_SET_SPAN, AT(dropbits.ramp), "\"0it\"", 0, 1e12, NULL, true,
+     "learn only: lambda rises linearly from 0 to dropbits.penalty in these steps or epochs, so that weights can adapt "
+     "to their "
+     "grids before gates close. 0: it is constant."},
     {"prune.levels", SRQ_SET_INT, AT(prune.levels), "0", 0, 99, NULL, false,
      "`srq ticket` only: number of times that weights are pruned, rewound and trained again. 0: no pruning."},
     {"prune.rate", SRQ_SET_DOUBLE, AT(prune.rate), "0.2", ABOVE_ZERO, BELOW_ONE, NULL, true,
@@ -224,6 +228,9 @@ const srq_setting srq_schema[] = {
     {"prune.rewind", SRQ_SET_SPAN, AT(prune.rewind), "\"0it\"", 0, 1e12, NULL, true,
      "`srq ticket`: stages rewind to the weights of stage learn after this many steps. 0: the initial weights. Also "
      "used without pruning."},
+    {"prune.random", SRQ_SET_BOOL, AT(prune.random), "false", 0, 0, NULL, false,
+     "`srq ticket`: a further stage for each level, with masks drawn at random that keep as many weights of each layer "
+     "(docs/tickets.md)."},
 };
 const int srq_schema_count = sizeof srq_schema / sizeof *srq_schema;
 

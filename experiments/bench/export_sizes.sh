@@ -42,7 +42,7 @@ model = "$here/experiments/models/$model.cfg"; data = { file = "$(realpath "$dat
 train = { batch = 10; shards = 1; epochs = 1; max_steps = 1; };
 quantizer = { method = "lsq"; weight_bits = $bits; activation_bits = $bits; };
 EOC
-      "$SRQ" train "$run.cfg" --out "$run" --quiet > "$run.log" 2>&1 || { cat "$run.log" >&2; exit 1; }
+      "$SRQ" train "$run.cfg" --out "$run" --resume auto --quiet > "$run.log" 2>&1 || { cat "$run.log" >&2; exit 1; }
     fi
     rm -f "$run".{h5,c,h,onnx} "$run"-{qdq,int2,q}.onnx
     "$SRQ" export "$run" --to h5 "$run.h5" > /dev/null

@@ -3,11 +3,11 @@
  * This file has what they need from other files: memory, and a communicator that waits by MPI_Waitall instead of
  * polling, because simulated time passes in polls.
  *
- * usage: simulate check|srq|mpi EACH BELOW BUCKET[,BUCKET...]
+ * usage: simulate check|sum|mpi EACH BELOW BUCKET[,BUCKET...]
  * Each node has EACH ranks; their memory is shared, because all ranks are threads of one process.
  * BELOW is srq_reduce_plan.halves_below, in bytes: 0 is the default, 1 turns halves off.
- * BUCKETs are sizes in bytes, in the order in which they are sent. Rank 0 prints the simulated seconds: "srq" of srq's
- * sum with its gathering, "mpi" of MPI_Allreduce for one bucket after the other. "srq" adds nothing, and all arrays of
+ * BUCKETs are sizes in bytes, in the order in which they are sent. Rank 0 prints the simulated seconds: "sum" of srq's
+ * sum with its gathering, "mpi" of MPI_Allreduce for one bucket after the other. "sum" adds nothing, and all arrays of
  * all ranks are one block of memory, except those that are shared, of which only the first page is ever written.
  * "check" computes, and compares each element with the sum along the tree. */
 #include "core/memory.h"
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &comm.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &comm.ranks);
-    must(argc != 5, "usage: simulate check|srq|mpi EACH BELOW BUCKET[,BUCKET...]");
+    must(argc != 5, "usage: simulate check|sum|mpi EACH BELOW BUCKET[,BUCKET...]");
     check = strcmp(argv[1], "check") == 0;
     const int each = atoi(argv[2]), count = parse(argv[4], floats);
     must(each < 1 || comm.ranks % each || comm.ranks > RANKS_MAX, "ranks that the nodes cannot have");

@@ -6,16 +6,16 @@
 # By default, 2 to 64 nodes, 10 and 100 Gbit/s, and one bucket of 4,000,000 bytes. Of several buckets, each is summed
 # after the one before it has been started. Each node has EACH ranks (by default 1), which share memory.
 #
-# A message takes 1 us and costs its sender 0.5 us, or its bytes over the sender's part of the bandwidth if that is
-# more: a rank sends one message after another, and all ranks do so at the same time. The ranks of a node have equal
-# parts of its bandwidth. With LINKS=shared, links are simulated instead (model
-# CM02: messages that are on a link at the same time share its bandwidth), which takes far longer from 128 nodes on.
+# A message takes 1 us and costs its sender 0.5 us, or its bytes over the sender's part of the bandwidth if that is more:
+# a rank sends one message after another, and all ranks do so at the same time. The ranks of a node have equal parts of
+# its bandwidth. With LINKS=shared, links are simulated instead (model CM02: messages that are on a link at the same time
+# share its bandwidth), which takes far longer from 128 nodes on.
 # Prints CSV: nodes, Gbit/s, bytes, and milliseconds of: the bound 2 (P-1)/P bytes / bandwidth; srq without halves
 # (P - 1 messages for a bucket), with halves (2 log2 P messages), and by default; MPI_Allreduce. Before that, sums on
 # 2, 4, 8 and 16 ranks are compared with the tree, bit for bit, with and without halves. WAYS chooses columns: by default
 # "no_halves halves default mpi", and with several ranks a node "default" (halves are for one rank a node, and in this
-# model MPI_Allreduce would pay for messages inside a node). TIMEOUT (600) seconds end one simulation; "-" then stands for its time. A bucket on 1,024 nodes
-# takes 5 minutes of CPU time with halves, and an hour without.
+# model MPI_Allreduce would pay for messages inside a node). TIMEOUT (600) seconds end one simulation; "-" then stands for
+# its time. A bucket on 1,024 nodes takes 5 minutes of CPU time with halves, and an hour without.
 set -e
 each=${EACH-1} ways=${WAYS-no_halves halves default mpi}
 [ "$each" = 1 ] || ways=${WAYS-default}
@@ -28,7 +28,7 @@ sources=()
 for name in reduce halves join partners leaves tree wire; do sources+=("$here/dist/$name.c"); done
 smpicc -std=gnu11 -O2 -I"$here" "$here/experiments/bench/simulate.c" "${sources[@]}" "$here/core/status.c" -o "$work/simulate" -lm
 
-# simulate NODES GBIT check|srq|mpi BELOW BUCKETS: prints seconds.
+# simulate NODES GBIT check|sum|mpi BELOW BUCKETS: prints seconds.
 simulate() {
   local count=$1 rate bandwidth=1e13 cost knee
   rate=$(awk -v g="$2" -v e="$each" 'BEGIN { printf "%.6g", g * 1e9 / 8 / e }')
@@ -65,7 +65,7 @@ for gbit in ${gbits//,/ }; do
   for count in ${nodes//,/ }; do
     row=$count,$gbit,$bytes,$(awk -v p="$count" -v b="$bytes" -v g="$gbit" 'BEGIN { printf "%.4f", 2e3 * (p - 1) / p * b * 8 / g / 1e9 }')
     for way in $ways; do
-      if [ "$way" = mpi ]; then time=$(simulate "$count" "$gbit" mpi 0 "$buckets"); else time=$(simulate "$count" "$gbit" srq "${below[$way]:?}" "$buckets"); fi
+      if [ "$way" = mpi ]; then time=$(simulate "$count" "$gbit" mpi 0 "$buckets"); else time=$(simulate "$count" "$gbit" sum "${below[$way]:?}" "$buckets"); fi
       row=$row,$(milli "$time")
     done
     echo "$row"

@@ -321,6 +321,55 @@ START_TEST(pruning_of_all_layers)
 }
 END_TEST
 
+static size_t count_kept(const uint8_t *mask, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) kept += mask[i / 8] >> (i % 8) & 1;
+    return kept;
+}
+
+/* Random masks keep exactly as many weights of each layer. Those of fewer weights are among those of more. Every weight
+ * is kept in its share of the seeds, and the weights that are not kept become 0. */
+START_TEST(random_masks)
+{
+    enum { SEEDS = 400, LEVELS = 3 };
+    static int often[LEVELS][DENSE_WEIGHTS];
+    static uint8_t before[LAYERS][DENSE_WEIGHTS / 8 + 1];
+    size_t kept[LEVELS][LAYERS] = {{0}};
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        net n;
+        build(&n, 0, SRQ_SGD, "reference");
+        for (int level = 0; level < LEVELS; level++) {
+            ck_assert_int_eq(srq_graph_prune(n.graph, 0.3, true), SRQ_OK);
+            for (int l = 0; l < LAYERS; l++) kept[level][l] = srq_layer_kept(n.graph, srq_graph_layer(n.graph, l));
+            ck_assert_int_eq(srq_graph_mask_random(n.graph, seed), SRQ_OK);
+            for (int l = 0; l < LAYERS; l++) {
+                const srq_layer *layer = srq_graph_layer(n.graph, l);
+                if (layer->weight < 0) continue;
+                const srq_parameter *w = srq_graph_parameter(n.graph, layer->weight);
+                const float *values = srq_graph_values(n.graph) + w->offset;
+                ck_assert_uint_eq(count_kept(layer->mask, w->count), kept[level][l]);
+                ck_assert_uint_eq(srq_layer_kept(n.graph, layer), kept[level][l]);
+                for (size_t i = 0; i < w->count; i++) {
+                    const bool keeps = srq_mask_keeps(layer->mask, i);
+                    ck_assert(keeps || values[i] == 0);
+                    ck_assert(!keeps || level == 0 || srq_mask_keeps(before[l], i));
+                    if (w->count == DENSE_WEIGHTS) often[level][i] += keeps;
+                }
+                memcpy(before[l], layer->mask, srq_mask_bytes(w->count));
+            }
+        }
+        destroy(&n);
+    }
+    /* The share at level 0 is about 0.7. Five standard deviations of 400 draws are 0.115. */
+    double sum = 0;
+    for (int i = 0; i < DENSE_WEIGHTS; i++) sum += often[0][i];
+    const double share = sum / SEEDS / DENSE_WEIGHTS;
+    for (int i = 0; i < DENSE_WEIGHTS; i++)
+        ck_assert_double_eq_tol(often[0][i] / (double)SEEDS, share, 5 * sqrt(share * (1 - share) / SEEDS));
+}
+END_TEST
+
 /* Among equal magnitudes, the first weights are pruned. A kept weight that is 0 is the smallest of all. Signs do not
  * matter. */
 START_TEST(ties_go_by_place)
@@ -352,6 +401,7 @@ int main(void)
     tcase_add_test(tests, pruning_by_layer);
     tcase_add_test(tests, pruning_of_all_layers);
     tcase_add_test(tests, ties_go_by_place);
+    tcase_add_test(tests, random_masks);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

@@ -173,6 +173,14 @@ wrong "it must be from 1 to 8" --set "quantizer.weight_bits=9 until 3ep, then 4"
 wrong "layer \"conv1\" has a schedule of 8 bits until step 18 and then 4 bits until step 5" --set "quantizer.weight_bits=8 until 1ep, then 4 until 5it, then 2"
 wrong "can only be from 2 (all gates closed) to 6 (all gates open)" --set dropbits.mode=learn --set quantizer.weight_bits=6 --set dropbits.target=1.5
 wrong "bit operations as a share of those at 8/8" --set dropbits.mode=learn --set quantizer.weight_bits=6 --set dropbits.target=4 --set dropbits.target_measure=bops
+# dropbits.ramp: the penalty of the next step rises from 0 to lambda, and the gates see it.
+for ramp in 0 4; do
+  "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/ramp-$ramp" --quiet --set dropbits.mode=learn --set quantizer.weight_bits=4 --set dropbits.penalty=0.1 \
+    --set dropbits.ramp=${ramp}it --set train.epochs=6it --set train.eval_every=1it > "$WORK/out" 2>&1 || fail "a ramp of $ramp steps: $(cat "$WORK/out")"
+done
+rises=$(grep '"eval"' "$WORK/ramp-4/log.jsonl" | grep -o '"penalty": [0-9.]*' | cut -d' ' -f2 | xargs)
+[ "$rises" = "0.025 0.05 0.075 0.1 0.1 0.1" ] || fail "lambda during a ramp: $rises"
+expect 1 "different" "$SRQ" diff "$WORK/ramp-0" "$WORK/ramp-4"
 layer() { # WORDS ENTRY
   sed "s/^train/quantizer = { layers = ( $2 ); };\ntrain/" "$WORK/lenet-run.cfg" > "$WORK/layer.cfg"
   expect 2 "$1" "$SRQ" train "$WORK/layer.cfg" --out "$WORK/wrong"

@@ -164,6 +164,13 @@ grep -q "^masks,1,0.5.*,prune-01,2," tickets/report/pruning.csv || fail "$(cat t
 if [ $pictures = yes ]; then
   [ "$(cd tickets/report/plots && echo ticket-*.svg pruning-*.svg)" = "ticket-1.svg ticket-2.svg pruning-1.svg" ] || fail "$(ls tickets/report/plots)"
 fi
+# The same ticket with more steps: the differences over the length of training.
+# shellcheck disable=SC2086
+ticket ../longer $pruning --stage learn --stage prune-01 --stage reinit-01 --set train.max_steps=9 || fail "a longer ticket: $(tail -3 "$WORK/log")"
+expect 0 "Ticket " "$SRQ" report tickets/masks longer --out lengths
+check_pages lengths
+grep -qE "masks,prune-01,reinit-01,2,[^,]*,[^,]*,[^,]*,0\.[0-9]+,1" lengths/tickets.csv && grep -qE "longer,prune-01,reinit-01,2,.*,1.$" lengths/tickets.csv || fail "no series: $(cat lengths/tickets.csv)"
+[ $pictures = no ] || grep -q "prune-01 - reinit-01" lengths/plots/lengths-1.svg || fail "no picture of the series: $(ls lengths/plots)"
 # A stage that goes on, a ticket.json that is cut off, and one that is not there: the rest is shown.
 head -c 100 tickets/masks/ticket.json > cut && mv cut tickets/masks/ticket.json
 rm "tickets/a_b & <c>/ticket.json"

@@ -10,9 +10,9 @@ train = { batch = 60; shards = 8; epochs = "50it"; checkpoint_every = "7it"; eva
 optimizer = { gate_learning_rate = 0.3; };
 quantizer = { method = "srq"; weight_bits = 6; activation_bits = 3; layers = ( { name = "conv1"; bits = 4; }, { name = "fc2"; bits = 8; } ); };
 dropbits = { mode = "learn"; penalty = 0.1; weights = "params"; follow = true; };
-prune = { levels = 2; rate = 0.3; rewind = "5it"; };
+prune = { levels = 2; rate = 0.3; rewind = "5it"; random = true; };
 EOF
-stages="learn rewind scratch uniform-below uniform-above shuffled prune-01 reinit-01 prune-02 reinit-02"
+stages="learn rewind scratch uniform-below uniform-above shuffled fine-tune prune-01 reinit-01 random-01 prune-02 reinit-02 random-02"
 few="--set train.epochs=20it"
 quick='' limit=2 kills=${KILLS:-learn scratch prune-01 reinit-02}
 # Slow as it is there: enough steps that a kill meets a stage in its middle on a free machine.
@@ -46,7 +46,7 @@ resumed() { cat "$WORK/killed/seed-3/"*/log.jsonl 2> /dev/null | grep -c '"event
 # On other ranks, killed in each stage: the same in every stage.
 on_ranks 1 ticket "$WORK/ticket.cfg" --out "$WORK/one" --seeds 3 $quick > "$WORK/one.log" 2>&1 || fail "ticket on one rank: $(tail -3 "$WORK/one.log")"
 there=$(for stage in $stages; do [ -d "$WORK/one/seed-3/$stage" ] && echo "$stage"; done)
-[ "${SANITIZED:-OFF}" = ON ] || [ "$(wc -w <<< "$there")" = 10 ] || fail "not all stages are there: $(grep "not needed" "$WORK/one.log")"
+[ "${SANITIZED:-OFF}" = ON ] || [ "$(wc -w <<< "$there")" = 13 ] || fail "not all stages are there: $(grep "not needed" "$WORK/one.log")"
 grep -q "^learn - scratch  *1 " "$WORK/one.log" || fail "no comparison: $(tail -20 "$WORK/one.log")"
 [ "$kills" != all ] || kills=$there
 # A kill may miss the middle of a stage: again, until one has not.
@@ -64,7 +64,7 @@ done
 for stage in $there; do
   same_bits "$WORK/one/seed-3/$stage" "$WORK/killed/seed-3/$stage"
 done
-for file in seed-3/learn/rewind.h5 seed-3/masks-01.h5 seed-3/masks-02.h5 ticket.json; do
+for file in seed-3/learn/rewind.h5 seed-3/masks-{,random-}0{1,2}.h5 ticket.json; do
   cmp "$WORK/one/$file" "$WORK/killed/$file" || fail "$file differs"
 done
 
@@ -103,6 +103,24 @@ expect 3 "stage prune-02 of seed 3 needs stage prune-01, which was not started" 
 expect 0 "rewind " "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage rewind --stage prune-01
 same_bits "$WORK/one/seed-3/prune-01" "$WORK/jobs/seed-3/prune-01"
 [ ! -e "$WORK/jobs/seed-3/scratch" ] || fail "a stage was run that was not asked for"
+# Random masks need only the stage before, not that of their own level.
+expect 0 "random-01 " "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --seeds 3 $quick --stage random-01
+same_bits "$WORK/one/seed-3/random-01" "$WORK/jobs/seed-3/random-01"
+
+# From a file: fine-tune is the run of rewind, bit for bit, and only one of the two is trained. A folder of an older version
+# has rewind.
+from="--set train.init=$WORK/one/seed-3/scratch --set prune.rewind=0it --set prune.levels=0 $few"
+expect 0 "rewind: not needed: the same run as fine-tune" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/from" --seeds 3 $from --stage learn --stage rewind --stage fine-tune
+grep -q "^learn - fine-tune  *1 " "$WORK/out" && grep -q "^rewind  *-  *the same run as fine-tune" "$WORK/out" || fail "fine-tune is not compared: $(cat "$WORK/out")"
+grep -q "initial weights at the learned bit-lengths (fine-tune)" "$WORK/out" || fail "the conclusion is about another stage: $(cat "$WORK/out")"
+[ ! -e "$WORK/from/seed-3/rewind" ] || fail "the same run was trained twice"
+"$SRQ" train "$WORK/from/seed-3/fine-tune/config.cfg" --out "$WORK/from/seed-3/rewind" --quiet --set train.init="$WORK/from/seed-3/learn/rewind.h5" > "$WORK/log" 2>&1 || fail "rewind: $(cat "$WORK/log")"
+same_bits "$WORK/from/seed-3/fine-tune" "$WORK/from/seed-3/rewind"
+rm -r "$WORK/from/seed-3/fine-tune"
+expect 0 "fine-tune: not needed: the same run as rewind" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/from" --seeds 3 $from --stage rewind --stage fine-tune
+grep -q "rewind: finished before" "$WORK/out" || fail "a finished stage was trained again: $(cat "$WORK/out")"
+# Stages that the configuration does not name are compared, too.
+expect 0 "prune-01 - learn" "$SRQ" ticket "$WORK/ticket.cfg" --out "$WORK/jobs" --set prune.levels=0 --stage compare --seeds 3
 expect 1 "weight_mask" "$SRQ" diff --all "$WORK/one/seed-3/prune-01" "$WORK/one/seed-3/prune-02"
 expect 0 "masked" "$SRQ" inspect "$WORK/one/seed-3/prune-02"
 expect 0 "masks  keep" "$SRQ" inspect "$WORK/one/seed-3/prune-02"
@@ -153,6 +171,11 @@ for run, rate in ("one/seed-3", 0.3), ("pruned/seed-1", 0.9):
         if rate == 0.9:
             before = sum(total.values()) if l == 0 else sum(m.sum() for m in levels[0].values())
             assert sum(m.sum() for m in level.values()) == before - int(rate * before)
+        # Random masks: as many in each layer, other ones, and nested too.
+        drawn = masks(f"{work}/{run}/random-0{l + 1}/last.h5")
+        assert all(drawn[n].sum() == level[n].sum() for n in level) and any((drawn[n] != level[n]).any() for n in level)
+        assert l == 0 or not any((drawn[n] & ~first[n]).any() for n in drawn)
+        first = drawn
         again, file = masks(f"{work}/{run}/reinit-0{l + 1}/last.h5"), masks(f"{work}/{run}/masks-0{l + 1}.h5")
         assert all((level[n] == again[n]).all() and (level[n] == file[n]).all() for n in level)
     # The least weights of the stage before went: of learn for level 1.
@@ -167,7 +190,7 @@ def bits(stage):
         return {n: int(f["layers"][n].attrs["bits"]) for n in ("conv1", "fc1", "fc2")}
 found = bits("learn")
 assert found["fc1"] < 6 and len(set(found.values())) > 1, found # the gates have moved, and apart
-for stage in ("rewind", "scratch", "prune-01", "reinit-02"): assert bits(stage) == found, stage
+for stage in ("rewind", "scratch", "fine-tune", "prune-01", "reinit-02", "random-02"): assert bits(stage) == found, stage
 with h5py.File(f"{work}/one/seed-3/learn/last.h5") as f: size = {n: f["layers"][n]["weight"].size for n in found}
 mean = sum(size[n] * found[n] for n in size) / sum(size.values())
 assert set(bits("uniform-above").values()) == {int(np.ceil(mean))}

@@ -64,6 +64,12 @@ static void make_pruned(const char *ticket, int seed, int level, int kept, doubl
     snprintf(stage, sizeof stage, "reinit-%02d", level);
     snprintf(train, sizeof train, "masks = \"/gone/seed-%d/masks-%02d.h5\"; init_draw = 1;", seed, level);
     make_stage(ticket, seed, stage, train, "prune = { levels = 3; };", random, kept, DONE);
+    if (level > 1) return; /* random masks at the first level only */
+    snprintf(stage, sizeof stage, "random-%02d", level);
+    snprintf(train, sizeof train,
+             "masks = \"/gone/seed-%d/masks-random-%02d.h5\"; init = \"/gone/seed-%d/learn/rewind.h5\";", seed, level,
+             seed);
+    make_stage(ticket, seed, stage, train, "prune = { levels = 3; };", random + 0.1, kept, DONE);
 }
 
 /* Two tickets of two seeds below one folder: "bits" learns bit-lengths and is under way, "masks" prunes. */
@@ -106,13 +112,14 @@ START_TEST(stages_are_configurations)
                                            "masks: learn",
                                            "masks: prune-01 (80 % of weights)",
                                            "masks: reinit-01 (80 % of weights)",
+                                           "masks: random-01 (80 % of weights)",
                                            "masks: prune-02 (64 % of weights)",
                                            "masks: reinit-02 (64 % of weights)"};
     make_tickets();
     srq_report report = load("two");
     ck_assert_int_eq(report.tickets.count, 2);
-    ck_assert_int_eq(report.groups.count, 9);
-    for (int i = 0; i < 9; i++) {
+    ck_assert_int_eq(report.groups.count, 10);
+    for (int i = 0; i < 10; i++) {
         ck_assert_str_eq(report.groups.items[i].name, expected[i]);
         ck_assert_int_eq(report.groups.items[i].number, i + 1);
         ck_assert_int_eq(report.groups.items[i].member_count, 2);
@@ -128,7 +135,7 @@ START_TEST(stages_are_configurations)
     /* A ticket that is all of the report needs no name. */
     report = load("two/masks");
     ck_assert_str_eq(report.groups.items[0].name, "learn");
-    ck_assert_str_eq(report.groups.items[3].name, "prune-02 (64 % of weights)");
+    ck_assert_str_eq(report.groups.items[4].name, "prune-02 (64 % of weights)");
     ck_assert_str_eq(report.tickets.items[0].name, "masks");
     srq_report_destroy(&report);
     report = load("two/masks/seed-1");
@@ -193,6 +200,55 @@ START_TEST(differences_and_levels)
     ck_assert_double_eq_tol(levels[2].kept, 0.64, 1e-12);
     ck_assert_double_eq_tol(levels[1].random.error.mean, 0.35, 1e-12);
     ck_assert_double_eq_tol(levels[1].random.error.deviation, sqrt(0.005), 1e-12);
+    ck_assert_str_eq(levels[1].drawn.stage, "random-01");
+    ck_assert_double_eq_tol(levels[1].drawn.error.mean, 0.45, 1e-12);
+    ck_assert(!levels[0].drawn.stage && !levels[2].drawn.stage);
+    srq_report_destroy(&report);
+}
+END_TEST
+
+/* A ticket of two seeds that learned for this many epochs, as the log says, with a difference to `control`. */
+static void make_length(const char *ticket, int epochs, const char *train, const char *control, double difference)
+{
+    for (int seed = 1; seed <= 2; seed++) {
+        char path[300], text[600], rest[200];
+        snprintf(rest, sizeof rest,
+                 "dropbits = { mode = \"learn\"; until = \"%dep\"; }; quantizer = { weight_bits = 4; };", epochs / 2);
+        make_stage(ticket, seed, "learn", train, rest, 0.2 + 0.1 * seed + difference, 1000, DONE);
+        make_stage(ticket, seed, control, train, "", 0.2 + 0.1 * seed, 1000, DONE);
+        snprintf(path, sizeof path, "%s/seed-%d/learn/log.jsonl", ticket, seed);
+        snprintf(text, sizeof text,
+                 "{\"event\": \"start\", \"steps\": %d, \"steps_per_epoch\": 5, \"data_sha256\": \"d\"}\n"
+                 "{\"event\": \"eval\", \"step\": %d, \"test_error\": %g, \"weights\": 1000, \"bops\": 9}\n" DONE,
+                 5 * epochs, 5 * epochs, 0.2 + 0.1 * seed + difference);
+        scratch_write(path, text, strlen(text));
+    }
+}
+
+/* The conclusion of a ticket from a file is about the control that has the same start. Tickets that differ only in
+ * lengths are a series; another batch, or a second ticket of the same length, is in none or in another. */
+START_TEST(lengths_of_tickets)
+{
+    char says[SRQ_COMPARISON_TEXT];
+    static const char file[] = "init = \"/w.h5\";";
+    mkdir(scratch("lengths"), 0777);
+    make_length("lengths/a5", 5, file, "fine-tune", 0.02);
+    make_length("lengths/b20", 20, file, "fine-tune", 0.01);
+    make_length("lengths/c60", 60, file, "fine-tune", -0.01);
+    make_length("lengths/d20", 20, file, "fine-tune", 0.03);
+    make_length("lengths/e20", 20, "init = \"/w.h5\"; batch = 64;", "fine-tune", 0.03);
+    make_length("lengths/f20", 20, "init = \"/v.h5\";", "rewind", 0.03);
+    static const int series[] = {1, 1, 1, 0, 0, 0};
+    static const double epochs[] = {5, 20, 60, 20, 20, 20};
+    srq_report report = load("lengths");
+    ck_assert_int_eq(report.tickets.count, 6);
+    for (int i = 0; i < 6; i++) {
+        ck_assert_int_eq(report.tickets.items[i].series, series[i]);
+        ck_assert_double_eq(report.tickets.items[i].epochs, epochs[i]);
+    }
+    srq_comparison_say(&report.tickets.items[0].comparison, says, sizeof says);
+    ck_assert_msg(strstr(says, "training the same initial weights at the learned bit-lengths (fine-tune), by 2 points"),
+                  "%s", says);
     srq_report_destroy(&report);
 }
 END_TEST
@@ -279,13 +335,14 @@ START_TEST(tables_for_programs)
     make_tickets();
     srq_report report = load("two");
     char *pairs = printed(&report, srq_report_print_pairs_csv), *levels = printed(&report, srq_report_print_levels_csv);
-    ck_assert_msg(strstr(pairs, "\r\nbits,learn,scratch,2,-0.3,-0.935310237,0.335310237\r\n"), "%s", pairs);
-    ck_assert_msg(strstr(pairs, "\r\nbits,learn,uniform-above,1,-0.15,,\r\n"), "%s", pairs);
+    ck_assert_msg(strstr(pairs, "\r\nbits,learn,scratch,2,-0.3,-0.935310237,0.335310237,2,\r\n"), "%s", pairs);
+    ck_assert_msg(strstr(pairs, "\r\nbits,learn,uniform-above,1,-0.15,,,2,\r\n"), "%s", pairs);
     ck_assert_msg(strstr(pairs, "\r\nmasks,prune-01,reinit-01,2,-0.15,"), "%s", pairs);
     ck_assert_str_eq(levels, "ticket,level,weights_left,stage,seeds,test_error_mean,test_error_deviation\r\n"
                              "masks,0,1,learn,2,0.15,0.0707106781\r\n"
                              "masks,1,0.8,prune-01,2,0.2,0\r\n"
                              "masks,1,0.8,reinit-01,2,0.35,0.0707106781\r\n"
+                             "masks,1,0.8,random-01,2,0.45,0.0707106781\r\n"
                              "masks,2,0.64,prune-02,2,0.3,0\r\n"
                              "masks,2,0.64,reinit-02,2,0.5,0\r\n");
     free(pairs);
@@ -301,7 +358,7 @@ static void note_is(const char *json, const char *expected)
     const char *note = report.tickets.items[0].note;
     ck_assert_msg(expected ? strstr(note, expected) && !strstr(note, "\n") : !note[0], "%s: %s", json, note);
     ck_assert(srq_comparison_visit(&report.tickets.items[0].comparison, NULL, NULL) ==
-              4); /* of the runs, whatever it says */
+              5); /* of the runs, whatever it says */
     srq_report_destroy(&report);
 }
 
@@ -318,10 +375,10 @@ START_TEST(ticket_files)
     note_is("{\"stages\": [{\"sta", "ticket.json:1: not valid JSON");
     note_is("[1, 2]", "not a comparison of a ticket");
     note_is("{\"stages\": 3}", "not a comparison of a ticket");
-    note_is("{\"stages\": [7, {\"stage\": \"learn\", \"runs\": 1}, {}]}", "older than 10 of the finished runs");
+    note_is("{\"stages\": [7, {\"stage\": \"learn\", \"runs\": 1}, {}]}", "older than 12 of the finished runs");
     note_is("{\"stages\": [{\"stage\": \"learn\", \"runs\": [{\"seed\": 1, \"test_error\": 0.1}, {\"seed\": 2, "
             "\"test_error\": 0.3}]}]}",
-            "older than 9 of the finished runs");
+            "older than 11 of the finished runs");
     /* What `srq ticket` writes of these runs. */
     srq_report report = load("two/masks");
     char *text = NULL;
@@ -372,6 +429,7 @@ int main(void)
     tcase_add_test(cases, stages_are_configurations);
     tcase_add_test(cases, what_is_no_stage);
     tcase_add_test(cases, differences_and_levels);
+    tcase_add_test(cases, lengths_of_tickets);
     tcase_add_test(cases, learned_bits_beside_the_verdict);
     tcase_add_test(cases, tables_for_programs);
     tcase_add_test(cases, ticket_files);

@@ -88,17 +88,18 @@ static srq_config *load(int count, const char *const *sets)
 START_TEST(stages)
 {
     static const char *const learn[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
-    static const char *const expected[] = {"learn",    "rewind",   "scratch",   "uniform-below", "uniform-above",
-                                           "shuffled", "prune-01", "reinit-01", "prune-02",      "reinit-02"};
+    static const char *const expected[] = {"learn",         "rewind",   "scratch",   "uniform-below",
+                                           "uniform-above", "shuffled", "fine-tune", "prune-01",
+                                           "reinit-01",     "prune-02", "reinit-02"};
     srq_stage *list = NULL;
     int count;
     srq_config *config = load(3, learn);
     ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
-    ck_assert_int_eq(count, 10);
+    ck_assert_int_eq(count, 11);
     for (int i = 0; i < count; i++) ck_assert_str_eq(list[i].name, expected[i]);
     ck_assert(srq_stage_is_called(&list[3], "uniform") && srq_stage_is_called(&list[4], "uniform"));
-    ck_assert(srq_stage_is_called(&list[8], "prune") && srq_stage_is_called(&list[8], "prune-02"));
-    ck_assert(!srq_stage_is_called(&list[8], "prune-01") && !srq_stage_is_called(&list[0], "uniform"));
+    ck_assert(srq_stage_is_called(&list[9], "prune") && srq_stage_is_called(&list[9], "prune-02"));
+    ck_assert(!srq_stage_is_called(&list[9], "prune-01") && !srq_stage_is_called(&list[0], "uniform"));
     srq_config_destroy(&config);
     free(list);
     config = load(1, &learn[2]);
@@ -113,6 +114,63 @@ START_TEST(stages)
 }
 END_TEST
 
+/* From a file, all bit-lengths are also trained from its weights. Random masks are on by prune.random. */
+START_TEST(stages_from_a_file)
+{
+    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "train.init=/w.h5",
+                                       "prune.levels=2", "prune.random=true"};
+    static const char *const expected[] = {
+        "learn",     "rewind",          "scratch",         "uniform-below",      "uniform-above", "shuffled",
+        "fine-tune", "fine-tune-below", "fine-tune-above", "fine-tune-shuffled", "prune-01",      "reinit-01",
+        "random-01", "prune-02",        "reinit-02",       "random-02"};
+    srq_config *config = load(5, sets);
+    srq_stage *list = NULL;
+    int count;
+    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
+    ck_assert_int_eq(count, 16);
+    for (int i = 0; i < count; i++) {
+        ck_assert_str_eq(list[i].name, expected[i]);
+        ck_assert_int_eq(srq_stage_is_called(&list[i], "uniform"), i == 3 || i == 4);
+        ck_assert_int_eq(srq_stage_is_called(&list[i], "fine-tune"), i == 6);
+        ck_assert_int_eq(srq_stage_is_called(&list[i], "fine-tune-uniform"), i == 7 || i == 8);
+        ck_assert_int_eq(srq_stage_is_called(&list[i], "random"), i == 12 || i == 15);
+    }
+    free(list);
+    srq_config_destroy(&config);
+}
+END_TEST
+
+/* rewind and fine-tune are the same run if stages rewind to step 0; which of them is trained depends on the start. */
+START_TEST(equal_stages)
+{
+    static const struct {
+        const char *init, *rewind;
+        bool same, tune_is_first;
+    } cases[] = {{"train.init=random", "prune.rewind=0it", true, false},
+                 {"train.init=/w.h5", "prune.rewind=0ep", true, true},
+                 {"train.init=random", "prune.rewind=1it", false, false},
+                 {"train.init=/w.h5", "prune.rewind=2ep", false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", cases[i].init, cases[i].rewind};
+        srq_config *config = load(4, sets);
+        srq_stage *list = NULL;
+        int count;
+        ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
+        for (int k = 0; k < count; k++) {
+            bool first = false;
+            const char *twin = srq_stage_twin(&list[k], srq_config_settings(config), &first);
+            const bool tune = list[k].kind == SRQ_STAGE_TUNE, rewind = list[k].kind == SRQ_STAGE_REWIND;
+            ck_assert_msg((twin != NULL) == (cases[i].same && (tune || rewind)), "%zu %s", i, list[k].name);
+            if (!twin) continue;
+            ck_assert_str_eq(twin, tune ? "rewind" : "fine-tune");
+            ck_assert_int_eq(first, tune == cases[i].tune_is_first);
+        }
+        free(list);
+        srq_config_destroy(&config);
+    }
+}
+END_TEST
+
 START_TEST(names_of_stages)
 {
     static const char *const wrong[] = {"",         "learn-01", "prune",     "prune-00",   "prune-1",
@@ -123,8 +181,10 @@ START_TEST(names_of_stages)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         ck_assert_msg(!srq_stage_parse(wrong[i], &stage), "%s", wrong[i]);
     /* Places are in the order of the list. */
-    static const char *const order[] = {"learn",    "rewind",   "scratch",   "uniform-below", "uniform-above",
-                                        "shuffled", "prune-01", "reinit-01", "prune-02",      "reinit-02"};
+    static const char *const order[] = {
+        "learn",     "rewind",          "scratch",         "uniform-below",      "uniform-above", "shuffled",
+        "fine-tune", "fine-tune-below", "fine-tune-above", "fine-tune-shuffled", "prune-01",      "reinit-01",
+        "random-01", "prune-02",        "reinit-02",       "random-02"};
     for (size_t i = 1; i < sizeof order / sizeof *order; i++) {
         srq_stage before, after;
         ck_assert(srq_stage_parse(order[i - 1], &before) && srq_stage_parse(order[i], &after));
@@ -154,21 +214,25 @@ static srq_config *stage_config(const srq_config *base, srq_stage_kind kind, int
 /* The settings of every stage fit that stage, and no stage with other initial weights or masks. */
 START_TEST(settings_fit_stages)
 {
-    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
+    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2",
+                                       "prune.random=true"};
     srq_layer_bits bits[] = {{"conv1", 5}, {"conv2", 2}};
     const srq_learned learned = {.count = 2, .bits = bits, .mean = 2.25};
-    srq_config *base = load(3, sets);
-    static const int looks[] = {0, 1, 2, 2, 2, 2, 3, 4, 5, 6}; /* equal: told apart by their folders' names alone */
+    srq_config *base = load(4, sets);
+    /* Initial weights: L, those of stage learn; N, new ones; C, those of the configuration. Masks: by their file. */
+    static const char starts[] = "?LNNNNCLNLLNL";
+    static const int masks[] = {0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4};
     srq_stage *list = NULL;
     int count;
     ck_assert_int_eq(srq_stage_list(srq_config_settings(base), &list, &count), SRQ_OK);
     for (int i = 0; i < count; i++) {
         srq_config *c = stage_config(base, list[i].kind, list[i].level, &learned);
         for (int k = 0; k < count; k++) {
-            /* Stages without masks have the same initial weights as pruned ones. */
-            const bool alike = looks[i] == looks[k] || (looks[i] >= 3 && looks[k] == 1 + (looks[i] - 3) % 2);
-            ck_assert_msg(srq_stage_fits(&list[k], srq_config_settings(c)) == (alike || k == 0), "%s as %s",
-                          list[i].name, list[k].name);
+            /* fine-tune may start from any weights, also from those that another ticket left. */
+            const bool start = starts[k] == 'C' || starts[i] == starts[k];
+            const bool fits = i == 0 ? k == 0 : k == 0 || (start && (masks[k] == 0 || masks[k] == masks[i]));
+            ck_assert_msg(srq_stage_fits(&list[k], srq_config_settings(c)) == fits, "%s as %s", list[i].name,
+                          list[k].name);
         }
         srq_config_destroy(&c);
     }
@@ -212,6 +276,27 @@ START_TEST(configurations_of_stages)
     ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 5);
     srq_config_destroy(&c);
 
+    /* From the configuration's own start: nothing of the start is set. */
+    c = stage_config(base, SRQ_STAGE_TUNE, 0, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
+    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 0);
+    ck_assert_str_eq(srq_config_settings(c)->dropbits.mode, "off");
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 5 && weights_of(c, "conv2")->bits.bits[0] == 2);
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_TUNE_BELOW, 0, &learned);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 2);
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_TUNE_ABOVE, 0, &learned);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 3 && weights_of(c, "conv2")->bits.bits[0] == 3);
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_TUNE_SHUFFLE, 0, &learned);
+    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 5);
+    srq_config_destroy(&c);
+
+    c = stage_config(base, SRQ_STAGE_RANDOM, 2, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-random-02.h5");
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "/d/learn/rewind.h5");
+    srq_config_destroy(&c);
     c = stage_config(base, SRQ_STAGE_PRUNE, 2, &learned);
     ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-02.h5");
     ck_assert_str_eq(srq_config_settings(c)->train.init, "/d/learn/rewind.h5");
@@ -226,6 +311,23 @@ START_TEST(configurations_of_stages)
     const srq_learned whole = {.count = 2, .bits = equal, .mean = 3};
     ck_assert_ptr_null(stage_config(base, SRQ_STAGE_BELOW, 0, &whole));
     ck_assert_ptr_null(stage_config(base, SRQ_STAGE_SHUFFLE, 0, &whole));
+    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_TUNE_BELOW, 0, &whole));
+    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_TUNE_SHUFFLE, 0, &whole));
+    srq_config_destroy(&base);
+
+    /* A start from a file is kept. New weights are new whatever draw the configuration has. */
+    static const char *const file[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "train.init=/w.h5",
+                                       "train.init_match=partial", "train.init_draw=4"};
+    base = load(5, file);
+    c = stage_config(base, SRQ_STAGE_TUNE, 0, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "/w.h5");
+    ck_assert_str_eq(srq_config_settings(c)->train.init_match, "partial");
+    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 4);
+    srq_config_destroy(&c);
+    c = stage_config(base, SRQ_STAGE_SCRATCH, 0, &learned);
+    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
+    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 5);
+    srq_config_destroy(&c);
     srq_config_destroy(&base);
 }
 END_TEST
@@ -264,6 +366,8 @@ int main(void)
     tcase_add_test(tests, paired_differences);
     tcase_add_test(tests, shuffles);
     tcase_add_test(tests, stages);
+    tcase_add_test(tests, stages_from_a_file);
+    tcase_add_test(tests, equal_stages);
     tcase_add_test(tests, names_of_stages);
     tcase_add_test(tests, settings_fit_stages);
     tcase_add_test(tests, configurations_of_stages);

@@ -314,8 +314,10 @@ START_TEST(settings_of_tickets)
     static const struct {
         const char *set;
         bool differs[2]; /* without pruning, with 2 levels */
-    } cases[] = {
-        {"prune.rewind=3it", {true, true}}, {"prune.rate=0.3", {false, true}}, {"prune.scope=global", {false, true}}};
+    } cases[] = {{"prune.rewind=3it", {true, true}},
+                 {"prune.rate=0.3", {false, true}},
+                 {"prune.scope=global", {false, true}},
+                 {"prune.random=true", {false, false}}};
     scratch_write("plain.cfg", plain, strlen(plain));
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         const char *const sets[] = {i % 2 ? "prune.levels=2" : "prune.levels=0", cases[i / 2].set};

@@ -152,7 +152,8 @@ static void print_left_out(const srq_pictures *pictures, FILE *out)
 /* Pictures of tickets are in the section of tickets. */
 static bool is_of_tickets(const srq_picture *picture)
 {
-    return strncmp(picture->name, "ticket-", 7) == 0 || strncmp(picture->name, "pruning-", 8) == 0;
+    return strncmp(picture->name, "ticket-", 7) == 0 || strncmp(picture->name, "pruning-", 8) == 0 ||
+           strncmp(picture->name, "lengths-", 8) == 0;
 }
 
 static void print_ticket_figures(const srq_pictures *pictures, const char *kind, int number, FILE *out)
@@ -202,6 +203,7 @@ static srq_status print_html_tickets(const srq_report *report, const srq_picture
         fprintf(out, "<p class=\"note\">%d more tickets are in tickets.csv and pruning.csv, and in report.md.</p>\n",
                 count - shown);
     print_ticket_figures(pictures, "pruning", 0, out);
+    print_ticket_figures(pictures, "lengths", 0, out);
     if (count) paragraph("small", ticket_explanation, out);
     return SRQ_OK;
 }

@@ -1,4 +1,5 @@
-/* Test error against the share of weights that pruning leaves, for rewound and for new weights of several tickets. */
+/* Test error against the share of weights that pruning leaves, for rewound and for new weights of several tickets, and
+ * for rewound weights with random masks. */
 #include "experiments/srq/report/plots.h"
 #include "io/escape.h"
 
@@ -6,9 +7,10 @@
 #include <stdlib.h>
 
 enum {
+    KINDS = 3, /* rewound weights, new weights, random masks */
     TOGETHER = 3,
     TICKETS_MAX = 12,
-    LINES = 2 * TOGETHER,
+    LINES = KINDS * TOGETHER,
     LEFT = 90,
     RIGHT = 870,
     WIDTH = 900,
@@ -23,13 +25,15 @@ typedef struct point {
 } point;
 
 typedef struct line {
+    int ticket; /* index in the report */
+    int kind;   /* 0 .. KINDS - 1 */
     int count;
     point points[SRQ_TICKET_LEVELS];
 } line;
 
 typedef struct drawing {
     srq_plot plot;
-    int count; /* lines: for each ticket rewound weights, then new ones */
+    int count; /* lines that have points: those of one ticket after those of another */
     line lines[LINES];
     double least[2], most[2]; /* ranges of weights and error */
 } drawing;
@@ -55,7 +59,6 @@ static void add_point(drawing *d, line *to, double kept, const srq_statistic *er
 
 static void fill(const srq_report *report, int count, const int *tickets, drawing *d)
 {
-    d->count = 2 * count;
     for (int i = 0; i < 2; i++) {
         d->least[i] = INFINITY;
         d->most[i] = 0;
@@ -63,9 +66,15 @@ static void fill(const srq_report *report, int count, const int *tickets, drawin
     for (int i = 0; i < count; i++) {
         srq_ticket_level levels[SRQ_TICKET_LEVELS];
         const int levels_there = srq_report_ticket_levels(&report->tickets.items[tickets[i]], levels);
-        for (int k = 0; k < levels_there; k++) {
-            add_point(d, &d->lines[2 * i], levels[k].kept, &levels[k].rewound.error);
-            add_point(d, &d->lines[2 * i + 1], levels[k].kept, &levels[k].random.error);
+        for (int kind = 0; kind < KINDS; kind++) {
+            line *to = &d->lines[d->count];
+            *to = (line){.ticket = tickets[i], .kind = kind};
+            for (int k = 0; k < levels_there; k++) {
+                const srq_statistic *errors[KINDS] = {&levels[k].rewound.error, &levels[k].random.error,
+                                                      &levels[k].drawn.error};
+                add_point(d, to, levels[k].kept, errors[kind]);
+            }
+            d->count += to->count > 0;
         }
     }
 }
@@ -85,15 +94,15 @@ static void print_line(const drawing *d, int i)
 
 /* --- Drawing */
 
-static void draw_key(const srq_report *report, const int *tickets, drawing *d)
+static void draw_key(const srq_report *report, drawing *d)
 {
+    static const char *const kinds[KINDS] = {"rewound (prune)", "new weights (reinit)", "random masks (random)"};
     for (int i = 0; i < d->count; i++) {
         char style[64], marker[64], text[400], cut[300];
-        const srq_report_ticket *ticket = &report->tickets.items[tickets[i / 2]];
+        const srq_report_ticket *ticket = &report->tickets.items[d->lines[i].ticket];
         snprintf(style, sizeof style, "%s", srq_plot_line(i));
         snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
-        snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 72, cut, sizeof cut),
-                 i % 2 ? "new weights (reinit)" : "rewound (prune)");
+        snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 72, cut, sizeof cut), kinds[d->lines[i].kind]);
         srq_plot_key(&d->plot, 50, ROW * (d->count - i), style, marker, text);
     }
 }
@@ -102,7 +111,6 @@ static void draw_lines(drawing *d)
 {
     const char *comma = "plot ";
     for (int i = 0; i < d->count; i++) {
-        if (d->lines[i].count == 0) continue;
         print_line(d, i);
         fprintf(d->plot.body, "%s$l%d using 1:2 with lines lw 1.8 %s notitle", comma, i, srq_plot_line(i));
         comma = ", \\\n  ";
@@ -112,14 +120,14 @@ static void draw_lines(drawing *d)
     fputc('\n', d->plot.body);
 }
 
-static void draw_all(const srq_report *report, const int *tickets, drawing *d)
+static void draw_all(const srq_report *report, drawing *d)
 {
     const int bottom = ROW * d->count + 76;
     const double space = d->most[0] > d->least[0] ? pow(d->most[0] / d->least[0], 0.04) : 1.1;
     fputs("set grid lc rgb '#e4e4e4' dt 1 lw 0.7\nset tics nomirror out scale 0.5\nset border 3\n"
           "set xlabel 'weights left, % of all (log scale)'\nset ylabel 'test error, % (log scale)'\n",
           d->plot.body);
-    draw_key(report, tickets, d);
+    draw_key(report, d);
     srq_plot_place(&d->plot, LEFT, bottom, RIGHT, bottom + HEIGHT);
     srq_plot_log_axis(&d->plot, 'x', d->least[0] / space, d->most[0] * space);
     /* The axis goes down from all weights, in the order of pruning. */
@@ -134,9 +142,9 @@ static srq_status draw(const srq_report *report, int number, int count, const in
     drawing *d = calloc(1, sizeof *d);
     if (!d) return srq_fail_memory(sizeof *d, "a plot");
     fill(report, count, tickets, d);
-    srq_status status = d->most[0] > 0 ? srq_plot_start(WIDTH, ROW * 2 * count + 76 + HEIGHT + 18, &d->plot) : SRQ_OK;
+    srq_status status = d->most[0] > 0 ? srq_plot_start(WIDTH, ROW * d->count + 76 + HEIGHT + 18, &d->plot) : SRQ_OK;
     if (status == SRQ_OK && d->most[0] > 0) {
-        draw_all(report, tickets, d);
+        draw_all(report, d);
         snprintf(name, sizeof name, "pruning-%d", number);
         status = srq_plot_finish(&d->plot, pictures, name, "Error against weights left by pruning",
                                  "Mean over seeds; bars are one standard deviation. The points at the left are the "
@@ -149,11 +157,16 @@ static srq_status draw(const srq_report *report, int number, int count, const in
 
 srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures)
 {
-    int pruned[TICKETS_MAX], count = 0;
+    int pruned[TICKETS_MAX], count = 0, together = TOGETHER;
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
-    for (int i = 0; i < report->tickets.count && count < TICKETS_MAX; i++)
-        if (srq_report_ticket_levels(&report->tickets.items[i], levels)) pruned[count++] = i;
-    for (int i = 0; i < count; i += TOGETHER)
-        SRQ_TRY(draw(report, i / TOGETHER + 1, count - i < TOGETHER ? count - i : TOGETHER, pruned + i, pictures));
+    for (int i = 0; i < report->tickets.count && count < TICKETS_MAX; i++) {
+        const int there = srq_report_ticket_levels(&report->tickets.items[i], levels);
+        if (there) pruned[count++] = i;
+        /* There are styles for two tickets with three lines each. */
+        for (int k = 0; k < there; k++)
+            if (levels[k].drawn.stage) together = SRQ_STYLES / KINDS;
+    }
+    for (int i = 0; i < count; i += together)
+        SRQ_TRY(draw(report, i / together + 1, count - i < together ? count - i : together, pruned + i, pictures));
     return SRQ_OK;
 }

@@ -7,6 +7,7 @@
 
 srq_status srq_draw_pairs(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_pruning(const srq_report *report, srq_pictures *pictures);
+srq_status srq_draw_lengths(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_curves(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures);
 srq_status srq_draw_bits(const srq_report *report, srq_pictures *pictures);

@@ -113,7 +113,8 @@ static srq_status check_folder(const char *folder)
 /* Whether a file is a picture of an earlier report, which may have had more pictures. */
 static bool is_picture(const char *name)
 {
-    static const char *const kinds[] = {"curves-", "bits-", "classes-", "weights-", "ticket-", "pruning-", "cost-", "cost"};
+    static const char *const kinds[] = {"curves-",  "bits-",    "classes-", "weights-", "ticket-",
+                                        "pruning-", "lengths-", "cost-",    "cost"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i]);
         if (strncmp(name, kinds[i], length) != 0) continue;
@@ -185,6 +186,7 @@ static srq_status draw(const srq_report *report, srq_pictures *pictures)
     if (pictures->none) return SRQ_OK;
     SRQ_TRY(srq_draw_pairs(report, pictures));
     SRQ_TRY(srq_draw_pruning(report, pictures));
+    SRQ_TRY(srq_draw_lengths(report, pictures));
     SRQ_TRY(srq_draw_cost(report, pictures));
     SRQ_TRY(srq_draw_curves(report, pictures));
     SRQ_TRY(srq_draw_bits(report, pictures));

@@ -8,6 +8,8 @@
 typedef struct pair_rows {
     srq_table *table;
     const char *ticket;
+    double epochs;
+    int series; /* 0: none */
 } pair_rows;
 
 static void add_pair(const srq_comparison *c, int a, int b, const srq_paired *p, int place, void *context)
@@ -48,17 +50,21 @@ static void add_pair_numbers(const srq_comparison *c, int a, int b, const srq_pa
     srq_table_add_number(rows->table, p->mean);
     srq_table_add_number(rows->table, p->low);
     srq_table_add_number(rows->table, p->high);
+    srq_table_add_number(rows->table, rows->epochs);
+    srq_table_add(rows->table, rows->series ? "%d" : "", rows->series);
 }
 
 srq_status srq_report_print_pairs_csv(const srq_report *report, FILE *out)
 {
-    static const srq_column columns[] = {{.title = "ticket"}, {.title = "stage"},           {.title = "against"},
-                                         {.title = "seeds"},  {.title = "difference_mean"}, {.title = "low_95"},
-                                         {.title = "high_95"}};
+    static const srq_column columns[] = {{.title = "ticket"},  {.title = "stage"},           {.title = "against"},
+                                         {.title = "seeds"},   {.title = "difference_mean"}, {.title = "low_95"},
+                                         {.title = "high_95"}, {.title = "epochs"},          {.title = "series"}};
     pair_rows rows = {0};
     SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &rows.table));
     for (int i = 0; i < report->tickets.count; i++) {
         rows.ticket = report->tickets.items[i].name;
+        rows.epochs = report->tickets.items[i].epochs;
+        rows.series = report->tickets.items[i].series;
         srq_comparison_visit(&report->tickets.items[i].comparison, add_pair_numbers, &rows);
     }
     const srq_status status = srq_table_print(rows.table, SRQ_TABLE_CSV, out);
@@ -79,7 +85,7 @@ static void add_error(srq_table *table, const char *stage, const srq_statistic *
 }
 
 /* Level 0 has other stages than the other levels. */
-static void add_level(srq_table *table, const srq_ticket_level *level)
+static void add_level(srq_table *table, const srq_ticket_level *level, bool drawn)
 {
     const char *rewound = level->rewound.stage, *random = level->random.stage;
     if (level->level)
@@ -94,6 +100,7 @@ static void add_level(srq_table *table, const srq_ticket_level *level)
         srq_table_add(table, "-");
     add_error(table, rewound, &level->rewound.error);
     add_error(table, random, &level->random.error);
+    if (drawn) add_error(table, level->drawn.stage, &level->drawn.error);
 }
 
 srq_status srq_report_print_levels(const srq_report_ticket *ticket, srq_table_format format, FILE *out)
@@ -101,12 +108,15 @@ srq_status srq_report_print_levels(const srq_report_ticket *ticket, srq_table_fo
     static const srq_column columns[] = {{"level of pruning", SRQ_COLUMN_TEXT},
                                          {"weights left, %", SRQ_COLUMN_NUMBER},
                                          {"test error rewound (prune), %", SRQ_COLUMN_NUMBER},
-                                         {"test error of new weights (reinit), %", SRQ_COLUMN_NUMBER}};
+                                         {"test error of new weights (reinit), %", SRQ_COLUMN_NUMBER},
+                                         {"test error with random masks (random), %", SRQ_COLUMN_NUMBER}};
+    bool drawn = false;
     srq_ticket_level levels[SRQ_TICKET_LEVELS];
     srq_table *table = NULL;
     const int count = srq_report_ticket_levels(ticket, levels);
-    SRQ_TRY(srq_table_create(sizeof columns / sizeof *columns, columns, &table));
-    for (int i = 0; i < count; i++) add_level(table, &levels[i]);
+    for (int i = 0; i < count; i++) drawn = drawn || levels[i].drawn.stage;
+    SRQ_TRY(srq_table_create((int)(sizeof columns / sizeof *columns) - !drawn, columns, &table));
+    for (int i = 0; i < count; i++) add_level(table, &levels[i], drawn);
     const srq_status status = srq_table_print(table, format, out);
     srq_table_destroy(&table);
     return status;
@@ -142,6 +152,7 @@ srq_status srq_report_print_levels_csv(const srq_report *report, FILE *out)
             add_level_numbers(table, name, l, l->rewound.stage, &l->rewound.error);
             if (l->random.stage != l->rewound.stage)
                 add_level_numbers(table, name, l, l->random.stage, &l->random.error);
+            add_level_numbers(table, name, l, l->drawn.stage, &l->drawn.error);
         }
     }
     const srq_status status = srq_table_print(table, SRQ_TABLE_CSV, out);

@@ -2,6 +2,7 @@
 
 #include "experiments/srq/report/describe.h"
 #include "experiments/srq/report/learned.h"
+#include "experiments/srq/report/lengths.h"
 #include "io/escape.h"
 #include "io/ticket_file.h"
 
@@ -88,6 +89,8 @@ static srq_status compare(const srq_report_runs *runs, int index, srq_report_tic
                                   &ticket->comparison));
     for (int i = 0; i < runs->count; i++) {
         const srq_report_run *run = &runs->items[i];
+        if (run->ticket == index && run->stage.kind == SRQ_STAGE_LEARN)
+            srq_comparison_take_learn(&ticket->comparison, srq_config_settings(run->config));
         if (run->ticket == index && srq_report_is_finished(run) && isfinite(srq_report_last_eval(run)->error))
             SRQ_TRY(add_run(ticket, run));
     }
@@ -174,6 +177,7 @@ srq_status srq_report_compare_tickets(const srq_report_runs *runs, const srq_rep
         describe(runs, groups, i, ticket);
         SRQ_TRY(check_file(ticket));
     }
+    srq_report_find_series(runs, groups, tickets);
     return SRQ_OK;
 }
 
@@ -213,16 +217,19 @@ static bool find_figures(const srq_report_ticket *ticket, srq_stage_kind kind, i
 
 static bool find_level(const srq_report_ticket *ticket, int n, srq_ticket_level *level)
 {
-    srq_stage_figures rewound = {0}, random = {0};
+    srq_stage_figures rewound = {0}, random = {0}, drawn = {0};
     bool one = find_figures(ticket, n ? SRQ_STAGE_PRUNE : SRQ_STAGE_REWIND, n, &level->rewound.stage, &rewound);
     bool other = find_figures(ticket, n ? SRQ_STAGE_REINIT : SRQ_STAGE_SCRATCH, n, &level->random.stage, &random);
     if (n == 0 && !one) one = find_figures(ticket, SRQ_STAGE_LEARN, 0, &level->rewound.stage, &rewound);
     if (n == 0 && !other) other = find_figures(ticket, SRQ_STAGE_LEARN, 0, &level->random.stage, &random);
+    const bool third = n && find_figures(ticket, SRQ_STAGE_RANDOM, n, &level->drawn.stage, &drawn);
+    if (n == 0) level->drawn.stage = NULL;
+    level->drawn.error = drawn.error;
     level->level = n;
     level->rewound.error = rewound.error;
     level->random.error = random.error;
-    level->kept = one ? rewound.kept.mean : random.kept.mean;
-    return one || other;
+    level->kept = one ? rewound.kept.mean : other ? random.kept.mean : drawn.kept.mean;
+    return one || other || third;
 }
 
 int srq_report_ticket_levels(const srq_report_ticket *ticket, srq_ticket_level *levels)

@@ -13,6 +13,9 @@ typedef struct srq_report_ticket {
     srq_stage *stages;           /* in the order of srq_stage_list */
     long long *seeds;            /* ascending */
     srq_comparison comparison;   /* of the finished runs */
+    double epochs;               /* length of training of stage learn; NaN if not known */
+    int series;                  /* number, from 1, of the tickets that differ from this one only in the length of
+                                    training; 0: there are none */
     char about[512];             /* a description: what it trains, and its progress */
     char note[1024];             /* a problem with ticket.json or a run, or "" */
 } srq_report_ticket;
@@ -31,15 +34,16 @@ void srq_report_free_tickets(srq_report_tickets *tickets);
 /* "Ticket NAME", or the name alone if it says that it is a ticket. Returns `out`. */
 char *srq_report_call_ticket(const srq_report_ticket *ticket, char *out, size_t size);
 
-/* A level of pruning: rewound weights (prune-LL), and new weights with the same masks (reinit-LL). Level 0 is the
- * reference with all weights: rewind, or learn if there is none; and scratch, or the same learn. */
+/* A level of pruning: rewound weights (prune-LL), new weights with the same masks (reinit-LL), and rewound weights with
+ * random masks (random-LL). Level 0 is the reference with all weights: rewind, or learn if there is none; scratch, or
+ * the same learn; and nothing. */
 typedef struct srq_ticket_level {
     int level;
     double kept; /* share of weights */
     struct {
         const char *stage; /* NULL if there is no such run */
         srq_statistic error;
-    } rewound, random;
+    } rewound, random, drawn;
 } srq_ticket_level;
 
 /* Writes the levels with a finished run to levels[SRQ_TICKET_LEVELS]. Returns their number, which may be 0. */

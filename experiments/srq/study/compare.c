@@ -23,6 +23,12 @@ srq_status srq_comparison_create(int stage_count, const srq_stage *stages, int s
     return c->outcomes ? SRQ_OK : srq_fail_memory(count * sizeof *c->outcomes, "the comparison");
 }
 
+void srq_comparison_take_learn(srq_comparison *comparison, const srq_settings *s)
+{
+    comparison->from_file = strcmp(s->dropbits.mode, "learn") == 0 && strcmp(s->train.init, "random") != 0;
+    comparison->from_start = s->prune.rewind.count == 0;
+}
+
 void srq_comparison_destroy(srq_comparison *comparison)
 {
     free(comparison->outcomes);
@@ -92,11 +98,16 @@ srq_paired srq_comparison_difference(const srq_comparison *c, int a, int b)
 }
 
 /* The kinds of stages that are compared. */
-static const srq_stage_kind pairs[][2] = {{SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH},  {SRQ_STAGE_LEARN, SRQ_STAGE_REWIND},
-                                          {SRQ_STAGE_REWIND, SRQ_STAGE_SCRATCH}, {SRQ_STAGE_LEARN, SRQ_STAGE_BELOW},
-                                          {SRQ_STAGE_LEARN, SRQ_STAGE_ABOVE},    {SRQ_STAGE_SCRATCH, SRQ_STAGE_BELOW},
-                                          {SRQ_STAGE_SCRATCH, SRQ_STAGE_ABOVE},  {SRQ_STAGE_SCRATCH, SRQ_STAGE_SHUFFLE},
-                                          {SRQ_STAGE_PRUNE, SRQ_STAGE_REINIT},   {SRQ_STAGE_PRUNE, SRQ_STAGE_LEARN}};
+static const srq_stage_kind pairs[][2] = {
+    {SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH},    {SRQ_STAGE_LEARN, SRQ_STAGE_REWIND},
+    {SRQ_STAGE_REWIND, SRQ_STAGE_SCRATCH},   {SRQ_STAGE_LEARN, SRQ_STAGE_BELOW},
+    {SRQ_STAGE_LEARN, SRQ_STAGE_ABOVE},      {SRQ_STAGE_SCRATCH, SRQ_STAGE_BELOW},
+    {SRQ_STAGE_SCRATCH, SRQ_STAGE_ABOVE},    {SRQ_STAGE_SCRATCH, SRQ_STAGE_SHUFFLE},
+    {SRQ_STAGE_LEARN, SRQ_STAGE_TUNE},       {SRQ_STAGE_LEARN, SRQ_STAGE_TUNE_BELOW},
+    {SRQ_STAGE_LEARN, SRQ_STAGE_TUNE_ABOVE}, {SRQ_STAGE_TUNE, SRQ_STAGE_TUNE_BELOW},
+    {SRQ_STAGE_TUNE, SRQ_STAGE_TUNE_ABOVE},  {SRQ_STAGE_TUNE, SRQ_STAGE_TUNE_SHUFFLE},
+    {SRQ_STAGE_PRUNE, SRQ_STAGE_REINIT},     {SRQ_STAGE_PRUNE, SRQ_STAGE_RANDOM},
+    {SRQ_STAGE_PRUNE, SRQ_STAGE_LEARN}};
 enum { PAIRS = sizeof pairs / sizeof *pairs };
 
 int srq_comparison_visit(const srq_comparison *c, srq_pair_visitor *visit, void *context)
@@ -132,6 +143,15 @@ static bool find_pair(const srq_comparison *c, srq_stage_kind first, srq_stage_k
             found = true;
         }
     return found;
+}
+
+/* If stage learn starts from a file, finds learn and the stage that trains the same weights at the learned bit-lengths:
+ * fine-tune, or in folders of older versions rewind. */
+static bool find_tuned(const srq_comparison *c, int *a, int *b)
+{
+    if (!c->from_file) return false;
+    return find_pair(c, SRQ_STAGE_LEARN, SRQ_STAGE_TUNE, a, b) ||
+           (c->from_start && find_pair(c, SRQ_STAGE_LEARN, SRQ_STAGE_REWIND, a, b));
 }
 
 /* %.3g prints "1" instead of "1.00", and enough digits of small numbers. */
@@ -200,7 +220,16 @@ char *srq_comparison_say(const srq_comparison *c, char *out, size_t size)
 {
     int a, b;
     out[0] = '\0';
-    if (find_pair(c, SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH, &a, &b)) {
+    if (find_tuned(c, &a, &b)) {
+        char other[120];
+        const srq_paired p = srq_comparison_difference(c, a, b);
+        snprintf(other, sizeof other, "training the same initial weights at the learned bit-lengths (%s)",
+                 c->stages[b].name);
+        judge(&p, "learning weights and bit-lengths together (learn)", other, "the hypothesis holds here",
+              "the hypothesis does not hold here", out, size);
+    } else if (c->from_file) {
+        /* Stage scratch starts from random weights and is no control of a stage that starts from trained ones. */
+    } else if (find_pair(c, SRQ_STAGE_LEARN, SRQ_STAGE_SCRATCH, &a, &b)) {
         const srq_paired p = srq_comparison_difference(c, a, b);
         judge(&p, "learning weights and bit-lengths together (learn)",
               "training new weights at the learned bit-lengths (scratch)", "the hypothesis holds here",
@@ -247,16 +276,30 @@ srq_stage_figures srq_comparison_figures(const srq_comparison *c, int stage)
 
 /* --- As text */
 
+/* The stage whose runs are those of this stage, if it has finished ones; otherwise NULL. */
+static const char *find_twin(const srq_comparison *c, int stage)
+{
+    const srq_stage_kind kind = c->stages[stage].kind;
+    if (!c->from_start || (kind != SRQ_STAGE_REWIND && kind != SRQ_STAGE_TUNE)) return NULL;
+    for (int i = 0; i < c->stage_count; i++) {
+        const bool other = c->stages[i].kind == SRQ_STAGE_REWIND + SRQ_STAGE_TUNE - kind;
+        if (other && srq_comparison_figures(c, i).error.count > 0) return c->stages[i].name;
+    }
+    return NULL;
+}
+
 static void print_stage(const srq_comparison *c, int stage, bool masked, FILE *out)
 {
     const srq_stage_figures v = srq_comparison_figures(c, stage);
     char size[32], deviation[32] = "";
     if (v.error.count == 0) {
-        fprintf(out, "%-14s %5s   not finished\n", c->stages[stage].name, "-");
+        const char *twin = find_twin(c, stage);
+        fprintf(out, "%-18s %5s   %s%s\n", c->stages[stage].name, "-", twin ? "the same run as " : "not finished",
+                twin ? twin : "");
         return;
     }
     if (v.error.count > 1) snprintf(deviation, sizeof deviation, "± %.3f", 100 * v.error.deviation);
-    fprintf(out, "%-14s %5d %9.3f %-8s %9.3g %10s %10.3g %%", c->stages[stage].name, v.error.count, 100 * v.error.mean,
+    fprintf(out, "%-18s %5d %9.3f %-8s %9.3g %10s %10.3g %%", c->stages[stage].name, v.error.count, 100 * v.error.mean,
             deviation, v.bits.mean, srq_size(v.bytes.mean, size, sizeof size), 100 * v.relative.mean);
     if (masked) fprintf(out, " %10.4g %%", 100 * v.kept.mean);
     fputc('\n', out);
@@ -271,7 +314,7 @@ static void print_pair(const srq_comparison *c, int a, int b, const srq_paired *
               out);
     if (p->count > 1) snprintf(interval, sizeof interval, "[%+.3f, %+.3f]", 100 * p->low, 100 * p->high);
     snprintf(name, sizeof name, "%s - %s", c->stages[a].name, c->stages[b].name);
-    fprintf(out, "%-29s %5d %+9.3f  %s\n", name, p->count, 100 * p->mean, interval);
+    fprintf(out, "%-31s %5d %+9.3f  %s\n", name, p->count, 100 * p->mean, interval);
 }
 
 /* Whether outcomes are of the checkpoints with the lowest validation error. All stages have the same data.validation.
@@ -289,7 +332,7 @@ void srq_comparison_print(const srq_comparison *c, FILE *out)
     bool masked = false;
     for (int i = 0; i < c->stage_count; i++) masked = masked || c->stages[i].level > 0;
     /* In UTF-8, ± has two bytes but one column, and printf pads by bytes. */
-    fprintf(out, "%-14s %5s %9s %-7s %9s %10s %12s%s\n", "stage", "seeds", "error, %", "", "bits", "size",
+    fprintf(out, "%-18s %5s %9s %-7s %9s %10s %12s%s\n", "stage", "seeds", "error, %", "", "bits", "size",
             "BOPs of 8/8", masked ? "      weights" : "");
     for (int i = 0; i < c->stage_count; i++) print_stage(c, i, masked, out);
     if (are_of_best(c)) fputs("test errors are of the checkpoints with the lowest validation error (best.h5)\n", out);

@@ -26,13 +26,18 @@ typedef struct srq_comparison {
     int stage_count, seed_count;
     const srq_stage *stages;
     const long long *seeds;
-    srq_outcome *outcomes; /* [stage_count][seed_count] */
+    srq_outcome *outcomes;      /* [stage_count][seed_count] */
+    bool from_file, from_start; /* of stage learn: see srq_comparison_take_learn */
 } srq_comparison;
 
 /* Makes an empty comparison. The stages and seeds must outlive it. The caller destroys it. */
 srq_status srq_comparison_create(int stage_count, const srq_stage *stages, int seed_count, const long long *seeds,
                                  srq_comparison *comparison);
 void srq_comparison_destroy(srq_comparison *comparison);
+
+/* Tells with which settings stage learn trains. They decide to which control the conclusion refers: to scratch, or to
+ * fine-tune if learn starts from a file (train.init). With prune.rewind = 0, rewind and fine-tune are the same run. */
+void srq_comparison_take_learn(srq_comparison *comparison, const srq_settings *settings);
 
 /* Adds a finished run. SRQ_ERROR_DATA if it was trained on other data than a run added before; the message names it by
  * `dir`. */

@@ -18,8 +18,14 @@ static bool learns_bits(const srq_settings *s)
     return strcmp(s->dropbits.mode, "learn") == 0;
 }
 
-static const char *const names[] = {"learn",         "rewind",   "scratch", "uniform-below",
-                                    "uniform-above", "shuffled", "prune",   "reinit"};
+static bool starts_from_file(const srq_settings *s)
+{
+    return strcmp(s->train.init, "random") != 0;
+}
+
+static const char *const names[] = {"learn",    "rewind",    "scratch",         "uniform-below",   "uniform-above",
+                                    "shuffled", "fine-tune", "fine-tune-below", "fine-tune-above", "fine-tune-shuffled",
+                                    "prune",    "reinit",    "random"};
 enum { KINDS = sizeof names / sizeof *names, LEVELS_MAX = 99 };
 
 static void add_stage(srq_stage *stages, int *count, srq_stage_kind kind, int level)
@@ -38,14 +44,15 @@ srq_status srq_stage_list(const srq_settings *s, srq_stage **stages, int *count)
     if (!learns_bits(s) && s->prune.levels == 0)
         return srq_fail(SRQ_ERROR_USAGE, "this configuration neither learns bit-lengths nor prunes weights; set "
                                          "dropbits.mode = \"learn\", prune.levels, or both");
-    *stages = calloc(SRQ_STAGE_PRUNE + 2 * (size_t)s->prune.levels, sizeof **stages);
+    *stages = calloc(SRQ_STAGE_PRUNE + 3 * (size_t)s->prune.levels, sizeof **stages);
     if (!*stages) return srq_fail_memory(sizeof **stages, "the list of stages");
     add_stage(*stages, count, SRQ_STAGE_LEARN, 0);
     for (int kind = SRQ_STAGE_REWIND; learns_bits(s) && kind < SRQ_STAGE_PRUNE; kind++)
-        add_stage(*stages, count, (srq_stage_kind)kind, 0);
+        if (kind <= SRQ_STAGE_TUNE || starts_from_file(s)) add_stage(*stages, count, (srq_stage_kind)kind, 0);
     for (int level = 1; level <= s->prune.levels; level++) {
         add_stage(*stages, count, SRQ_STAGE_PRUNE, level);
         add_stage(*stages, count, SRQ_STAGE_REINIT, level);
+        if (s->prune.random) add_stage(*stages, count, SRQ_STAGE_RANDOM, level);
     }
     return SRQ_OK;
 }
@@ -53,15 +60,34 @@ srq_status srq_stage_list(const srq_settings *s, srq_stage **stages, int *count)
 bool srq_stage_is_called(const srq_stage *stage, const char *word)
 {
     if (strcmp(stage->name, word) == 0) return true;
-    const bool uniform = stage->kind == SRQ_STAGE_BELOW || stage->kind == SRQ_STAGE_ABOVE;
-    return (strcmp(word, "uniform") == 0 && uniform) ||
-           (strcmp(word, "prune") == 0 && stage->kind == SRQ_STAGE_PRUNE) ||
-           (strcmp(word, "reinit") == 0 && stage->kind == SRQ_STAGE_REINIT);
+    switch (stage->kind) {
+    case SRQ_STAGE_BELOW:
+    case SRQ_STAGE_ABOVE:
+        return strcmp(word, "uniform") == 0;
+    case SRQ_STAGE_TUNE_BELOW:
+    case SRQ_STAGE_TUNE_ABOVE:
+        return strcmp(word, "fine-tune-uniform") == 0;
+    case SRQ_STAGE_PRUNE:
+    case SRQ_STAGE_REINIT:
+    case SRQ_STAGE_RANDOM:
+        return strcmp(word, names[stage->kind]) == 0;
+    default:
+        return false;
+    }
 }
 
-void srq_stage_masks(const char *dir, int level, char *path, size_t size)
+const char *srq_stage_twin(const srq_stage *stage, const srq_settings *s, bool *is_first)
 {
-    snprintf(path, size, "%s/masks-%02d.h5", dir, level);
+    /* At step 0, stage learn has the initial weights of the configuration. */
+    if (s->prune.rewind.count != 0) return NULL;
+    *is_first = (stage->kind == SRQ_STAGE_TUNE) == starts_from_file(s);
+    if (stage->kind == SRQ_STAGE_REWIND) return names[SRQ_STAGE_TUNE];
+    return stage->kind == SRQ_STAGE_TUNE ? names[SRQ_STAGE_REWIND] : NULL;
+}
+
+void srq_stage_masks(const char *dir, const srq_stage *stage, char *path, size_t size)
+{
+    snprintf(path, size, "%s/masks-%s%02d.h5", dir, stage->kind == SRQ_STAGE_RANDOM ? "random-" : "", stage->level);
 }
 
 void srq_stage_before(int level, char *name, size_t size)
@@ -88,7 +114,7 @@ bool srq_stage_parse(const char *name, srq_stage *stage)
 int srq_stage_place(const srq_stage *stage)
 {
     if (stage->kind < SRQ_STAGE_PRUNE) return (int)stage->kind;
-    return 2 * stage->level + (int)stage->kind;
+    return (SRQ_STAGE_RANDOM - SRQ_STAGE_PRUNE + 1) * stage->level + (int)stage->kind;
 }
 
 /* Whether the run has validation images and has evaluated the test images. Then `path` becomes that of best.h5. */
@@ -192,7 +218,7 @@ bool srq_learned_shuffle(uint64_t seed, int count, const srq_layer_bits *bits, s
 
 /* --- Configurations */
 
-enum { SETS_MAX = 8, SET_SIZE = 4400 };
+enum { SETS_MAX = 8, SET_SIZE = 4400, DRAWS_MAX = 1000000 };
 
 typedef struct set_list {
     int count;
@@ -212,7 +238,12 @@ __attribute__((format(printf, 2, 3))) static void add_set(set_list *sets, const 
 
 static bool rewinds(srq_stage_kind kind)
 {
-    return kind == SRQ_STAGE_REWIND || kind == SRQ_STAGE_PRUNE;
+    return kind == SRQ_STAGE_REWIND || kind == SRQ_STAGE_PRUNE || kind == SRQ_STAGE_RANDOM;
+}
+
+static bool tunes(srq_stage_kind kind)
+{
+    return kind >= SRQ_STAGE_TUNE && kind <= SRQ_STAGE_TUNE_SHUFFLE;
 }
 
 static bool ends_in(const char *path, const char *name)
@@ -225,24 +256,26 @@ bool srq_stage_fits(const srq_stage *stage, const srq_settings *s)
 {
     char masks[64];
     if (stage->kind == SRQ_STAGE_LEARN) return learns_bits(s) || s->prune.levels > 0;
-    srq_stage_masks("", stage->level, masks, sizeof masks);
+    srq_stage_masks("", stage, masks, sizeof masks);
     if (learns_bits(s) || (stage->level > 0 && !ends_in(s->train.masks, masks + 1))) return false;
     if (rewinds(stage->kind)) return ends_in(s->train.init, SRQ_TRAINER_KEPT);
-    return strcmp(s->train.init, "random") == 0 && s->train.init_draw == 1;
+    if (tunes(stage->kind)) return stage->kind == SRQ_STAGE_TUNE || starts_from_file(s);
+    return !starts_from_file(s) && s->train.init_draw > 0;
 }
 
-static void add_start(const srq_stage *stage, const char *dir, set_list *sets)
+static void add_start(const srq_settings *base, const srq_stage *stage, const char *dir, set_list *sets)
 {
+    if (tunes(stage->kind)) return;
     if (rewinds(stage->kind)) {
         add_set(sets, "train.init=%s/learn/" SRQ_TRAINER_KEPT, dir);
         add_set(sets, "train.init_match=all");
     } else {
         add_set(sets, "train.init=random");
-        add_set(sets, "train.init_draw=1");
+        add_set(sets, "train.init_draw=%d", base->train.init_draw < DRAWS_MAX ? base->train.init_draw + 1 : 1);
     }
     if (stage->level == 0) return;
     char path[4352];
-    srq_stage_masks(dir, stage->level, path, sizeof path);
+    srq_stage_masks(dir, stage, path, sizeof path);
     add_set(sets, "train.masks=%s", path);
 }
 
@@ -251,16 +284,19 @@ static bool choose_bits(const srq_stage *stage, long long seed, const srq_learne
                         char *note, size_t note_size)
 {
     const double below = floor(learned->mean), above = ceil(learned->mean);
+    const bool lower = stage->kind == SRQ_STAGE_BELOW || stage->kind == SRQ_STAGE_TUNE_BELOW;
+    const bool upper = stage->kind == SRQ_STAGE_ABOVE || stage->kind == SRQ_STAGE_TUNE_ABOVE;
     memcpy(bits, learned->bits, (size_t)learned->count * sizeof *bits);
-    if (stage->kind == SRQ_STAGE_SHUFFLE) {
+    if (stage->kind == SRQ_STAGE_SHUFFLE || stage->kind == SRQ_STAGE_TUNE_SHUFFLE) {
         snprintf(note, note_size, "all layers have learned the same bit-length, so there is nothing to shuffle");
         return srq_learned_shuffle((uint64_t)seed, learned->count, learned->bits, bits);
     }
-    snprintf(note, note_size, "the learned mean is exactly %g bits, so it is the same as uniform-above", learned->mean);
-    if (stage->kind == SRQ_STAGE_BELOW && below == above) return false;
+    snprintf(note, note_size, "the learned mean is exactly %g bits, so it is the same as %s", learned->mean,
+             names[stage->kind == SRQ_STAGE_TUNE_BELOW ? SRQ_STAGE_TUNE_ABOVE : SRQ_STAGE_ABOVE]);
+    if (lower && below == above) return false;
     for (int i = 0; i < learned->count; i++) {
-        if (stage->kind == SRQ_STAGE_BELOW) bits[i].bits = (int)below;
-        if (stage->kind == SRQ_STAGE_ABOVE) bits[i].bits = (int)above;
+        if (lower) bits[i].bits = (int)below;
+        if (upper) bits[i].bits = (int)above;
     }
     return true;
 }
@@ -276,7 +312,7 @@ srq_status srq_stage_config(const srq_config *base, const srq_stage *stage, long
     if (status == SRQ_OK) add_set(sets, "train.seed=%lld", seed);
     if (status == SRQ_OK && !first) {
         if (learns_bits(srq_config_settings(base))) add_set(sets, "dropbits.mode=off");
-        add_start(stage, dir, sets);
+        add_start(srq_config_settings(base), stage, dir, sets);
     }
     if (status == SRQ_OK && (first || choose_bits(stage, seed, learned, bits, note, note_size)))
         status = srq_config_derive(base, sets->count, sets->words, first ? 0 : learned->count, bits, config);

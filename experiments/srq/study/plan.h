@@ -7,14 +7,20 @@
 #include "io/config.h"
 
 typedef enum srq_stage_kind {
-    SRQ_STAGE_LEARN,   /* trains weights and bit-lengths together, or only weights if no bit-length is learned */
-    SRQ_STAGE_REWIND,  /* the learned bit-lengths, from the weights that stage learn had at prune.rewind */
-    SRQ_STAGE_SCRATCH, /* the learned bit-lengths, from new random weights */
-    SRQ_STAGE_BELOW,   /* one bit-length: the mean of the learned ones, rounded down; weights as in scratch */
-    SRQ_STAGE_ABOVE,   /* the same, rounded up */
-    SRQ_STAGE_SHUFFLE, /* the learned bit-lengths in another order of layers; weights as in scratch */
-    SRQ_STAGE_PRUNE,   /* as rewind, with the masks of a level */
-    SRQ_STAGE_REINIT   /* as scratch, with the same masks */
+    SRQ_STAGE_LEARN,      /* trains weights and bit-lengths together, or only weights if no bit-length is learned */
+    SRQ_STAGE_REWIND,     /* the learned bit-lengths, from the weights that stage learn had at prune.rewind */
+    SRQ_STAGE_SCRATCH,    /* the learned bit-lengths, from new random weights */
+    SRQ_STAGE_BELOW,      /* one bit-length: the mean of the learned ones, rounded down; weights as in scratch */
+    SRQ_STAGE_ABOVE,      /* the same, rounded up */
+    SRQ_STAGE_SHUFFLE,    /* the learned bit-lengths in another order of layers; weights as in scratch */
+    SRQ_STAGE_TUNE,       /* the learned bit-lengths, from the initial weights of the configuration */
+    SRQ_STAGE_TUNE_BELOW, /* bit-lengths as in BELOW, ABOVE and SHUFFLE; weights as in TUNE. Only if train.init names a
+                             file */
+    SRQ_STAGE_TUNE_ABOVE,
+    SRQ_STAGE_TUNE_SHUFFLE,
+    SRQ_STAGE_PRUNE,  /* as rewind, with the masks of a level */
+    SRQ_STAGE_REINIT, /* as scratch, with the same masks */
+    SRQ_STAGE_RANDOM  /* as rewind, with random masks that keep as many weights of each layer. Only with prune.random */
 } srq_stage_kind;
 
 typedef struct srq_stage {
@@ -26,9 +32,12 @@ typedef struct srq_stage {
 /* Lists the stages for `settings` in an order in which they can run. The caller frees the list. SRQ_ERROR_USAGE if
  * neither bit-lengths are learned nor weights pruned. */
 srq_status srq_stage_list(const srq_settings *settings, srq_stage **stages, int *count);
-/* Whether the value of --stage selects the stage: its name, or "uniform", "prune" or "reinit" for all stages of that
- * kind. */
+/* Whether the value of --stage selects the stage: its name, or "uniform", "fine-tune-uniform", "prune", "reinit" or
+ * "random" for all stages of that kind. */
 bool srq_stage_is_called(const srq_stage *stage, const char *word);
+/* The stage that would be the same run as this one, or NULL: rewind and fine-tune, if prune.rewind is 0. Only one of
+ * them is trained. *is_first says whether it is this one (in a folder that has neither). */
+const char *srq_stage_twin(const srq_stage *stage, const srq_settings *settings, bool *is_first);
 
 /* A checkpoint of a run, loaded into a network: the newest one or, at the end of a run with validation images, the one
  * with the lowest validation error, which has the result on the test images. */
@@ -72,8 +81,8 @@ bool srq_stage_fits(const srq_stage *stage, const srq_settings *settings);
 /* Its position in the order of srq_stage_list. */
 int srq_stage_place(const srq_stage *stage);
 
-/* The path of the masks of a level. */
-void srq_stage_masks(const char *dir, int level, char *path, size_t size);
+/* The path of the masks of a stage with level > 0. */
+void srq_stage_masks(const char *dir, const srq_stage *stage, char *path, size_t size);
 /* The name of the stage whose weights determine the masks of `level`. */
 void srq_stage_before(int level, char *name, size_t size);
 

@@ -172,8 +172,8 @@ static srq_status need(const ticket *t, int seed, const char *name, const srq_st
                     by->name, t->seeds[seed], name, there ? "is not finished" : "was not started", dir, name);
 }
 
-/* Reads what the other stages need from stage `learn`. (prune-XX and reinit-XX get their masks from the stage before
- * them.) */
+/* Reads what the other stages need from stage `learn`. (prune-XX, reinit-XX and random-XX get their masks from the
+ * stage before them.) */
 static srq_status take_learned(const ticket *t, int seed, const srq_stage *stage, srq_learned *learned)
 {
     srq_found learn;
@@ -197,8 +197,10 @@ static srq_status make_masks(const ticket *t, int seed, const srq_stage *stage)
     srq_stage_before(stage->level, before, sizeof before);
     srq_status status = need(t, seed, before, stage, &found);
     seed_dir(t, seed, dir);
-    srq_stage_masks(dir, stage->level, path, sizeof path);
+    srq_stage_masks(dir, stage, path, sizeof path);
     if (status == SRQ_OK) status = srq_graph_prune(found.graph, s->prune.rate, strcmp(s->prune.scope, "global") == 0);
+    if (status == SRQ_OK && stage->kind == SRQ_STAGE_RANDOM)
+        status = srq_graph_mask_random(found.graph, (uint64_t)t->seeds[seed]);
     if (status == SRQ_OK) status = srq_masks_save(path, found.graph);
     srq_found_free(&found);
     return status;
@@ -241,6 +243,24 @@ static srq_status look(const char *dir, const srq_config *config, task *what, bo
     return SRQ_OK;
 }
 
+static bool is_begun(const ticket *t, int seed, const char *stage)
+{
+    char dir[PATH_SIZE], path[PATH_SIZE + 16];
+    stage_dir(t, seed, stage, dir);
+    snprintf(path, sizeof path, "%s/config.cfg", dir);
+    return access(path, F_OK) == 0;
+}
+
+/* The stage that has the run of this one, or NULL. If the folder has neither of two equal stages, the first is trained.
+ * A folder of an older version may have the other one. */
+static const char *replaced_by(const ticket *t, int seed, const srq_stage *stage)
+{
+    bool is_first;
+    const char *twin = srq_stage_twin(stage, srq_config_settings(t->base), &is_first);
+    if (!twin || is_begun(t, seed, stage->name)) return NULL;
+    return is_first && !is_begun(t, seed, twin) ? NULL : twin;
+}
+
 /* Rank 0: decides what to do. *config is set if the stage is to be trained. */
 static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_config **config, task *what)
 {
@@ -248,6 +268,10 @@ static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_co
     srq_learned learned = {0};
     bool begun = false;
     srq_status status = SRQ_OK;
+    const char *twin = replaced_by(t, seed, stage);
+    *what = LEFT_OUT;
+    if (twin) srq_say("seed %lld, %s: not needed: the same run as %s\n", t->seeds[seed], stage->name, twin);
+    if (twin) return SRQ_OK;
     seed_dir(t, seed, base);
     stage_dir(t, seed, stage->name, dir);
     if (stage->kind != SRQ_STAGE_LEARN) status = take_learned(t, seed, stage, &learned);
@@ -255,7 +279,6 @@ static srq_status plan(const ticket *t, int seed, const srq_stage *stage, srq_co
         status = srq_stage_config(t->base, stage, t->seeds[seed], base, &learned, config, note, sizeof note);
     srq_learned_free(&learned);
     SRQ_TRY(status);
-    *what = LEFT_OUT;
     if (*config)
         SRQ_TRY(look(dir, *config, what, &begun));
     else
@@ -339,6 +362,8 @@ static srq_status add_run(const ticket *t, srq_comparison *c, int stage, int see
     snprintf(path, sizeof path, "%s/last.h5", dir);
     if (access(path, F_OK) != 0) return SRQ_OK;
     srq_status status = srq_found_load(dir, &found);
+    if (status == SRQ_OK && t->stages[stage].kind == SRQ_STAGE_LEARN)
+        srq_comparison_take_learn(c, srq_config_settings(found.config));
     if (status == SRQ_OK && srq_found_is_finished(&found)) status = srq_comparison_add(c, stage, seed, dir, &found);
     srq_found_free(&found);
     return status;
@@ -389,11 +414,46 @@ static void compare_seeds_found(ticket *t)
     qsort(t->seeds, (size_t)t->seed_count, sizeof *t->seeds, by_value);
 }
 
+static int by_place(const void *a, const void *b)
+{
+    return srq_stage_place(a) - srq_stage_place(b);
+}
+
+static bool has_stage(const ticket *t, const char *name)
+{
+    for (int i = 0; i < t->stage_count; i++)
+        if (strcmp(t->stages[i].name, name) == 0) return true;
+    return false;
+}
+
+/* The folders of a seed may have stages that this configuration does not have, for example fewer levels of pruning than
+ * before. They are compared, too. */
+static srq_status add_stages_found(ticket *t, int seed)
+{
+    char dir[PATH_SIZE];
+    srq_stage stage;
+    seed_dir(t, seed, dir);
+    DIR *stream = opendir(dir);
+    srq_status status = SRQ_OK;
+    for (struct dirent *entry; stream && status == SRQ_OK && (entry = readdir(stream));) {
+        if (!srq_stage_parse(entry->d_name, &stage) || has_stage(t, stage.name)) continue;
+        srq_stage *larger = realloc(t->stages, ((size_t)t->stage_count + 1) * sizeof *larger);
+        if (larger) t->stages = larger;
+        if (larger) t->stages[t->stage_count++] = stage;
+        if (!larger) status = srq_fail_memory(((size_t)t->stage_count + 1) * sizeof *larger, "the list of stages");
+    }
+    if (stream) closedir(stream);
+    qsort(t->stages, (size_t)t->stage_count, sizeof *t->stages, by_place);
+    return status;
+}
+
 static srq_status compare(ticket *t)
 {
     srq_comparison c;
     compare_seeds_found(t);
+    for (int seed = 0; seed < t->seed_count; seed++) SRQ_TRY(add_stages_found(t, seed));
     SRQ_TRY(srq_comparison_create(t->stage_count, t->stages, t->seed_count, t->seeds, &c));
+    srq_comparison_take_learn(&c, srq_config_settings(t->base));
     srq_status status = SRQ_OK;
     int finished = 0;
     for (int i = 0; status == SRQ_OK && i < t->stage_count * t->seed_count; i++)

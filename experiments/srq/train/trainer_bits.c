@@ -12,6 +12,12 @@ long srq_trainer_gate_steps(const srq_trainer *t)
     return until > 0 && until < t->point.total_steps ? until : t->point.total_steps;
 }
 
+double srq_trainer_penalty(const srq_trainer *t)
+{
+    const long ramp = srq_span_steps(t->settings->dropbits.ramp, t->batches.steps_per_epoch);
+    return t->point.step < ramp ? t->point.penalty * (double)t->point.step / (double)ramp : t->point.penalty;
+}
+
 bool srq_trainer_holds_gates(const srq_trainer *t)
 {
     return srq_bits_are_held(t->settings, t->point.step, t->point.total_steps, t->batches.steps_per_epoch);

@@ -7,6 +7,8 @@
 
 /* The number of steps in which gates act: up to dropbits.until, or all. */
 long srq_trainer_gate_steps(const srq_trainer *trainer);
+/* The penalty lambda of the next step: it rises to dropbits.penalty during dropbits.ramp. */
+double srq_trainer_penalty(const srq_trainer *trainer);
 /* Whether dropbits.until is over. */
 bool srq_trainer_holds_gates(const srq_trainer *trainer);
 

@@ -196,7 +196,7 @@ static void penalize(srq_trainer *t, float *gradient)
     if (!t->learns_bits || srq_trainer_holds_gates(t)) return;
     if (strcmp(s->dropbits.weights, "params") == 0) weights = SRQ_PENALTY_PARAMS;
     if (strcmp(s->dropbits.weights, "bops") == 0) weights = SRQ_PENALTY_BOPS;
-    srq_graph_penalize(t->graph, weights, t->point.penalty, gradient);
+    srq_graph_penalize(t->graph, weights, srq_trainer_penalty(t), gradient);
 }
 
 /* train.clip_norm. After the penalty, which is part of the loss. */
