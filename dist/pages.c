@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* The size of a huge page. */
+enum { HUGE = 2 << 20 };
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 /* A part, as its owner describes it to the others. */
 typedef struct part {
@@ -86,8 +94,48 @@ static bool is_available(size_t bytes)
     return !found || bytes / 1024 <= kilobytes;
 }
 
-/* Makes the part of this process. Returns 0 or an errno. */
-static int make_part(part *own, size_t bytes)
+/* Reserves addresses that begin at the border of a huge page; NULL, with errno set, if there are none. */
+static void *reserve(size_t bytes)
+{
+    char *all = mmap(NULL, bytes + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) return NULL;
+    const size_t skipped = (HUGE - (uintptr_t)all % HUGE) % HUGE;
+    if (skipped) munmap(all, skipped);
+    munmap(all + skipped + bytes, HUGE - skipped);
+    return all + skipped;
+}
+
+/* Maps a file at addresses where huge pages of the file can be huge pages of the process. Returns 0 or an errno. */
+static int map_file(int file, size_t bytes, void **out)
+{
+    void *at = reserve(bytes);
+    if (!at) return errno;
+    if (mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED) {
+        const int code = errno;
+        munmap(at, bytes);
+        return code;
+    }
+    (void)madvise(at, bytes, MADV_HUGEPAGE); /* if shmem_enabled allows it */
+    *out = at;
+    return 0;
+}
+
+/* Fills a new file of `bytes` bytes at `at` with memory, in huge pages as far as there are any. Linux gives shared
+ * memory small pages by default (shmem_enabled), but collapses them into huge ones if a process asks for it, from
+ * version 6.1 on. One small page of each is enough for that, and nothing needs to be copied. Returns 0 or an errno. */
+static int fill_file(int file, char *at, size_t bytes)
+{
+    bool collapses = true;
+    for (size_t i = 0; collapses && i + HUGE <= bytes; i += HUGE) {
+        const int code = posix_fallocate(file, (off_t)i, SRQ_PAGE);
+        if (code) return code;
+        collapses = madvise(at + i, HUGE, MADV_COLLAPSE) == 0 || errno == EAGAIN;
+    }
+    return posix_fallocate(file, 0, (off_t)bytes);
+}
+
+/* Makes the part of this process, and maps it to *at. Returns 0 or an errno. */
+static int make_part(part *own, size_t bytes, void **at)
 {
     struct stat info;
     *own = (part){.bytes = (bytes + SRQ_PAGE - 1) / SRQ_PAGE * SRQ_PAGE, .process = (long)getpid(), .file = -1};
@@ -96,7 +144,9 @@ static int make_part(part *own, size_t bytes)
     if (!is_available(own->bytes)) return ENOMEM;
     own->file = memfd_create("srq-shared", MFD_CLOEXEC);
     if (own->file < 0) return errno;
-    const int code = posix_fallocate(own->file, 0, (off_t)own->bytes);
+    if (ftruncate(own->file, (off_t)own->bytes) != 0) return errno;
+    int code = map_file(own->file, own->bytes, at);
+    if (code == 0) code = fill_file(own->file, *at, own->bytes);
     if (code) return code;
     if (fstat(own->file, &info) != 0) return errno;
     own->device = (unsigned long)info.st_dev;
@@ -115,33 +165,28 @@ static int open_part(const part *p, int *file)
     return (unsigned long)info.st_dev == p->device && (unsigned long)info.st_ino == p->number ? 0 : ESRCH;
 }
 
-/* Returns 0 or an errno. */
+/* Maps the part of another process. Returns 0 or an errno. */
 static int map_part(srq_pages *p, int member)
 {
     const part *owner = &p->owners[member];
-    int file = owner->file, code = 0;
-    if (owner->error) return owner->error;
-    if (!owner->bytes) return 0;
-    if (member != p->member) code = open_part(owner, &file);
-    if (code == 0) {
-        void *at = mmap(NULL, owner->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-        code = at == MAP_FAILED ? errno : 0;
-        if (code == 0) p->parts[member] = at;
-        if (code == 0) (void)madvise(at, owner->bytes, MADV_HUGEPAGE); /* if shmem_enabled allows it */
-    }
-    if (member == 0 && p->member != 0)
+    int file = -1, code = owner->error;
+    if (code || !owner->bytes) return code;
+    code = open_part(owner, &file);
+    if (code == 0) code = map_file(file, owner->bytes, &p->parts[member]);
+    if (member == 0)
         p->first = file;
-    else if (member != p->member && file >= 0)
+    else if (file >= 0)
         close(file);
     return code;
 }
 
 void srq_pages_connect(MPI_Comm comm, srq_pages *p, size_t bytes, int *code)
 {
-    *code = make_part(&p->owners[p->member], bytes);
+    *code = make_part(&p->owners[p->member], bytes, &p->parts[p->member]);
     p->owners[p->member].error = *code;
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, p->owners, (int)sizeof *p->owners, MPI_BYTE, comm);
-    for (int i = 0; *code == 0 && i < p->size; i++) *code = map_part(p, i);
+    for (int i = 0; *code == 0 && i < p->size; i++)
+        if (i != p->member) *code = map_part(p, i);
 }
 
 /* The others have opened the file of this process. */
@@ -160,11 +205,8 @@ int srq_pages_overlay(srq_pages *p, int count, const srq_pages_range *ranges, vo
 {
     *view = NULL;
     if (!p->owners[0].bytes) return 0;
-    p->view = mmap(NULL, p->owners[0].bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p->view == MAP_FAILED) {
-        p->view = NULL;
-        return errno;
-    }
+    p->view = reserve(p->owners[0].bytes);
+    if (!p->view || mprotect(p->view, p->owners[0].bytes, PROT_READ | PROT_WRITE) != 0) return errno;
     for (int i = 0; i < count; i++)
         if (mmap((char *)p->view + ranges[i].begin, ranges[i].end - ranges[i].begin, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_FIXED, p->first, (off_t)ranges[i].begin) == MAP_FAILED)

@@ -2,7 +2,10 @@
  *
  * It has no name: it is a file of its owner (memfd_create) that the others open through /proc. So it needs no room in
  * /dev/shm, which containers limit, and it is gone with the last process that has it, however that ends. With
- * MPI_Win_allocate_shared, both would depend on the MPI library; Open MPI keeps windows in files in /dev/shm. */
+ * MPI_Win_allocate_shared, both would depend on the MPI library; Open MPI keeps windows in files in /dev/shm.
+ *
+ * It has huge pages where the system gives them on request (Linux 6.1), because kernels that add to memory with small
+ * pages are slower by a fifth (docs/threads.md). */
 #ifndef SRQ_DIST_PAGES_H
 #define SRQ_DIST_PAGES_H
 

@@ -50,7 +50,8 @@ static void part(MPI_Comm all, srq_place *p)
 }
 
 /* If ranks of any machine cannot share memory, no ranks do, so that all nodes are alike. On one node nothing is sent
- * over a network, and sharing saves memory only; its small pages cost more time than it saves (docs/threads.md). */
+ * over a network, and sharing saves memory only, but costs time on systems that give it small pages (docs/threads.md).
+ */
 static void find_mates(MPI_Comm all, int how, srq_place *p)
 {
     MPI_Comm machine;

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static srq_comm *comm;
 static srq_shared *joined; /* a vector of the longest size for each node */
@@ -309,6 +311,73 @@ START_TEST(ranks_of_a_node_share_memory)
 }
 END_TEST
 
+/* Bytes of the mapping at `at` that are in huge pages. */
+static size_t huge_bytes(const void *at)
+{
+    char line[512];
+    size_t begin, end, kilobytes = 0;
+    bool inside = false, found = false;
+    FILE *file = fopen("/proc/self/smaps", "r");
+    while (file && !found && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%zx-%zx ", &begin, &end) == 2) inside = begin <= (size_t)at && (size_t)at < end;
+        found = inside && sscanf(line, "ShmemPmdMapped: %zu kB", &kilobytes) == 1;
+    }
+    if (file) fclose(file);
+    return kilobytes * 1024;
+}
+
+/* Whether this system gives a process huge pages of shared memory if it asks for them (Linux 6.1 does). */
+static bool has_huge_pages(size_t huge)
+{
+    const size_t all = 2 * huge;
+    const int file = memfd_create("srq-test", 0);
+    char *reserved = mmap(NULL, all + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(file >= 0 && reserved != MAP_FAILED && ftruncate(file, (off_t)all) == 0);
+    char *at = reserved + (huge - (size_t)reserved % huge) % huge;
+    ck_assert(mmap(at, all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == at);
+    for (size_t i = 0; i < all; i += huge) at[i] = 1;
+    const bool has = madvise(at, all, 25 /* MADV_COLLAPSE */) == 0 && huge_bytes(at) == all;
+    munmap(reserved, all + huge);
+    close(file);
+    return has;
+}
+
+/* Large shared memory is in huge pages for every rank, in views as well, and holds the same bytes as small pages do. */
+START_TEST(shared_memory_has_huge_pages)
+{
+    enum { HUGE = 2 << 20, END = 2 * HUGE + 3 * SRQ_PAGE };
+    const srq_node *node = srq_comm_node(comm);
+    const srq_pages_range ranges[] = {{SRQ_PAGE, 2 * SRQ_PAGE}, {HUGE - SRQ_PAGE, END - SRQ_PAGE}};
+    const size_t places[] = {0, SRQ_PAGE, HUGE - 1, HUGE, 2 * HUGE - 1, 2 * HUGE, END - SRQ_PAGE - 1, END - 1};
+    srq_shared *shared = NULL;
+    void *view;
+    ck_assert_int_eq(srq_shared_create(comm, END, "a test", &shared), SRQ_OK);
+    ck_assert_int_eq(srq_shared_overlay(comm, shared, 2, ranges, &view), SRQ_OK);
+    char *own = srq_shared_part(shared, node->member), *leader = srq_shared_part(shared, 0), *bytes = view;
+    size_t wrong = 0;
+    for (size_t i = 0; i < END; i++) wrong += own[i] != 0;
+    ck_assert_uint_eq(wrong, 0);
+    srq_node_meet(comm);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) own[places[i]] = (char)(1 + node->member + 10 * (int)i);
+    srq_node_meet(comm);
+    for (int k = 0; k < node->size; k++)
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+            ck_assert_int_eq(((char *)srq_shared_part(shared, k))[places[i]], (char)(1 + k + 10 * (int)i));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const bool seen = (places[i] >= ranges[0].begin && places[i] < ranges[0].end) ||
+                          (places[i] >= ranges[1].begin && places[i] < ranges[1].end);
+        ck_assert_int_eq(bytes[places[i]], seen ? leader[places[i]] : 0);
+    }
+    if (has_huge_pages(HUGE)) {
+        ck_assert_uint_eq(huge_bytes(own), 2 * HUGE);
+        ck_assert_uint_eq(huge_bytes(leader), 2 * HUGE);
+        ck_assert_uint_eq(huge_bytes(bytes + HUGE), HUGE);
+    }
+    srq_node_meet(comm);
+    srq_shared_destroy(&shared);
+}
+END_TEST
+
 START_TEST(what_cannot_be_reserved_is_refused)
 {
     srq_shared *shared = NULL;
@@ -396,6 +465,7 @@ int main(void)
     tcase_add_test(tests, rounding_is_to_the_nearest_bfloat16);
     tcase_add_test(tests, gather_brings_every_part);
     tcase_add_test(tests, ranks_of_a_node_share_memory);
+    tcase_add_test(tests, shared_memory_has_huge_pages);
     tcase_add_test(tests, what_cannot_be_reserved_is_refused);
     tcase_add_test(tests, more_ranks_than_shards_are_refused);
     tcase_add_test(tests, the_worst_status_wins_with_its_message);
