@@ -140,7 +140,8 @@ static srq_status log_evaluation(srq_trainer *t)
     size_t size;
     FILE *out = open_memstream(&layers, &size);
     if (!out) return srq_fail_memory(0, "the measures of the network");
-    if (t->learns_bits) fprintf(out, "\"penalty\": %.9g, %s", srq_trainer_penalty(t), bits_json(t, false, bits, sizeof bits));
+    if (t->learns_bits)
+        fprintf(out, "\"penalty\": %.9g, %s", srq_trainer_penalty(t), bits_json(t, false, bits, sizeof bits));
     srq_measures_print_json(t->measures, "", out);
     srq_status status = fclose(out) == 0 ? SRQ_OK : srq_fail_memory(size, "the measures of the network");
     const evaluation e = evaluation_of(t);
