@@ -326,7 +326,12 @@ START_TEST(names_are_true)
                      strcmp(s->dropbits.mode, "regularize") == 0 ? "-dropbits" : "", s->quantizer.weight_bits.bits[0],
                      s->quantizer.activation_bits.bits[0]);
             if (strcmp(s->quantizer.method, "float32") == 0) snprintf(name, sizeof name, "float32");
-            ck_assert_str_eq(name, sweep->rows[r].name);
+            if (strcmp(s->dropbits.mode, "learn") == 0) snprintf(name, sizeof name, "learn");
+            /* A row without a published figure may name further settings: "srq-w2a2-channel". */
+            const char *row = sweep->rows[r].name;
+            const size_t size = strlen(name);
+            const bool further = isnan(sweep->rows[r].published) && strncmp(name, row, size) == 0 && row[size] == '-';
+            ck_assert_msg(further || strcmp(name, row) == 0, "%s: row %s is %s", found.gl_pathv[i], row, name);
             published += !isnan(sweep->rows[r].published);
             srq_config_destroy(&config);
         }
