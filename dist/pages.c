@@ -120,6 +120,19 @@ static int map_file(int file, size_t bytes, void **out)
     return 0;
 }
 
+/* Asks for a huge page. False if there is none and it is of no use to ask for others. EAGAIN means that a page was in
+ * use at that moment. */
+static bool collapse(void *at)
+{
+    enum { TRIES = 4 };
+    bool busy = false;
+    for (int i = 0; i == 0 || (busy && i < TRIES); i++) {
+        if (madvise(at, HUGE, MADV_COLLAPSE) == 0) return true;
+        busy = errno == EAGAIN;
+    }
+    return busy;
+}
+
 /* Fills a new file of `bytes` bytes at `at` with memory, in huge pages as far as there are any. Linux gives shared
  * memory small pages by default (shmem_enabled), but collapses them into huge ones if a process asks for it, from
  * version 6.1 on. One small page of each is enough for that, and nothing needs to be copied. Returns 0 or an errno. */
@@ -129,7 +142,7 @@ static int fill_file(int file, char *at, size_t bytes)
     for (size_t i = 0; collapses && i + HUGE <= bytes; i += HUGE) {
         const int code = posix_fallocate(file, (off_t)i, SRQ_PAGE);
         if (code) return code;
-        collapses = madvise(at + i, HUGE, MADV_COLLAPSE) == 0 || errno == EAGAIN;
+        collapses = collapse(at + i);
     }
     return posix_fallocate(file, 0, (off_t)bytes);
 }
