@@ -39,6 +39,10 @@ srq_status srq_h5_broken(const char *path, const char *name);
 /* Send or receive exactly `size` bytes. False if the other side is gone. */
 bool srq_h5_send(int socket, const void *data, size_t size);
 bool srq_h5_receive(int socket, void *data, size_t size);
+/* The same for a short message with an open file or socket beside it, or -1 for none. The receiver gets a descriptor of
+ * its own, which it closes. */
+bool srq_h5_send_with(int socket, const void *data, size_t size, int descriptor);
+bool srq_h5_receive_with(int socket, void *data, size_t size, int *descriptor);
 
 /* --- io/h5_limits.c */
 

@@ -79,26 +79,6 @@ static _Noreturn void become_reader(int orders, int socket, uint64_t bytes)
     _exit(0);
 }
 
-/* Receives an order and the socket that came with it, or -1. False at the end. */
-static bool receive_order(int orders, order *found, int *socket)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {found, sizeof *found};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t n;
-    do n = recvmsg(orders, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-    while (n < 0 && errno == EINTR);
-    struct cmsghdr *first = CMSG_FIRSTHDR(&message);
-    *socket = -1;
-    if (n == (ssize_t)sizeof *found && first && first->cmsg_type == SCM_RIGHTS)
-        memcpy(socket, CMSG_DATA(first), sizeof *socket);
-    return n == (ssize_t)sizeof *found;
-}
-
 static int follow(int orders, const order *o, int socket)
 {
     int status = 0;
@@ -125,7 +105,7 @@ static _Noreturn void be_starter(int orders)
     set_title("srq-files");
     ignore_signals();
     leave_terminal();
-    while (receive_order(orders, &next, &socket)) {
+    while (srq_h5_receive_with(orders, &next, sizeof next, &socket)) {
         const int answer = follow(orders, &next, socket);
         if (socket >= 0) close(socket);
         if (!srq_h5_send(orders, &answer, sizeof answer)) break;
@@ -164,34 +144,9 @@ srq_status srq_h5_start(void)
     return SRQ_OK;
 }
 
-/* Sends an order, and `socket` with it if it is not -1. */
-static bool send_order(const order *o, int socket)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    order copy = *o;
-    struct iovec part = {&copy, sizeof copy};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (socket >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *first = CMSG_FIRSTHDR(&message);
-        first->cmsg_level = SOL_SOCKET;
-        first->cmsg_type = SCM_RIGHTS;
-        first->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(first), &socket, sizeof socket);
-    }
-    ssize_t n;
-    do n = sendmsg(starter, &message, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof *o;
-}
-
 static bool give_order(const order *o, int socket, int *answer)
 {
-    return send_order(o, socket) && srq_h5_receive(starter, answer, sizeof *answer);
+    return srq_h5_send_with(starter, o, sizeof *o, socket) && srq_h5_receive(starter, answer, sizeof *answer);
 }
 
 srq_status srq_h5_child_start(srq_h5_child *child, uint64_t bytes)

@@ -61,6 +61,14 @@ uint64_t srq_fuzz_noted(void)
     return noted;
 }
 
+uint64_t srq_fuzz_draw(uint64_t *state, uint64_t below)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return below ? *state % below : 0;
+}
+
 srq_status srq_fuzz_one(const uint8_t *data, size_t size)
 {
     static bool started;

@@ -36,4 +36,7 @@ void srq_fuzz_check(bool holds, const char *what);
 void srq_fuzz_note(const void *data, size_t size);
 uint64_t srq_fuzz_noted(void);
 
+/* The next number of a xorshift generator, below `below`, or 0. *state must not be 0. */
+uint64_t srq_fuzz_draw(uint64_t *state, uint64_t below);
+
 #endif

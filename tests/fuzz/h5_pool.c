@@ -4,7 +4,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,23 +15,6 @@ static pid_t reader;
 static int given;
 
 /* --- In the reader */
-
-/* One order: the size of the file, and the socket that comes along. */
-static bool receive_order(int from, uint64_t *bytes, int *socket)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {bytes, sizeof *bytes};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    if (recvmsg(from, &message, MSG_WAITALL) != (ssize_t)sizeof *bytes) return false;
-    const struct cmsghdr *first = CMSG_FIRSTHDR(&message);
-    if (!first || first->cmsg_type != SCM_RIGHTS) return false;
-    memcpy(socket, CMSG_DATA(first), sizeof *socket);
-    return true;
-}
 
 /* srq_h5_serve leaves its file open, because its process ends. */
 static void close_files(void)
@@ -49,7 +31,7 @@ static _Noreturn void read_files(int from)
     const char done = 1;
     signal(SIGPIPE, SIG_IGN);
     srq_h5_quiet();
-    while (receive_order(from, &bytes, &socket)) {
+    while (srq_h5_receive_with(from, &bytes, sizeof bytes, &socket)) { /* an order is the size of a file */
         srq_h5_limit(bytes);
         srq_h5_serve(socket, bytes);
         close(socket);
@@ -89,30 +71,13 @@ srq_status srq_h5_start(void)
     return SRQ_OK;
 }
 
-static bool send_order(uint64_t bytes, int socket)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {&bytes, sizeof bytes};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *first = CMSG_FIRSTHDR(&message);
-    first->cmsg_level = SOL_SOCKET;
-    first->cmsg_type = SCM_RIGHTS;
-    first->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(first), &socket, sizeof socket);
-    return sendmsg(orders, &message, MSG_NOSIGNAL) == (ssize_t)sizeof bytes;
-}
-
 srq_status srq_h5_child_start(srq_h5_child *child, uint64_t bytes)
 {
     int ends[2];
     if (given == FILES) end_reader();
     SRQ_TRY(srq_h5_start());
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) abort();
-    if (!send_order(bytes, ends[1])) abort();
+    if (!srq_h5_send_with(orders, &bytes, sizeof bytes, ends[1])) abort();
     close(ends[1]);
     given++;
     *child = (srq_h5_child){.socket = ends[0], .process = reader};

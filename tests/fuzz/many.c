@@ -31,10 +31,7 @@ static uint64_t state;
 
 static uint64_t draw(uint64_t below)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return below ? state % below : 0;
+    return srq_fuzz_draw(&state, below);
 }
 
 /* In place of libFuzzer's: some bytes changed, a part removed, a part doubled, or the end cut off. */

@@ -367,8 +367,7 @@ static void print_json(const bench *b, const double *rounds, const srq_machine *
         for (int p = SRQ_PHASE_FORWARD; p < SRQ_PHASES; p++)
             srq_say("%s\"%s\": %.0f", p > SRQ_PHASE_FORWARD ? ", " : "", phases[p],
                     srq_layer_bytes(l, (srq_phase)p) * timed_images(b));
-        srq_say("}");
-        srq_say("}");
+        srq_say("}}");
         separator = ",";
     }
     srq_say("],\n \"memory\": {\"parameters\": %zu, \"packed\": %zu, \"gradients\": %zu, \"optimizer\": %zu, "

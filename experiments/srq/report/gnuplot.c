@@ -363,3 +363,22 @@ const char *srq_plot_marker(int n)
     snprintf(marker, sizeof marker, "pt %d lc rgb '%s'", points[n % SRQ_STYLES], colours[n % SRQ_STYLES]);
     return marker;
 }
+
+void srq_plot_key_of(srq_plot *plot, int left, int bottom, int n, const char *text)
+{
+    char line[64], marker[64]; /* both functions return static memory */
+    snprintf(line, sizeof line, "%s", srq_plot_line(n));
+    snprintf(marker, sizeof marker, "%s", srq_plot_marker(n));
+    srq_plot_key(plot, left, bottom, line, marker, text);
+}
+
+void srq_plot_bars(srq_plot *plot, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fprintf(plot->body, "%s$l%d using 1:2 with lines lw 1.8 %s notitle", i ? ", \\\n  " : "plot ", i,
+                srq_plot_line(i));
+        fprintf(plot->body, ", \\\n  $l%d using 1:2:3:4 with yerrorbars ps 0.9 lw 1.2 %s notitle", i,
+                srq_plot_marker(i));
+    }
+    fputc('\n', plot->body);
+}

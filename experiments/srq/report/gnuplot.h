@@ -62,5 +62,9 @@ enum { SRQ_STYLES = 7 };
 const char *srq_plot_colour(int n);
 const char *srq_plot_line(int n);
 const char *srq_plot_marker(int n);
+/* srq_plot_key with the line and the marker of style n. */
+void srq_plot_key_of(srq_plot *plot, int left, int bottom, int n, const char *text);
+/* The plot command of `count` lines with bars: line i, in style i, is the data $l<i> of x, y, lowest and highest y. */
+void srq_plot_bars(srq_plot *plot, int count);
 
 #endif

@@ -117,10 +117,8 @@ static void draw_line_key(const srq_log *log, int left, int top, srq_plot *plot)
 {
     int row = 0;
     for (; row < log->layer_count; row++) {
-        char line[64], marker[64], text[SRQ_NAME_SIZE];
-        snprintf(line, sizeof line, "%s", srq_plot_line(row));
-        snprintf(marker, sizeof marker, "%s", srq_plot_marker(row));
-        srq_plot_key(plot, left, top - 22 * row, line, marker, srq_text_cut(log->layers[row], 26, text, sizeof text));
+        char text[SRQ_NAME_SIZE];
+        srq_plot_key_of(plot, left, top - 22 * row, row, srq_text_cut(log->layers[row], 26, text, sizeof text));
     }
     if (has_gates(log)) srq_plot_key(plot, left, top - 22 * row, "dt (2,3) lc rgb '#444444'", "pt -1", "expected bits");
 }
@@ -202,12 +200,10 @@ static void draw_panels(const srq_log *log, int runs, double epochs, srq_plot *p
         "set xlabel 'epoch'\nset xrange [0:%.6g]\n",
         epochs * 1.02);
     if (lines) draw_line_key(log, 500, top - 10, plot);
-    char line[64], marker[64], error[32];
+    char error[32];
     for (int i = 0; i < 2; i++) {
-        snprintf(line, sizeof line, "%s", srq_plot_line(1 - i));
-        snprintf(marker, sizeof marker, "%s", srq_plot_marker(1 - i));
         snprintf(error, sizeof error, "%s error (left)", images_of(log));
-        srq_plot_key(plot, i ? 960 : 790, top + 16, line, marker, i ? "bit operations (right)" : error);
+        srq_plot_key_of(plot, i ? 960 : 790, top + 16, 1 - i, i ? "bit operations (right)" : error);
     }
     if (!lines && has_gates(log))
         srq_plot_key(plot, 560, top + 16, "dt (2,3) lc rgb '#444444'", "pt -1", "expected bits (right)");

@@ -215,11 +215,9 @@ static srq_status draw_panels(drawing *d, int count, const int *groups)
             longest(d->report, count, groups) * 1.02);
     for (int i = 0; i < count; i++) {
         const srq_report_group *group = &d->report->groups.items[groups[i]];
-        char line[64], marker[64], cut[600], text[640];
-        snprintf(line, sizeof line, "%s", srq_plot_line(i));
-        snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
+        char cut[600], text[640];
         snprintf(text, sizeof text, "%d  %s", group->number, srq_text_cut(group->name, LONGEST_NAME, cut, sizeof cut));
-        srq_plot_key(&d->plot, i % columns ? 630 : 60, 24 * (rows - i / columns), line, marker, text);
+        srq_plot_key_of(&d->plot, i % columns ? 630 : 60, 24 * (rows - i / columns), i, text);
     }
     for (int p = 0; p < PANELS; p++) SRQ_TRY(draw_panel(d, count, groups, p, bottom, bottom + 270));
     fputs("unset multiplot\n", d->plot.body);

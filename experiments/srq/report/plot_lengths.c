@@ -122,7 +122,6 @@ static void draw_lengths(const drawing *d, double reach)
 /* Lines are shifted a little, so that their bars do not cover each other. */
 static void draw_lines(drawing *d, double reach)
 {
-    const char *comma = "plot ";
     for (int i = 0; i < d->count; i++) {
         const double shift = exp(0.009 * reach * (i - (d->count - 1) / 2.0));
         fprintf(d->plot.data, "$l%d << EOD\n", i);
@@ -131,22 +130,13 @@ static void draw_lines(drawing *d, double reach)
             fprintf(d->plot.data, "%.6g %.6g %.6g %.6g\n", p->epochs * shift, p->mean, p->low, p->high);
         }
         fputs("EOD\n", d->plot.data);
-        fprintf(d->plot.body, "%s$l%d using 1:2 with lines lw 1.8 %s notitle", comma, i, srq_plot_line(i));
-        comma = ", \\\n  ";
-        fprintf(d->plot.body, "%s$l%d using 1:2:3:4 with yerrorbars ps 0.9 lw 1.2 %s notitle", comma, i,
-                srq_plot_marker(i));
     }
-    fputc('\n', d->plot.body);
+    srq_plot_bars(&d->plot, d->count);
 }
 
 static void draw_key(drawing *d)
 {
-    for (int i = 0; i < d->count; i++) {
-        char style[64], marker[64];
-        snprintf(style, sizeof style, "%s", srq_plot_line(i));
-        snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
-        srq_plot_key(&d->plot, 50, ROW * (d->count - i), style, marker, d->lines[i].name);
-    }
+    for (int i = 0; i < d->count; i++) srq_plot_key_of(&d->plot, 50, ROW * (d->count - i), i, d->lines[i].name);
 }
 
 static void draw_all(drawing *d)
@@ -198,10 +188,8 @@ static srq_status draw(const srq_report *report, int series, srq_pictures *pictu
             &d->plot, pictures, name, title,
             "Mean over seeds of the difference in test error between two stages of the same seed, and its 95 % "
             "confidence interval, against the length of training. Below 0, the first stage has the lower error. A "
-            "point "
-            "without a bar is of one seed. The tickets differ only in settings that are given in epochs or steps. "
-            "Points "
-            "are shifted a little so that bars do not cover each other.");
+            "point without a bar is of one seed. The tickets differ only in settings that are given in epochs or "
+            "steps. Points are shifted a little so that bars do not cover each other.");
     }
     free(d);
     return status;

@@ -98,26 +98,17 @@ static void draw_key(const srq_report *report, drawing *d)
 {
     static const char *const kinds[KINDS] = {"rewound (prune)", "new weights (reinit)", "random masks (random)"};
     for (int i = 0; i < d->count; i++) {
-        char style[64], marker[64], text[400], cut[300];
+        char text[400], cut[300];
         const srq_report_ticket *ticket = &report->tickets.items[d->lines[i].ticket];
-        snprintf(style, sizeof style, "%s", srq_plot_line(i));
-        snprintf(marker, sizeof marker, "%s", srq_plot_marker(i));
         snprintf(text, sizeof text, "%s: %s", srq_text_cut(ticket->name, 72, cut, sizeof cut), kinds[d->lines[i].kind]);
-        srq_plot_key(&d->plot, 50, ROW * (d->count - i), style, marker, text);
+        srq_plot_key_of(&d->plot, 50, ROW * (d->count - i), i, text);
     }
 }
 
 static void draw_lines(drawing *d)
 {
-    const char *comma = "plot ";
-    for (int i = 0; i < d->count; i++) {
-        print_line(d, i);
-        fprintf(d->plot.body, "%s$l%d using 1:2 with lines lw 1.8 %s notitle", comma, i, srq_plot_line(i));
-        comma = ", \\\n  ";
-        fprintf(d->plot.body, "%s$l%d using 1:2:3:4 with yerrorbars ps 0.9 lw 1.2 %s notitle", comma, i,
-                srq_plot_marker(i));
-    }
-    fputc('\n', d->plot.body);
+    for (int i = 0; i < d->count; i++) print_line(d, i);
+    srq_plot_bars(&d->plot, d->count);
 }
 
 static void draw_all(const srq_report *report, drawing *d)
