@@ -157,13 +157,24 @@ static srq_status add_picture(srq_pictures *pictures, const srq_picture *picture
     return SRQ_OK;
 }
 
+/* The last line that is not empty: gnuplot prints an empty one, the command, a mark below it, and then what is wrong.
+ */
+static const char *last_line(char *text)
+{
+    size_t end = strlen(text);
+    while (end > 0 && strchr("\n ", text[end - 1])) end--;
+    text[end] = '\0';
+    const char *before = strrchr(text, '\n');
+    return before ? before + 1 : text;
+}
+
 static void note_failure(srq_pictures *pictures, const char *folder, const char *name)
 {
     size_t size = 0;
     char *said = read_whole(folder, "messages", &size);
-    if (said) said[strcspn(said, "\n")] = '\0';
+    const char *line = said ? last_line(said) : "";
     snprintf(pictures->note, sizeof pictures->note, "gnuplot could not draw the picture %s%s%.300s", name,
-             said && said[0] ? ": " : ".", said ? said : "");
+             line[0] ? ": " : ".", line);
     free(said);
 }
 
