@@ -451,6 +451,7 @@ void srq_graph_destroy(srq_graph **graph)
     free(g->lanes);
     free(g->scratch);
     free(g->order);
+    free(g->statistics);
     srq_network_free(&g->network);
     free(g);
     *graph = NULL;

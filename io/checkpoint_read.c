@@ -2,6 +2,7 @@
 #include "io/checkpoint.h"
 
 #include "io/h5.h"
+#include "io/input_statistics.h"
 #include "io/masks.h"
 
 #include <float.h>
@@ -397,6 +398,7 @@ static srq_status read_all(const srq_h5_reader *reader, srq_graph *graph, srq_op
 {
     SRQ_TRY(check_layers(reader, graph));
     SRQ_TRY(read_point(reader, point));
+    SRQ_TRY(srq_input_statistics_read(reader, graph));
     SRQ_TRY(read_layers(reader, graph));
     SRQ_TRY(read_values(reader, graph));
     SRQ_TRY(srq_masks_read(reader, graph));
