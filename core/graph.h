@@ -37,6 +37,7 @@ typedef struct srq_graph_options {
     const srq_isa *isa;       /* instruction set to compute with; NULL: srq_isa_here */
     const srq_vector *vector; /* NULL: that of `isa` */
     size_t numbers_max;       /* SRQ_ERROR_DATA if the parameters have more numbers; 0: any number */
+    size_t bytes_max; /* SRQ_ERROR_RUN, before it is taken, if the activations need more memory; 0: any amount */
 } srq_graph_options;
 
 /* A training step. Its noise is a function of the seed and the number of the step. */

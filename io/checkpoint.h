@@ -72,7 +72,9 @@ srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader);
 /* Reads the configuration of an open checkpoint. The caller destroys *config. */
 srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **config);
 /* Makes the network of that configuration, to load the checkpoint into. SRQ_ERROR_DATA, before its memory is allocated,
- * if it has more numbers than the file can hold. The configuration must outlive *graph, which the caller destroys. */
+ * if it has more numbers than the file can hold; SRQ_ERROR_RUN, likewise, if it needs more memory than the machine has:
+ * a damaged configuration may ask for images of any size. The configuration must outlive *graph, which the caller
+ * destroys. */
 srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_config *config,
                                      const srq_graph_options *options, srq_graph **graph);
 /* The configuration of a file. */

@@ -54,6 +54,14 @@ static size_t features(const srq_predict_network *n)
     return (size_t)m->height * (size_t)m->width * (size_t)m->channels;
 }
 
+/* Images run one by one. They are only read in groups, which take a few megabytes. */
+static int capacity_of(const srq_predict_network *n)
+{
+    enum { NUMBERS = 1 << 22 };
+    const size_t most = NUMBERS / features(n) + 1;
+    return most < (size_t)n->capacity ? (int)most : n->capacity;
+}
+
 static srq_status open_deployed(const char *path, srq_predict_network *n)
 {
     SRQ_TRY(srq_deployed_read(path, &n->net));
@@ -64,6 +72,7 @@ static srq_status open_deployed(const char *path, srq_predict_network *n)
     n->step = n->net->step;
     n->classes = in->classes;
     n->normalization = "network";
+    n->capacity = capacity_of(n);
     const size_t images = (size_t)n->capacity, size = images * (features(n) + (size_t)n->classes) * sizeof(float);
     n->input = malloc(images * features(n) * sizeof(float));
     n->logits = malloc(images * (size_t)n->classes * sizeof(float));

@@ -12,7 +12,7 @@ typedef struct srq_predict_network {
     long step;
     int classes;
     bool deployed;
-    int capacity;              /* images of the input */
+    int capacity;              /* images of the input; of a deployed network, fewer than asked for if they are large */
     const char *normalization; /* srq_input_statistics_source */
     /* Private: */
     const char *path;
