@@ -27,19 +27,51 @@ double srq_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Where the standard output of the process goes: a path, or a name such as "pipe:[17]". */
+static bool find_output(long pid, char *target, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/fd/1", pid);
+    const ssize_t n = readlink(path, target, size - 1);
+    if (n > 0) target[n] = '\0';
+    return n > 0;
+}
+
+/* The parent of another process; 0 if it cannot be found. The second field, a name in parentheses, may contain any
+ * character. */
+static long find_parent(long pid)
+{
+    char path[64], text[512];
+    long parent = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    const size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    return end && sscanf(end + 1, " %*c %ld", &parent) == 1 ? parent : 0;
+}
+
 /* Open MPI always gives its processes a pseudo-terminal, so the output of the launcher is used instead. The launcher is
- * the parent process, or the process in SRQ_LAUNCHER, which the supervisor of this process has set. */
+ * the nearest ancestor that writes to another place: between it and this process may be scripts of the user. The search
+ * begins at the parent process, or at the process in SRQ_LAUNCHER, which the supervisor of this process has set. */
 static int open_terminal(FILE *out, bool *own)
 {
+    enum { ANCESTORS_MAX = 16 };
     *own = getenv("OMPI_COMM_WORLD_SIZE") != NULL;
     if (!*own) return isatty(fileno(out)) ? fileno(out) : -1;
-    char path[64], target[64];
-    const char *launcher = getenv("SRQ_LAUNCHER");
-    snprintf(path, sizeof path, "/proc/%ld/fd/1", launcher ? atol(launcher) : (long)getppid());
-    ssize_t n = readlink(path, target, sizeof target - 1);
-    if (n <= 0) return -1;
-    target[n] = '\0';
-    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
+    char ours[256], target[256] = "", path[64];
+    const char *said = getenv("SRQ_LAUNCHER");
+    long pid = said ? atol(said) : (long)getppid();
+    /* A script has sent it to a file or through a pipe. */
+    if (!isatty(STDOUT_FILENO) || !find_output((long)getpid(), ours, sizeof ours)) return -1;
+    for (int i = 0; i < ANCESTORS_MAX && pid > 0; i++, pid = find_parent(pid)) {
+        if (!find_output(pid, target, sizeof target)) return -1;
+        if (strcmp(target, ours) != 0) break;
+    }
+    if (pid <= 0 || (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0)) return -1;
+    snprintf(path, sizeof path, "/proc/%ld/fd/1", pid);
     return open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 }
 

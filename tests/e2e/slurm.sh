@@ -14,7 +14,7 @@ export SLURM_CONF=$WORK/cluster/slurm.conf
 make_data
 make_configs
 cd "$WORK" || exit 1
-long="--set train.epochs=60 --set train.checkpoint_every=7it --set train.eval_every=0"
+long="--set train.epochs=45 --set train.checkpoint_every=7it --set train.eval_every=0"
 
 job_state() {
   scontrol show job "$1" 2> /dev/null | grep -o 'JobState=[A-Z]*' | head -n 1
@@ -31,8 +31,8 @@ until_done() { # JOB SECONDS
       JobState=PENDING) pending=$((pending + 1)) ;;
       *) pending=0 ;;
     esac
-    [ -n "${SLURM_WAITS:-}" ] || [ $pending -lt 10 ] || scontrol update "JobId=$1" StartTime=now > /dev/null 2>&1
-    sleep 0.3
+    [ -n "${SLURM_WAITS:-}" ] || [ $pending -lt 6 ] || scontrol update "JobId=$1" StartTime=now > /dev/null 2>&1
+    sleep 0.5
   done
   fail "job $1 is not done after $2 s: $state; $(tail -n 5 "$WORK"/*.out)"
 }
@@ -81,21 +81,21 @@ expect 0 "4 ranks x 2 threads" cat mpirun.out
 expect 0 "equal: " "$SRQ" diff whole by-mpirun
 
 # --- An array of four seeds, each in a folder of its own; one of them is stopped and resumes.
-short="train.epochs=100"
+short="train.epochs=70"
 job=$(batch sweep-%a --array=0-3 --ntasks-per-node=1 "$SOURCE/slurm/sweep.sbatch" sweep lenet-run.cfg -- $short train.seed=1,2,3,4)
-until_there "sweep/lenet-run-epochs=100-seed=3/last.h5"
+until_there "sweep/lenet-run-epochs=70-seed=3/last.h5"
 scancel --signal=USR1 --batch "${job}_2"
 for i in 0 1 2 3; do
   until_done "${job}_$i" 60
   [ "$(job_state "${job}_$i")" = JobState=COMPLETED ] || fail "task $i ends as $(job_state "${job}_$i"): $(cat sweep-$i.out)"
 done
 for seed in 1 2 3 4; do
-  [ "$(grep -c "seed = $seed;" "sweep/lenet-run-epochs=100-seed=$seed/config.cfg")" = 1 ] || fail "sweep, seed $seed: $(cat sweep-*.out)"
+  [ "$(grep -c "seed = $seed;" "sweep/lenet-run-epochs=70-seed=$seed/config.cfg")" = 1 ] || fail "sweep, seed $seed: $(cat sweep-*.out)"
 done
 on_ranks 2 train lenet-run.cfg --out seed --set $short --set train.seed=3 > log 2>&1 || fail "seed: $(tail -3 log)"
 expect 0 "job ${job}_2: saved; put back into the queue, restart 1" cat sweep-2.out
 [ "$(grep -l "put back" sweep-*.out)" = sweep-2.out ] || fail "others of the array are put back too: $(cat sweep-*.out)"
-expect 0 "equal: " "$SRQ" diff seed "sweep/lenet-run-epochs=100-seed=3"
+expect 0 "equal: " "$SRQ" diff seed "sweep/lenet-run-epochs=70-seed=3"
 [ "$FAILED" = 0 ] || cat sweep-2.out
 printf '# two runs\nlenet-run.cfg one --set train.max_steps=1\n\nlenet-run.cfg two --set train.max_steps=2\n' > lines.txt
 job=$(batch lines-%a --array=1-2 --ntasks-per-node=1 "$SOURCE/slurm/sweep.sbatch" lined lines.txt)

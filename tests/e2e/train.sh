@@ -39,6 +39,15 @@ assert d["float32_bytes"] == 4 * (150 + 6 + 6912 + 32 + 320 + 10), d["float32_by
 EOF
 # A launcher that starts one rank.
 mpirun --quiet -n 1 "$SRQ" train "$WORK/lenet-run.cfg" --out "$WORK/launched" --set train.max_steps=2 > "$WORK/out" 2>&1 || fail "mpirun -n 1: $(tail -3 "$WORK/out")"
+# A script between the launcher and srq: the launcher's output decides whether progress is shown as on a terminal. `script` gives
+# it one.
+printf '%s\n' '#!/bin/sh' '"$SRQ" train "$@"' 'exit $?' > "$WORK/wrapper" && chmod +x "$WORK/wrapper" && export SRQ
+mpirun --quiet -n 1 "$WORK/wrapper" "$WORK/lenet-run.cfg" --out "$WORK/wrapped" --set train.log_every=1it > "$WORK/out" 2>&1 || fail "a script under mpirun: $(tail -3 "$WORK/out")"
+grep -q "$(printf '\033')\[K" "$WORK/out" && fail "a progress line in a file: $(cat -A "$WORK/out")"
+if command -v script > "$WORK/out"; then
+  script -qec "mpirun --quiet -n 1 '$WORK/wrapper' '$WORK/lenet-run.cfg' --out '$WORK/shown' --set train.log_every=1it" /dev/null > "$WORK/out" < /dev/null
+  grep -q "$(printf '\033')\[K" "$WORK/out" || fail "no progress line on a terminal: $(cat -A "$WORK/out")"
+fi
 on_ranks 1 train "$WORK/lenet-run.cfg" --out "$WORK/unlaunched" --set train.max_steps=2 > "$WORK/out" 2>&1 || fail "no launcher: $(tail -3 "$WORK/out")"
 same_bits "$WORK/launched" "$WORK/unlaunched"
 # No steps: what the run starts from is evaluated and saved, and the run is finished for every command.

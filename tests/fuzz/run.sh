@@ -12,7 +12,8 @@ source=$(cd "$(dirname "$0")" && pwd)
 names=("$@")
 [ $# -gt 0 ] || names=(config model expression sweep idx cifar image log ticket classes checkpoint dataset weights golden deployed)
 mkdir -p "$build/findings" "$build/seeds" || exit 1
-"$build/tests/fuzz/make_seeds" "$build/seeds" || exit 1
+# Harnesses may be started beside others.
+flock "$build/seeds" "$build/tests/fuzz/make_seeds" "$build/seeds" || exit 1
 # A process that reads an HDF5 file may die: then it prints nothing.
 export ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=16:allocator_may_return_null=1:handle_abort=1
 export LSAN_OPTIONS=suppressions=$source/../lsan.supp:print_suppressions=0
