@@ -137,6 +137,15 @@ expect 0 "apt-get install gnuplot-nox" env PATH="$WORK/bin" "$SRQ" report runs -
 check_pages without
 [ ! -e without/plots ] || fail "plots without gnuplot"
 
+# A gnuplot that fails after the SVG, as one without cairo does: the plot is there without its PNG, and the page says why.
+if [ $pictures = yes ]; then
+  mkdir plain
+  printf '#!/bin/sh\n[ "$2" = --version ] || sed -i "s/terminal pngcairo/terminal none-such/" "$2"\nexec %s "$@"\n' "$(command -v gnuplot)" > plain/gnuplot
+  chmod +x plain/gnuplot
+  expect 0 ": unknown or ambiguous terminal type" env PATH="$WORK/plain:$PATH" "$SRQ" report only --out plain-report
+  [ -s plain-report/plots/curves-1.svg ] && [ ! -e plain-report/plots/curves-1.png ] && grep -q "<svg" plain-report/report.html || fail "without cairo: $(ls plain-report/plots)"
+fi
+
 # Two tickets of two seeds, one with a level of pruning to go: each stage is one configuration of its ticket.
 ticket() { # NAME ARGUMENTS...
   local name=$1

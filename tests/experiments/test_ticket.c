@@ -85,31 +85,54 @@ static srq_config *load(int count, const char *const *sets)
     return config;
 }
 
+/* A configuration and its stages. */
+typedef struct listed {
+    srq_config *config;
+    const srq_settings *settings;
+    int count;
+    srq_stage *stages;
+} listed;
+
+static listed list(int count, const char *const *sets)
+{
+    listed l = {.config = load(count, sets)};
+    l.settings = srq_config_settings(l.config);
+    ck_assert_msg(srq_stage_list(l.settings, &l.stages, &l.count) == SRQ_OK, "%s", srq_message());
+    return l;
+}
+
+static void free_list(listed *l)
+{
+    free(l->stages);
+    srq_config_destroy(&l->config);
+}
+
+static void check_names(const listed *l, int count, const char *const *names)
+{
+    ck_assert_int_eq(l->count, count);
+    for (int i = 0; i < count; i++) ck_assert_str_eq(l->stages[i].name, names[i]);
+}
+
 START_TEST(stages)
 {
     static const char *const learn[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
     static const char *const expected[] = {"learn",         "rewind",   "scratch",   "uniform-below",
                                            "uniform-above", "shuffled", "fine-tune", "prune-01",
                                            "reinit-01",     "prune-02", "reinit-02"};
-    srq_stage *list = NULL;
+    listed l = list(3, learn);
+    check_names(&l, 11, expected);
+    ck_assert(srq_stage_is_called(&l.stages[3], "uniform") && srq_stage_is_called(&l.stages[4], "uniform"));
+    ck_assert(srq_stage_is_called(&l.stages[9], "prune") && srq_stage_is_called(&l.stages[9], "prune-02"));
+    ck_assert(!srq_stage_is_called(&l.stages[9], "prune-01") && !srq_stage_is_called(&l.stages[0], "uniform"));
+    free_list(&l);
+    l = list(1, &learn[2]);
+    ck_assert_int_eq(l.count, 5);
+    ck_assert_str_eq(l.stages[1].name, "prune-01");
+    free_list(&l);
+    srq_stage *none = NULL;
     int count;
-    srq_config *config = load(3, learn);
-    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
-    ck_assert_int_eq(count, 11);
-    for (int i = 0; i < count; i++) ck_assert_str_eq(list[i].name, expected[i]);
-    ck_assert(srq_stage_is_called(&list[3], "uniform") && srq_stage_is_called(&list[4], "uniform"));
-    ck_assert(srq_stage_is_called(&list[9], "prune") && srq_stage_is_called(&list[9], "prune-02"));
-    ck_assert(!srq_stage_is_called(&list[9], "prune-01") && !srq_stage_is_called(&list[0], "uniform"));
-    srq_config_destroy(&config);
-    free(list);
-    config = load(1, &learn[2]);
-    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
-    ck_assert_int_eq(count, 5);
-    ck_assert_str_eq(list[1].name, "prune-01");
-    free(list);
-    srq_config_destroy(&config);
-    config = load(0, NULL);
-    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_ERROR_USAGE);
+    srq_config *config = load(0, NULL);
+    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &none, &count), SRQ_ERROR_USAGE);
     srq_config_destroy(&config);
 }
 END_TEST
@@ -123,20 +146,15 @@ START_TEST(stages_from_a_file)
         "learn",     "rewind",          "scratch",         "uniform-below",      "uniform-above", "shuffled",
         "fine-tune", "fine-tune-below", "fine-tune-above", "fine-tune-shuffled", "prune-01",      "reinit-01",
         "random-01", "prune-02",        "reinit-02",       "random-02"};
-    srq_config *config = load(5, sets);
-    srq_stage *list = NULL;
-    int count;
-    ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
-    ck_assert_int_eq(count, 16);
-    for (int i = 0; i < count; i++) {
-        ck_assert_str_eq(list[i].name, expected[i]);
-        ck_assert_int_eq(srq_stage_is_called(&list[i], "uniform"), i == 3 || i == 4);
-        ck_assert_int_eq(srq_stage_is_called(&list[i], "fine-tune"), i == 6);
-        ck_assert_int_eq(srq_stage_is_called(&list[i], "fine-tune-uniform"), i == 7 || i == 8);
-        ck_assert_int_eq(srq_stage_is_called(&list[i], "random"), i == 12 || i == 15);
+    listed l = list(5, sets);
+    check_names(&l, 16, expected);
+    for (int i = 0; i < l.count; i++) {
+        ck_assert_int_eq(srq_stage_is_called(&l.stages[i], "uniform"), i == 3 || i == 4);
+        ck_assert_int_eq(srq_stage_is_called(&l.stages[i], "fine-tune"), i == 6);
+        ck_assert_int_eq(srq_stage_is_called(&l.stages[i], "fine-tune-uniform"), i == 7 || i == 8);
+        ck_assert_int_eq(srq_stage_is_called(&l.stages[i], "random"), i == 12 || i == 15);
     }
-    free(list);
-    srq_config_destroy(&config);
+    free_list(&l);
 }
 END_TEST
 
@@ -152,21 +170,18 @@ START_TEST(equal_stages)
                  {"train.init=/w.h5", "prune.rewind=2ep", false, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", cases[i].init, cases[i].rewind};
-        srq_config *config = load(4, sets);
-        srq_stage *list = NULL;
-        int count;
-        ck_assert_int_eq(srq_stage_list(srq_config_settings(config), &list, &count), SRQ_OK);
-        for (int k = 0; k < count; k++) {
+        listed l = list(4, sets);
+        for (int k = 0; k < l.count; k++) {
+            const srq_stage *stage = &l.stages[k];
             bool first = false;
-            const char *twin = srq_stage_twin(&list[k], srq_config_settings(config), &first);
-            const bool tune = list[k].kind == SRQ_STAGE_TUNE, rewind = list[k].kind == SRQ_STAGE_REWIND;
-            ck_assert_msg((twin != NULL) == (cases[i].same && (tune || rewind)), "%zu %s", i, list[k].name);
+            const char *twin = srq_stage_twin(stage, l.settings, &first);
+            const bool tune = stage->kind == SRQ_STAGE_TUNE, rewind = stage->kind == SRQ_STAGE_REWIND;
+            ck_assert_msg((twin != NULL) == (cases[i].same && (tune || rewind)), "%zu %s", i, stage->name);
             if (!twin) continue;
             ck_assert_str_eq(twin, tune ? "rewind" : "fine-tune");
             ck_assert_int_eq(first, tune == cases[i].tune_is_first);
         }
-        free(list);
-        srq_config_destroy(&config);
+        free_list(&l);
     }
 }
 END_TEST
@@ -211,123 +226,110 @@ static srq_config *stage_config(const srq_config *base, srq_stage_kind kind, int
     return config;
 }
 
+/* What stage learn of the tests has learned. */
+static srq_layer_bits bits_of_learned[] = {{"conv1", 5}, {"conv2", 2}};
+static const srq_learned learned_bits = {.count = 2, .bits = bits_of_learned, .mean = 2.25};
+
 /* The settings of every stage fit that stage, and no stage with other initial weights or masks. */
 START_TEST(settings_fit_stages)
 {
     static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2",
                                        "prune.random=true"};
-    srq_layer_bits bits[] = {{"conv1", 5}, {"conv2", 2}};
-    const srq_learned learned = {.count = 2, .bits = bits, .mean = 2.25};
-    srq_config *base = load(4, sets);
+    listed l = list(4, sets);
     /* Initial weights: L, those of stage learn; N, new ones; C, those of the configuration. Masks: by their file. */
     static const char starts[] = "?LNNNNCLNLLNL";
     static const int masks[] = {0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4};
-    srq_stage *list = NULL;
-    int count;
-    ck_assert_int_eq(srq_stage_list(srq_config_settings(base), &list, &count), SRQ_OK);
-    for (int i = 0; i < count; i++) {
-        srq_config *c = stage_config(base, list[i].kind, list[i].level, &learned);
-        for (int k = 0; k < count; k++) {
+    for (int i = 0; i < l.count; i++) {
+        srq_config *c = stage_config(l.config, l.stages[i].kind, l.stages[i].level, &learned_bits);
+        for (int k = 0; k < l.count; k++) {
             /* fine-tune may start from any weights, also from those that another ticket left. */
             const bool start = starts[k] == 'C' || starts[i] == starts[k];
             const bool fits = i == 0 ? k == 0 : k == 0 || (start && (masks[k] == 0 || masks[k] == masks[i]));
-            ck_assert_msg(srq_stage_fits(&list[k], srq_config_settings(c)) == fits, "%s as %s", list[i].name,
-                          list[k].name);
+            ck_assert_msg(srq_stage_fits(&l.stages[k], srq_config_settings(c)) == fits, "%s as %s", l.stages[i].name,
+                          l.stages[k].name);
         }
         srq_config_destroy(&c);
     }
-    free(list);
-    srq_config_destroy(&base);
+    free_list(&l);
 }
 END_TEST
+
+/* What the configuration of a stage is expected to have. */
+typedef struct expected_stage {
+    srq_stage_kind kind;
+    int level, conv1, conv2; /* bit-lengths */
+    const char *init, *masks;
+    int draw;
+} expected_stage;
+
+static void check_stage(const srq_config *base, const expected_stage *e)
+{
+    srq_config *c = stage_config(base, e->kind, e->level, &learned_bits);
+    const srq_settings *s = srq_config_settings(c);
+    ck_assert_int_eq(s->train.seed, 7);
+    ck_assert_str_eq(s->train.init, e->init);
+    ck_assert_int_eq(s->train.init_draw, e->draw);
+    ck_assert_str_eq(s->train.masks, e->masks);
+    ck_assert_str_eq(s->dropbits.mode, "off");
+    ck_assert_int_eq(weights_of(c, "conv1")->bits.bits[0], e->conv1);
+    ck_assert_int_eq(weights_of(c, "conv2")->bits.bits[0], e->conv2);
+    ck_assert(weights_of(c, "fc1")->bits.bits[0] == 6 && weights_of(c, "conv1")->dropbits == SRQ_DROPBITS_OFF);
+    srq_config_destroy(&c);
+}
 
 START_TEST(configurations_of_stages)
 {
     static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "prune.levels=2"};
-    srq_layer_bits bits[] = {{"conv1", 5}, {"conv2", 2}};
-    const srq_learned learned = {.count = 2, .bits = bits, .mean = 2.25};
+    static const char kept[] = "/d/learn/rewind.h5", fresh[] = "random", none[] = "none";
+    static const expected_stage expected[] = {
+        {SRQ_STAGE_REWIND, 0, 5, 2, kept, none, 0},
+        {SRQ_STAGE_SCRATCH, 0, 5, 2, fresh, none, 1},
+        {SRQ_STAGE_BELOW, 0, 2, 2, fresh, none, 1},
+        {SRQ_STAGE_ABOVE, 0, 3, 3, fresh, none, 1},
+        {SRQ_STAGE_SHUFFLE, 0, 2, 5, fresh, none, 1},
+        /* From the configuration's own start: nothing of the start is set. */
+        {SRQ_STAGE_TUNE, 0, 5, 2, fresh, none, 0},
+        {SRQ_STAGE_TUNE_BELOW, 0, 2, 2, fresh, none, 0},
+        {SRQ_STAGE_TUNE_ABOVE, 0, 3, 3, fresh, none, 0},
+        {SRQ_STAGE_TUNE_SHUFFLE, 0, 2, 5, fresh, none, 0},
+        {SRQ_STAGE_RANDOM, 2, 5, 2, kept, "/d/masks-random-02.h5", 0},
+        {SRQ_STAGE_PRUNE, 2, 5, 2, kept, "/d/masks-02.h5", 0},
+        {SRQ_STAGE_REINIT, 2, 5, 2, fresh, "/d/masks-02.h5", 1},
+    };
     srq_config *base = load(3, sets), *c = stage_config(base, SRQ_STAGE_LEARN, 0, NULL);
     ck_assert_int_eq(srq_config_settings(c)->train.seed, 7);
     ck_assert(weights_of(c, "conv1")->dropbits == SRQ_DROPBITS_LEARN);
     srq_config_destroy(&c);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) check_stage(base, &expected[i]);
+    srq_config_destroy(&base);
+}
+END_TEST
 
-    c = stage_config(base, SRQ_STAGE_REWIND, 0, &learned);
-    const srq_settings *s = srq_config_settings(c);
-    ck_assert_str_eq(s->train.init, "/d/learn/rewind.h5");
-    ck_assert_int_eq(s->train.init_draw, 0);
-    ck_assert_str_eq(s->dropbits.mode, "off");
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 5 && weights_of(c, "conv2")->bits.bits[0] == 2);
-    ck_assert(weights_of(c, "fc1")->bits.bits[0] == 6 && weights_of(c, "conv1")->dropbits == SRQ_DROPBITS_OFF);
+/* A start from a file is kept. New weights are new whatever draw the configuration has. */
+START_TEST(configurations_from_a_file)
+{
+    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "train.init=/w.h5",
+                                       "train.init_match=partial", "train.init_draw=4"};
+    static const expected_stage expected[] = {{SRQ_STAGE_TUNE, 0, 5, 2, "/w.h5", "none", 4},
+                                              {SRQ_STAGE_SCRATCH, 0, 5, 2, "random", "none", 5}};
+    srq_config *base = load(5, sets), *c = stage_config(base, SRQ_STAGE_TUNE, 0, &learned_bits);
+    ck_assert_str_eq(srq_config_settings(c)->train.init_match, "partial");
     srq_config_destroy(&c);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) check_stage(base, &expected[i]);
+    srq_config_destroy(&base);
+}
+END_TEST
 
-    c = stage_config(base, SRQ_STAGE_SCRATCH, 0, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
-    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 1);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 5);
-    srq_config_destroy(&c);
-
-    c = stage_config(base, SRQ_STAGE_BELOW, 0, &learned);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 2);
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_ABOVE, 0, &learned);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 3 && weights_of(c, "conv2")->bits.bits[0] == 3);
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_SHUFFLE, 0, &learned);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 5);
-    srq_config_destroy(&c);
-
-    /* From the configuration's own start: nothing of the start is set. */
-    c = stage_config(base, SRQ_STAGE_TUNE, 0, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
-    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 0);
-    ck_assert_str_eq(srq_config_settings(c)->dropbits.mode, "off");
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 5 && weights_of(c, "conv2")->bits.bits[0] == 2);
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_TUNE_BELOW, 0, &learned);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 2);
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_TUNE_ABOVE, 0, &learned);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 3 && weights_of(c, "conv2")->bits.bits[0] == 3);
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_TUNE_SHUFFLE, 0, &learned);
-    ck_assert(weights_of(c, "conv1")->bits.bits[0] == 2 && weights_of(c, "conv2")->bits.bits[0] == 5);
-    srq_config_destroy(&c);
-
-    c = stage_config(base, SRQ_STAGE_RANDOM, 2, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-random-02.h5");
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "/d/learn/rewind.h5");
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_PRUNE, 2, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-02.h5");
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "/d/learn/rewind.h5");
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_REINIT, 2, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.masks, "/d/masks-02.h5");
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
-    srq_config_destroy(&c);
-
-    /* If the mean is a whole bit-length, there is no uniform-below. Equal bit-lengths cannot be shuffled. */
+/* If the mean is a whole bit-length, there is no uniform-below. Equal bit-lengths cannot be shuffled. */
+START_TEST(stages_without_a_configuration)
+{
+    static const char *const sets[] = {"dropbits.mode=learn", "quantizer.weight_bits=6"};
+    static const srq_stage_kind kinds[] = {SRQ_STAGE_BELOW, SRQ_STAGE_SHUFFLE, SRQ_STAGE_TUNE_BELOW,
+                                           SRQ_STAGE_TUNE_SHUFFLE};
     srq_layer_bits equal[] = {{"conv1", 3}, {"conv2", 3}};
     const srq_learned whole = {.count = 2, .bits = equal, .mean = 3};
-    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_BELOW, 0, &whole));
-    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_SHUFFLE, 0, &whole));
-    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_TUNE_BELOW, 0, &whole));
-    ck_assert_ptr_null(stage_config(base, SRQ_STAGE_TUNE_SHUFFLE, 0, &whole));
-    srq_config_destroy(&base);
-
-    /* A start from a file is kept. New weights are new whatever draw the configuration has. */
-    static const char *const file[] = {"dropbits.mode=learn", "quantizer.weight_bits=6", "train.init=/w.h5",
-                                       "train.init_match=partial", "train.init_draw=4"};
-    base = load(5, file);
-    c = stage_config(base, SRQ_STAGE_TUNE, 0, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "/w.h5");
-    ck_assert_str_eq(srq_config_settings(c)->train.init_match, "partial");
-    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 4);
-    srq_config_destroy(&c);
-    c = stage_config(base, SRQ_STAGE_SCRATCH, 0, &learned);
-    ck_assert_str_eq(srq_config_settings(c)->train.init, "random");
-    ck_assert_int_eq(srq_config_settings(c)->train.init_draw, 5);
-    srq_config_destroy(&c);
+    srq_config *base = load(2, sets);
+    for (int i = 0; i < 4; i++) ck_assert_ptr_null(stage_config(base, kinds[i], 0, &whole));
     srq_config_destroy(&base);
 }
 END_TEST
@@ -371,6 +373,8 @@ int main(void)
     tcase_add_test(tests, names_of_stages);
     tcase_add_test(tests, settings_fit_stages);
     tcase_add_test(tests, configurations_of_stages);
+    tcase_add_test(tests, configurations_from_a_file);
+    tcase_add_test(tests, stages_without_a_configuration);
     tcase_add_test(tests, derived_configurations);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);

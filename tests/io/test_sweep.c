@@ -342,6 +342,26 @@ START_TEST(names_are_true)
 }
 END_TEST
 
+/* Tables whose float32 runs are the same, so that they are trained once (docs/tables.md). */
+START_TEST(shared_rows)
+{
+    static const char *const pairs[][2] = {{"resnet20-cifar10", "resnet20-cifar10-front"},
+                                           {"lenet5-mnist", "lenet5-mnist-argmax"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char names[2][SRQ_RUN_NAME_SIZE];
+        for (int k = 0; k < 2; k++) {
+            char path[512];
+            srq_sweep *sweep = NULL;
+            snprintf(path, sizeof path, SRQ_SOURCE_DIR "/experiments/tables/%s.cfg", pairs[i][k]);
+            ck_assert_msg(srq_sweep_load(path, &sweep) == SRQ_OK, "%s", srq_message());
+            srq_sweep_run_name(sweep, srq_sweep_row_called(sweep, "float32"), 1, names[k]);
+            srq_sweep_destroy(&sweep);
+        }
+        ck_assert_str_eq(names[0], names[1]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     scratch_create();
@@ -360,6 +380,7 @@ int main(void)
     tcase_add_test(tests, busy);
     tcase_add_test(tests, shipped);
     tcase_add_test(tests, names_are_true);
+    tcase_add_test(tests, shared_rows);
     suite_add_tcase(suite, tests);
     return srq_suite_run(suite);
 }

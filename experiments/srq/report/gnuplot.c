@@ -56,7 +56,7 @@ static int run_gnuplot(const char *folder, const char *word)
 
 /* --- The temporary folder */
 
-static const char *const leftovers[] = {"messages", "svg", "png", "picture"};
+static const char *const leftovers[] = {"messages", "script", "svg", "whole", "png"};
 
 static const char *temporary_base(void)
 {
@@ -157,31 +157,52 @@ static srq_status add_picture(srq_pictures *pictures, const srq_picture *picture
     return SRQ_OK;
 }
 
+/* The last line that is not empty: gnuplot prints an empty one, the command, a mark below it, and then what is wrong.
+ */
+static const char *last_line(char *text)
+{
+    size_t end = strlen(text);
+    while (end > 0 && strchr("\n ", text[end - 1])) end--;
+    text[end] = '\0';
+    const char *before = strrchr(text, '\n');
+    return before ? before + 1 : text;
+}
+
 static void note_failure(srq_pictures *pictures, const char *folder, const char *name)
 {
     size_t size = 0;
     char *said = read_whole(folder, "messages", &size);
-    if (said) said[strcspn(said, "\n")] = '\0';
+    const char *line = said ? last_line(said) : "";
     snprintf(pictures->note, sizeof pictures->note, "gnuplot could not draw the picture %s%s%.300s", name,
-             said && said[0] ? ": " : ".", said ? said : "");
+             line[0] ? ": " : ".", line);
     free(said);
 }
 
-/* Draws the plot in one file format. Returns its bytes, which the caller frees, or NULL. */
-static char *draw_format(const srq_plot *plot, const char *folder, const char *format, size_t *size)
+static void print_format(const srq_plot *plot, bool svg, FILE *out)
+{
+    fprintf(out,
+            "set terminal %s size %d,%d %s font 'sans-serif,%d' background rgb 'white'\nset output '%s'\n%s"
+            "set output\n",
+            svg ? "svg" : "pngcairo", plot->width, plot->height, svg ? "dynamic" : "", svg ? 13 : 11,
+            svg ? "svg" : "png", plot->texts[1]);
+}
+
+/* Draws the plot in both file formats, by one gnuplot, because its start takes longer than most plots. Returns how
+ * many files are whole, SVG first: a gnuplot that fails may leave a part of one. */
+static int draw_formats(const srq_plot *plot, const char *folder)
 {
     char path[PATH_SIZE];
-    const bool svg = strcmp(format, "svg") == 0;
-    snprintf(path, sizeof path, "%s/%s", folder, format);
+    snprintf(path, sizeof path, "%s/script", folder);
     FILE *file = fopen(path, "wbe");
-    if (!file) return NULL;
-    fprintf(file,
-            "set encoding utf8\nset terminal %s size %d,%d %s font 'sans-serif,%d' background rgb 'white'\n"
-            "set output 'picture'\n%s%s\nset output\n",
-            svg ? "svg" : "pngcairo", plot->width, plot->height, svg ? "dynamic" : "", svg ? 13 : 11, plot->texts[0],
-            plot->texts[1]);
-    const bool written = fclose(file) == 0;
-    return written && run_gnuplot(folder, format) == 0 ? read_whole(folder, "picture", size) : NULL;
+    if (!file) return 0;
+    fprintf(file, "set encoding utf8\n%s", plot->texts[0]);
+    print_format(plot, true, file);
+    fputs("set print 'whole'\nprint ''\nset print\nreset\n", file);
+    print_format(plot, false, file);
+    if (fclose(file) != 0) return 0;
+    if (run_gnuplot(folder, "script") == 0) return 2;
+    snprintf(path, sizeof path, "%s/whole", folder);
+    return access(path, F_OK) == 0 ? 1 : 0;
 }
 
 static srq_status keep_svg(const srq_pictures *pictures, const srq_picture *picture)
@@ -198,11 +219,12 @@ static srq_status keep_svg(const srq_pictures *pictures, const srq_picture *pict
 static srq_status draw_picture(const srq_plot *plot, const char *folder, srq_pictures *pictures, srq_picture *picture)
 {
     size_t size = 0;
-    char *svg = draw_format(plot, folder, "svg", &size);
+    const int drawn = draw_formats(plot, folder);
+    char *svg = drawn > 0 ? read_whole(folder, "svg", &size) : NULL;
     if (svg) picture->svg = srq_svg_compact(svg, picture->name);
     free(svg);
     srq_status status = picture->svg ? keep_svg(pictures, picture) : SRQ_OK;
-    char *png = picture->svg && status == SRQ_OK ? draw_format(plot, folder, "png", &size) : NULL;
+    char *png = picture->svg && status == SRQ_OK && drawn > 1 ? read_whole(folder, "png", &size) : NULL;
     if (status == SRQ_OK && !png) note_failure(pictures, folder, picture->name);
     if (png) status = keep_file(pictures, picture->name, "png", png, size);
     free(png);

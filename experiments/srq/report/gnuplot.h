@@ -32,8 +32,8 @@ typedef struct srq_pictures {
 void srq_pictures_start(const char *folder, srq_pictures *pictures);
 void srq_pictures_free(srq_pictures *pictures);
 
-/* A script that is being written: data blocks ("$name << EOD") to `data`, commands to `body`. It runs once for each
- * file format. */
+/* A script that is being written: data blocks ("$name << EOD") to `data`, commands to `body`. The commands run once
+ * for each file format, after a `reset`. */
 typedef struct srq_plot {
     int width, height; /* pixels */
     FILE *data, *body;

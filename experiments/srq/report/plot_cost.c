@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     PICTURES_MAX = 12,
@@ -22,9 +23,9 @@ enum {
 };
 
 typedef struct point {
-    double cost, error, deviation; /* % */
+    double cost, spread, error, deviation; /* the spread is a deviation, too; errors in % */
     int number;
-    bool front, partial;
+    bool front, partial, learned;
 } point;
 
 typedef struct panel {
@@ -63,8 +64,8 @@ static void find_range(panel *p)
         double least = INFINITY, most = 0;
         for (int i = 0; i < p->count; i++) {
             const point *q = &p->points[i];
-            const double value = axis ? q->error : q->cost, spread = axis ? q->deviation : 0;
-            /* An error bar may go below 0, but the logarithmic axis does not. */
+            const double value = axis ? q->error : q->cost, spread = axis ? q->deviation : q->spread;
+            /* A bar may go below 0, but the logarithmic axis does not. */
             least = fmin(least, fmax(value - spread, value / 2));
             most = fmax(most, value + spread);
         }
@@ -78,11 +79,15 @@ static void fill(const srq_report *report, int count, const int *groups, panel *
     p->count = count;
     for (int i = 0; i < count; i++) {
         const srq_report_group *g = &report->groups.items[groups[i]];
-        p->points[i] = (point){.cost = (p->size ? g->bytes.mean : g->bops.mean) / p->unit,
+        const srq_statistic *cost = p->size ? &g->bytes : &g->bops;
+        const bool learned = strcmp(srq_config_settings(g->config)->dropbits.mode, "learn") == 0;
+        p->points[i] = (point){.cost = cost->mean / p->unit,
+                               .spread = isfinite(cost->deviation) ? cost->deviation / p->unit : 0,
                                .error = fmax(100 * g->error.mean, 0.005),
                                .deviation = isfinite(g->error.deviation) ? 100 * g->error.deviation : 0,
                                .number = g->number,
-                               .partial = g->partial};
+                               .partial = g->partial,
+                               .learned = learned};
     }
     find_front(p);
     find_range(p);
@@ -97,7 +102,7 @@ static double place_of(double value, double least, double most, double from, dou
 
 static double x_of(const panel *p, double cost)
 {
-    return place_of(cost, p->least[0], p->most[0], p->left, p->right);
+    return place_of(fmin(fmax(cost, p->least[0]), p->most[0]), p->least[0], p->most[0], p->left, p->right);
 }
 
 static double y_of(const panel *p, double error)
@@ -110,7 +115,7 @@ static srq_rectangle line_between(double x1, double y1, double x2, double y2)
     return (srq_rectangle){fmin(x1, x2) - 1, fmin(y1, y2) - 1, fmax(x1, x2) + 1, fmax(y1, y2) + 1};
 }
 
-/* The error bars, and the steps of the front. The points are in the order of their cost. */
+/* The bars, and the steps of the front. The points are in the order of their cost. */
 static int list_obstacles(const panel *p, srq_rectangle *obstacles)
 {
     int count = 0;
@@ -119,6 +124,9 @@ static int list_obstacles(const panel *p, srq_rectangle *obstacles)
         const point *q = &p->points[i];
         const double x = x_of(p, q->cost);
         obstacles[count++] = line_between(x, y_of(p, q->error - q->deviation), x, y_of(p, q->error + q->deviation));
+        if (q->spread > 0)
+            obstacles[count++] = line_between(x_of(p, q->cost - q->spread), y_of(p, q->error),
+                                              x_of(p, q->cost + q->spread), y_of(p, q->error));
         if (!q->front) continue;
         if (before) {
             const double from = x_of(p, before->cost), high = y_of(p, before->error), low = y_of(p, q->error);
@@ -146,7 +154,7 @@ static void print_label(const srq_label *label, int number, srq_plot *plot)
 static void print_labels(const panel *p, srq_plot *plot)
 {
     srq_label labels[POINTS_MAX];
-    srq_rectangle obstacles[3 * POINTS_MAX];
+    srq_rectangle obstacles[4 * POINTS_MAX];
     const srq_rectangle area = {p->left + 3, p->bottom + 3, p->right + 15, p->top + 8};
     for (int i = 0; i < p->count; i++) {
         const point *q = &p->points[i];
@@ -166,26 +174,58 @@ static int by_cost(const void *a, const void *b)
     return (one->cost > other->cost) - (one->cost < other->cost);
 }
 
-static void print_points(const panel *p, const char *name, bool front, bool partial, FILE *out)
+/* How points look: by whether they are on the front, whether no run is finished, and whether bit-lengths are learned.
+ */
+enum { LOOKS = 6 };
+static const struct look {
+    const char *name, *marker, *colour;
+} looks[LOOKS] = {{"other", "pt 6 ps 0.9", "#0072B2"},    {"front", "pt 5 ps 0.9", "#D55E00"},
+                  {"going", "pt 8 ps 0.9", "#666666"},    {"goingfront", "pt 9 ps 0.9", "#666666"},
+                  {"learned", "pt 12 ps 1.3", "#0072B2"}, {"learnedfront", "pt 13 ps 1.3", "#D55E00"}};
+
+static int look_of(const point *q)
 {
-    fprintf(out, "$%s%d << EOD\n", name, p->size);
+    return q->front + (q->partial ? 2 : q->learned ? 4 : 0);
+}
+
+static void print_points(const panel *p, int look, FILE *out)
+{
+    fprintf(out, "$%s%d << EOD\n", looks[look].name, p->size);
     for (int i = 0; i < p->count; i++) {
         const point *q = &p->points[i];
-        if (q->front == front && q->partial == partial)
-            fprintf(out, "%.6g %.6g %.6g\n", q->cost, q->error, q->deviation);
+        if (look_of(q) == look) fprintf(out, "%.6g %.6g %.6g %.6g\n", q->cost, q->error, q->spread, q->deviation);
     }
     fputs("EOD\n", out);
 }
 
+/* Bars where there are any, then the points. */
+static void plot_look(const panel *p, int look, FILE *out)
+{
+    static const char *const bars[2] = {"1:2:($3 > 0 ? $3 : NaN) with xerrorbars",
+                                        "1:2:($4 > 0 ? $4 : NaN) with yerrorbars"};
+    const struct look *l = &looks[look];
+    int points = 0, with[2] = {0};
+    for (int i = 0; i < p->count; i++) {
+        const point *q = &p->points[i];
+        if (look_of(q) != look) continue;
+        points++;
+        with[0] += q->spread > 0;
+        with[1] += q->deviation > 0;
+    }
+    for (int axis = 0; axis < 2; axis++)
+        if (with[axis])
+            fprintf(out, ", \\\n  $%s%d using %s pt 0 lw 1.2 lc rgb '%s' notitle", l->name, p->size, bars[axis],
+                    l->colour);
+    if (points)
+        fprintf(out, ", \\\n  $%s%d using 1:2 with points %s lw 1.2 lc rgb '%s' notitle", l->name, p->size, l->marker,
+                l->colour);
+}
+
 static void draw_panel(panel *p, srq_plot *plot)
 {
-    static const char *const looks[4][3] = {{"other", "pt 6", "#0072B2"},
-                                            {"front", "pt 5", "#D55E00"},
-                                            {"going", "pt 8", "#666666"},
-                                            {"goingfront", "pt 9", "#666666"}};
     const int size = p->size;
     qsort(p->points, (size_t)p->count, sizeof *p->points, by_cost);
-    for (int k = 0; k < 4; k++) print_points(p, looks[k][0], k % 2, k / 2, plot->data);
+    for (int k = 0; k < LOOKS; k++) print_points(p, k, plot->data);
     fprintf(plot->data, "$line%d << EOD\n", size);
     for (int i = 0; i < p->count; i++)
         if (p->points[i].front) fprintf(plot->data, "%.6g %.6g\n", p->points[i].cost, p->points[i].error);
@@ -196,12 +236,7 @@ static void draw_panel(panel *p, srq_plot *plot)
     fprintf(plot->body, "set xlabel '%s (log scale)'\nset ylabel 'test error, %% (log scale)'\n", p->label);
     print_labels(p, plot);
     fprintf(plot->body, "plot $line%d using 1:2 with steps lw 1.5 dt (8,4) lc rgb '#D55E00' notitle", size);
-    int present[4] = {0};
-    for (int i = 0; i < p->count; i++) present[p->points[i].front + 2 * p->points[i].partial]++;
-    for (int k = 0; k < 4; k++)
-        if (present[k])
-            fprintf(plot->body, ", \\\n  $%s%d using 1:2:3 with yerrorbars %s ps 0.9 lw 1.2 lc rgb '%s' notitle",
-                    looks[k][0], size, looks[k][1], looks[k][2]);
+    for (int k = 0; k < LOOKS; k++) plot_look(p, k, plot->body);
     fputs("\nunset label\nunset arrow\n", plot->body);
 }
 
@@ -294,9 +329,10 @@ static srq_status draw(const srq_report *report, int number, int count, const in
              report->tasks.items[report->groups.items[groups[0]].task].name);
     return srq_plot_finish(&plot, pictures, name, title,
                            "Numbers are those of the table; bars are one standard deviation over seeds. Both axes are "
-                           "logarithmic. Filled squares and the dashed line: the Pareto front, the configurations for "
-                           "which no other one of this network and data set is as cheap and as good. Circles: other "
-                           "configurations. Grey triangles: no run is finished yet.");
+                           "logarithmic. Filled markers and the dashed line: the Pareto front, the configurations for "
+                           "which no other one of this network and data set is as cheap and as good. Diamonds: "
+                           "bit-lengths are learned. Squares and circles: other configurations. Grey triangles: no "
+                           "run is finished yet.");
 }
 
 srq_status srq_draw_cost(const srq_report *report, srq_pictures *pictures)
