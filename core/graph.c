@@ -276,6 +276,28 @@ void srq_graph_follow_gates(srq_graph *graph)
     for (int i = 0; i < graph->layer_count; i++) srq_layer_follow_gates(&graph->layers[i]);
 }
 
+srq_status srq_graph_set_statistics(srq_graph *graph, const float *mean, const float *std)
+{
+    const size_t channels = (size_t)graph->spec->channels;
+    float *copy = mean ? malloc(2 * channels * sizeof *copy) : NULL;
+    if (mean && !copy) return srq_fail_memory(2 * channels * sizeof *copy, "the mean and standard deviation of pixels");
+    if (mean) memcpy(copy, mean, channels * sizeof *copy);
+    if (mean) memcpy(copy + channels, std, channels * sizeof *copy);
+    free(graph->statistics);
+    graph->statistics = copy;
+    return SRQ_OK;
+}
+
+const float *srq_graph_mean(const srq_graph *graph)
+{
+    return graph->statistics;
+}
+
+const float *srq_graph_std(const srq_graph *graph)
+{
+    return graph->statistics ? graph->statistics + graph->spec->channels : NULL;
+}
+
 void srq_graph_set_bits(srq_graph *graph, int layer, int bits)
 {
     srq_quantizer_set_bits(&graph->layers[layer].quantizer, bits, bits);

@@ -37,6 +37,7 @@ typedef struct srq_graph_options {
     const srq_isa *isa;       /* instruction set to compute with; NULL: srq_isa_here */
     const srq_vector *vector; /* NULL: that of `isa` */
     size_t numbers_max;       /* SRQ_ERROR_DATA if the parameters have more numbers; 0: any number */
+    size_t bytes_max; /* SRQ_ERROR_RUN, before it is taken, if the activations need more memory; 0: any amount */
 } srq_graph_options;
 
 /* A training step. Its noise is a function of the seed and the number of the step. */
@@ -134,6 +135,13 @@ void srq_graph_follow_gates(srq_graph *graph);
  * codes, srq_graph_evaluate then computes its sums exactly, as the deployed network does. Training does not use it.
  * Below 0, as at first: these sums are float32 sums in the order of the kernels. */
 void srq_graph_set_fraction(srq_graph *graph, int fraction);
+
+/* The mean and the standard deviation of pixels / 255, both [channels], by which the images of this network's training
+ * were normalized. They belong to the network as its weights do: whoever fills the input of a trained network uses
+ * them. srq_graph_set_statistics copies them; with NULL, as at first, there are none. */
+srq_status srq_graph_set_statistics(srq_graph *graph, const float *mean, const float *std);
+const float *srq_graph_mean(const srq_graph *graph);
+const float *srq_graph_std(const srq_graph *graph);
 
 /* Call it once after values have changed, before an evaluation or a training step. The message of SRQ_ERROR_RUN names
  * the layer whose weights hold an infinity or NaN. */

@@ -51,7 +51,12 @@ static srq_status check_tensor(const srq_graph *graph, const srq_tensor *t, cons
     SRQ_TRY(srq_network_check_product(3, sizes, SRQ_NUMBERS_MAX, what));
     snprintf(what, sizeof what, "%s of %d images of %d x %d x %d numbers in bytes", name, graph->network.capacity,
              t->height, t->width, t->channels);
-    return srq_network_check_product(5, sizes, SRQ_BUFFER_BYTES_MAX, what);
+    SRQ_TRY(srq_network_check_product(5, sizes, SRQ_BUFFER_BYTES_MAX, what));
+    /* Kernels count them in an int. */
+    const size_t pixels[3] = {sizes[3], sizes[0], sizes[1]};
+    snprintf(what, sizeof what, "%s of %d images of %d x %d pixels", name, graph->network.capacity, t->height,
+             t->width);
+    return srq_network_check_product(3, pixels, SRQ_NUMBERS_MAX, what);
 }
 
 static srq_status create_layer(srq_graph *graph, int index)
@@ -320,11 +325,21 @@ static srq_status order_layers(srq_graph *graph)
     return SRQ_OK;
 }
 
+static srq_status check_memory(const srq_graph *graph, size_t scratch)
+{
+    const double passes = (double)graph->network.pass_size * graph->lane_count * graph->slices;
+    const double all = passes + (double)scratch * graph->worker_count, most = (double)graph->options.bytes_max;
+    if (most == 0 || all <= most) return SRQ_OK;
+    return srq_fail(SRQ_ERROR_RUN, "the activations need %.3g GB of memory, but there are %.3g GB", all / 1e9,
+                    most / 1e9);
+}
+
 /* Divides the workers among lanes, and makes their passes and scratch memory. */
 static srq_status create_passes(srq_graph *graph)
 {
     const size_t scratch = (graph->network.scratch_size + 64 + 63) / 64 * 64;
     const int workers = graph->worker_count, lanes = graph->lane_count;
+    SRQ_TRY(check_memory(graph, scratch));
     graph->lanes = calloc((size_t)lanes, sizeof *graph->lanes);
     graph->passes = calloc((size_t)lanes * (size_t)graph->slices, sizeof *graph->passes);
     graph->scratch = calloc((size_t)workers, sizeof *graph->scratch);
@@ -451,6 +466,7 @@ void srq_graph_destroy(srq_graph **graph)
     free(g->lanes);
     free(g->scratch);
     free(g->order);
+    free(g->statistics);
     srq_network_free(&g->network);
     free(g);
     *graph = NULL;

@@ -19,6 +19,7 @@ struct srq_graph {
     /* What belongs to the network: */
     srq_network network;
     srq_tensor images;
+    float *statistics; /* [2][channels]: mean and standard deviation of pixels, or NULL */
     int layer_count;
     srq_layer *layers;
     /* [layer_count]: the float32 copy of a layer's codes, for operators that cannot read codes. It has 0 features if it

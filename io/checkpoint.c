@@ -2,6 +2,7 @@
 
 #include "core/ops/op.h"
 #include "io/h5.h"
+#include "io/input_statistics.h"
 #include "io/masks.h"
 
 #include <stdio.h>
@@ -288,6 +289,7 @@ static srq_status fill(srq_h5_writer *writer, const srq_snapshot *s)
     SRQ_TRY(write_point(writer, &s->point));
     SRQ_TRY(srq_h5_write_attribute_text(writer, "/", "versions", s->versions));
     SRQ_TRY(srq_h5_write_text(writer, "config", srq_config_text(s->config)));
+    SRQ_TRY(srq_input_statistics_write(writer, s->graph));
     for (int i = 0; i < srq_graph_layer_count(s->graph); i++)
         SRQ_TRY(describe_layer(writer, srq_graph_layer(s->graph, i), &s->layers[i]));
     SRQ_TRY(write_vector(writer, s->graph, "layers", s->values, is_any));

@@ -1,9 +1,9 @@
 /* A checkpoint is an HDF5 file with everything that is needed to resume a run (docs/checkpoint-format.md).
  *
  * The format is "srq-checkpoint" version 2. It has attributes of the root group (step, ..., and the digest of the
- * content), /config (the resolved configuration), /layers/LAYER/PARAMETER and /optimizer/STATE/LAYER/PARAMETER (each
- * parameter with its shape and name), and /bits_history/{step,layer,bits}. Version 1 had no digest; it can still be
- * read. */
+ * content), /config (the resolved configuration), /input/{mean,std}, /layers/LAYER/PARAMETER and
+ * /optimizer/STATE/LAYER/PARAMETER (each parameter with its shape and name), and /bits_history/{step,layer,bits}.
+ * Version 1 had no digest; it can still be read. */
 #ifndef SRQ_IO_CHECKPOINT_H
 #define SRQ_IO_CHECKPOINT_H
 
@@ -72,7 +72,9 @@ srq_status srq_checkpoint_open(const char *path, srq_h5_reader **reader);
 /* Reads the configuration of an open checkpoint. The caller destroys *config. */
 srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **config);
 /* Makes the network of that configuration, to load the checkpoint into. SRQ_ERROR_DATA, before its memory is allocated,
- * if it has more numbers than the file can hold. The configuration must outlive *graph, which the caller destroys. */
+ * if it has more numbers than the file can hold; SRQ_ERROR_RUN, likewise, if it needs more memory than the machine has:
+ * a damaged configuration may ask for images of any size. The configuration must outlive *graph, which the caller
+ * destroys. */
 srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_config *config,
                                      const srq_graph_options *options, srq_graph **graph);
 /* The configuration of a file. */
@@ -81,11 +83,11 @@ srq_status srq_checkpoint_read_config(const char *path, srq_config **config);
 /* Reads the state of training only, without the tensors. The content is checked against its digest. */
 srq_status srq_checkpoint_read_point(const char *path, srq_progress_point *point);
 
-/* Of an open checkpoint: reads parameters and bit-lengths into the graph, states into the optimizer, and *point and
- * *history (which is replaced); these may be NULL. Without an optimizer, the parameters are those that evaluations
- * have: with train.average, the average. With one, they are those that training continues with, and the optimizer gets
- * the average if it has one. SRQ_ERROR_DATA if the file is not whole, or if a layer, a shape or a number does not fit
- * the graph. After a failure, do not use any of them. */
+/* Of an open checkpoint: reads parameters, bit-lengths and the statistics of pixels into the graph, states into the
+ * optimizer, and *point and *history (which is replaced); these may be NULL. Without an optimizer, the parameters are
+ * those that evaluations have: with train.average, the average. With one, they are those that training continues with,
+ * and the optimizer gets the average if it has one. SRQ_ERROR_DATA if the file is not whole, or if a layer, a shape or
+ * a number does not fit the graph. After a failure, do not use any of them. */
 srq_status srq_checkpoint_load(const srq_h5_reader *reader, srq_graph *graph, srq_optimizer *optimizer,
                                srq_progress_point *point, srq_bits_history *history);
 /* The same of a file. */

@@ -2,6 +2,7 @@
 #include "io/checkpoint.h"
 
 #include "io/h5.h"
+#include "io/input_statistics.h"
 #include "io/masks.h"
 
 #include <float.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONFIG "config" /* the data set */
 enum { NAME_SIZE = SRQ_PARAMETER_NAME_SIZE + 64 };
@@ -40,13 +42,28 @@ srq_status srq_checkpoint_config(const srq_h5_reader *reader, srq_config **confi
     return SRQ_OK;
 }
 
+/* In bytes; 0: unknown. */
+static size_t memory_of_machine(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
+}
+
 srq_status srq_checkpoint_make_graph(const srq_h5_reader *reader, const srq_config *config,
                                      const srq_graph_options *options, srq_graph **graph)
 {
+    const srq_model_spec *model = &srq_config_settings(config)->model;
     srq_graph_options bounded = *options;
     bounded.numbers_max = srq_h5_most_bytes(reader) / sizeof(float);
-    const srq_status status = srq_graph_create(&srq_config_settings(config)->model, &bounded, graph);
+    bounded.bytes_max = memory_of_machine();
+    const srq_status status = srq_graph_create(model, &bounded, graph);
     const char *path = srq_h5_reader_path(reader);
+    /* The size of images is in the configuration alone: no tensor of a convolution depends on it. */
+    if (status == SRQ_ERROR_RUN)
+        return srq_fail(SRQ_ERROR_RUN,
+                        "%s: data set " CONFIG ": a network for images of %d x %d x %d: %s; use an earlier checkpoint, "
+                        "fewer threads or more memory",
+                        path, model->height, model->width, model->channels, srq_message());
     if (status == SRQ_ERROR_DATA)
         return srq_fail(SRQ_ERROR_DATA, "%s: data set %s in a file of this size; use an earlier checkpoint", path,
                         srq_message());
@@ -397,6 +414,7 @@ static srq_status read_all(const srq_h5_reader *reader, srq_graph *graph, srq_op
 {
     SRQ_TRY(check_layers(reader, graph));
     SRQ_TRY(read_point(reader, point));
+    SRQ_TRY(srq_input_statistics_read(reader, graph));
     SRQ_TRY(read_layers(reader, graph));
     SRQ_TRY(read_values(reader, graph));
     SRQ_TRY(srq_masks_read(reader, graph));

@@ -115,11 +115,11 @@ static srq_status read_statistics(const srq_h5_reader *reader, srq_dataset *d)
     SRQ_TRY(srq_h5_read(reader, "mean", H5T_NATIVE_FLOAT, 1, &channels, d->mean));
     SRQ_TRY(srq_h5_read(reader, "std", H5T_NATIVE_FLOAT, 1, &channels, d->std));
     for (size_t c = 0; c < channels; c++)
-        if (!isfinite(d->mean[c]) || !isfinite(d->std[c]) || !(d->std[c] > 0))
-            return srq_fail(
-                SRQ_ERROR_DATA,
-                "%s: channel %zu has mean %g and std %g, but both must be finite and std above 0; import it again",
-                srq_h5_reader_path(reader), c, (double)d->mean[c], (double)d->std[c]);
+        if (!srq_normalization_is_possible(d->mean[c], d->std[c]))
+            return srq_fail(SRQ_ERROR_DATA,
+                            "%s: channel %zu has mean %g and std %g, but both must be finite, std above 0, and 1 / std "
+                            "and mean / std finite; import it again",
+                            srq_h5_reader_path(reader), c, (double)d->mean[c], (double)d->std[c]);
     return SRQ_OK;
 }
 
@@ -303,12 +303,19 @@ void srq_dataset_use_images(srq_dataset *d, uint8_t *images)
     }
 }
 
-void srq_dataset_normalization(const srq_dataset *d, bool normalize, float *multiply, float *add)
+void srq_normalization(int channels, const float *mean, const float *std, float *multiply, float *add)
 {
-    for (int c = 0; c < d->channels; c++) {
-        multiply[c] = normalize ? 1 / (255 * d->std[c]) : 1.0f / 255;
-        add[c] = normalize ? -d->mean[c] / d->std[c] : 0;
+    for (int c = 0; c < channels; c++) {
+        multiply[c] = mean ? 1 / (255 * std[c]) : 1.0f / 255;
+        add[c] = mean ? -mean[c] / std[c] : 0;
     }
+}
+
+bool srq_normalization_is_possible(float mean, float std)
+{
+    float multiply, add;
+    srq_normalization(1, &mean, &std, &multiply, &add);
+    return std > 0 && isfinite(std) && isfinite(multiply) && isfinite(add);
 }
 
 static srq_status read_bytes(const srq_dataset *d, int64_t at, uint8_t *bytes, size_t size)

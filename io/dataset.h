@@ -68,10 +68,11 @@ size_t srq_dataset_images_size(const srq_dataset *dataset);
 srq_status srq_dataset_read_images(const srq_dataset *dataset, uint8_t *images);
 void srq_dataset_use_images(srq_dataset *dataset, uint8_t *images);
 
-/* The factors from pixels of 0 to 255 to the numbers that a network reads: (float)pixel * multiply[c] + add[c], both
- * [channels]. With `normalize`, these have mean 0 and standard deviation 1 on the training images, otherwise they are 0
- * to 1. */
-void srq_dataset_normalization(const srq_dataset *dataset, bool normalize, float *multiply, float *add);
+/* The factors from pixels of 0 to 255 to the numbers that a network reads: (float)pixel * multiply[c] + add[c]. All
+ * arrays are [channels]. These numbers are (pixel / 255 - mean) / std, or, if mean and std are NULL, pixel / 255. */
+void srq_normalization(int channels, const float *mean, const float *std, float *multiply, float *add);
+/* Whether these are a mean and a standard deviation that give finite factors. */
+bool srq_normalization_is_possible(float mean, float std);
 
 /* Reads encoded image `index` of a loaded split into `bytes`, which has room for largest_bytes. *size is its size. Can
  * be called from any thread, because it is one pread(2). SRQ_ERROR_DATA if the checksum does not match. */

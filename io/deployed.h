@@ -27,14 +27,18 @@
 #include "io/config.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #define SRQ_DEPLOYED_FORMAT "srq-deployed"
 enum { SRQ_DEPLOYED_VERSION = 1, SRQ_DEPLOYED_NO_INPUT = -2, SRQ_DEPLOYED_COLUMNS = 22, SRQ_DEPLOYED_NUMBERS = 4 };
 
-/* Makes the deployed network of a checkpoint. Normalization and names of classes are those of the data set `data`, or,
- * if it is NULL, of the one that the checkpoint names. Errors are those of srq_checkpoint_read, srq_dataset_load and
- * srq_deploy_create. The caller destroys *net. *config may be NULL; the caller destroys it. */
-srq_status srq_deployed_make(const char *checkpoint, const char *data, srq_config **config, srq_deploy **net);
+/* Makes the deployed network of a checkpoint. Images are normalized as in its training. The names of classes are those
+ * of the data set `data`, or, if it is NULL, of the one that the checkpoint names. Of an older checkpoint, which has no
+ * statistics (io/input_statistics.h), those of this data set are used, too; `notes` gets a line if it is another one
+ * than that of the training. Errors are those of srq_checkpoint_read, srq_dataset_load and srq_deploy_create. The
+ * caller destroys *net. *config may be NULL; the caller destroys it. */
+srq_status srq_deployed_make(const char *checkpoint, const char *data, FILE *notes, srq_config **config,
+                             srq_deploy **net);
 
 /* Writes a file, atomically. SRQ_ERROR_RUN. */
 srq_status srq_deployed_write(const char *path, const srq_deploy *net);

@@ -97,6 +97,10 @@ class Run:
     total_steps: int = None
     layers: dict = dataclasses.field(default_factory=dict)
     """Layers by name, in the order of the network."""
+    mean: np.ndarray = None
+    std: np.ndarray = None
+    """float32 [channels]: the network reads (pixel / 255 - mean) / std. None if it reads pixel / 255 (data.normalize), or
+    if an earlier version of srq wrote the checkpoint; then both are in the data set."""
     bits_history: BitsHistory = None
     evaluation: dict = None
     """Result on the test images at the checkpoint's step: "error" (0 to 1), "loss" (nats, mean), "count" (images). With
@@ -218,6 +222,8 @@ def _read_file(run, file):
     run.step, run.total_steps = run.attributes["step"], run.attributes["total_steps"]
     run.config = parse_config(_text(file["config"][()]), run.checkpoint)
     run.evaluation, run.validation = _result(run, "test"), _result(run, "validation")
+    if "input" in file:
+        run.mean, run.std = _read_statistics(run, file["input"])
     groups = sorted(file["layers"].items(), key=lambda item: item[1].attrs["index"])
     run.layers = {name: _read_layer(name, group) for name, group in groups}
     if "bits_history" in file:
@@ -230,6 +236,18 @@ def _result(run, images):
     if f"{images}_error" not in run.attributes:
         return None
     return {name: run.attributes[f"{images}_{name}"] for name in ("error", "loss", "count")}
+
+
+def _read_statistics(run, group):
+    mean, std = group["mean"][()], group["std"][()]
+    shape = (run.config["model"]["input"]["channels"],)
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(1 / (255 * std)) & np.isfinite(mean / std)
+    if mean.dtype != np.float32 or std.dtype != np.float32 or mean.shape != shape or std.shape != shape:
+        raise FormatError(f"{run.checkpoint}: /input/mean and /input/std are not float32 numbers for {shape[0]} channels")
+    if not (finite & np.isfinite(std) & (std > 0)).all():
+        raise FormatError(f"{run.checkpoint}: /input/mean and /input/std: they must be finite, and std above 0")
+    return mean, std
 
 
 def _read_layer(name, group):

@@ -51,6 +51,8 @@ often="--set train.checkpoint_every=2it --set train.eval_every=3it --set train.l
   clean "a resume" on_ranks 3 train lenet-run.cfg --out resumed $often --set train.max_steps=11 --set data.validation=0.2 \
     --set data.flip=true --set data.cutout=5 --resume valid/last.h5
   clean "evaluation" on_ranks 2 eval saved --threads 2
+  clean "export" "$SRQ" export saved --to h5 net.h5
+  clean "evaluation of a deployed network" "$SRQ" eval net.h5 --data slice.h5 --threads 3 --classes
   clean "threads" "$SRQ" train residual-run.cfg --out threads $often --set train.max_steps=8 --threads 3 --set train.slices=2 --set train.shards=2
   clean "threads of two ranks" on_ranks 2 train residual-run.cfg --out shapes $often --set train.max_steps=8 --threads 3 --set train.slices=4 \
     --set dropbits.mode=learn --set dropbits.follow=true --set quantizer.weight_bits=6 --trace traced-threads

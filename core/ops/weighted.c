@@ -101,6 +101,9 @@ static srq_status check_sizes(const srq_conv_shape *shape, size_t rows, int rank
     size_t factors[5] = {rows, (size_t)shape->out};
     SRQ_TRY(srq_network_check_product(2, factors, SRQ_NUMBERS_MAX, "the number of outputs for an image"));
     SRQ_TRY(srq_network_check_product(rank - 1, dimensions + 1, SRQ_NUMBERS_MAX, "the number of weights of an output"));
+    /* oneDNN 2.6 counts the pixels of a pass in an int: with more, it divides by 0. */
+    const size_t pixels[2] = {(size_t)shape->capacity, rows};
+    SRQ_TRY(srq_network_check_product(2, pixels, SRQ_NUMBERS_MAX, "the number of pixels of the images in a pass"));
     memcpy(factors + 1, dimensions, (size_t)rank * sizeof *factors);
     return srq_network_check_product(rank + 1, factors, (size_t)1 << 48, "the number of multiplications for an image");
 }

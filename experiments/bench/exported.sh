@@ -6,9 +6,10 @@
 # RUN is a run directory or a checkpoint. IMAGES (0: all, the default) is the number of test images; C-IMAGES that of the
 # C file by gcc -O2 and clang -O2, by default the same; SLOW that of the slow ways (-O0, sanitizers, qemu-arm), by default
 # 500. They are spread over the test images, which may be sorted by class. The images must be of one size (not a data set
-# of JPEG files); their mean and standard deviation are exported, because `srq predict` takes them, too. Prints one row for each way: images, predictions that differ from `srq predict`, images with a logit of other bits, and
-# the largest difference of a logit. Ways whose compiler, qemu-arm or ONNX Runtime (in $NODE_PATH) is not here are left
-# out, and said. Needs python3 with h5py and numpy.
+# of JPEG files). Checkpoints of earlier versions of srq have no mean and standard deviation: `srq predict` then takes
+# those of DATA.h5, so that they are exported here as well (--data). Prints one row for each way: images, predictions that
+# differ from `srq predict`, images with a logit of other bits, and the largest difference of a logit. Ways whose compiler,
+# qemu-arm or ONNX Runtime (in $NODE_PATH) is not here are left out, and said. Needs python3 with h5py and numpy.
 set -e
 run=$1 data=$2 images=${3-0} fast=${4-0} slow=${5-500}
 [ -n "$data" ] || { sed -n '5s/^# //p' "$0" >&2; exit 2; }

@@ -24,6 +24,27 @@ for kind in small large; do
   expect 0 "done: test error" "$SRQ" train $kind-run.cfg --out $kind-run
 done
 
+# A network keeps the mean and standard deviation of its training on images of another data set, as its deployed file does.
+for kind in small large; do
+  [ $kind = small ] && size="12 10" || size="40 48 30"
+  # shellcheck disable=SC2086
+  "$MAKE_IMAGES" other-$kind train 3 7 $size && "$MAKE_IMAGES" other-$kind test 3 9 $size || fail "make_images"
+  "$SRQ" data import other-$kind other-$kind.h5 > log 2>&1 && "$SRQ" export $kind-run --to h5 $kind-net.h5 > log 2>&1 || fail "$(cat log)"
+  cmp -s <("$SRQ" data info $kind.h5 | grep mean) <("$SRQ" data info other-$kind.h5 | grep mean) && fail "the data sets have the same mean"
+  "$SRQ" predict $kind-run other-$kind.h5 --csv --logits > of-run.csv && "$SRQ" predict $kind-net.h5 other-$kind.h5 --csv --logits > of-net.csv &&
+    [ "$(wc -l < of-run.csv)" = 28 ] && cmp -s of-run.csv of-net.csv || fail "other logits of the run and of its deployed file on other-$kind.h5"
+  expect 0 "$("$SRQ" eval $kind-net.h5 --data other-$kind.h5)" "$SRQ" eval $kind-run --data other-$kind.h5
+  grep -qF "with the mean and standard deviation of the network's training images" out || fail "not said: $(cat out)"
+  "$SRQ" export $kind-run --to h5 by-data-$kind.h5 --data other-$kind.h5 > log 2>&1 && "$SRQ" predict by-data-$kind.h5 other-$kind.h5 --csv --logits | cmp -s - of-run.csv ||
+    fail "export --data takes the mean of other-$kind.h5"
+done
+# --resume FILE on another data set keeps them, too; train.init does not, for it begins another training.
+statistics() { "$SRQ" inspect "$1" --json | sed -n '/"normalization"/,/"std"/p'; }
+"$SRQ" train small-run.cfg --out continued --set data.file=other-small.h5 --set train.max_steps=5 --set data.validation=0.0 --resume small-run > log 2>&1 || fail "$(cat log)"
+"$SRQ" train small-run.cfg --out begun --set data.file=other-small.h5 --set train.max_steps=1 --set data.validation=0.0 --set train.init=small-run > log 2>&1 || fail "$(cat log)"
+[ "$(statistics small-run)" = "$(statistics continued)" ] || fail "a continued network has another mean: $(statistics continued)"
+[ "$(statistics small-run)" != "$(statistics begun)" ] || fail "a new training has the mean of another data set"
+
 # classes.json of the run is what evaluation of its best checkpoint says, on 1 and 3 ranks.
 ln -s last.h5 large-run/best.h5
 for kind in small large; do
@@ -41,7 +62,7 @@ cp small/test/c0/1000.jpg '=1+1.jpg' && echo text > bad.png && mkdir none && hea
 "$SRQ" predict small-run '=1+1.jpg' bad.png none missing.jpg cut.jpg small/test/c0 --csv --top 9 > some.csv 2> some.err
 [ $? = 3 ] || fail "bad images, status: $(cat some.err)"
 # A deployed network needs no data set for images, and says what the run says.
-"$SRQ" export large-run --to h5 large-net.h5 > log && "$SRQ" predict large-net.h5 large/test --json > net.json 2> log || fail "deployed: $(cat log)"
+"$SRQ" predict large-net.h5 large/test --json > net.json 2> log || fail "deployed: $(cat log)"
 "$SRQ" eval large-net.h5 --data large.h5 --classes --json > net-eval.json || fail "eval of a deployed network"
 if [ -x "$python" ]; then
   "$python" - << 'END' || fail "predictions are not those of evaluation"

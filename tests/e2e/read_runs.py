@@ -101,6 +101,8 @@ def check_log(run):
 def check(program, path):
     before = {name: os.stat(os.path.join(path, name)).st_mtime_ns for name in os.listdir(path)}
     run = srq.load(path)
+    shown = inspect(program, path)
+    assert np.allclose(run.mean, shown["mean"], rtol=1e-7) and np.allclose(run.std, shown["std"], rtol=1e-7)
     quantized = check_layers(program, run)
     check_log(run)
     assert run.step == run.total_steps == run.log["eval"]["step"][-1]

@@ -145,7 +145,7 @@ class Network:
 
 def run(file, data):
     """Over the test images: how many answers are wrong, and the mean cross-entropy."""
-    images = ((data["test/images"][:] / np.float32(255) - data["mean"][:]) / data["std"][:]).transpose(0, 3, 1, 2)
+    images = ((data["test/images"][:] / np.float32(255) - file["input/mean"][:]) / file["input/std"][:]).transpose(0, 3, 1, 2)
     labels = data["test/labels"][:]
     logits = Network(file).logits(images.astype(np.float64))
     wrong = int((logits.argmax(1) != labels).sum())

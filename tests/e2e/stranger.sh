@@ -48,13 +48,14 @@ def scalar(f): f["layers/fc2/weight_alpha"][()] = f["layers/fc2/weight_alpha"][(
 def number(f): f["optimizer/m/fc1/weight"][0] = 1
 def attribute(f): f["layers/fc2"].attrs.modify("largest_code", 9)
 def added(f): f["notes"] = "mine"
+def older(f): del f["input"]
 def removed(f): del f["optimizer/v/fc1/weight"]
 def undigested(f): del f.attrs["content_sha256"]
 def downgraded(f): f.attrs.modify("version", 1)
 def linked(f): f["layers/other"] = h5py.ExternalLink("/nowhere.h5", "/x")
 def first(f): downgraded(f); undigested(f)
 def third(f): f.attrs.modify("version", 3)
-for change in scalar, number, attribute, added, removed, undigested, downgraded, linked, first, third: changed(change.__name__, change)
+for change in scalar, number, attribute, added, older, removed, undigested, downgraded, linked, first, third: changed(change.__name__, change)
 EOF
 for name in scalar number attribute added removed downgraded; do
   expect 3 "$name.h5: its content does not match its digest" "$SRQ" inspect "$WORK/$name.h5"
@@ -71,9 +72,27 @@ done
 [ ! -e "$WORK/r" ] || fail "a refused run left a folder"
 # Version 1 had no digest: it is read as it is.
 expect 0 "equal: " "$SRQ" diff "$checkpoint" "$WORK/first.h5"
-"$python" -c 'import sys, h5py
-h5py.File(sys.argv[1], "r+").attrs.modify("content_sha256", sys.argv[2])' "$WORK/added.h5" "$("$python" "$SOURCE/tests/e2e/stranger.py" --digest "$WORK/added.h5")"
-expect 0 "equal: " "$SRQ" diff "$checkpoint" "$WORK/added.h5"
+for name in added older; do
+  "$python" -c 'import sys, h5py
+h5py.File(sys.argv[1], "r+").attrs.modify("content_sha256", sys.argv[2])' "$WORK/$name.h5" "$("$python" "$SOURCE/tests/e2e/stranger.py" --digest "$WORK/$name.h5")"
+  expect 0 "equal: " "$SRQ" diff "$checkpoint" "$WORK/$name.h5"
+done
+# Earlier versions kept no mean and standard deviation: those of the data set are used, and said if it is another one.
+expect 0 "input  (pixel / 255 - mean) / std of the data set" "$SRQ" inspect "$WORK/older.h5"
+"$python" - "$WORK/slice.h5" "$WORK/bright.h5" << 'EOF' || fail "a brighter data set cannot be made"
+import sys, shutil, h5py
+shutil.copy(sys.argv[1], sys.argv[2])
+with h5py.File(sys.argv[2], "r+") as f:
+    f["mean"][:] += 0.25
+    f.attrs.modify("source_sha256", "0" * 64)
+EOF
+"$SRQ" predict "$checkpoint" "$WORK/slice.h5" --csv --logits > "$WORK/right.csv" && "$SRQ" predict "$checkpoint" "$WORK/bright.h5" --csv --logits > "$WORK/kept.csv" ||
+  fail "predictions on a data set with another mean"
+cmp -s "$WORK/right.csv" "$WORK/kept.csv" || fail "predictions depend on the mean of the data set"
+expect 0 "older.h5, of an earlier version of srq, has no mean and standard deviation of its training images; those of $WORK/bright.h5 are used" \
+  "$SRQ" predict "$WORK/older.h5" "$WORK/bright.h5" --csv --logits
+grep -vF 'srq: note' "$WORK/out" | cmp -s - "$WORK/right.csv" && fail "the mean of the data set does not count for an older checkpoint"
+expect 0 '"normalization": "data"' "$SRQ" eval "$WORK/older.h5" --data "$WORK/bright.h5" --json
 
 # The digest is right, but the content breaks a promise of the format: every command refuses it and names the place.
 cat > "$WORK/broken.py" << 'EOF'
@@ -109,6 +128,8 @@ CASES = {
     "nan": (element("layers/fc1/weight", np.nan), "data set layers/fc1/weight: element 0 is nan"),
     "tiny": (put("layers/fc2/weight_alpha", np.float32(1e-45)), "data set layers/fc2/weight_alpha: element 0 is 1.4"),
     "negative": (put("layers/fc2/weight_alpha", np.float32(-1)), "data set layers/fc2/weight_alpha: element 0 is -1"),
+    "std": (element("input/std", np.float32(0)), "data sets input/mean and input/std: element 0 is 0."),
+    "channels": (put("input/mean", np.zeros(3, "f4")), "input/mean"),
     "error": (attribute("/", "test_error", np.float64(7.5)), "attributes test_error, test_loss and test_count are 7.5"),
     "no-error": (attribute("/", "test_error", np.float64("nan")), "attributes test_error, test_loss and test_count are nan"),
     "best-later": (best(step=10**6), "attributes best_step, best_validation_error"),
@@ -136,7 +157,7 @@ for name, (change, words) in CASES.items():
     print(f"{path}\t{words}")
 EOF
 "$python" "$WORK/broken.py" "$checkpoint" "$WORK" "$SOURCE/tests/e2e" > "$WORK/broken" || fail "broken checkpoints cannot be made"
-[ "$(wc -l < "$WORK/broken")" = 27 ] || fail "$(wc -l < "$WORK/broken") broken checkpoints"
+[ "$(wc -l < "$WORK/broken")" = 29 ] || fail "$(wc -l < "$WORK/broken") broken checkpoints"
 while IFS=$'\t' read -r file words; do
   case $file in
     *-squares.h5 | *-steps.h5 | *-decay.h5 | *-halved.h5 | *-wild.h5) # the state of training is read to resume

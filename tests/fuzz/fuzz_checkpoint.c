@@ -34,6 +34,9 @@ static srq_status read_state(const srq_h5_reader *reader, const srq_config *conf
     srq_status status = srq_checkpoint_load(reader, graph, optimizer, &point, &history);
     if (status == SRQ_OK) {
         srq_fuzz_note_graph(graph);
+        const size_t channels = (size_t)srq_graph_spec(graph)->channels;
+        if (srq_graph_mean(graph)) srq_fuzz_note(srq_graph_mean(graph), channels * sizeof(float));
+        if (srq_graph_mean(graph)) srq_fuzz_note(srq_graph_std(graph), channels * sizeof(float));
         srq_optimizer_show_average(optimizer, graph, true);
         srq_fuzz_note_graph(graph);
         srq_fuzz_note(&point.step, sizeof point.step);

@@ -59,6 +59,7 @@ static void write_checkpoint(const srq_config *config, srq_graph *graph, const c
                                       .data_sha256 = "0123456789abcdef",
                                       .arithmetic = "none",
                                       .penalty = 0.01};
+    must(srq_graph_set_statistics(graph, (float[]){0.25f}, (float[]){0.5f})); /* of one channel */
     must(srq_optimizer_create(graph, &options, &optimizer));
     srq_optimizer_set_steps(optimizer, 20);
     must(srq_bits_history_note(&history, graph, 0));

@@ -21,7 +21,7 @@ status=0
 for name in "${names[@]}"; do
   seeds=("$source/corpus/$name") limits=(-max_len=16384 -rss_limit_mb=1024 -timeout=20)
   case $name in
-    checkpoint | dataset | weights | golden)
+    checkpoint | dataset | weights | golden | deployed)
       seeds=("$build/seeds/$name")
       limits=(-max_len=131072 -rss_limit_mb=1024 -timeout=160 -len_control=0)
       ;;

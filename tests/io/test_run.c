@@ -258,6 +258,27 @@ START_TEST(a_failure_in_the_background_is_heard_of)
 }
 END_TEST
 
+/* Images of any size can be claimed for the same tensors. */
+static void expect_large(const srq_h5_reader *reader, int side, int channels, int capacity, srq_status status,
+                         const char *words)
+{
+    char text[512];
+    const srq_graph_options options = {.capacity = capacity};
+    srq_config *claimed = NULL;
+    srq_graph *made = NULL;
+    snprintf(text, sizeof text,
+             "model = { name = \"large\"; input = { height = %d; width = %d; channels = %d; };\n"
+             "  layers = ( { name = \"c\"; type = \"conv\"; out = 1; kernel = 1; stride = 2; },\n"
+             "    { name = \"p\"; type = \"avg_pool\"; }, { name = \"b\"; type = \"dense\"; out = 2; } ); };\n"
+             "data = { file = \"d.h5\"; };\n",
+             side, side, channels);
+    EXPECT(SRQ_OK, srq_config_parse(text, "config", &claimed));
+    EXPECT(status, srq_checkpoint_make_graph(reader, claimed, &options, &made));
+    expect_words(srq_message(), words);
+    ck_assert_ptr_null(made);
+    srq_config_destroy(&claimed);
+}
+
 /* What the configuration in a file claims is checked before its memory is taken. */
 START_TEST(a_network_is_bounded_by_its_file)
 {
@@ -284,6 +305,12 @@ START_TEST(a_network_is_bounded_by_its_file)
     expect_words(srq_message(), " are expected in a file of this size; use an earlier checkpoint");
     ck_assert_ptr_null(made);
     srq_config_destroy(&claimed);
+    expect_large(reader, 65536, 1, 1, SRQ_ERROR_DATA,
+                 "00000001.h5: data set config:1: the input of 65536 x 65536 x 1 numbers an image is too large");
+    expect_large(reader, 32768, 1, 256, SRQ_ERROR_DATA,
+                 "00000001.h5: data set config:1: the input of 256 images of 32768 x 32768 pixels is too large");
+    expect_large(reader, 1024, 1024, 2047, SRQ_ERROR_RUN,
+                 "00000001.h5: data set config: a network for images of 1024 x 1024 x 1024: the activations need ");
     EXPECT(SRQ_OK, srq_config_parse(impossible, "config", &claimed));
     EXPECT(SRQ_ERROR_DATA, srq_checkpoint_make_graph(reader, claimed, &options, &made));
     expect_words(srq_message(), "00000001.h5: data set config:2: layer \"a\": ");

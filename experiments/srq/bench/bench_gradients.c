@@ -83,6 +83,7 @@ static srq_status build(bench *b)
     SRQ_TRY(srq_batches_create(b->dataset, b->settings, batch, shards, &b->batches));
     SRQ_TRY(build_side(b, "float32", &b->exact));
     SRQ_TRY(srq_check_data_fits(b->exact.graph, b->dataset, file));
+    srq_batches_set_statistics(&b->batches, b->exact.graph);
     SRQ_TRY(srq_batches_start(&b->batches, 0, 1, 1, 1));
     for (int e = 0; e < ENGINES; e++) SRQ_TRY(build_side(b, engines[e], &b->sides[e]));
     b->labels = calloc((size_t)srq_batches_capacity(&b->batches), sizeof *b->labels);

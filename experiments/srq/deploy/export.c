@@ -114,7 +114,7 @@ srq_status srq_command_export(int argc, char **argv)
     SRQ_TRY(parse(argc, argv, &o));
     SRQ_TRY(srq_export_find(o.to, &format));
     SRQ_TRY(srq_export_check(format, o.style, o.out));
-    srq_status status = srq_deployed_make(o.checkpoint, o.data, &config, &net);
+    srq_status status = srq_deployed_make(o.checkpoint, o.data, stderr, &config, &net);
     const char *file = o.data || status != SRQ_OK ? o.data : srq_config_settings(config)->data.file;
     if (status == SRQ_OK) status = write(&o, format, file, net);
     if (status == SRQ_OK && o.check) {

@@ -4,6 +4,7 @@
 #include "experiments/srq/options.h"
 #include "io/checkpoint.h"
 #include "io/escape.h"
+#include "io/input_statistics.h"
 #include "io/progress.h"
 #include "io/run.h"
 #include "io/run_place.h"
@@ -226,6 +227,13 @@ static bool is_compared(const char *name)
     return false;
 }
 
+/* Objects that checkpoints of earlier versions do not have, and are equal without: compared if both have them. */
+static bool is_compared_in_both(const char *name)
+{
+    static const char group[] = SRQ_INPUT_STATISTICS "/";
+    return strncmp(name, group, strlen(group)) == 0;
+}
+
 /* Both lists are in the same order. */
 static srq_status compare_tensors(comparison *c)
 {
@@ -236,6 +244,8 @@ static srq_status compare_tensors(comparison *c)
         const char *name = order <= 0 ? a->all[i].name : b->all[k].name;
         if (is_compared(name))
             SRQ_TRY(order == 0 ? compare_tensor(c, &a->all[i], &b->all[k]) : note_only(c, name, order < 0));
+        else if (order == 0 && is_compared_in_both(name))
+            SRQ_TRY(compare_tensor(c, &a->all[i], &b->all[k]));
         i += order <= 0;
         k += order >= 0;
     }

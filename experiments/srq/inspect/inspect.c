@@ -9,6 +9,7 @@
 #include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/escape.h"
+#include "io/input_statistics.h"
 #include "io/log.h"
 #include "io/progress.h"
 #include "io/run.h"
@@ -302,7 +303,30 @@ static void print_validation(const source *from, const srq_progress_point *point
                 log->best_step);
 }
 
-static void print_head(const source *from, const srq_config *config, const srq_progress_point *point)
+static void print_channels(const char *title, const float *x, int channels)
+{
+    enum { SHOWN = 3 };
+    srq_say("%s", title);
+    for (int c = 0; c < channels && c < SHOWN; c++) srq_say("%s%.4g", c ? ", " : " ", (double)x[c]);
+    if (channels > SHOWN) srq_say(", ...");
+}
+
+/* What the network reads of pixels. */
+static void print_input(const srq_settings *s, const srq_graph *graph)
+{
+    const char *whose = srq_input_statistics_source(s, graph);
+    if (strcmp(whose, "none") == 0) srq_say("input  pixel / 255\n");
+    if (strcmp(whose, "data") == 0)
+        srq_say("input  (pixel / 255 - mean) / std of the data set; none are in this checkpoint\n");
+    if (strcmp(whose, "network") != 0) return;
+    srq_say("input  (pixel / 255 - mean) / std of the training images:\n");
+    print_channels("       mean", srq_graph_mean(graph), s->model.channels);
+    print_channels("  std", srq_graph_std(graph), s->model.channels);
+    srq_say("\n");
+}
+
+static void print_head(const source *from, const srq_config *config, const srq_progress_point *point,
+                       const srq_graph *graph)
 {
     const srq_settings *s = srq_config_settings(config);
     char size[32];
@@ -321,6 +345,7 @@ static void print_head(const source *from, const srq_config *config, const srq_p
         srq_say(from->trained ? "values of training, not their average (train.average = %g), which evaluations have\n"
                               : "values averaged over steps (train.average = %g); --trained shows those of training\n",
                 s->train.average);
+    print_input(s, graph);
     print_run(&from->run, point);
 }
 
@@ -328,7 +353,7 @@ static srq_status print_table(const source *from, const srq_config *config, cons
                               const srq_graph *graph, const srq_measures *m, const srq_learned_bits *bits,
                               const srq_bits_history *history)
 {
-    print_head(from, config, point);
+    print_head(from, config, point, graph);
     SRQ_TRY(print_rows(&layers_table, graph, m));
     SRQ_TRY(print_rows(&quantizers_table, graph, m));
     SRQ_TRY(print_rows(&masks_table, graph, m));
@@ -350,6 +375,14 @@ static void print_run_json(const run_state *state)
         state->log->reason ? srq_json_quote(state->log->reason, reason, sizeof reason) : "null", state->log->last_step);
     for (int i = 0; i < state->count; i++) srq_say("%s%ld", i ? ", " : "", state->steps[i]);
     srq_say("]},\n");
+}
+
+static void json_channels(const char *name, const float *x, int channels)
+{
+    char number[SRQ_JSON_NUMBER];
+    srq_say(" \"%s\": [", name);
+    for (int c = 0; c < channels; c++) srq_say("%s%s", c ? ", " : "", srq_json_float((double)x[c], number));
+    srq_say("],\n");
 }
 
 static void print_json(const source *from, const srq_config *config, const srq_progress_point *point,
@@ -376,6 +409,9 @@ static void print_json(const source *from, const srq_config *config, const srq_p
         srq_say(" \"average\": %s, \"values\": \"%s\",\n", srq_json_number(s->train.average, loss),
                 from->trained ? "trained" : "average");
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(point->data_sha256, name, sizeof name));
+    srq_say(" \"normalization\": \"%s\",\n", srq_input_statistics_source(s, graph));
+    if (srq_graph_mean(graph)) json_channels("mean", srq_graph_mean(graph), s->model.channels);
+    if (srq_graph_mean(graph)) json_channels("std", srq_graph_std(graph), s->model.channels);
     if (bits->learns)
         srq_say(" \"penalty\": %s, %s\"settled\": %s,\n", srq_json_number(point->penalty, loss),
                 srq_learned_bits_json(bits, learned, sizeof learned), bits->settled ? "true" : "false");

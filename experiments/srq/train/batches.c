@@ -45,6 +45,11 @@ void srq_batches_destroy(srq_batches *b)
     srq_holdout_free(&b->holdout);
 }
 
+void srq_batches_set_statistics(srq_batches *b, const srq_graph *graph)
+{
+    srq_view_set_statistics(&b->view, srq_graph_mean(graph), srq_graph_std(graph));
+}
+
 int srq_batches_capacity(const srq_batches *b)
 {
     return (b->batch + b->shards - 1) / b->shards;

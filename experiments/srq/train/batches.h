@@ -41,6 +41,9 @@ typedef struct srq_batches {
 srq_status srq_batches_create(const srq_dataset *dataset, const srq_settings *settings, int batch, int shards,
                               srq_batches *batches);
 void srq_batches_destroy(srq_batches *batches);
+/* Images are normalized by the statistics of `graph`, if it has some (srq_view_set_statistics). Call it before the
+ * first image; the graph must have as many channels as the data set. */
+void srq_batches_set_statistics(srq_batches *batches, const srq_graph *graph);
 
 /* Starts `readers` threads that read ahead, for a network that trains on `lanes` shards at the same time. This rank
  * trains on shards [first, last). */

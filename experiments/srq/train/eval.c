@@ -12,6 +12,7 @@
 #include "io/checkpoint.h"
 #include "io/deployed.h"
 #include "io/escape.h"
+#include "io/input_statistics.h"
 #include "io/run_place.h"
 
 #include <stdio.h>
@@ -130,6 +131,9 @@ static srq_status build_from_checkpoint(evaluation *e, srq_isa isa)
     SRQ_TRY(status);
     SRQ_TRY(srq_check_data_fits(e->graph, e->dataset, file));
     SRQ_TRY(srq_batches_create(e->dataset, e->settings, SRQ_RESTORE_CAPACITY, 1, &e->batches));
+    srq_batches_set_statistics(&e->batches, e->graph);
+    if (e->root)
+        srq_input_statistics_note(o->checkpoint, e->point.data_sha256, e->settings, e->graph, e->dataset, stderr);
     return srq_batches_start(&e->batches, 0, 0, e->threads.count, srq_graph_lanes(e->graph));
 }
 
@@ -177,6 +181,16 @@ static void say_rule(const srq_progress_point *point)
                 point->step, 100 * best->error, best->step);
 }
 
+/* Where the data set has other statistics than the network, which keeps those of its training. */
+static void say_statistics(const evaluation *e)
+{
+    const size_t bytes = (size_t)e->dataset->channels * sizeof(float);
+    const float *mean = srq_graph_mean(e->graph), *std = srq_graph_std(e->graph);
+    if (strcmp(srq_input_statistics_source(e->settings, e->graph), "network") != 0) return;
+    if (memcmp(mean, e->dataset->mean, bytes) != 0 || memcmp(std, e->dataset->std, bytes) != 0)
+        srq_say("with the mean and standard deviation of the network's training images, not of these\n");
+}
+
 static void print_json(const evaluation *e, const srq_metrics *m)
 {
     char path[8500], number[SRQ_JSON_NUMBER];
@@ -189,6 +203,7 @@ static void print_json(const evaluation *e, const srq_metrics *m)
     srq_say(" \"step\": %ld,\n", o->of_config ? 0 : e->point.step);
     srq_say(" \"data\": %s,\n", srq_json_quote(o->data ? o->data : e->settings->data.file, path, sizeof path));
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->dataset->checksum, path, sizeof path));
+    srq_say(" \"normalization\": \"%s\",\n", srq_input_statistics_source(e->settings, e->graph));
     srq_say(" \"test_error\": %s,\n", srq_json_number(1 - (double)m->correct / (double)m->count, number));
     srq_say(" \"test_loss\": %s,\n", srq_json_number(m->loss / (double)m->count, number));
     srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld%s", m->count - m->correct, m->count,
@@ -207,6 +222,7 @@ static void print(const evaluation *e, const srq_metrics *m)
     srq_say("test error %.2f %% (%ld of %ld), loss %.4f\n", 100.0 * (double)(m->count - m->correct) / (double)m->count,
             m->count - m->correct, m->count, m->loss / (double)m->count);
     if (!e->options->of_config) say_rule(&e->point);
+    say_statistics(e);
     if (!e->options->of_config && e->settings->train.average > 0)
         srq_say(e->options->trained ? "of the weights of training, not of their average (train.average)\n"
                                     : "of the average of the weights (train.average)\n");

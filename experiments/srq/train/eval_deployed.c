@@ -144,6 +144,7 @@ static void print(const evaluation *e, const char *path, const char *data, bool 
     srq_say(" \"step\": %ld,\n", e->net->step);
     srq_say(" \"data\": %s,\n", srq_json_quote(data, text, sizeof text));
     srq_say(" \"data_sha256\": %s,\n", srq_json_quote(e->images.dataset->checksum, text, sizeof text));
+    srq_say(" \"normalization\": \"network\",\n");
     srq_say(" \"test_error\": %s,\n", srq_json_number((double)wrong / (double)count, number));
     srq_say(" \"test_loss\": %s,\n", srq_json_number(loss / (double)count, number));
     srq_say(" \"test_wrong\": %ld,\n \"test_count\": %ld%s", wrong, count, e->tally.counts ? ",\n " : "}\n");

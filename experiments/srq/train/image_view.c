@@ -9,18 +9,29 @@
 
 /* --- Building */
 
-static srq_status make_tables(srq_view *v, bool normalize)
+static void fill_tables(srq_view *v, const float *mean, const float *std)
+{
+    const size_t length = (size_t)v->width * (size_t)v->channels;
+    srq_normalization(v->channels, mean, std, v->multiply, v->add);
+    for (size_t i = (size_t)v->channels; i < length; i++) { /* every pixel of the row */
+        v->multiply[i] = v->multiply[i - (size_t)v->channels];
+        v->add[i] = v->add[i - (size_t)v->channels];
+    }
+}
+
+static srq_status make_tables(srq_view *v)
 {
     const size_t length = (size_t)v->width * (size_t)v->channels;
     v->multiply = malloc(length * sizeof *v->multiply);
     v->add = malloc(length * sizeof *v->add);
     if (!v->multiply || !v->add) return srq_fail_memory(2 * length * sizeof *v->add, "normalisation");
-    srq_dataset_normalization(v->dataset, normalize, v->multiply, v->add);
-    for (size_t i = (size_t)v->channels; i < length; i++) { /* every pixel of the row */
-        v->multiply[i] = v->multiply[i - (size_t)v->channels];
-        v->add[i] = v->add[i - (size_t)v->channels];
-    }
+    fill_tables(v, v->normalized ? v->dataset->mean : NULL, v->normalized ? v->dataset->std : NULL);
     return SRQ_OK;
+}
+
+void srq_view_set_statistics(srq_view *v, const float *mean, const float *std)
+{
+    if (v->normalized && mean) fill_tables(v, mean, std);
 }
 
 srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *s, srq_view *v)
@@ -32,6 +43,7 @@ srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *s, sr
                     .height = height,
                     .width = width,
                     .channels = dataset->channels,
+                    .normalized = strcmp(s->data.normalize, "dataset") == 0,
                     .resized = strcmp(s->data.crop, "resized") == 0,
                     .flip = s->data.flip,
                     .pad = s->data.pad,
@@ -47,7 +59,7 @@ srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *s, sr
             "change; set it to 0",
             v->jitter[SRQ_SATURATION] > 0 ? "saturation" : "hue", dataset->path, v->channels,
             v->channels == 1 ? "" : "s");
-    return make_tables(v, strcmp(s->data.normalize, "dataset") == 0);
+    return make_tables(v);
 }
 
 void srq_view_destroy(srq_view *view)

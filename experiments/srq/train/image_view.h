@@ -15,6 +15,7 @@ typedef struct srq_view {
     const srq_dataset *dataset;
     uint64_t seed;
     int height, width, channels; /* shape of the network's input */
+    bool normalized;             /* data.normalize is "dataset" */
     bool resized, flip;
     int pad, side; /* side: the length to which the short side of encoded images is resized */
     int cutout;    /* side of the square that is cut out; 0: none */
@@ -35,6 +36,9 @@ typedef struct srq_view_bench {
  * caller destroys it. */
 srq_status srq_view_create(const srq_dataset *dataset, const srq_settings *settings, srq_view *view);
 void srq_view_destroy(srq_view *view);
+/* For a trained network: images are normalized by these, both [channels], in place of the statistics of the data set.
+ * Without effect if data.normalize is "none", or if they are NULL. Call it before the first image. */
+void srq_view_set_statistics(srq_view *view, const float *mean, const float *std);
 srq_status srq_view_bench_create(const srq_view *view, srq_view_bench *bench);
 void srq_view_bench_destroy(srq_view_bench *bench);
 

@@ -119,7 +119,7 @@ static srq_status parse(int argc, char **argv, predict_options *options)
 typedef struct predictor {
     const predict_options *options;
     srq_predict_network network;
-    srq_dataset *dataset; /* of the input; or of the normalisation and the names of classes */
+    srq_dataset *dataset; /* of the input, or of the names of classes */
     srq_predict_inputs inputs;
     srq_view view;
     srq_view_bench bench;
@@ -137,7 +137,7 @@ static const char *data_of(const predictor *p)
     return p->network.deployed ? NULL : p->network.settings->data.file;
 }
 
-/* Of the data set that was trained on, images need only the normalisation and the names of classes. */
+/* Of the data set that was trained on, images need only the names of classes. */
 static srq_status load_dataset(predictor *p)
 {
     const predict_options *o = p->options;
@@ -146,8 +146,8 @@ static srq_status load_dataset(predictor *p)
     const srq_status status = srq_predict_network_data(&p->network, data_of(p), which, &p->dataset);
     if (status != SRQ_OK && !o->of_split && !o->data && !p->dataset)
         return srq_fail(status,
-                        "%s (the data set that the checkpoint names, which has the normalisation and the names of "
-                        "classes; use --data FILE to name another)",
+                        "%s (the data set that the checkpoint names, which has the names of classes; use --data FILE "
+                        "to name another)",
                         srq_message());
     SRQ_TRY(status);
     if (o->of_split || p->dataset->channels == 1 || p->dataset->channels == SRQ_IMAGE_CHANNELS) return SRQ_OK;
@@ -184,6 +184,7 @@ static void set_printer(predictor *p)
                                        .names = p->dataset->class_names,
                                        .checkpoint = o->checkpoint,
                                        .step = p->network.step,
+                                       .normalization = p->network.normalization,
                                        .data = data_of(p) ? data_of(p) : ""};
 }
 

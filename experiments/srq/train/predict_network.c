@@ -5,6 +5,7 @@
 #include "experiments/srq/train/restore.h"
 #include "io/deployed.h"
 #include "io/h5.h"
+#include "io/input_statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,9 @@ static srq_status read_checkpoint(const srq_h5_reader *reader, srq_predict_netwo
     SRQ_TRY(choose_isa(n->settings, &isa));
     SRQ_TRY(srq_restore(reader, n->config, isa, n->capacity, NULL, &n->graph, &point));
     n->step = point.step;
+    memcpy(n->data_sha256, point.data_sha256, sizeof n->data_sha256);
     n->classes = srq_graph_classes(n->graph);
+    n->normalization = srq_input_statistics_source(n->settings, n->graph);
     return srq_graph_prepare(n->graph);
 }
 
@@ -51,6 +54,14 @@ static size_t features(const srq_predict_network *n)
     return (size_t)m->height * (size_t)m->width * (size_t)m->channels;
 }
 
+/* Images run one by one. They are only read in groups, which take a few megabytes. */
+static int capacity_of(const srq_predict_network *n)
+{
+    enum { NUMBERS = 1 << 22 };
+    const size_t most = NUMBERS / features(n) + 1;
+    return most < (size_t)n->capacity ? (int)most : n->capacity;
+}
+
 static srq_status open_deployed(const char *path, srq_predict_network *n)
 {
     SRQ_TRY(srq_deployed_read(path, &n->net));
@@ -60,6 +71,8 @@ static srq_status open_deployed(const char *path, srq_predict_network *n)
     n->settings = &n->own;
     n->step = n->net->step;
     n->classes = in->classes;
+    n->normalization = "network";
+    n->capacity = capacity_of(n);
     const size_t images = (size_t)n->capacity, size = images * (features(n) + (size_t)n->classes) * sizeof(float);
     n->input = malloc(images * features(n) * sizeof(float));
     n->logits = malloc(images * (size_t)n->classes * sizeof(float));
@@ -69,7 +82,7 @@ static srq_status open_deployed(const char *path, srq_predict_network *n)
 
 srq_status srq_predict_network_open(const char *path, int capacity, srq_predict_network *n)
 {
-    *n = (srq_predict_network){.deployed = srq_deployed_is(path), .capacity = capacity};
+    *n = (srq_predict_network){.deployed = srq_deployed_is(path), .path = path, .capacity = capacity};
     return n->deployed ? open_deployed(path, n) : open_checkpoint(path, n);
 }
 
@@ -130,6 +143,8 @@ srq_status srq_predict_network_view(const srq_predict_network *n, const srq_data
 {
     SRQ_TRY(srq_view_create(dataset, n->settings, view));
     if (!n->deployed) {
+        srq_input_statistics_note(n->path, n->data_sha256, n->settings, n->graph, dataset, stderr);
+        srq_view_set_statistics(view, srq_graph_mean(n->graph), srq_graph_std(n->graph));
         srq_graph_set_fraction(n->graph, srq_view_fraction(view));
         return SRQ_OK;
     }

@@ -140,6 +140,7 @@ static void print_json_begin(const srq_predict_printer *p)
     print_json_text(p, "{\"checkpoint\": ", p->checkpoint);
     srq_say_to(p->out, ",\n \"step\": %ld", p->step);
     print_json_text(p, ",\n \"data\": ", p->data);
+    print_json_text(p, ",\n \"normalization\": ", p->normalization);
     for (int c = 0; c < p->classes; c++) print_json_text(p, c ? ", " : ",\n \"classes\": [", p->names[c]);
     fputs("],\n \"images\": [", p->out);
 }

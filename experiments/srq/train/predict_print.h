@@ -17,9 +17,9 @@ typedef struct srq_predict_printer {
     bool labels, logits;    /* whether images have labels; whether logits are printed */
     int name_width;         /* table: columns of the longest name of an image */
     char *const *names;     /* [classes] */
-    const char *checkpoint; /* JSON, like the next two */
+    const char *checkpoint; /* JSON, like the next three */
     long step;
-    const char *data;
+    const char *data, *normalization;
     /* Private: */
     int *order; /* [classes]: the classes from the most to the least probable */
     long printed;

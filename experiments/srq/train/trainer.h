@@ -96,6 +96,10 @@ void srq_trainer_destroy(srq_trainer *trainer);
  * (SRQ_RESUME_FILE), or to the start of training. */
 srq_status srq_trainer_open(srq_trainer *trainer, const char *dir, srq_resume resume, const char *file);
 
+/* Of this rank, after its network was built, or read from a checkpoint: a network that has no mean and standard
+ * deviation of pixels gets those of the data set; with data.normalize = "none" it has none. */
+srq_status srq_trainer_settle_statistics(srq_trainer *trainer);
+
 /* Collective: copies the state of rank 0 to all ranks: values, optimizer, point and bit-lengths, but not the masks. */
 void srq_trainer_share_state(srq_trainer *trainer);
 

@@ -52,6 +52,13 @@ static int readers_of(int threads)
     return threads < MOST ? threads : MOST;
 }
 
+srq_status srq_trainer_settle_statistics(srq_trainer *t)
+{
+    const bool any = strcmp(t->settings->data.normalize, "dataset") == 0;
+    if (any && srq_graph_mean(t->graph)) return SRQ_OK;
+    return srq_graph_set_statistics(t->graph, any ? t->dataset->mean : NULL, any ? t->dataset->std : NULL);
+}
+
 /* Builds everything that needs no other rank. */
 static srq_status build(srq_trainer *t)
 {
@@ -71,6 +78,7 @@ static srq_status build(srq_trainer *t)
                                        .observer = srq_trace_observer(t->trace)};
     SRQ_TRY(srq_graph_create(&s->model, &options, &t->graph));
     SRQ_TRY(srq_check_data_fits(t->graph, t->dataset, s->data.file));
+    SRQ_TRY(srq_trainer_settle_statistics(t));
     const srq_optimizer_options optimizer = optimizer_options(t->comm, s);
     SRQ_TRY(srq_optimizer_create(t->graph, &optimizer, &t->optimizer));
     return SRQ_OK;

@@ -32,6 +32,21 @@ static srq_status check_point(const srq_trainer *t, const srq_progress_point *po
     return SRQ_OK;
 }
 
+/* A run is resumed with the pixels that it was begun with, to the last bit. */
+static srq_status check_statistics(const srq_trainer *t)
+{
+    const srq_dataset *d = t->dataset;
+    const float *mean = srq_graph_mean(t->graph), *std = srq_graph_std(t->graph);
+    for (int c = 0; mean && c < d->channels; c++)
+        if (mean[c] != d->mean[c] || std[c] != d->std[c])
+            return srq_fail(SRQ_ERROR_DATA,
+                            "%s: it is not the data set that the run was started with: the mean and std of channel %d "
+                            "are %.9g and %.9g, then %.9g and %.9g; use that one, or start a new run",
+                            t->settings->data.file, c, (double)d->mean[c], (double)d->std[c], (double)mean[c],
+                            (double)std[c]);
+    return SRQ_OK;
+}
+
 /* The run was computed on other hardware or with other libraries until now. This is allowed, but reported. */
 static void note_arithmetic(srq_trainer *t, const char *before)
 {
@@ -47,6 +62,8 @@ static void note_arithmetic(srq_trainer *t, const char *before)
 static srq_status take_point(srq_trainer *t, srq_progress_point point, bool same_run)
 {
     SRQ_TRY(check_point(t, &point, same_run));
+    SRQ_TRY(srq_trainer_settle_statistics(t));
+    if (same_run) SRQ_TRY(check_statistics(t));
     note_arithmetic(t, point.arithmetic);
     point.total_steps = t->point.total_steps;
     memcpy(point.arithmetic, t->point.arithmetic, sizeof point.arithmetic);
@@ -95,6 +112,26 @@ static srq_status share_masks(srq_trainer *t)
     for (int i = 0; i < srq_graph_layer_count(t->graph); i++)
         if (srq_graph_layer(t->graph, i)->weight >= 0) SRQ_TRY(share_mask(t, i));
     return SRQ_OK;
+}
+
+/* A network keeps the statistics that it was trained with, also on another data set (--resume FILE). */
+static srq_status share_statistics(srq_trainer *t)
+{
+    const float *mean = srq_graph_mean(t->graph), *std = srq_graph_std(t->graph);
+    const size_t channels = (size_t)t->dataset->channels;
+    if (!mean) return SRQ_OK; /* as on every rank: data.normalize is "none" */
+    float *both = malloc(2 * channels * sizeof *both);
+    srq_status status = both ? SRQ_OK : srq_fail_memory(2 * channels * sizeof *both, "the statistics of pixels");
+    status = srq_comm_agree(t->comm, status);
+    if (status == SRQ_OK) {
+        memcpy(both, mean, channels * sizeof *both);
+        memcpy(both + channels, std, channels * sizeof *both);
+        srq_comm_share(t->comm, both, 2 * channels * sizeof *both);
+        status = srq_comm_agree(t->comm, srq_graph_set_statistics(t->graph, both, both + channels));
+        srq_batches_set_statistics(&t->batches, t->graph);
+    }
+    free(both);
+    return status;
 }
 
 static srq_status log_start(srq_trainer *t)
@@ -182,6 +219,7 @@ srq_status srq_trainer_open(srq_trainer *t, const char *dir, srq_resume resume, 
         srq_comm_share(t->comm, &t->tested, sizeof t->tested);
         srq_comm_share(t->comm, &t->was_tested, sizeof t->was_tested);
         SRQ_TRY(share_masks(t));
+        SRQ_TRY(share_statistics(t));
     } else {
         SRQ_TRY(srq_comm_agree(t->comm, srq_fresh_start(t->settings, t->graph, &t->batches, t->labels, NULL)));
         srq_optimizer_begin_average(t->optimizer, t->graph);

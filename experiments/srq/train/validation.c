@@ -60,6 +60,7 @@ static srq_status load_best(srq_trainer *t, srq_bits_history *history)
         if (t->saver) status = srq_saver_finish(t->saver);
         srq_run_checkpoint_path(t->run, best.step, path, sizeof path);
         if (status == SRQ_OK) status = srq_checkpoint_read(path, t->graph, t->optimizer, &t->point, history);
+        if (status == SRQ_OK) status = srq_trainer_settle_statistics(t);
         t->point.total_steps = total; /* it can be of a shorter run (--resume FILE) */
         if (status == SRQ_OK && t->point.best.error != best.error)
             status =
