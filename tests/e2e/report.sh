@@ -108,6 +108,7 @@ if [ $pictures = yes ]; then
   [ "$(head -c 4 all/plots/cost.png | tail -c 3)" = PNG ] || fail "cost.png is none"
   for word in conv1 "expected bits" "bit operations"; do grep -q "$word" all/plots/bits-1.svg || fail "no $word in the picture of bit-lengths"; done
   grep -q "srq 2/2" all/plots/cost.svg || fail "the points of cost.svg have no names"
+  grep -qE "href='#cost-gpPt1[12]'" all/plots/cost.svg || fail "learned bit-lengths are no diamonds in cost.svg"
 fi
 
 # Only what is under way: no evaluation, no picture but curves.
