@@ -21,9 +21,10 @@ status=0
 for name in "${names[@]}"; do
   seeds=("$source/corpus/$name") limits=(-max_len=16384 -rss_limit_mb=1024 -timeout=20)
   case $name in
+    # The process that reads a file is stopped by its CPU time, which takes minutes on a busy machine.
     checkpoint | dataset | weights | golden | deployed)
       seeds=("$build/seeds/$name")
-      limits=(-max_len=131072 -rss_limit_mb=1024 -timeout=160 -len_control=0)
+      limits=(-max_len=131072 -rss_limit_mb=1024 -timeout=900 -len_control=0)
       ;;
     image) limits=(-max_len=4096 -rss_limit_mb=2048 -timeout=20) ;; # 2^26 pixels are allowed
   esac
